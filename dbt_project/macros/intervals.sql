@@ -1,0 +1,75 @@
+{#
+    95 % intervals. Arguments are SQL expressions of one group; results are null where the group is empty.
+
+    wilson_low(k, n), wilson_high(k, n)   a share k / n, as a fraction 0-1 (Wilson 1927); n may be an effective n
+    proportion_se(k, n)                   its standard error
+    nps_se(p, d, n), nps_low(p, d, n), nps_high(p, d, n)
+                                          100 (p - d) / n in points: adjusted Wald, n + 3, p + 3/4, d + 3/4
+    mean_se(sd, n)                        sd / sqrt(n)
+    t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df (within .5 % from df = 4 on)
+    effective_n(sum_w, sum_w2)            (sum w)^2 / sum w^2 (Kish 1965): n divided by the design effect
+#}
+{% macro z() %} {{ return("1.959963984540054") }}{% endmacro %}
+
+{% macro ratio(numerator, denominator) -%}
+    (cast({{ numerator }} as {{ type_double() }}) / nullif({{ denominator }}, 0))
+{%- endmacro %}
+
+{% macro wilson_bound(k, n, sign) -%}
+    (
+        (
+            {{ ratio(k, n) }}
+            + {{ z() }}
+            * {{ z() }}
+            / (2 * nullif({{ n }}, 0)) {{ sign }} {{ z() }}
+            * sqrt(
+                greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0)
+                / nullif({{ n }}, 0)
+                + {{ z() }} * {{ z() }} / (4 * power(nullif({{ n }}, 0), 2))
+            )
+        )
+        / (1 + {{ z() }} * {{ z() }} / nullif({{ n }}, 0))
+    )
+{%- endmacro %}
+{% macro wilson_low(k, n) -%} greatest({{ wilson_bound(k, n, "-") }}, 0) {%- endmacro %}
+{% macro wilson_high(k, n) -%} least({{ wilson_bound(k, n, "+") }}, 1) {%- endmacro %}
+
+{% macro proportion_se(k, n) -%}
+    sqrt(greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n }}, 0))
+{%- endmacro %}
+
+{% macro nps_centre(p, d, n) -%}(({{ p }} - {{ d }}) / ({{ n }} + 3.0)) {%- endmacro %}
+{% macro nps_se(p, d, n) -%}
+    (
+        100 * sqrt(
+            greatest(
+                ({{ p }} + {{ d }} + 1.5) / ({{ n }} + 3.0)
+                - power({{ nps_centre(p, d, n) }}, 2),
+                0
+            )
+            / ({{ n }} + 3.0)
+        )
+    )
+{%- endmacro %}
+{% macro nps_low(p, d, n) -%}
+    greatest(100 * {{ nps_centre(p, d, n) }} - {{ z() }} * {{ nps_se(p, d, n) }}, -100)
+{%- endmacro %}
+{% macro nps_high(p, d, n) -%}
+    least(100 * {{ nps_centre(p, d, n) }} + {{ z() }} * {{ nps_se(p, d, n) }}, 100)
+{%- endmacro %}
+
+{% macro mean_se(sd, n) -%}({{ sd }} / sqrt(nullif({{ n }}, 0))) {%- endmacro %}
+
+{% macro t_quantile(df) -%}
+    (
+        {{ z() }}
+        + 2.372271 / nullif({{ df }}, 0)
+        + 2.822500 / power(nullif({{ df }}, 0), 2)
+        + 2.555850 / power(nullif({{ df }}, 0), 3)
+        + 1.589536 / power(nullif({{ df }}, 0), 4)
+    )
+{%- endmacro %}
+
+{% macro effective_n(sum_w, sum_w2) -%}
+    (power({{ sum_w }}, 2) / nullif({{ sum_w2 }}, 0))
+{%- endmacro %}

@@ -1,0 +1,173 @@
+{#
+    From items to metric rows.
+
+    metric_dimensions()  the dimension columns, in the order of the row contract
+    metric_columns()     [name, type] of every column of an int_metrics_* model, in order
+
+    metric_cells(relation, breakdowns, aggregates, keys=['metric_id', 'variant'], anchor='anchor_at', grains=none,
+                 coarse=['month', 'quarter', 'year', 'all'])
+        A select with one row per keys, period and breakdown cell. `relation` (a CTE or model) has one row per item with
+            keys                          columns that tell metrics apart; carried through
+            anchor                        naive UTC instant that puts the item into periods (null: grain all only);
+                                          anchor=none: the relation has period_grain, period_start, period_end already
+            record_key, subject_key       the item, and its person (null where there is none)
+            the dimension columns named in `breakdowns`
+        `breakdowns` e.g. ['', 'source', 'source,priority']: names in the order of metric_dimensions(), at most two.
+        `aggregates` e.g. {'n': 'count(*)', 'n_met': 'sum(case when is_met then 1 else 0 end)'}.
+        Gives: keys, period_grain, period_start, period_end, breakdown, all dimension columns (null where not part of the
+        breakdown; a missing member reads 'unknown', so the cells of a breakdown add up to the whole), n_subjects,
+        subject_basis, then the aggregates. Breakdowns of two dimensions come in the grains of `coarse` only.
+
+    metric_row(expressions, parts={})
+        The select list of an int_metrics_* model over such cells: every column of metric_columns(), cast. A column in
+        `expressions` takes that expression; keys, periods, breakdown, dimensions, n_subjects and subject_basis pass
+        through; the rest is null (n_excluded_consent 0). `parts` are further columns, appended as they are.
+
+    Example
+        with
+            items as (select 'nps' as metric_id, 'per_response' as variant, answered_at as anchor_at, answer_key as
+                      record_key, subject_key, source, channel, score from ...),
+            cells as ({{ metric_cells('items', ['', 'source', 'source,channel'], {'n': 'count(*)', 'total': 'sum(score)'}) }})
+        select {{ metric_row({'n_answered': 'n', 'numerator': 'total', 'denominator': 'n', 'value': 'total / n'}) }}
+        from cells
+#}
+{% macro metric_dimensions() %}
+    {{
+        return(
+            [
+                "source",
+                "channel",
+                "product",
+                "store",
+                "region",
+                "touchpoint",
+                "team",
+                "segment",
+                "language",
+                "case_type",
+                "category",
+                "priority",
+                "contract",
+                "survey",
+                "question",
+                "sla_policy",
+                "sla_metric",
+            ]
+        )
+    }}
+{% endmacro %}
+
+{% macro metric_columns() %}
+    {% set text, whole, real = dbt.type_string(), dbt.type_bigint(), type_double() %}
+    {% set columns = [
+        ["metric_id", text],
+        ["variant", text],
+        ["period_grain", text],
+        ["period_start", "date"],
+        ["period_end", "date"],
+        ["breakdown", text],
+    ] %}
+    {% for dimension in metric_dimensions() %}
+        {% do columns.append([dimension, text]) %}
+    {% endfor %}
+    {% do columns.extend(
+        [
+            ["cohort_age_months", whole],
+            ["currency", text],
+            ["n_eligible", whole],
+            ["n_answered", whole],
+            ["n_excluded_consent", whole],
+            ["n_subjects", whole],
+            ["subject_basis", text],
+            ["numerator", real],
+            ["denominator", real],
+            ["value", real],
+            ["standard_error", real],
+            ["ci_low", real],
+            ["ci_high", real],
+            ["ci_method", text],
+            ["n_censored", whole],
+        ]
+    ) %}
+    {{ return(columns) }}
+{% endmacro %}
+
+{% macro metric_cells(
+    relation,
+    breakdowns,
+    aggregates,
+    keys=["metric_id", "variant"],
+    anchor="anchor_at",
+    grains=none,
+    coarse=["month", "quarter", "year", "all"]
+) -%}
+    with
+        cell_items as (
+            {% if anchor %}{{ periods(relation, anchor, grains) }}
+            {% else %}select * from {{ relation }}
+            {% endif %}
+        )
+    {% for breakdown in breakdowns %}
+            {% set members = breakdown.split(",") if breakdown else [] %}
+        select
+            {% for key in keys %} {{ key }}, {% endfor %}
+            period_grain,
+            period_start,
+            period_end,
+            '{{ breakdown }}' as breakdown,
+            {% for dimension in metric_dimensions() %}
+                {% if dimension in members %}
+                    coalesce(
+                        cast({{ dimension }} as {{ dbt.type_string() }}), 'unknown'
+                    )
+                {% else %} cast(null as {{ dbt.type_string() }})
+                {% endif %} as {{ dimension }},
+            {% endfor %}
+            count(distinct coalesce(subject_key, record_key)) as n_subjects,
+            case
+                when count(subject_key) = count(*) then 'person' else 'record'
+            end as subject_basis
+            {% for name, expression in aggregates.items() %}
+                , {{ expression }} as {{ name }}
+            {% endfor %}
+        from cell_items
+        {% if members | length > 1 %}
+            where period_grain in ('{{ coarse | join("', '") }}')
+        {% endif %}
+        group by
+            {% for key in keys %} {{ key }}, {% endfor %}
+            {% for member in members %}
+                coalesce(cast({{ member }} as {{ dbt.type_string() }}), 'unknown'),
+            {% endfor %}
+            period_grain,
+            period_start,
+            period_end
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro metric_row(expressions, parts={}) -%}
+    {% set through = [
+        "metric_id",
+        "variant",
+        "period_grain",
+        "period_start",
+        "period_end",
+        "breakdown",
+        "n_subjects",
+        "subject_basis",
+    ] + metric_dimensions() %}
+    {% for name, type in metric_columns() %}
+        {% if name in expressions %} cast({{ expressions[name] }} as {{ type }})
+        {% elif name in through %} cast({{ name }} as {{ type }})
+        {% elif name == "n_excluded_consent" %} cast(0 as {{ type }})
+        {% else %} cast(null as {{ type }})
+        {% endif %} as {{ name }}
+        {%- if not loop.last or parts %}, {% endif %}
+    {% endfor %}
+    {% for name, expression in parts.items() %}
+        {{ expression }} as {{ name }} {%- if not loop.last %}, {% endif %}
+    {% endfor %}
+{%- endmacro %}

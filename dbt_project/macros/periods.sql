@@ -1,0 +1,82 @@
+{#
+    Periods and clocks.
+
+    known_at()            scalar: loaded_at of the newest load that is visible (null on an empty lake)
+    local_date(ts)        the day of a naive UTC instant in the reporting zone (a date)
+    period_grains()       the grains, finest first
+    period_start_of(grain, day), period_end_of(grain, day)
+                          first day of the period, and the day after its last one; null for grain all
+    periods(relation, at, grains=none)
+                          a select of relation.* with period_grain, period_start, period_end (dates, end exclusive):
+                          every row once per grain. Rows without `at` (a naive UTC instant) come out in grain all only.
+                          `grains` restricts them. Use it inside a CTE: `timed as ({{ periods('items', 'opened_at') }})`.
+
+    Grain all has a null period_start and period_end. Weeks start on Monday.
+#}
+{% macro known_at() -%}
+    (select max(loaded_at) from {{ source("lake", "_sources") }})
+{%- endmacro %}
+
+{% macro local_date(ts) -%}
+    cast({{ to_local(ts, "'" ~ var("reporting_tz") ~ "'") }} as date)
+{%- endmacro %}
+
+{% macro period_grains() %}
+    {{ return(["day", "week", "month", "quarter", "year", "all"]) }}
+{% endmacro %}
+
+{% macro period_start_of(grain, day) -%}
+    case
+        {{ grain }}
+        when 'day'
+        then {{ day }}
+        when 'week'
+        then cast(date_trunc('week', {{ day }}) as date)
+        when 'month'
+        then cast(date_trunc('month', {{ day }}) as date)
+        when 'quarter'
+        then cast(date_trunc('quarter', {{ day }}) as date)
+        when 'year'
+        then cast(date_trunc('year', {{ day }}) as date)
+    end
+{%- endmacro %}
+
+{% macro period_end_of(grain, day) -%}
+    case
+        {{ grain }}
+        when 'day'
+        then {{ add_days(day, 1) }}
+        when 'week'
+        then {{ add_days("cast(date_trunc('week', " ~ day ~ ") as date)", 7) }}
+        when 'month'
+        then {{ add_months("cast(date_trunc('month', " ~ day ~ ") as date)", 1) }}
+        when 'quarter'
+        then {{ add_months("cast(date_trunc('quarter', " ~ day ~ ") as date)", 3) }}
+        when 'year'
+        then {{ add_months("cast(date_trunc('year', " ~ day ~ ") as date)", 12) }}
+    end
+{%- endmacro %}
+
+{% macro periods(relation, at, grains=none) -%}
+    select
+        dated.*,
+        grains.period_grain,
+        {{ period_start_of("grains.period_grain", "dated.local_day") }} as period_start,
+        {{ period_end_of("grains.period_grain", "dated.local_day") }} as period_end
+    from
+        (
+            select item.*, {{ local_date("item." ~ at) }} as local_day
+            from {{ relation }} as item
+        ) as dated
+    inner join
+        (
+            {% for grain in grains or period_grains() %}
+                select '{{ grain }}' as period_grain
+                {% if not loop.last %}
+                    union all
+                {% endif %}
+            {% endfor %}
+        ) as grains
+        on dated.local_day is not null
+        or grains.period_grain = 'all'
+{%- endmacro %}

@@ -1,0 +1,33 @@
+-- One row per metric, variant, period and breakdown cell: resolution_hours.
+{% set breakdowns = ['', 'source', 'channel', 'team', 'category', 'store', 'product', 'source,priority', 'source,channel', 'source,team', 'source,category'] %}
+with
+    clocks as (
+        select clocks.*, 'calendar' as clock, calendar_minutes as minutes
+        from {{ ref('int_case_clocks') }} as clocks
+        where metric = 'resolution' and calendar_minutes >= 0
+        union all
+        select clocks.*, 'business' as clock, business_minutes as minutes
+        from {{ ref('int_case_clocks') }} as clocks
+        where metric = 'resolution' and calendar_minutes >= 0 and business_minutes is not null
+    ),
+    items as (
+        select
+            'resolution_hours' as metric_id,
+            clocks.clock,
+            cases.opened_at as anchor_at,
+            cases.case_key as record_key,
+            cases.subject_key,
+            cases.source,
+            cases.channel,
+            cases.product,
+            cases.store,
+            cases.team,
+            cases.category,
+            cases.priority,
+            clocks.minutes / 60 as duration,
+            clocks.is_event
+        from clocks
+        inner join {{ ref('int_case_milestones') }} as cases on cases.case_key = clocks.case_key
+    )
+select *
+from ({{ km_metric_rows('items', breakdowns) }}) as rows

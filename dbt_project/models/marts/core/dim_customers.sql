@@ -1,0 +1,26 @@
+-- One row per customer as a source knows it and stretch of time in which its attributes held (SCD2).
+{{
+    scd2(
+        "stg_customers",
+        "customer_key",
+        [
+            "customer_key",
+            "subject_key",
+            "source",
+            "customer_type",
+            "segment",
+            "language",
+            "region",
+            "age_band",
+            "gender",
+            "acquired_channel",
+            "contract",
+            "currency",
+            "tenure_months",
+            "monthly_amount",
+            "total_amount",
+            "is_churned",
+            "first_seen_at",
+        ],
+    )
+}}

@@ -1,0 +1,3 @@
+-- One row per metric, variant and version: the registry.
+select *
+from {{ ref("metrics") }}

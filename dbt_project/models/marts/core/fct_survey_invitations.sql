@@ -1,0 +1,31 @@
+-- One row per invitation to a survey.
+select
+    -- ids
+    invitation_key,
+    survey_id,
+    store_id,
+    response_key,
+    -- text
+    channel,
+    touchpoint,
+    incentive_type,
+    -- numbers
+    -- times
+    sent_at,
+    delivered_at,
+    bounced_at,
+    opened_at,
+    started_at,
+    completed_at,
+    updated_at,
+    -- lineage
+    subject_key,
+    subject_basis,
+    jurisdiction,
+    basis,
+    source,
+    load_id,
+    loaded_at
+
+from {{ ref("stg_survey_invitations") }}
+where is_current

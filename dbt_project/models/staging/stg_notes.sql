@@ -1,0 +1,31 @@
+with
+    source as (select * from {{ source("lake", "note") }}),
+
+    renamed as (
+        select
+            -- ids
+            note_key,
+            product_id,
+            store_id,
+            agent_key,
+            -- text
+            method,
+            party,
+            category,
+            channel,
+            language,
+            text,
+            -- numbers
+            text_redactions,
+            source_version,
+            -- flags
+            is_sensitive_text,
+            -- times
+            noted_at,
+            updated_at,
+            -- lineage
+            {{ lineage_columns() }}
+        from source
+    )
+
+    {{ staged("renamed", "note", ["note_key"], deleted_by="note_key") }}

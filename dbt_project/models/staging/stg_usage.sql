@@ -1,0 +1,21 @@
+with
+    source as (select * from {{ source("lake", "usage") }}),
+
+    renamed as (
+        select
+            -- ids
+            usage_key,
+            -- text
+            feature,
+            -- numbers
+            use_count,
+            source_version,
+            -- times
+            used_on,
+            updated_at,
+            -- lineage
+            {{ lineage_columns() }}
+        from source
+    )
+
+    {{ staged("renamed", "usage", ["usage_key"], deleted_by="usage_key") }}

@@ -1,0 +1,34 @@
+"""Quality suites in great-expectations' words: what a batch owes on entering, what a mart owes on leaving.
+
+Keep out: running them (orchestration/lake/audit.py). Importing this package does not import great-expectations, which
+takes seconds of CPU: the suites do, so they are imported when they are first asked for.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from expectations.rules import Rule
+
+
+def found(stage: str) -> tuple[str, ...]:
+    """The kinds (stage 'entering') or marts (stage 'leaving') that have a file of their own."""
+    return tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/{stage}"])))
+
+
+def batch_suite(kind: str) -> tuple["Rule", ...]:
+    """The suite of one batch of a kind: its contract, the privacy rules, and what its own file adds."""
+    from expectations import contract, privacy
+    from orchestration.records import KINDS
+
+    own = import_module(f"expectations.entering.{kind}").RULES
+    return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *own)
+
+
+def mart_suite(mart: str, columns: dict[str, str]) -> tuple["Rule", ...]:
+    """The suite of one published mart with these columns (name to DuckDB type): privacy, and what its own file adds."""
+    from expectations import privacy
+
+    own = import_module(f"expectations.leaving.{mart}").RULES if mart in found("leaving") else ()
+    return (*privacy.mart_rules(columns), *own)

@@ -1,0 +1,8 @@
+"""What a batch of kind `consent` owes beyond its contract.
+
+Keep out: types, vocabularies, ranges, keys and lineage, which contract.py derives, and privacy (privacy.py).
+"""
+
+from expectations.rules import in_order
+
+RULES = (in_order("given_at", "expires_at"),)

@@ -1,0 +1,1 @@
+"""voicehouse: a customer-feedback warehouse."""

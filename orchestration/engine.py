@@ -1,0 +1,54 @@
+"""DuckDB connections as every step needs them: no network, no spills in the clear, UTC, bounded threads.
+
+Keep out: SQL of any step.
+"""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from orchestration.errors import VoicehouseError
+
+
+def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-process DuckDB; spills go to `temp`, encrypted.
+
+    Raises VoicehouseError when the encryption library is missing or DuckDB would fall back to an unsafe one.
+    """
+    con = duckdb.connect(database)
+    prepare(con, temp, memory_limit)
+    return con
+
+
+def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None = None) -> None:
+    """Bring a connection to the house's settings; the one place where they stand."""
+    from duckdb_extensions import import_extension
+
+    temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+    con.execute("SET autoinstall_known_extensions = false")
+    con.execute("SET autoload_known_extensions = false")
+    con.execute(f"SET extension_directory = '{temp.parent / 'extensions'}'")
+    import_extension("httpfs", con=con)
+    con.execute("LOAD httpfs")
+    con.execute(f"SET temp_directory = '{temp}'")
+    con.execute("SET temp_file_encryption = true")
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET preserve_insertion_order = true")
+    con.execute(f"SET threads = {os.environ.get('VOICEHOUSE_THREADS') or min(os.cpu_count() or 2, 8)}")
+    limit = memory_limit or os.environ.get("VOICEHOUSE_MEMORY_LIMIT")
+    if limit:
+        con.execute(f"SET memory_limit = '{limit}'")
+    row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
+    if row and row[0] not in ("false", "0", ""):
+        raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
+
+
+def literal(value: str) -> str:
+    """A string as a SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

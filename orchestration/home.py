@@ -1,0 +1,141 @@
+"""Where a warehouse lives: the folders of one home, its lock and its clock.
+
+Keep out: what is written into those folders.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestration.errors import HomeLockedError, VoicehouseError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Home:
+    """One warehouse on disk. Create it with `Home.open()`; paths are made on demand, closed to others (0700)."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path | str | None = None) -> "Home":
+        """The home at `root`, else at VOICEHOUSE_HOME, else `.voicehouse/` here; made when missing.
+
+        Raises VoicehouseError when it was written by a newer format.
+        """
+        path = Path(root or os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        marker = path / "format.json"
+        if marker.exists():
+            found = json.loads(marker.read_text())["format"]
+            if found != FORMAT_VERSION:
+                raise VoicehouseError(
+                    f"the home was written in format {found}, this release reads {FORMAT_VERSION}: "
+                    "install the release that wrote it, or start a new home"
+                )
+        else:
+            marker.write_text(json.dumps({"format": FORMAT_VERSION}))
+        return cls(path)
+
+    def folder(self, *parts: str) -> Path:
+        """A folder of the home, made with mode 0700."""
+        path = self.root.joinpath(*parts)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    @property
+    def inbox(self) -> Path:
+        """Where people drop files: VOICEHOUSE_INBOX, else `inbox/` beside the home."""
+        return Path(os.environ.get("VOICEHOUSE_INBOX", self.root.parent / "inbox")).resolve()
+
+    @property
+    def lake(self) -> Path:
+        return self.folder("lake")
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def serving(self) -> Path:
+        path = self.root / "serving"
+        path.mkdir(mode=0o755, exist_ok=True)
+        return path
+
+    @property
+    def temp(self) -> Path:
+        return self.folder("tmp")
+
+    @contextmanager
+    def writing(self, run: str, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold the home's one write lock; the kernel frees it when the process dies, so a lock is never stale.
+
+        Re-entrant within a process tree that passes VOICEHOUSE_LOCK_HELD on. Raises HomeLockedError naming the holder.
+        """
+        import fcntl
+
+        if os.environ.get("VOICEHOUSE_LOCK_HELD") == str(self.root):
+            yield
+            return
+        path = self.root / "lock"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + wait_seconds
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        holder = json.loads(path.read_text() or "{}")
+                        raise HomeLockedError(
+                            f"{holder.get('run', 'another run')} (process {holder.get('pid', '?')}, since "
+                            f"{holder.get('since', '?')}) is writing to this home: wait for it to end"
+                        ) from None
+                    time.sleep(0.2)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps({"pid": os.getpid(), "run": run, "since": now().isoformat()}).encode(), 0)
+            os.environ["VOICEHOUSE_LOCK_HELD"] = str(self.root)
+            try:
+                yield
+            finally:
+                del os.environ["VOICEHOUSE_LOCK_HELD"]
+                os.ftruncate(handle, 0)
+        finally:
+            os.close(handle)
+
+
+def now() -> datetime:
+    """The run clock, UTC, whole milliseconds; VOICEHOUSE_CLOCK (ISO 8601) sets it, for tests and replays."""
+    fixed = os.environ.get("VOICEHOUSE_CLOCK")
+    instant = datetime.fromisoformat(fixed) if fixed else datetime.now(UTC)
+    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file so that after a power cut it is either absent or whole: temp, fsync, rename, fsync of the folder."""
+    draft = path.with_name(f".{path.name}.draft")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(draft, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

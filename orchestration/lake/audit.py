@@ -1,0 +1,222 @@
+"""The audit between write and publish: a batch or a mart against its suite of expectations.
+
+Keep out: the rules themselves (expectations/), and what becomes of a batch that fails (promote.py, quarantine.py).
+Results hold names of rules and counts, never values.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+import expectations
+from orchestration.engine import identifier
+from orchestration.errors import VoicehouseError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_expectations.core.batch_definition import BatchDefinition
+
+    from expectations.rules import Rule
+
+FEW_ROWS = 20  # below it a share says little: rules that allow exceptions only warn
+SOME_VALUES = 1000  # more distinct values than any closed vocabulary has
+COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+class AuditError(VoicehouseError):
+    """The audit itself could not be made: a fault of the house, never a verdict on the data."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one rule found. A rule that is not blocking is recorded and stops nothing."""
+
+    name: str
+    passed: bool
+    n_checked: int
+    n_unexpected: int
+    is_blocking: bool = True
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What a suite found; passed when no blocking rule broke."""
+
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(c.passed or not c.is_blocking for c in self.checks)
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """The blocking rules that broke."""
+        return tuple(c for c in self.checks if c.is_blocking and not c.passed)
+
+
+def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = ()) -> AuditResult:
+    """Judge one staged batch of protected rows by its kind's suite and the privacy suite.
+
+    `canaries`: planted identities that must not stand in any column. Raises AuditError when a rule cannot be
+    evaluated. Reads memory only: the connection can neither spill nor reach a file.
+    """
+    with duckdb.connect(config={"temp_directory": ""}) as con:
+        con.execute("set enable_external_access = false")
+        con.register("batch", table)
+        return _judge(con, "batch", (*_suite(kind), *_canaries(con, "batch", canaries)))
+
+
+def audit_mart(
+    con: duckdb.DuckDBPyConnection, mart: str, relation: str | None = None, canaries: Iterable[str] = ()
+) -> AuditResult:
+    """Judge one published mart. `relation`: where it stands on the connection, quoted SQL; default: its own name.
+
+    Raises AuditError when a rule cannot be evaluated.
+    """
+    relation = relation or identifier(mart)
+    columns = _columns(con, relation)
+    return _judge(con, relation, (*expectations.mart_suite(mart, columns), *_canaries(con, relation, canaries)))
+
+
+@cache
+def _suite(kind: str) -> "tuple[Rule, ...]":
+    _engine()
+    return expectations.batch_suite(kind)
+
+
+@cache
+def _engine() -> "BatchDefinition[Any]":
+    """great-expectations, once per process: no telemetry, files or progress bars, and no logs: those hold values."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL + 1)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return (
+        context.data_sources.add_pandas("house").add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+    )
+
+
+def _canaries(con: duckdb.DuckDBPyConnection, relation: str, canaries: Iterable[str]) -> "list[Rule]":
+    planted = tuple(canaries)
+    if not planted:
+        return []
+    _engine()
+    from expectations.privacy import canary_rule
+
+    return canary_rule(_columns(con, relation), planted)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    return {name: type_ for name, type_, *_ in _fetch(con, f"describe {relation}")}
+
+
+def _fetch(con: duckdb.DuckDBPyConnection, sql: str, what: str = "the columns") -> list[tuple[Any, ...]]:
+    try:
+        return con.execute(sql).fetchall()
+    except duckdb.Error as error:
+        raise AuditError(f"the evidence for '{what}' cannot be read ({type(error).__name__})") from None
+
+
+def _judge(con: duckdb.DuckDBPyConnection, relation: str, rules: "Sequence[Rule]") -> AuditResult:
+    n_rows = int(_fetch(con, f"select count(*) from {relation}")[0][0])
+    on_values = [r for r in rules if r.evidence is None]
+    found = {**_by_values(con, relation, on_values, n_rows), **_by_evidence(con, relation, rules, n_rows)}
+    return AuditResult(tuple(found[r.name] for r in rules))
+
+
+def _by_values(
+    con: duckdb.DuckDBPyConnection, relation: str, rules: "Sequence[Rule]", n_rows: int
+) -> dict[str, CheckResult]:
+    """Rules over single values: asked about the values that stand in the column at all; only what breaks is counted."""
+    if not rules:
+        return {}
+    import pandas as pd
+
+    columns = {r.column: r.expression for r in rules}
+    facts = ", ".join(
+        f"count({x}), list(distinct {x})[1:{SOME_VALUES}] || [min({x}), max({x})]"
+        for x in (f"({e})" for e in columns.values())
+    )
+    row = _fetch(con, f"select {facts} from {relation}", "values")[0]
+    filled = dict(zip(columns, row[::2], strict=True))
+    values = {
+        c: (list(v or []) if filled[c] else []) + ([None] if filled[c] < n_rows else [])
+        for c, v in zip(columns, row[1::2], strict=True)
+    }
+    # Over a column that holds nothing only the demand for a value has anything to say.
+    asked = [r for r in rules if filled[r.column] or (_demands_value(r) and n_rows)]
+    results = {r.name: CheckResult(r.name, True, 0, 0, r.is_blocking) for r in rules}
+    length = max((len(values[r.column]) for r in asked), default=0)
+    frame = pd.DataFrame({r.column: (values[r.column] * length)[:length] for r in asked})
+    verdicts = _validate(frame, asked, "BOOLEAN_ONLY", strictly=True) if asked else {}
+    for rule in asked:
+        n_checked = n_rows if _demands_value(rule) else filled[rule.column]
+        passed, n_unexpected = verdicts[rule.name][0], 0
+        if not passed:
+            whole = con.execute(f"select {rule.expression} as {identifier(rule.column)} from {relation}").df()
+            passed, n_unexpected = _validate(whole, [rule], COUNTS_ONLY)[rule.name]
+        is_blocking = rule.is_blocking and not (rule.is_share and n_checked < FEW_ROWS)
+        results[rule.name] = CheckResult(rule.name, passed, n_checked, n_unexpected, is_blocking)
+    return results
+
+
+def _by_evidence(
+    con: duckdb.DuckDBPyConnection, relation: str, rules: "Sequence[Rule]", n_rows: int
+) -> dict[str, CheckResult]:
+    """Rules with a select of their own."""
+    results = {}
+    for rule in rules:
+        if rule.evidence is None:
+            continue
+        try:
+            frame = con.execute(rule.evidence.replace("{batch}", relation)).df()
+        except duckdb.Error as error:
+            raise AuditError(f"the evidence for '{rule.name}' cannot be read ({type(error).__name__})") from None
+        passed, n_checked, n_unexpected = True, len(frame), 0
+        if len(frame):
+            passed, n_unexpected = _validate(frame, [rule], COUNTS_ONLY)[rule.name]
+        is_blocking = rule.is_blocking and not (rule.is_share and n_checked < FEW_ROWS)
+        results[rule.name] = CheckResult(
+            rule.name, passed, n_rows if rule.narrows else n_checked, n_unexpected, is_blocking
+        )
+    return results
+
+
+def _demands_value(rule: "Rule") -> bool:
+    return rule.expectation.expectation_type == "expect_column_values_to_not_be_null"
+
+
+def _validate(
+    frame: "pd.DataFrame", rules: "Sequence[Rule]", result_format: Any, *, strictly: bool = False
+) -> dict[str, tuple[bool, int]]:
+    """Ask great-expectations: rule name → (passed, unexpected rows). `strictly`: allow no share of exceptions."""
+    import great_expectations as gx
+
+    suite = gx.ExpectationSuite(name="audit")
+    strict = {"mostly": 1} if strictly else {}
+    suite.expectations = [r.expectation.copy(update={"meta": {"rule": r.name}, **strict}) for r in rules]
+    found = _engine().get_batch({"dataframe": frame}).validate(suite, result_format=result_format)
+    answers = {}
+    for result in found.results:
+        name = result.expectation_config.meta["rule"]
+        if _raised(result.exception_info):
+            raise AuditError(f"great-expectations could not evaluate '{name}'")
+        answers[name] = (bool(result.success), int((result.result or {}).get("unexpected_count") or 0))
+    unanswered = {r.name for r in rules} - set(answers)
+    if unanswered:
+        raise AuditError(f"great-expectations gave no answer to {sorted(unanswered)}")
+    return answers
+
+
+def _raised(info: dict[str, Any] | None) -> bool:
+    """Whether an exception stands behind a result: GX reports it as a failed check."""
+    info = info or {}
+    return bool(info.get("raised_exception")) or any(_raised(v) for v in info.values() if isinstance(v, dict))

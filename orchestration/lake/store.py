@@ -1,0 +1,145 @@
+"""Reading the lake: commits, their parts, and relations over them.
+
+Keep out: writing (stage.py, promote.py).
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.engine import identifier, literal
+from orchestration.home import Home
+from orchestration.records import KINDS, TYPES
+
+LAKE_KEY = "lake"
+
+# Technical relations that the lake publishes beside the kinds, from the commits themselves.
+LEDGER_COLUMNS = {
+    "load_id": "VARCHAR",
+    "source": "VARCHAR",
+    "loaded_at": "TIMESTAMP",
+    "level": "VARCHAR",  # records | rows
+    "name": "VARCHAR",  # stream or kind
+    "measure": "VARCHAR",  # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected
+    "reason": "VARCHAR",
+    "n": "BIGINT",
+}
+SOURCE_COLUMNS = {
+    "source": "VARCHAR",
+    "loaded_at": "TIMESTAMP",
+    "observed_until": "TIMESTAMP",
+    "is_public_set": "BOOLEAN",
+    "timezone": "VARCHAR",
+    "name_zh": "VARCHAR",
+    "name_en": "VARCHAR",
+}
+SUBJECT_COLUMNS = {
+    "subject_key": "VARCHAR",
+    "current_subject_key": "VARCHAR",
+    "valid_from": "TIMESTAMP",
+    "reason": "VARCHAR",
+}
+CHECK_COLUMNS = {
+    "check_id": "VARCHAR",
+    "name_zh": "VARCHAR",
+    "name_en": "VARCHAR",
+    "cadence": "VARCHAR",
+    "status": "VARCHAR",
+    "last_proved_at": "TIMESTAMP",
+    "evidence": "VARCHAR",
+    "n_checked": "BIGINT",
+    "n_failed": "BIGINT",
+}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The committed lake of one home, as known at `known_at` (None: everything)."""
+
+    home: Home
+    key: str  # base64
+    known_at: datetime | None = None
+
+    @cached_property
+    def commits(self) -> list[dict[str, Any]]:
+        """Every commit file, oldest first."""
+        found = [json.loads(p.read_text()) for p in sorted(self.home.folder("lake", "_commits").glob("*.json"))]
+        if self.known_at:
+            found = [c for c in found if datetime.fromisoformat(c["loaded_at"]) <= self.known_at]
+        return sorted(found, key=lambda c: (c["loaded_at"], c["load_id"], c.get("replay", 0)))
+
+    def parts(self, kind: str) -> list[Path]:
+        """The committed Parquet files of a kind."""
+        return [self.home.lake / p["path"] for c in self.commits for p in c["parts"] if p["kind"] == kind]
+
+    def relation_sql(self, kind: str) -> str:
+        """A select over a kind's committed rows; a kind without files reads as zero rows of its contract."""
+        schema = KINDS[kind].protected_schema
+        columns = ", ".join(f"CAST(NULL AS {duckdb_type(f.type)}) AS {identifier(f.name)}" for f in schema)
+        empty = f"SELECT {columns} WHERE false"
+        files = self.parts(kind)
+        if not files:
+            return empty
+        listed = ", ".join(literal(str(f)) for f in files)
+        return (
+            f"{empty} UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], "
+            f"hive_partitioning=false, encryption_config={{footer_key: 'lake'}})"
+        )
+
+    def register(self, con: duckdb.DuckDBPyConnection, schema: str = "lake") -> None:
+        """Create one view per kind, and the technical relations, in a schema of the connection's own catalog."""
+        con.execute(f"PRAGMA add_parquet_key('lake', '{self.key}')")
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for kind in KINDS:
+            con.execute(f"CREATE OR REPLACE VIEW {schema}.{identifier(kind)} AS {self.relation_sql(kind)}")
+        for name, columns, rows in (
+            ("_ledger", LEDGER_COLUMNS, self.ledger_rows()),
+            ("_sources", SOURCE_COLUMNS, self.source_rows()),
+            ("_subjects", SUBJECT_COLUMNS, self._published("_subjects")),
+            ("_checks", CHECK_COLUMNS, self._published("_checks")),
+        ):
+            _table(con, f"{schema}.{name}", columns, rows)
+
+    def ledger_rows(self) -> list[dict[str, Any]]:
+        """Every ledger line of every commit, long."""
+        return [
+            {"load_id": c["load_id"], "source": c["source"], "loaded_at": c["loaded_at"], **line}
+            for c in self.commits
+            for line in c["ledger"]
+        ]
+
+    def source_rows(self) -> list[dict[str, Any]]:
+        """One row per source, as of its newest commit."""
+        return list({c["source"]: {"source": c["source"], "loaded_at": c["loaded_at"], **c["about"]} for c in self.commits}.values())
+
+    def _published(self, name: str) -> list[dict[str, Any]]:
+        path = self.home.lake / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else []
+
+
+def _table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    shape = ", ".join(f"{c} {t}" for c, t in columns.items())
+    con.execute(f"CREATE OR REPLACE TABLE {name} ({shape})")
+    if rows:
+        payload = json.dumps([{c: r.get(c) for c in columns} for r in rows])
+        structure = json.dumps([columns])
+        con.execute(f"INSERT INTO {name} SELECT unnest(from_json(?::JSON, ?), max_depth := 2)", [payload, structure])
+
+
+def duckdb_type(arrow_type: Any) -> str:
+    """The DuckDB name of a contract's Arrow type."""
+    names = {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "number": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "timestamp": "TIMESTAMP",
+        "date": "DATE",
+        "strings": "VARCHAR[]",
+    }
+    return next(names[name] for name, t in TYPES.items() if t == arrow_type)

@@ -1,0 +1,149 @@
+"""Extraction: a source's pages, sealed one by one, into the landing folder through dlt, with its cursor.
+
+Keep out: opening pages (pages.py) and what sources do.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.errors import SourceError, VoicehouseError
+from orchestration.home import Home
+from orchestration.landing.seal import seal
+from orchestration.privacy.keys import Keyring
+from orchestration.sources.contract import Settings, Window
+from orchestration.sources.registry import extractor
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one extraction brought: the load it made (None: nothing new), pages and bytes sealed, a failure's text."""
+
+    source: str
+    load_id: str | None
+    pages: int
+    sealed_bytes: int
+    failure: str | None = None
+
+
+def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, started_at: datetime) -> Extraction:
+    """Ask one source for what is new and seal it. A failing source gives an Extraction with `failure`, no exception.
+
+    Nothing of a failed extraction is kept and its cursor does not move: the next run asks again.
+    """
+    load_id = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03d}-{secrets.token_hex(3)}-{settings.name}"
+    key = keyring.key(f"landing:{load_id}")
+    name_key = keyring.key("file_names")
+
+    def file_id(name: str) -> str:
+        return hmac.new(name_key, f"{settings.name}\x1f{name}".encode(), hashlib.sha256).hexdigest()[:24]
+
+    settings = replace(settings, inbox=os.environ.get("VOICEHOUSE_INBOX_URL") or str(home.inbox), file_id=file_id)
+    counted = {"pages": 0, "bytes": 0}
+    problem: list[SourceError] = []
+
+    def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
+        try:
+            for number, page in enumerate(extractor(settings)(settings, state, window)):
+                file = file_id(page.file) if page.file else ""
+                value = seal(page, key, settings.name, load_id, number, file)
+                counted["pages"] += 1
+                counted["bytes"] += len(value)
+                yield pa.table(
+                    {
+                        "load_id": pa.array([load_id]),
+                        "stream": pa.array([page.stream]),
+                        "number": pa.array([number], pa.int64()),
+                        "sealed": pa.array([value], pa.binary()),
+                    }
+                )
+        except SourceError as error:
+            problem.append(error)
+            raise
+
+    failure = None
+    with _quiet_dlt():
+        try:
+            _run_dlt(home, settings.name, sealed_pages, window)
+        except SourceError as error:
+            failure = str(error)
+        except (OSError, ValueError, RuntimeError) as error:
+            failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in ("dlt", "requests", "urllib3"):
+                raise
+            failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
+    if failure or not counted["pages"]:
+        keyring.drop(f"landing:{load_id}")
+        return Extraction(settings.name, None, 0, 0, failure)
+    return Extraction(settings.name, load_id, counted["pages"], counted["bytes"])
+
+
+def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None:
+    """One dlt pipeline per source: packages left by a crash are loaded first, then extraction goes on."""
+    import dlt
+    from dlt.destinations import filesystem
+
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    pipeline = dlt.pipeline(
+        pipeline_name=f"landing_{source}",
+        destination=filesystem(bucket_url=home.folder("landing").as_uri()),
+        dataset_name=source,
+        pipelines_dir=str(home.folder("dlt")),
+        progress=None,
+    )
+
+    @dlt.resource(name="pages", write_disposition="append")
+    def landing_pages() -> Iterator[pa.Table]:
+        kept = dlt.current.resource_state()
+        # A backfill reads what it is asked for and leaves the cursor where it was.
+        state = dict(kept) if window.is_backfill else kept
+        yield from sealed_pages(state)
+
+    if pipeline.has_pending_data:
+        pipeline.run()
+    pipeline.run(landing_pages(), loader_file_format="parquet")
+    trace = home.folder("dlt") / f"landing_{source}" / "trace.pickle"
+    trace.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet_dlt() -> Iterator[None]:
+    """dlt with small buffers (a row is a page of megabytes) and without its own log of data."""
+    wanted = {
+        "DATA_WRITER__BUFFER_MAX_ITEMS": "4",
+        "RUNTIME__LOG_LEVEL": "CRITICAL",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "SCHEMA__NAMING": "direct",
+        "NORMALIZE__WORKERS": "1",
+        "LOAD__WORKERS": "2",
+        "LOAD__DELETE_COMPLETED_JOBS": "true",
+    }
+    before = {k: os.environ.get(k) for k in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for k, v in before.items():
+            if v is None:
+                os.environ.pop(k, None)
+            else:
+                os.environ[k] = v
+
+
+def drop_pending(home: Home, source: str) -> None:
+    """Forget what a crash left half extracted, so that the next extraction starts from the last cursor."""
+    import shutil
+
+    folder = home.folder("dlt") / f"landing_{source}"
+    if not folder.exists():
+        raise VoicehouseError(f"{source}: nothing was ever extracted")
+    shutil.rmtree(folder)

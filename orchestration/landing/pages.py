@@ -1,0 +1,67 @@
+"""Sealed pages on disk: which loads wait, opening one, expiry.
+
+Keep out: sealing (seal.py) and extracting (extract.py).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from orchestration.home import Home
+from orchestration.landing.seal import open_page
+from orchestration.privacy.keys import Keyring
+from orchestration.sources.contract import Page
+
+LANDING_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load in landing."""
+
+    source: str
+    load_id: str
+
+    @property
+    def started_at(self) -> datetime:
+        return datetime.strptime(self.load_id[:18], "%Y%m%dT%H%M%S%f")
+
+
+def loads(home: Home, source: str) -> list[Load]:
+    """Every load of a source that lies in landing, oldest first."""
+    found: set[str] = set()
+    for path in _files(home, source):
+        found.update(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist())
+    return [Load(source, load_id) for load_id in sorted(found)]
+
+
+def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
+    """Pages of a load in their order, opened in memory."""
+    key = keyring.key(f"landing:{load.load_id}")
+    files = _files(home, load.source)
+    if not files:
+        return
+    table = ds.dataset(files, format="parquet").to_table(filter=ds.field("load_id") == load.load_id).sort_by("number")
+    for stream, number, sealed in zip(
+        table["stream"].to_pylist(), table["number"].to_pylist(), table["sealed"], strict=True
+    ):
+        yield open_page(sealed.as_py(), key, load.source, load.load_id, stream, number)
+
+
+def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int = LANDING_DAYS) -> list[str]:
+    """Drop the keys of loads older than `days` and delete files that hold nothing else; returns their ids."""
+    limit = now.replace(tzinfo=None) - timedelta(days=days)
+    old = {load.load_id for load in loads(home, source) if load.started_at < limit}
+    for load_id in sorted(old):
+        keyring.drop(f"landing:{load_id}")
+    for path in _files(home, source):
+        if set(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist()) <= old:
+            path.unlink()
+    return sorted(old)
+
+
+def _files(home: Home, source: str) -> list:
+    return sorted((home.folder("landing") / source / "pages").glob("*.parquet"))

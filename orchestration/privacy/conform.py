@@ -1,0 +1,286 @@
+"""Conform: pages opened in memory become typed rows of record kinds, by each source's SQL.
+
+Keep out: what may pass (protect.py) and who is who (resolve.py).
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.engine import identifier, literal
+from orchestration.errors import ContractError
+from orchestration.lake.store import duckdb_type
+from orchestration.records import KINDS, TYPES, Field, Record
+from orchestration.sources.contract import Page, Settings
+
+SCALES = Path(__file__).parents[2] / "dbt_project" / "seeds" / "scales.csv"
+SEPARATOR = "\x1f"
+
+MACROS = r"""
+CREATE OR REPLACE TEMP MACRO iso_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%f');
+CREATE OR REPLACE TEMP MACRO parse_time(value, format, zone) AS
+    coalesce(iso_text(timezone('UTC', timezone(zone, try_strptime(value, format)))), value);
+CREATE OR REPLACE TEMP MACRO parse_epoch_ms(value) AS
+    coalesce(iso_text(make_timestamp(try_cast(value AS BIGINT) * 1000)), value::VARCHAR);
+CREATE OR REPLACE TEMP MACRO parse_epoch_s(value) AS
+    coalesce(iso_text(make_timestamp(try_cast(try_cast(value AS DOUBLE) * 1000000 AS BIGINT))), value::VARCHAR);
+CREATE OR REPLACE TEMP MACRO parse_iso(value) AS
+    coalesce(iso_text(timezone('UTC', try_cast(value AS TIMESTAMPTZ))), value);
+CREATE OR REPLACE TEMP MACRO record_ref(source, kind, id) AS
+    chr(31) || source || chr(31) || kind || chr(31) || id;
+CREATE OR REPLACE TEMP MACRO account_ref(source, id) AS
+    chr(31) || source || chr(31) || 'person.account' || chr(31) || id;
+CREATE OR REPLACE TEMP MACRO scale_score(value, scale) AS
+    coalesce((SELECT any_value(s.score) FROM _scales s WHERE s.scale_id = scale AND s.label = trim(value)), value);
+"""
+
+
+@dataclass
+class StreamCount:
+    """What became of one stream's records."""
+
+    read: int = 0
+    conformed: int = 0
+    reference: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    unselected: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, reason: str, n: int) -> None:
+        if n:
+            self.rejected[reason] = self.rejected.get(reason, 0) + n
+
+
+@dataclass
+class Conformed:
+    """A load's typed rows: temp tables `conformed_<kind>` on the connection (contract fields and `_record`).
+
+    `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'.
+    """
+
+    kinds: list[str]
+    streams: dict[str, StreamCount]
+    emitted: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+
+
+def conform(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    pages: Iterable[Page],
+    loaded_at: datetime,
+    kinds: Iterable[str] | None = None,
+    extra_scales: Iterable[dict[str, str]] = (),
+) -> Conformed:
+    """Build `conformed_<kind>` for every kind of the source.
+
+    pages: opened pages of one load, `file` already the keyed file id. loaded_at: naive UTC.
+    Raises ContractError when a source's SQL does not fit its contract; values never reach the text.
+    """
+    _load_scales(con, extra_scales)
+    con.execute(MACROS)
+    streams = _views(con, settings, list(pages))
+    wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
+    result = Conformed(wanted, streams, {}, {})
+    con.execute("CREATE OR REPLACE TEMP TABLE _claimed (_record BIGINT, is_rejected BOOLEAN)")
+    for kind in wanted:
+        _conform_kind(con, settings, KINDS[kind], loaded_at, result)
+    _count_records(con, settings, streams)
+    return result
+
+
+def _load_scales(con: duckdb.DuckDBPyConnection, extra: Iterable[dict[str, str]]) -> None:
+    rows = list(csv.DictReader(SCALES.open(encoding="utf-8"))) if SCALES.exists() else []
+    merged = {(r["scale_id"], r["label"]): r["score"] for r in [*rows, *extra]}
+    table = pa.table(
+        {
+            "scale_id": pa.array([k[0] for k in merged], pa.string()),
+            "label": pa.array([k[1] for k in merged], pa.string()),
+            "score": pa.array(list(merged.values()), pa.string()),
+        }
+    )
+    con.register("_scales_arrow", table)
+    con.execute("CREATE OR REPLACE TEMP TABLE _scales AS SELECT * FROM _scales_arrow")
+    con.unregister("_scales_arrow")
+
+
+def _views(con: duckdb.DuckDBPyConnection, settings: Settings, pages: list[Page]) -> dict[str, StreamCount]:
+    """One table per stream, `_record` unique in the load, a JSON stream's `raw` parsed."""
+    counts: dict[str, StreamCount] = {}
+    unknown = {p.stream for p in pages} - set(settings.streams)
+    if unknown:
+        raise ContractError(f"{settings.name}: pages came for streams that source.toml does not name: {sorted(unknown)}")
+    next_record = 0
+    con.execute("CREATE OR REPLACE TEMP TABLE _records (_record BIGINT, stream VARCHAR)")
+    for name, stream in settings.streams.items():
+        count = counts[name] = StreamCount()
+        tables = []
+        for page in (p for p in pages if p.stream == name and not p.is_sweep):
+            for reason, n in page.rejected.items():
+                count.read += n
+                count.reject(reason, n)
+            table = _arrow(page)
+            n = table.num_rows
+            table = table.append_column("_record", pa.array(range(next_record, next_record + n), pa.int64()))
+            table = table.append_column("_file", pa.array([page.file] * n, pa.string()))
+            table = table.append_column("_row", pa.array(range(page.first_row, page.first_row + n), pa.int64()))
+            next_record += n
+            count.read += n
+            tables.append(table)
+        is_json = stream.format in ("jsonl", "json_pages") if stream.files else True
+        base = ["raw"] if is_json else ["line"] if stream.format == "lines" else list(stream.columns)
+        schema = pa.schema([(c, pa.string()) for c in base] + [("_record", pa.int64()), ("_file", pa.string()), ("_row", pa.int64())])
+        merged = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
+        present = {c for t in tables for c in t.column_names}
+        for column in base if tables else []:
+            if column not in present:
+                count.unselected[f"missing column {column}"] = sum(t.num_rows for t in tables)
+        con.register("_page", merged)
+        if is_json:
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS "
+                "SELECT _record, _file, _row, try_cast(raw AS JSON) AS raw FROM _page WHERE json_valid(raw)"
+            )
+            kept = _scalar(con, f"SELECT count(*) FROM {identifier(name)}")
+            count.reject("malformed_json", merged.num_rows - kept)
+        else:
+            extra = [c for c in merged.column_names if not c.startswith("_") and c not in base]
+            selected = ", ".join([f"nullif({identifier(c)}, '') AS {identifier(c)}" for c in [*base, *extra]])
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT _record, _file, _row, {selected} FROM _page")
+            if base != ["line"]:
+                for column in extra:
+                    count.unselected[column] = merged.num_rows
+        con.execute("INSERT INTO _records SELECT _record, ? FROM " + identifier(name), [name])
+        con.unregister("_page")
+    return counts
+
+
+def _arrow(page: Page) -> pa.Table:
+    """A page's rows: Arrow as it is, JSON as a column `raw` of text."""
+    if isinstance(page.content, pa.Table):
+        return page.content
+    if isinstance(page.content, bytes):
+        lines = [line for line in page.content.decode("utf-8", "replace").split("\n") if line.strip()]
+    else:
+        import orjson
+
+        lines = [orjson.dumps(record).decode() for record in page.content]
+    return pa.table({"raw": pa.array(lines, pa.string())})
+
+
+def _conform_kind(
+    con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, loaded_at: datetime, result: Conformed
+) -> None:
+    kind = record.kind
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _raw AS {settings.sql(kind).strip().rstrip(';')}")
+    except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
+        raise ContractError(f"{settings.name}/{kind}.sql does not run: {_safe(str(error))}") from None
+    except duckdb.Error as error:
+        raise ContractError(
+            f"{settings.name}/{kind}.sql failed on its input ({type(error).__name__}): use try_cast and the parse_ macros"
+        ) from None
+    types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE _raw)").fetchall())
+    outside = set(types) - {f.name for f in record.fields} - {"_record"}
+    if outside:
+        raise ContractError(f"{settings.name}/{kind}.sql gives columns outside the contract: {sorted(outside)}")
+    if "_record" not in types:
+        raise ContractError(f"{settings.name}/{kind}.sql must give _record, the number of the record a row came from")
+    casts, verdicts = [], []
+    for f in record.fields:
+        if f.name not in types:
+            casts.append(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}")
+            if f.required:
+                verdicts.append(f"WHEN true THEN 'missing:{f.name}'")
+            continue
+        casts.append(f"{_cast(f, types[f.name])} AS {identifier(f.name)}")
+        verdicts.extend(_verdicts(f))
+    if record.event_time in types:
+        event = record.field(str(record.event_time))
+        limit = f"TIMESTAMP {literal(str(loaded_at))} + INTERVAL 1 DAY"
+        verdicts.append(f"WHEN t.{identifier(event.name)} > {limit} THEN 'in_future:{event.name}'")
+    case = f"CASE {' '.join(verdicts)} END" if verdicts else "CAST(NULL AS VARCHAR)"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _checked AS SELECT t.*, {case} AS _reason "
+        f"FROM (SELECT _record, {', '.join(casts)}, rowid AS _rid FROM _raw) t JOIN _raw r ON r.rowid = t._rid"
+    )
+    con.execute("INSERT INTO _claimed SELECT _record, _reason IS NOT NULL FROM _checked")
+    result.emitted[kind] = _scalar(con, "SELECT count(*) FROM _checked")
+    result.rejected[kind] = dict(
+        con.execute("SELECT _reason, count(*) FROM _checked WHERE _reason IS NOT NULL GROUP BY 1 ORDER BY 1").fetchall()
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE conformed_{kind} AS "
+        "SELECT * EXCLUDE (_reason, _rid), row_number() OVER (ORDER BY _rid) AS _row_no FROM _checked WHERE _reason IS NULL"
+    )
+    con.execute("DROP TABLE _checked; DROP TABLE _raw")
+
+
+def _cast(f: Field, given: str) -> str:
+    name = identifier(f.name)
+    if f.type == "string":
+        return f"nullif(trim({name}::VARCHAR), '')"
+    if f.type == "strings":
+        return name if given.endswith("[]") else f"string_split(nullif(trim({name}::VARCHAR), ''), ';')"
+    if given == "TIMESTAMP WITH TIME ZONE":
+        return f"timezone('UTC', {name})"
+    return f"try_cast({_present(f, given)} AS {duckdb_type(TYPES[f.type])})"
+
+
+def _present(f: Field, given: str) -> str:
+    name = identifier(f.name)
+    return f"nullif(trim({name}), '')" if given == "VARCHAR" else name
+
+
+def _verdicts(f: Field) -> list[str]:
+    """Reasons to reject a row, first match wins; `r` is what the SQL gave, `t` what it became."""
+    name = identifier(f.name)
+    found = [f"WHEN nullif(trim(r.{name}::VARCHAR), '') IS NOT NULL AND t.{name} IS NULL THEN 'unparsable:{f.name}'"]
+    if f.required:
+        found.append(f"WHEN t.{name} IS NULL THEN 'missing:{f.name}'")
+    if f.values:
+        found.append(f"WHEN t.{name} NOT IN ({', '.join(map(literal, f.values))}) THEN 'unknown_value:{f.name}'")
+    if f.minimum is not None:
+        found.append(f"WHEN t.{name} < {f.minimum} THEN 'out_of_range:{f.name}'")
+    if f.maximum is not None:
+        found.append(f"WHEN t.{name} > {f.maximum} THEN 'out_of_range:{f.name}'")
+    if f.type == "timestamp":
+        found.append(
+            f"WHEN t.{name} < TIMESTAMP '1900-01-01' OR t.{name} >= TIMESTAMP '2200-01-01' OR NOT isfinite(t.{name}) "
+            f"THEN 'out_of_range:{f.name}'"
+        )
+    if f.type == "number":
+        found.append(f"WHEN NOT isfinite(t.{name}) THEN 'out_of_range:{f.name}'")
+    return found
+
+
+def _count_records(con: duckdb.DuckDBPyConnection, settings: Settings, streams: dict[str, StreamCount]) -> None:
+    """Every record read gave a row, is reference, or is rejected: nothing else."""
+    rows = con.execute(
+        "SELECT r.stream, count(*) FILTER (c.n > 0), count(*) FILTER (c.n = 0), count(*) FILTER (c.n IS NULL) "
+        "FROM _records r LEFT JOIN (SELECT _record, count(*) FILTER (NOT is_rejected) AS n FROM _claimed GROUP BY 1) c "
+        "USING (_record) GROUP BY 1"
+    ).fetchall()
+    for stream, conformed, only_rejected, unclaimed in rows:
+        count = streams[stream]
+        count.conformed = conformed
+        count.reject("all_rows_rejected", only_rejected)
+        if settings.streams[stream].reference:
+            count.reference = unclaimed
+        else:
+            count.reject("unclaimed", unclaimed)
+
+
+def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _safe(message: str) -> str:
+    """An engine's message about our own SQL, without literals: names stay, values go."""
+    return re.sub(r"'[^']*'", "'…'", message.split("\n")[0])

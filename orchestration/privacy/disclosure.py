@@ -1,0 +1,511 @@
+"""Disclosure control: exact KPI cells in, published cells out, and the audit that tries to undo it.
+
+Keep out: computing metrics (dbt) and writing files (serving/publish.py).
+
+The rules (privacy.md, "Disclosure control"), in the order in which they apply:
+
+1. A cell with fewer than N subjects, or N answers, is hidden: `small_cell`.
+2. A cell in which all persons gave the same answer is hidden, whatever its size: `homogeneous`.
+3. A team of fewer than five agents is hidden: `small_team`.
+4. What the published cells let a reader compute is hidden with more cells, to a fix-point: `complement`. Every total,
+   over the dimensions of a declared breakdown or over the calendar, is an equation: total = sum of its parts. No
+   equation may hold exactly one hidden cell, and what remains of a published total after taking the published parts
+   away must itself have N subjects and more than one kind of answer.
+
+Rules 2 and 4 bind metrics of class `subject`, and every class in profile `external`; 1 and 3 bind all.
+Cells of the same persons share their fate: what is hidden for one variant is hidden for all of its population.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from orchestration.engine import identifier, literal
+from orchestration.errors import VoicehouseError
+
+DIMENSIONS = (
+    "source", "channel", "product", "store", "region", "touchpoint", "team", "segment", "language", "case_type",
+    "category", "priority", "contract", "survey", "question", "sla_policy", "sla_metric",
+)  # fmt: skip
+SERIES = ("metric_id", "variant", "cohort_age_months", "currency")
+SLICE = ("breakdown", *DIMENSIONS)
+PERIOD = ("period_grain", "period_start")
+CELL = (*SERIES, *SLICE, *PERIOD)
+
+# What a hidden cell still shows: where it stands and what it would have meant. All else is emptied, so that a column
+# added to a mart tomorrow is hidden until somebody decides otherwise here.
+KEPT = frozenset(
+    (*CELL, "metric_version", "is_headline", "period_end", "period_tz", "is_complete_period", "data_through",
+     "known_at", "subject_basis", "suppressed_reason", "target_value", "unit", "direction", "name_zh", "name_en")
+)  # fmt: skip
+# What a visible cell loses when the cell it is compared with is hidden.
+COMPARED = ("previous_value", "difference", "difference_ci_low", "difference_ci_high", "is_significant")
+
+# (part, total) of the calendar, the narrowest totals first.
+NESTED_GRAINS = (
+    ("day", "week"), ("day", "month"), ("day", "quarter"), ("month", "quarter"), ("day", "year"), ("month", "year"),
+    ("quarter", "year"), ("day", "all"), ("week", "all"), ("month", "all"), ("quarter", "all"), ("year", "all"),
+)  # fmt: skip
+AGENTS_PER_TEAM = 5
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How strictly a home publishes. `threshold` is N; `all_classes` applies every rule to operational metrics too."""
+
+    name: str
+    threshold: int
+    all_classes: bool = False
+
+
+PROFILES = {p.name: p for p in (Profile("internal", 10), Profile("external", 11, True), Profile("open_data", 1))}
+
+
+def choose_profile(name: str, public_sets: Mapping[str, bool]) -> Profile:
+    """The profile called `name`; `public_sets` says of every source of the home whether it is a declared public set.
+
+    Raises VoicehouseError when there is no such profile, or when `open_data` is asked for and a source is not public.
+    """
+    if name not in PROFILES:
+        raise VoicehouseError(f"there is no publication profile {name!r}: choose one of {', '.join(PROFILES)}")
+    closed = sorted(source for source, is_public in public_sets.items() if not is_public)
+    if name == "open_data" and closed:
+        raise VoicehouseError(
+            f"profile open_data publishes every cell, and these sources are not declared public sets: {', '.join(closed)}"
+        )
+    return PROFILES[name]
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """What one run of `disclose` did, in counts."""
+
+    cells: int
+    hidden: dict[str, int]  # reason -> cells
+    passes: int
+    derivable: int  # what the audit still found: 0
+
+
+def disclose(
+    con: duckdb.DuckDBPyConnection,
+    values: str,
+    metrics: str,
+    profile: Profile,
+    into: str,
+    small_teams: Iterable[str] = (),
+    parts: Iterable[str] = (),
+) -> Disclosed:
+    """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
+
+    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor; optional `population`: metrics that
+    count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
+    table `hidden_cells` (CELL columns, suppressed_reason), which `hide` applies to wide marts.
+    Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
+    """
+    _cells(con, values, metrics, profile, tuple(small_teams))
+    _answers(con, tuple(parts))
+    passes = 0
+    if profile.threshold > 1:
+        _primary(con, profile)
+        _coarsen(con)
+        _equations(con)
+        passes = _complement(con, profile)
+        neighbours = 1
+        while found := _computable(con):
+            passes += 1 + _widen(con, found, neighbours) + _complement(con, profile)
+            neighbours *= 2
+    con.execute("CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, " + _listed(CELL) + """,
+        reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL""")
+    hide(con, values, into, profile)
+    counted = con.execute("SELECT reason, count(*) FROM cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
+    hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
+    left = len(derivable(con, into, metrics, profile)) if profile.threshold > 1 else 0
+    if left:
+        raise VoicehouseError(f"disclosure audit: {left} hidden cells can be computed from the published ones")
+    return Disclosed(_number(con, "SELECT count(*) FROM cells"), hidden, passes, left)
+
+
+def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile) -> int:
+    """Write relation `into`: the rows of a mart with hidden cells emptied, after `disclose`; the number of such rows.
+
+    A mart is matched by the cell columns it has; one without metric_id or variant is hidden where any metric is.
+    """
+    columns = _columns(con, mart)
+    shared = [c for c in CELL if c in columns]
+    kept = [c for c in columns if c in KEPT]
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE hidden_keys AS SELECT {_key(shared)} AS key, min(suppressed_reason) AS reason "
+        "FROM hidden_cells GROUP BY ALL"
+    )
+    compared = [c for c in columns if c in COMPARED]
+    selected = []
+    for column in columns:
+        name = identifier(column)
+        if column == "suppressed_reason":
+            selected.append(f"h.reason AS {name}")
+        elif column in kept:
+            selected.append(f"m.{name}")
+        elif column in compared:
+            selected.append(f"CASE WHEN h.key IS NULL AND b.key IS NULL THEN m.{name} END AS {name}")
+        elif column == "n_excluded_consent":
+            small = f"m.{name} BETWEEN 1 AND {profile.threshold - 1}"
+            selected.append(f"CASE WHEN h.key IS NULL AND NOT coalesce({small}, false) THEN m.{name} END AS {name}")
+        else:
+            selected.append(f"CASE WHEN h.key IS NULL THEN m.{name} END AS {name}")
+    if "suppressed_reason" not in columns and {"breakdown", "period_grain"} <= set(columns):
+        selected.append("h.reason AS suppressed_reason")
+    before = _key(shared, {"period_start": _previous_start("m")})
+    con.execute(
+        f"CREATE OR REPLACE TABLE {into} AS SELECT {', '.join(selected)} FROM {mart} AS m "
+        f"LEFT JOIN hidden_keys AS h ON h.key = {_key(shared, prefix='m')} "
+        f"LEFT JOIN hidden_keys AS b ON b.key = {before}"
+    )
+    return _number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL") if (
+        "suppressed_reason" in _columns(con, into)
+    ) else 0
+
+
+def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, profile: Profile) -> list[dict[str, Any]]:
+    """The hidden cells that a reader of `published` alone can compute: an empty list is the proof of check C15.
+
+    Takes the worst for granted: that every total is exactly the sum of the parts that have a row. A hidden cell is
+    computable when all solutions of those equations agree on it. The solutions form an affine space; a random vector
+    of its direction is zero exactly where all agree (but for a null set), and one sparse least-squares projection
+    gives it. Hidden counts are at least 1, so every direction can be followed both ways without a negative count: a
+    linear program over the same equations would give each cell an interval of positive length.
+    """
+    _cells(con, published, metrics, profile, ())
+    con.execute("UPDATE cells SET reason = hidden")
+    _equations(con)
+    found = _computable(con)
+    if not found:
+        return []
+    con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [found])
+    rows = con.execute(f"SELECT {_listed(CELL)} FROM cells SEMI JOIN computable USING (id) ORDER BY ALL").fetchall()
+    return [dict(zip(CELL, row, strict=True)) for row in rows]
+
+
+def _cells(
+    con: duckdb.DuckDBPyConnection, values: str, metrics: str, profile: Profile, small_teams: tuple[str, ...]
+) -> None:
+    """The working table: one row per published figure that could be hidden, with what the rules look at."""
+    if unclassed := con.execute(
+        f"SELECT DISTINCT v.metric_id, v.variant FROM {values} v LEFT JOIN {metrics} m "
+        "ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.disclosure IN ('subject', 'operational') "
+        "WHERE m.metric_id IS NULL ORDER BY ALL"
+    ).fetchall():
+        raise VoicehouseError(f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}")
+    population = "coalesce(m.population, m.metric_id)" if "population" in _columns(con, metrics) else "m.metric_id"
+    teams = ", ".join(literal(t) for t in small_teams) or "NULL"
+    everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE cells AS
+        WITH registry AS (SELECT DISTINCT ON (metric_id, variant) * FROM {metrics}),
+        counted AS (
+            SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, {population} AS population,
+                {everything} AS is_protected,
+                coalesce(v.n_answered, v.n_eligible, v.denominator, v.numerator, v.value) AS n,
+                v.suppressed_reason IS NULL
+                AND greatest(coalesce(v.n_answered, 0), coalesce(v.n_eligible, 0), coalesce(abs(v.denominator), 0),
+                    coalesce(abs(v.numerator), 0), coalesce(v.n_subjects, 0), coalesce(abs(v.value), 0)) = 0 AS is_empty
+            FROM {values} AS v JOIN registry AS m ON m.metric_id = v.metric_id AND m.variant = v.variant
+        )
+        SELECT row_number() OVER (ORDER BY {_listed(CELL)}) AS id, {_listed(CELL)},
+            {_key(SERIES)} AS series, {_key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} AS place,
+            {_key(SLICE)} AS slice, population, metric_unit, anchor, is_protected, is_empty,
+            n, coalesce(n_subjects, n) AS subjects, numerator, denominator,
+            coalesce(ci_low = ci_high AND ci_low = value, false) AS has_no_spread,
+            coalesce(team IN ({teams}), false) AS is_small_team,
+            suppressed_reason AS hidden, CAST(NULL AS VARCHAR) AS reason
+        FROM counted
+        """
+    )
+
+
+def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
+    """Table `answers`: per cell, how many gave each kind of answer, as far as figures tell."""
+    selects = [
+        "SELECT id, 'yes' AS answer, numerator AS n FROM cells WHERE metric_unit = 'percent'",
+        "SELECT id, 'no' AS answer, denominator - numerator AS n FROM cells WHERE metric_unit = 'percent'",
+    ]
+    for mart in parts:
+        columns = _columns(con, mart)
+        shared = [c for c in CELL if c in columns]
+        split = [c for c in columns if c.startswith("n_") and c not in _COUNTS]
+        if not {"metric_id", "variant", "breakdown"} <= set(shared):
+            continue
+        selects += [
+            f"SELECT c.id, {literal(column)}, m.{identifier(column)} FROM cells c JOIN {mart} m "
+            f"ON {_key(shared, prefix='m')} = {_key(shared, prefix='c')}"
+            for column in split
+        ]
+    con.execute("CREATE OR REPLACE TEMP TABLE answers AS " + " UNION ALL ".join(selects))
+    con.execute("DELETE FROM answers WHERE n IS NULL")
+
+
+_COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
+
+
+def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
+    """Rules 1 to 3, and the same fate for every variant of a population."""
+    n = profile.threshold
+    con.execute(
+        f"""
+        UPDATE cells SET reason = CASE
+            WHEN is_small_team THEN 'small_team'
+            WHEN n IS NULL OR subjects < {n} OR n < {n} THEN 'small_cell'
+            WHEN NOT is_protected OR metric_unit IN ('count', 'minutes', 'hours', 'seconds') THEN NULL
+            WHEN has_no_spread OR (denominator > 0 AND abs(numerator) = denominator) THEN 'homogeneous'
+            WHEN denominator > 0 AND id IN (
+                SELECT a.id FROM answers a JOIN cells c USING (id) WHERE a.n >= coalesce(c.denominator, c.n) AND a.n > 0
+            ) THEN 'homogeneous'
+        END
+        WHERE NOT is_empty
+        """
+    )
+    con.execute(
+        """
+        UPDATE cells SET reason = f.reason
+        FROM (SELECT population, place, max(reason) AS reason FROM cells WHERE is_protected AND reason IS NOT NULL GROUP BY ALL) f
+        WHERE cells.is_protected AND cells.population = f.population AND cells.place = f.place
+            AND cells.reason IS NULL AND NOT cells.is_empty
+        """
+    )
+
+
+def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
+    """Rule 4, first step: a table (population, breakdown, grain) of which half or more is hidden is hidden whole.
+
+    What would be left of it is holes, and every hole costs cells of wider tables.
+    """
+    con.execute(
+        """
+        UPDATE cells SET reason = 'too_fine' FROM (
+            SELECT population, breakdown, period_grain FROM cells WHERE is_protected AND NOT is_empty
+            GROUP BY ALL HAVING count(reason) * 2 >= count(*) AND count(*) > 1
+        ) thin
+        WHERE cells.population = thin.population AND cells.breakdown = thin.breakdown
+            AND cells.period_grain = thin.period_grain AND cells.is_protected AND NOT cells.is_empty
+            AND cells.reason IS NULL
+        """
+    )
+
+
+def _equations(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `terms`: one row per part of a total; `kind` orders equations from the narrowest totals to the widest.
+
+    `is_needed` is false where an equation only adds up others (days of a quarter, where its months are there too).
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE terms (kind INTEGER, total BIGINT, part BIGINT)")
+    protected = "SELECT * FROM cells WHERE is_protected AND NOT is_empty"
+    breakdowns = [str(row[0]) for row in con.execute(f"SELECT DISTINCT breakdown FROM ({protected}) ORDER BY 1").fetchall()]
+    pairs = [
+        (wide, narrow)
+        for wide, narrow in permutations(sorted(breakdowns, key=lambda b: -len(_names(b))), 2)
+        if set(_names(wide)) < set(_names(narrow))
+    ]
+    for kind, (wide, narrow) in enumerate(pairs):
+        same = _names(wide)
+        con.execute(
+            f"""
+            INSERT INTO terms SELECT {kind}, t.id, p.id FROM ({protected}) p JOIN ({protected}) t
+            ON t.series = p.series AND t.period_grain = p.period_grain
+            AND t.period_start IS NOT DISTINCT FROM p.period_start
+            AND t.breakdown = {literal(wide)} AND p.breakdown = {literal(narrow)}
+            AND {_key(same, prefix="t")} = {_key(same, prefix="p")}
+            """
+        )
+    for kind, (part, total) in enumerate(NESTED_GRAINS, start=len(pairs)):
+        start = "TRUE" if total == "all" else f"t.period_start = CAST(date_trunc('{total}', p.period_start) AS DATE)"
+        con.execute(
+            f"""
+            INSERT INTO terms SELECT {kind}, t.id, p.id FROM ({protected}) p JOIN ({protected}) t
+            ON t.series = p.series AND t.slice = p.slice AND {start}
+            AND t.period_grain = '{total}' AND p.period_grain = '{part}'
+            AND coalesce(p.anchor, '') <> 'instant' AND p.period_start IS NOT NULL
+            """
+        )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE terms AS
+        WITH sized AS (SELECT kind, total, count(*) AS parts FROM terms GROUP BY ALL),
+        chained AS (
+            SELECT a.kind, a.total, b.kind AS first, c.kind AS second, count(*) AS parts
+            FROM terms a JOIN terms b ON b.part = a.part JOIN terms c ON c.part = b.total AND c.total = a.total
+            GROUP BY ALL
+        ),
+        sums AS (SELECT DISTINCT kind, total FROM chained JOIN sized USING (kind, total, parts))
+        SELECT t.*, s.kind IS NULL AS is_needed FROM terms t LEFT JOIN sums s ON s.kind = t.kind AND s.total = t.total
+        """
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE members AS
+        SELECT kind, total, part AS id, 1.0 AS sign, is_needed FROM terms
+        UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms
+        """
+    )
+
+
+def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
+    """Rule 4: hide one more part of each open equation, narrowest totals first, until none is open."""
+    passes = 0
+    while _number(con, _open_equations(profile.threshold)):
+        passes += 1
+        con.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE candidates AS
+            WITH now AS (SELECT * FROM open_equations WHERE kind = (SELECT min(kind) FROM open_equations)),
+            parts AS (SELECT o.total AS wanted, t.part AS id FROM now o JOIN terms t USING (kind, total) JOIN cells p
+                ON p.id = t.part WHERE p.reason IS NULL)
+            SELECT * FROM parts
+            UNION ALL SELECT total, total FROM now WHERE total NOT IN (SELECT wanted FROM parts)
+            """
+        )
+        _hide_cheapest(con, 1)
+    return passes
+
+
+def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
+    """Hide, for every `wanted` of table `candidates`, the `each` cheapest; how many cells that were.
+
+    Cheap is a cell whose equations have a hidden member already, so that hiding it opens few new ones; then a small one.
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE chosen AS
+        WITH touched AS (
+            SELECT m.kind, m.total FROM members m JOIN cells c USING (id) GROUP BY ALL HAVING count(c.reason) = 0
+        ),
+        cost AS (
+            SELECT m.id, count(t.kind) AS opened
+            FROM members m LEFT JOIN touched t ON t.kind = m.kind AND t.total = m.total
+            WHERE m.id IN (SELECT id FROM candidates) GROUP BY ALL
+        ),
+        ranked AS (
+            SELECT p.population, p.place, row_number() OVER (
+                PARTITION BY k.wanted ORDER BY c.opened, p.subjects, p.n, p.place
+            ) AS position
+            FROM candidates k JOIN cost c USING (id) JOIN cells p USING (id)
+        )
+        SELECT DISTINCT population, place FROM ranked WHERE position <= {each}
+        """
+    )
+    con.execute(
+        """
+        UPDATE cells SET reason = 'complement' FROM chosen
+        WHERE cells.is_protected AND cells.population = chosen.population AND cells.place = chosen.place
+            AND cells.reason IS NULL AND NOT cells.is_empty
+        """
+    )
+    return _number(con, "SELECT count(*) FROM chosen")
+
+
+def _open_equations(threshold: int) -> str:
+    """Makes the temp table `open_equations` and counts it: totals that still give something away."""
+    return f"""
+        CREATE OR REPLACE TEMP TABLE open_equations AS
+        WITH balance AS (
+            SELECT e.kind, e.total, any_value(t.reason) AS total_reason, any_value(t.metric_unit) AS metric_unit,
+                count(*) FILTER (p.reason IS NOT NULL) AS hidden_parts,
+                any_value(t.n) - coalesce(sum(p.n) FILTER (p.reason IS NULL), 0) AS n,
+                greatest(
+                    any_value(t.subjects) - coalesce(sum(p.subjects) FILTER (p.reason IS NULL), 0),
+                    coalesce(max(p.subjects) FILTER (p.reason IS NOT NULL), 0)
+                ) AS subjects,
+                any_value(t.numerator) - coalesce(sum(p.numerator) FILTER (p.reason IS NULL), 0) AS numerator,
+                any_value(t.denominator) - coalesce(sum(p.denominator) FILTER (p.reason IS NULL), 0) AS denominator
+            FROM terms e JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part
+            GROUP BY e.kind, e.total
+        )
+        SELECT kind, total FROM balance
+        WHERE (total_reason IS NOT NULL AND hidden_parts = 0)
+            OR (total_reason IS NULL AND (
+                hidden_parts = 1
+                OR (n > 0 AND subjects < {threshold})
+                OR (n > 0 AND hidden_parts > 0 AND metric_unit IN ('percent', 'points') AND denominator > 1e-9
+                    AND (abs(abs(numerator) - denominator) <= 1e-9 * denominator
+                        OR (metric_unit = 'percent' AND abs(numerator) <= 1e-9 * denominator)))
+            ));
+        SELECT count(*) FROM open_equations
+    """
+
+
+def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], neighbours: int) -> int:
+    """Hide, for each computable cell, the cheapest visible cells that share an equation with it."""
+    con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [computable])
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE candidates AS
+        SELECT DISTINCT c.id AS wanted, o.id
+        FROM computable c JOIN members m USING (id) JOIN members o USING (kind, total) JOIN cells p ON p.id = o.id
+        WHERE p.reason IS NULL
+        """
+    )
+    if not _hide_cheapest(con, neighbours):
+        raise VoicehouseError("disclosure: a hidden cell stays computable although all its neighbours are hidden")
+    return 1
+
+
+def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """Ids of hidden cells on which all solutions of the equations agree (see `derivable`)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import lsmr
+
+    unknowns = con.execute(
+        """
+        SELECT dense_rank() OVER (ORDER BY kind, total) - 1 AS equation, dense_rank() OVER (ORDER BY id) - 1 AS place,
+            sign, id
+        FROM members JOIN cells USING (id) WHERE reason IS NOT NULL AND is_needed
+        """
+    ).fetchnumpy()
+    if not len(unknowns["id"]):
+        return []
+    rows, cells = unknowns["equation"].astype(np.int64), unknowns["place"].astype(np.int64)
+    ids = np.zeros(cells.max() + 1, dtype=np.int64)
+    ids[cells] = unknowns["id"]
+    matrix = coo_array((unknowns["sign"].astype(float), (rows, cells)), shape=(rows.max() + 1, len(ids))).tocsr()
+    random = np.random.default_rng(20260101)
+    agreed = np.ones(len(ids), dtype=bool)
+    for _ in range(2):
+        start = random.uniform(1.0, 2.0, len(ids)) * random.choice((-1.0, 1.0), len(ids))
+        solved = lsmr(matrix.T, start, atol=1e-12, btol=1e-12, conlim=0, maxiter=20 * len(ids) + 1000)[0]
+        agreed &= np.abs(start - matrix.T @ solved) < 1e-6
+    return [int(i) for i in ids[agreed]]
+
+
+def _names(breakdown: str) -> list[str]:
+    return breakdown.split(",") if breakdown else []
+
+
+def _previous_start(prefix: str) -> str:
+    step = " ".join(
+        f"WHEN '{grain}' THEN INTERVAL {interval}"
+        for grain, interval in (("day", "1 DAY"), ("week", "7 DAY"), ("month", "1 MONTH"), ("quarter", "3 MONTH"), ("year", "1 YEAR"))
+    )
+    return f"CAST({prefix}.period_start - CASE {prefix}.period_grain {step} END AS DATE)"
+
+
+def _key(columns: Iterable[str], replaced: Mapping[str, str] | None = None, prefix: str = "") -> str:
+    """Columns as one comparable text; nulls are a value of their own."""
+    dot = f"{prefix}." if prefix else ("m." if replaced else "")
+    listed = [f"coalesce(CAST({(replaced or {}).get(c, dot + identifier(c))} AS VARCHAR), chr(30))" for c in columns]
+    return f"concat_ws(chr(31), {', '.join(listed)})" if listed else "''"
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(identifier(c) for c in columns)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    return [str(row[0]) for row in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0

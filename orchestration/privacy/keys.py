@@ -1,0 +1,105 @@
+"""The keyring: random keys, one per purpose and version, wrapped by the master key.
+
+Keep out: what the keys are used for.
+"""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from orchestration.errors import KeyMissingError
+from orchestration.home import Home, write_durably
+
+MASTER_VARIABLE = "VOICEHOUSE_MASTER_KEY"
+
+
+class Keyring:
+    """Keys of one home. `key(purpose)` gives 32 bytes, the newest version, made at first use.
+
+    The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from `keys/master.key` (0600), made on
+    the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
+    """
+
+    def __init__(self, home: Home):
+        self._folder = home.folder("keys")
+        self._ring = self._folder / "keyring.json"
+        self.created_master: Path | None = None
+        self._master = self._load_master()
+        self._keys: dict[str, list[bytes]] = {}
+        if self._ring.exists():
+            for purpose, wrapped in json.loads(self._ring.read_text()).items():
+                self._keys[purpose] = [self._unwrap(purpose, w) for w in wrapped]
+
+    def _load_master(self) -> bytes:
+        given = os.environ.get(MASTER_VARIABLE)
+        path = self._folder / "master.key"
+        if given:
+            encoded = given
+        elif path.exists():
+            encoded = path.read_text().strip()
+        elif self._ring.exists():
+            raise KeyMissingError(
+                f"the keyring is there but its master key is not: put it back at {path.name} in the home's keys folder, "
+                f"or set {MASTER_VARIABLE}"
+            )
+        else:
+            encoded = base64.b64encode(secrets.token_bytes(32)).decode()
+            write_durably(path, encoded.encode())
+            self.created_master = path
+        try:
+            master = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            master = b""
+        if len(master) != 32:
+            raise KeyMissingError(f"the master key ({MASTER_VARIABLE} or keys/master.key) is not 32 bytes in base64")
+        return master
+
+    def _wrap(self, purpose: str, key: bytes) -> str:
+        nonce = secrets.token_bytes(12)
+        return base64.b64encode(nonce + AESGCM(self._master).encrypt(nonce, key, purpose.encode())).decode()
+
+    def _unwrap(self, purpose: str, wrapped: str) -> bytes:
+        raw = base64.b64decode(wrapped)
+        try:
+            return AESGCM(self._master).decrypt(raw[:12], raw[12:], purpose.encode())
+        except InvalidTag:
+            raise KeyMissingError(
+                f"the master key does not open this home's keyring: check {MASTER_VARIABLE} or keys/master.key"
+            ) from None
+
+    def key(self, purpose: str) -> bytes:
+        """The newest key for a purpose, 32 bytes; made and written durably at first use."""
+        if purpose not in self._keys:
+            self._keys[purpose] = [secrets.token_bytes(32)]
+            self._save()
+        return self._keys[purpose][-1]
+
+    def hex(self, purpose: str) -> str:
+        """The same as 64 hexadecimal digits, for engines that take text."""
+        return self.key(purpose).hex()
+
+    def base64(self, purpose: str) -> str:
+        """The same in base64."""
+        return base64.b64encode(self.key(purpose)).decode()
+
+    def version(self, purpose: str) -> int:
+        """How many versions of the key there have been."""
+        self.key(purpose)
+        return len(self._keys[purpose])
+
+    def drop(self, purpose: str) -> None:
+        """Destroy every version of a key: what it sealed can never be opened again."""
+        if self._keys.pop(purpose, None) is not None:
+            self._save()
+
+    def purposes(self) -> list[str]:
+        return sorted(self._keys)
+
+    def _save(self) -> None:
+        content = {p: [self._wrap(p, k) for k in ks] for p, ks in sorted(self._keys.items())}
+        write_durably(self._ring, json.dumps(content, indent=1).encode())

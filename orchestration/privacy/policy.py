@@ -1,0 +1,78 @@
+"""Policy: whose law applies, on which basis a row may be used, and how long it is kept.
+
+Keep out: applying it to rows (protect.py). Legal grounds are defaults for a lawyer to confirm.
+"""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.errors import ContractError
+from orchestration.home import Home
+from orchestration.sources.contract import Settings
+
+EU = (
+    "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO GB".split()
+)  # the EEA, and the United Kingdom's like regime
+UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
+
+DEFAULT = """\
+# What this house allows, over all sources. A source's own source.toml says what it is; this file only restricts.
+# Legal grounds and terms are defaults: have a lawyer confirm them.
+version = "1"
+
+# Purposes the house pursues; rows are never used for another.
+purposes = ["service", "analytics"]
+
+# Sources switched off altogether.
+blocked_sources = []
+"""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The house's policy, from `policy.toml` in the home (written with defaults on the first run)."""
+
+    version: str
+    purposes: tuple[str, ...]
+    blocked_sources: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, home: Home) -> "Policy":
+        path: Path = home.root / "policy.toml"
+        if not path.exists():
+            path.write_text(DEFAULT)
+        try:
+            raw = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ContractError(f"policy.toml cannot be read: {error}") from None
+        return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())))
+
+    def purposes_of(self, settings: Settings) -> tuple[str, ...]:
+        """The purposes both the source and the house name."""
+        return tuple(p for p in settings.purposes if p in self.purposes)
+
+    def version_for(self, settings: Settings) -> str:
+        """Version of the house's policy and digest of what the source declares."""
+        declared = json.dumps([dict(settings.basis), settings.purposes, settings.retention_months], sort_keys=True, default=dict)
+        return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+
+
+def jurisdiction_sql(country: str) -> str:
+    """SQL: CN, EU, other, or null where the country is not known."""
+    listed = ", ".join(f"'{c}'" for c in EU)
+    return f"CASE WHEN {country} IS NULL THEN NULL WHEN {country} = 'CN' THEN 'CN' WHEN {country} IN ({listed}) THEN 'EU' ELSE 'other' END"
+
+
+def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
+    """SQL: the basis for one purpose by jurisdiction; an unknown jurisdiction takes the stricter."""
+    other = settings.basis["other"].get(purpose)
+    strict = "consent" if any(b.get(purpose) == "consent" for b in settings.basis.values()) else other
+    cases = " ".join(f"WHEN '{j}' THEN '{b[purpose]}'" for j, b in settings.basis.items() if purpose in b and j != "other")
+    fallback = f"'{other}'" if other else "NULL"
+    unknown = f"'{strict}'" if strict else "NULL"
+    return f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE CASE {jurisdiction} {cases} ELSE {fallback} END END" if cases else (
+        f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE {fallback} END"
+    )

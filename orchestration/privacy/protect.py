@@ -1,0 +1,261 @@
+"""Protect: conformed rows in, protected rows out; identities replaced, text redacted, refusals counted.
+
+Keep out: who is who (resolve.py), the rules of redaction (redaction.py, rules/), storing (lake/).
+Pure: one SQL statement a kind, no per-row Python, the same result whatever the batch size.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orchestration.engine import identifier
+from orchestration.privacy import redaction
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
+from orchestration.privacy.pseudonyms import scoped
+from orchestration.records import KINDS, Field, Privacy, Record
+from orchestration.sources.contract import Settings
+
+GATE_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Protected:
+    """Result for one kind: temp table `protected_<kind>` in the contract's protected schema, and refusals by reason."""
+
+    kind: str
+    rows: int
+    rejected: dict[str, int]
+    redactions: int
+
+
+def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp table `_consents`: grants in force now (not withdrawn since), with the stretch they cover."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _consents AS
+        SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian, g.given_at AS valid_from,
+               coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_ref
+        FROM vault.consent g
+        WHERE g.action = 'grant' AND NOT EXISTS (
+            SELECT 1 FROM vault.consent w WHERE w.subject_id = g.subject_id AND w.purpose = g.purpose
+            AND w.action = 'withdraw' AND w.given_at >= g.given_at)
+        """
+    )
+
+
+def prepare_names(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp table `_own`: what the load and the vault know each subject by, as lists, for record-linked redaction."""
+    from orchestration.privacy.vault import unseal_identities
+
+    known = con.execute(
+        "SELECT v.subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s "
+        "USING (subject_id) WHERE v.domain <> 'account' AND v.subject_id IN (SELECT subject_id FROM _subject_map)"
+    ).fetch_arrow_table()
+    values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
+    con.register("_known", values)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _own AS
+        SELECT subject_id, """
+        + ", ".join(
+            f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s" for d in ("name", "email", "phone", "address", "handle")
+        )
+        + """ FROM _known GROUP BY subject_id
+        """
+    )
+    con.unregister("_known")
+
+
+def protect(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    policy: Policy,
+    kind: str,
+    load_id: str,
+    loaded_at: datetime,
+) -> Protected:
+    """Protect the rows of `conformed_<kind>`; needs `_subject_map`, `_named`, `_consents`, `_own` and the vault's agents.
+
+    loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused and counted.
+    """
+    record = KINDS[kind]
+    event = f"coalesce(c.{identifier(record.event_time)}::TIMESTAMP, TIMESTAMP '{loaded_at}')" if record.event_time else (
+        f"TIMESTAMP '{loaded_at}'"
+    )
+    purposes = policy.purposes_of(settings)
+    con.execute(_basis_sql(settings, record, purposes, event))
+    con.execute(_redacted_sql(settings, record))
+    con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
+    rejected = dict(
+        con.execute(
+            f"SELECT _reason, count(*) FROM protected_{kind} WHERE _reason IS NOT NULL GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    )
+    con.execute(f"DELETE FROM protected_{kind} WHERE _reason IS NOT NULL")
+    con.execute(f"ALTER TABLE protected_{kind} DROP COLUMN _reason")
+    texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
+    total = "0" if not texts else "+".join(f"coalesce(sum({t}_redactions), 0)" for t in texts)
+    row = con.execute(f"SELECT count(*), {total} FROM protected_{kind}").fetchone()
+    con.execute("DROP TABLE IF EXISTS _basis; DROP TABLE IF EXISTS _texts")
+    return Protected(kind, int(row[0]) if row else 0, rejected, int(row[1]) if row else 0)
+
+
+def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str) -> str:
+    """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis."""
+    kind = record.kind
+    people = "LEFT JOIN _subject_map m ON m.kind = '{}' AND m.row_no = c._row_no".format(kind) if record.has_person else (
+        "LEFT JOIN (SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, false AS is_minor) m ON true"
+    )
+    rows = (
+        f"SELECT c._row_no AS row_no, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
+        f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM conformed_{kind} c {people}"
+    )
+    if not record.has_person or kind in UNCONSENTED_KINDS:
+        ground = "'legal_obligation'" if kind in UNCONSENTED_KINDS else f"'{settings.basis['other'].get(purposes[0]) if purposes else ''}'"
+        listed = ", ".join(f"'{p}'" for p in purposes)
+        return (
+            f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, subject_id, jurisdiction, {ground} AS basis, "
+            f"[{listed}]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, NULL::VARCHAR AS reason FROM ({rows})"
+        )
+    grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
+    granted = ", ".join(
+        f"CASE WHEN g.ground_{i} IS NULL THEN NULL WHEN g.is_minor AND NOT coalesce(k.guarded, false) THEN NULL "
+        f"WHEN g.ground_{i} <> 'consent' OR list_contains(k.purposes, '{p}') THEN '{p}' END"
+        for i, p in enumerate(purposes)
+    )
+    # The basis told is that of the last purpose granted (the list goes from service to analytics).
+    basis = " ".join(
+        f"WHEN list_contains(purposes, '{p}') THEN ground_{i}" for i, p in reversed(list(enumerate(purposes)))
+    )
+    return f"""
+        CREATE OR REPLACE TEMP TABLE _basis AS
+        WITH r AS ({rows}),
+        k AS (
+            SELECT r.row_no, list_distinct(list(s.purpose)) AS purposes, bool_or(s.is_guardian) AS guarded,
+                   max(s.consent_ref) AS consent_ref
+            FROM r JOIN _consents s ON s.subject_id = r.subject_id AND r.event_at >= s.valid_from AND r.event_at < s.valid_to
+            GROUP BY 1
+        ),
+        g AS (SELECT r.*, {grounds} FROM r),
+        p AS (
+            SELECT g.*, k.consent_ref, coalesce(k.guarded, false) AS guarded,
+                   list_filter([{granted}], x -> x IS NOT NULL)::VARCHAR[] AS purposes
+            FROM g LEFT JOIN k USING (row_no)
+        )
+        SELECT row_no, subject_id, jurisdiction, CASE {basis} END AS basis, purposes,
+               CASE WHEN (CASE {basis} END) = 'consent' OR guarded THEN consent_ref END AS consent_ref,
+               CASE WHEN len(purposes) > 0 THEN NULL WHEN is_minor AND NOT guarded THEN 'minor_without_guardian'
+                    ELSE 'no_consent' END AS reason
+        FROM p
+    """
+
+
+def _redacted_sql(settings: Settings, record: Record) -> str:
+    """Temp table `_texts`: each text field redacted against the record's own persons and agents, then by the rules."""
+    texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
+    kind = record.kind
+    if not texts:
+        return f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT _row_no AS row_no FROM conformed_{kind}"
+    names = {f.name for f in record.fields}
+    roles = ("name", "email", "phone", "address", "handle")
+    if record.has_person:
+        own_columns = ", ".join(
+            f"list_distinct(list_concat(coalesce(o.{r}s, []), list_filter([c.person_{r}], x -> x IS NOT NULL))) AS own_{r}"
+            for r in roles
+        )
+        joins = (
+            f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no "
+            "LEFT JOIN _own o ON o.subject_id = m.subject_id"
+        )
+    else:
+        own_columns, joins = ", ".join(f"NULL::VARCHAR[] AS own_{r}" for r in roles), ""
+    agent_names = "NULL::VARCHAR[]"
+    if "agent_id" in names:
+        agent = record.field("agent_id")
+        agent_names = "a.names"
+        joins += f" LEFT JOIN vault.agent a ON a.agent_key = {_agent_key(agent, settings)}"
+    own = {r: f"own_{r}" for r in roles}
+    redacted = ", ".join(
+        f"{redaction.redact_sql(identifier(f.name), own, 'agent_names')} AS {identifier(f.name)}" for f in texts
+    )
+    given = ", ".join(f"c.{identifier(f.name)}" for f in texts)
+    return (
+        f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT row_no, {redacted} FROM ("
+        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM conformed_{kind} c {joins})"
+    )
+
+
+def _agent_key(f: Field, settings: Settings) -> str:
+    return f"hmac_pseudonym_agent({scoped('c.' + identifier(f.name), settings.name, 'agent.id')})"
+
+
+def _select_sql(
+    settings: Settings, policy: Policy, record: Record, event: str, load_id: str, loaded_at: datetime
+) -> str:
+    kind = record.kind
+    columns: list[str] = []
+    residual: list[str] = []
+    for f in record.fields:
+        name = f.protected_name
+        column = f"c.{identifier(f.name)}"
+        if name is None:
+            continue
+        if f.privacy is Privacy.RECORD_KEY:
+            domain = str(f.domain)
+            value = (
+                f"list_transform({column}, x -> hmac_record_key({scoped('x', settings.name, domain)}))"
+                if f.type == "strings"
+                else f"hmac_record_key({scoped(column, settings.name, domain)})"
+            )
+        elif f.privacy is Privacy.IDENTIFIER:
+            value = _agent_key(f, settings)
+        elif f.privacy is Privacy.TEXT:
+            value = f"t.{identifier(f.name)}.text"
+            residual.append(f"WHEN t.{identifier(f.name)}.residual THEN 'residual_identifier:{f.name}'")
+        elif f.generalise == "age_band":
+            value = (
+                f"CASE WHEN {column} BETWEEN 0 AND 120 THEN CASE WHEN {column} >= 90 THEN '90+' ELSE "
+                f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
+            )
+        elif f.generalise == "region":
+            # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or slash.
+            value = (
+                f"coalesce(nullif(regexp_extract({column}, '^.{{2,9}}?(?:市|自治州|盟|地区)'), ''), "
+                f"trim(split_part(split_part({column}, ',', 1), '/', 1)))"
+            )
+        else:
+            value = column
+        columns.append(f"{value} AS {identifier(name)}")
+        if f.privacy is Privacy.TEXT:
+            columns.append(f"t.{identifier(f.name)}.n::BIGINT AS {identifier(f.name + '_redactions')}")
+    texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
+    if texts:
+        flags = " OR ".join(f"coalesce(t.{identifier(f.name)}.is_sensitive, false)" for f in texts)
+        columns.append(f"({flags}) AS is_sensitive_text")
+    has_person = record.has_person
+    retain = (
+        f"{event} + INTERVAL {settings.retention_months} MONTH" if settings.retention_months is not None else "NULL::TIMESTAMP"
+    )
+    whole = ", ".join(f"coalesce(c.{identifier(f.name)}::VARCHAR, chr(30))" for f in record.fields)
+    lineage = {
+        "subject_key": "hmac_pseudonym_person(b.subject_id)",
+        "subject_basis": "CASE WHEN b.subject_id IS NOT NULL THEN 'person' ELSE 'record' END" if has_person else "'record'",
+        "jurisdiction": "coalesce(b.jurisdiction, 'unknown')",
+        "basis": "b.basis",
+        "purposes": "b.purposes",
+        "consent_ref": "b.consent_ref",
+        "policy_version": f"'{policy.version_for(settings)}'",
+        "gate_version": f"'{GATE_VERSION}'",
+        "retain_until": retain,
+        "source": f"'{settings.name}'",
+        "load_id": f"'{load_id}'",
+        "loaded_at": f"TIMESTAMP '{loaded_at}'",
+        "content_hash": f"hmac_content(concat_ws(chr(31), {whole}))",
+    }
+    columns += [f"{value} AS {name}" for name, value in lineage.items()]
+    reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE protected_{kind} AS SELECT {', '.join(columns)}, {reason} AS _reason "
+        f"FROM conformed_{kind} c JOIN _basis b ON b.row_no = c._row_no JOIN _texts t ON t.row_no = c._row_no"
+    )

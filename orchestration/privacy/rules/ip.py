@@ -1,0 +1,38 @@
+"""Network addresses: IPv4, IPv6 and hardware (MAC) addresses.
+
+Keep out: version numbers of four parts.
+"""
+
+from orchestration.privacy.rules.rule import Pattern, Rule
+
+_VERSION = r"(?i:\bv|\bver\.?|version|版本号?|固件|firmware|release|build|系统|升级到|更新到)[\s:：是为]{0,3}[0-9]+(?:\.[0-9]+)*"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+
+
+def _is_ipv4(candidate: str) -> str:
+    return (
+        rf"regexp_matches({candidate}, '^{_OCTET}(?:\.{_OCTET}){{3}}$') "
+        rf"and not regexp_matches({candidate}, '^[0-9]\.[0-9]\.[0-9]\.[0-9]$')"
+    )
+
+
+def _is_ipv6_or_mac(candidate: str) -> str:
+    groups = f"string_split({candidate}, ':')"
+    return (
+        f"regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{1,4}}:){{7}}[0-9A-Fa-f]{{1,4}}$') "
+        f"or regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{2}}[:-]){{5}}[0-9A-Fa-f]{{2}}$') "
+        f"or (regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{1,4}}:)*(?:[0-9A-Fa-f]{{1,4}})?::(?:[0-9A-Fa-f]{{1,4}}:)*[0-9A-Fa-f]{{1,4}}$') "
+        f"and len({groups}) between 4 and 8 and regexp_matches({candidate}, '[0-9]'))"
+    )
+
+
+RULE = Rule(
+    name="ip",
+    token="IP",
+    order=70,
+    needs=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]|(?:[0-9A-Fa-f]{2}-){5}",
+    patterns=(
+        Pattern(value=rf"{_VERSION}|[0-9]+(?:\.[0-9]+)*", check=_is_ipv4),
+        Pattern(value=r"[0-9A-Fa-f]{0,4}(?:[:-]{1,2}[0-9A-Fa-f]{1,4})+", check=_is_ipv6_or_mac),
+    ),
+)

@@ -1,0 +1,19 @@
+"""English names where the words around them say that they are names: after Mr. or "my name is".
+
+Keep out: bare names; the record's own persons (redaction.py).
+"""
+
+from orchestration.privacy.rules.rule import Pattern, Rule
+
+_WORD = r"[A-Z][\p{L}'’\-]+"
+
+RULE = Rule(
+    name="name_en",
+    token="NAME",
+    order=155,
+    needs=r"(?i:\bmr|\bms|\bmrs|\bmiss|\bdr|\bprof|name)",
+    patterns=(
+        Pattern(before=r"\b(?:(?i:mr|mrs|ms|dr|prof)\.?|Miss)\s", value=rf"(?:[A-Z]\.\s?)?{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}"),
+        Pattern(before=r"(?i:\bmy\s(?:full\s)?name\s?(?:is|:)|\bname:)\s{1,4}", value=rf"{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}"),
+    ),
+)

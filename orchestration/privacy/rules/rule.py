@@ -1,0 +1,102 @@
+"""What a redaction rule is: constant patterns, an optional check in SQL, one token.
+
+Keep out: any one rule, and the order of the pipeline around them.
+
+A rule never looks at rows: it is compiled to SQL over a text column. Candidates are put between two marks by one
+constant regular expression, the text is cut at the marks, each candidate is judged, and the parts are joined again:
+linear time, and only rows that match `needs` pay. Patterns are RE2, where `\\b` is ASCII, so that a value glued to
+Chinese text is still found. Where a run of digits must be taken whole or not at all, the last alternative of `value`
+swallows the whole run and the check refuses it (RE2 has no look-behind).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestration.engine import literal
+
+MARK = "\x01"
+TOKENS = ("SELF", "AGENT", "NAME", "EMAIL", "PHONE", "CARD", "ID", "IBAN", "ADDRESS", "URL", "IP", "PLATE", "HANDLE")
+
+# While the rules run, a token is one control character (input never holds one: they are stripped first), so that no
+# rule can match inside a token. Tokens that stood in the input get the other set and are not counted.
+SIGNS = {token: chr(0x0E + i) for i, token in enumerate(TOKENS)}
+GIVEN_SIGNS = {token: chr(0x90 + i) for i, token in enumerate(TOKENS)}
+
+# Between the digits of one number: one to three of these.
+GAP = r"[ \t\n\-.·•_*/–—]{1,3}"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One constant expression. `before` and `after` are context that stays; `value` is what the token replaces.
+
+    `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides.
+    Groups inside the three parts must not capture.
+    """
+
+    value: str
+    before: str = ""
+    after: str = ""
+    check: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of identifier: `order` is its place, `needs` a cheap RE2 pattern that every row with a hit matches."""
+
+    name: str
+    token: str
+    order: int
+    needs: str
+    patterns: tuple[Pattern, ...]
+
+    def sql(self, text: str) -> str:
+        """The rule over a SQL expression of normalised text; the expression should be a plain name."""
+        result = text
+        for pattern in self.patterns:
+            result = f"list_transform([{result}], lambda part: {_apply(pattern, self.token, 'part')})[1]"
+        return f"case when regexp_matches({text}, {literal(self.needs)}) then {result} else {text} end"
+
+
+def _apply(pattern: Pattern, token: str, text: str) -> str:
+    expression = literal(f"({pattern.before})({pattern.value})({pattern.after})")
+    sign = SIGNS[token]
+    if pattern.check is None:
+        return f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + sign + chr(92) + '3')}, 'g')"
+    marked = (
+        f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + MARK + chr(92) + '2' + MARK + chr(92) + '3')}, 'g')"
+    )
+    return (
+        f"array_to_string(list_transform(string_split({marked}, {sql_text(MARK)}), "
+        f"lambda piece, place: case when place % 2 = 0 and coalesce({pattern.check('piece')}, false) "
+        f"then {sql_text(sign)} else piece end), '')"
+    )
+
+
+def sql_text(value: str) -> str:
+    """A string as SQL that holds no control character itself."""
+    pieces, plain = [], ""
+    for character in value:
+        if character < " " or "\x7f" <= character <= "\x9f":
+            if plain:
+                pieces.append(literal(plain))
+            pieces.append(f"chr({ord(character)})")
+            plain = ""
+        else:
+            plain += character
+    if plain or not pieces:
+        pieces.append(literal(plain))
+    return pieces[0] if len(pieces) == 1 else "(" + " || ".join(pieces) + ")"
+
+
+def digits(candidate: str) -> str:
+    """SQL: the ASCII digits of a candidate."""
+    return f"regexp_replace({candidate}, '[^0-9]', '', 'g')"
+
+
+def luhn(number: str) -> str:
+    """SQL boolean: a string of digits passes the Luhn check (ISO/IEC 7812-1, annex B)."""
+    return (
+        f"list_sum(list_transform(string_split(reverse({number}), ''), lambda digit, nth: "
+        "case when nth % 2 = 1 then digit::int when digit::int > 4 then digit::int * 2 - 9 else digit::int * 2 end)) % 10 = 0"
+    )

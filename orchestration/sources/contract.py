@@ -1,0 +1,185 @@
+"""What a source is: its settings (source.toml), the pages it yields, the window it is asked for.
+
+Keep out: finding sources (registry.py) and reading any of them.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.errors import ContractError, SourceError
+
+FORMATS = ("csv", "tsv", "jsonl", "json_pages", "parquet", "lines")
+BASES = {
+    "EU": ("consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"),
+    "CN": (
+        "consent",
+        "contract",
+        "legal_obligation",
+        "public_health_emergency",
+        "news_public_interest",
+        "disclosed_by_person",
+        "other_law",
+    ),
+}
+BASES["other"] = tuple(dict.fromkeys(BASES["EU"] + BASES["CN"]))
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a source yields: a slice of one stream, sealed before it touches a disk.
+
+    `content`: records of an API (dicts), JSON lines (bytes), or rows of a file (Arrow, all strings).
+    `file`: real name of the file, never stored. `first_row`: 1-based row of the file that the page starts with.
+    `rejected`: rows that the reader could not even split, by reason. `is_sweep`: ids of all that exists now.
+    """
+
+    stream: str
+    content: list[dict[str, Any]] | bytes | pa.Table
+    file: str = ""
+    first_row: int = 1
+    is_sweep: bool = False
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time asked for by a backfill, half-open, UTC; empty for the usual increment."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_backfill(self) -> bool:
+        return self.since is not None or self.until is not None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of a source."""
+
+    name: str
+    files: str | None = None
+    format: str = "jsonl"
+    records: str | None = None
+    encoding: str = "auto"
+    columns: tuple[str, ...] = ()
+    reference: bool = False
+    sweep_kind: str | None = None
+    sweep_field: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A source's settings: source.toml, checked."""
+
+    name: str
+    folder: Path
+    name_zh: str
+    name_en: str
+    timezone: str
+    public_set: bool
+    observed_until: datetime | None
+    key: str
+    purposes: tuple[str, ...]
+    retention_months: int | None
+    text_retention_months: int | None
+    place: str
+    vendor: Mapping[str, str]
+    basis: Mapping[str, Mapping[str, str]]
+    options: Mapping[str, Any]
+    streams: Mapping[str, Stream]
+    inbox: str = "inbox"
+    file_id: Callable[[str], str] = lambda name: name
+    is_active: bool = True
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds it feeds: its SQL files."""
+        return tuple(sorted(p.stem for p in self.folder.glob("*.sql")))
+
+    def sql(self, kind: str) -> str:
+        return (self.folder / f"{kind}.sql").read_text()
+
+    def secret(self, name: str) -> str:
+        """A secret from dlt's configuration: SOURCES__<SOURCE>__<NAME>, or [sources.<source>] in .dlt/secrets.toml."""
+        import dlt
+
+        value = dlt.secrets.get(f"sources.{self.name}.{name}")
+        if not value:
+            raise SourceError(
+                f"{self.name}: the secret '{name}' is missing: set SOURCES__{self.name.upper()}__{name.upper()} "
+                f"or [sources.{self.name}] in .dlt/secrets.toml"
+            )
+        return str(value)
+
+
+def read_settings(folder: Path) -> Settings:
+    """Read and check a source folder's source.toml.
+
+    Raises ContractError that names the source and the setting.
+    """
+    name = folder.name
+    try:
+        raw = tomllib.loads((folder / "source.toml").read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ContractError(f"{name}: source.toml cannot be read: {error}") from None
+
+    def need(key: str) -> Any:
+        if key not in raw:
+            raise ContractError(f"{name}: source.toml lacks '{key}'")
+        return raw[key]
+
+    purposes = tuple(need("purposes"))
+    basis: dict[str, dict[str, str]] = {}
+    for jurisdiction, given in need("basis").items():
+        if jurisdiction not in BASES:
+            raise ContractError(f"{name}: [basis] knows {sorted(BASES)}, not '{jurisdiction}'")
+        by_purpose = {p: given for p in purposes} if isinstance(given, str) else dict(given)
+        for purpose, ground in by_purpose.items():
+            if ground not in BASES[jurisdiction]:
+                raise ContractError(f"{name}: '{ground}' ({purpose}) is no basis under the law of {jurisdiction}")
+        basis[jurisdiction] = by_purpose
+    if "other" not in basis:
+        raise ContractError(f"{name}: [basis] needs 'other', for persons of unknown or other jurisdictions")
+
+    streams = {}
+    for stream, given in need("streams").items():
+        unknown = set(given) - set(Stream.__dataclass_fields__)
+        if unknown:
+            raise ContractError(f"{name}: [streams.{stream}] has unknown settings {sorted(unknown)}")
+        streams[stream] = Stream(name=stream, **{**given, "columns": tuple(given.get("columns", ()))})
+        if streams[stream].format not in FORMATS:
+            raise ContractError(f"{name}: [streams.{stream}] format is one of {FORMATS}")
+
+    def months(key: str, default: int) -> int | None:
+        value = raw.get(key, default)
+        return None if value == "none" else int(value)
+
+    observed = raw.get("observed_until")
+    if isinstance(observed, str):
+        observed = datetime.fromisoformat(observed)
+    return Settings(
+        name=name,
+        folder=folder,
+        name_zh=raw.get("name_zh", name),
+        name_en=raw.get("name_en", name),
+        timezone=raw.get("timezone", "UTC"),
+        public_set=bool(raw.get("public_set", False)),
+        observed_until=observed.astimezone(UTC).replace(tzinfo=None) if observed else None,
+        key=raw.get("key", "source"),
+        purposes=purposes,
+        retention_months=months("retention_months", 36),
+        text_retention_months=months("text_retention_months", 24),
+        place=need("place"),
+        vendor=raw.get("vendor", {}),
+        basis=basis,
+        options=raw.get("options", {}),
+        streams=streams,
+        is_active=bool(raw.get("active", True)),
+    )

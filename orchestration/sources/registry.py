@@ -1,0 +1,58 @@
+"""Finding sources: the folders configured, scanned.
+
+Keep out: what a source does.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import ContractError
+from orchestration.records import KINDS
+from orchestration.sources.contract import Page, Settings, Window, read_settings
+
+BUILT_IN = Path(__file__).parent
+
+Pages = Callable[[Settings, dict[str, Any], Window], Iterator[Page]]
+
+
+def folders() -> list[Path]:
+    """Folders of sources: the built-in one, then VOICEHOUSE_SOURCES (separated as PATH is)."""
+    configured = [Path(p) for p in os.environ.get("VOICEHOUSE_SOURCES", "").split(os.pathsep) if p]
+    for folder in configured:
+        if not folder.is_dir():
+            raise ContractError(f"VOICEHOUSE_SOURCES names a folder that is not there: {folder.name}")
+    return [BUILT_IN, *configured]
+
+
+def discover(active_only: bool = True) -> dict[str, Settings]:
+    """Every source by name.
+
+    Raises ContractError when two folders share a name, or a SQL file names no record kind.
+    """
+    found: dict[str, Settings] = {}
+    for folder in folders():
+        for path in sorted(p.parent for p in folder.glob("*/source.toml")):
+            settings = read_settings(path)
+            if settings.name in found:
+                raise ContractError(f"two source folders are called '{settings.name}'")
+            unknown = set(settings.kinds) - set(KINDS)
+            if unknown:
+                raise ContractError(f"{settings.name}: no record kind is called {sorted(unknown)}")
+            if settings.is_active or not active_only:
+                found[settings.name] = settings
+    return found
+
+
+def extractor(settings: Settings) -> Pages:
+    """The `pages` function of a source's extract.py."""
+    path = settings.folder / "extract.py"
+    spec = spec_from_file_location(f"voicehouse_source_{settings.name}", path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise ContractError(f"{settings.name}: extract.py is missing")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages: Pages = module.pages
+    return pages
