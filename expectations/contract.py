@@ -64,7 +64,7 @@ def _lineage() -> list[Rule]:
         holds(
             "a subject stands where the row is about a person", "(subject_basis = 'person') = (subject_key is not null)"
         ),
-        one_of("jurisdiction", tuple(BASES)),
+        one_of("jurisdiction", (*BASES, "unknown")),
         one_of("basis", BASES["other"]),
         holds("purposes are named", "len(purposes) > 0"),
     ]

@@ -1,26 +1,29 @@
 """The privacy suite: what no row may carry, on entering the lake and on leaving for readers.
 
-Keep out: redaction itself (orchestration/privacy). These detectors are a second pair of eyes with plain constant
-patterns, each narrower than what redaction masks. They turn text into true or false inside DuckDB, so no text ever
-reaches a frame, a result or a log.
+Keep out: redaction itself (orchestration/privacy). These detectors are a second pair of eyes on what the gate gave:
+narrower than its rules, so that what they find was never redacted at all. They turn text into true or false inside
+DuckDB, so no text reaches a frame, a result or a log.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from great_expectations import expectations as gxe
 
 from expectations.rules import BATCH, Rule, holds, quoted, shaped
+from orchestration.privacy.rules.card import is_card
+from orchestration.privacy.rules.resident_id import passes_mod_11_2
 from orchestration.records import KINDS, LINEAGE, Field, Privacy, Record
 
-HASHED = r"[0-9a-f]{32,64}"  # a keyed hash in hex
-EMAIL = r"[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}"
-PHONES = (r"(^|[^0-9])1[3-9][0-9]{9}($|[^0-9])", r"\+[1-9][0-9]{9,14}($|[^0-9])")  # mobile CN, E.164
-CARD_LENGTH = (13, 19)
+HASHED = "[0-9a-f]{64}"  # HMAC-SHA256 in hexadecimal
+EMAIL = r"[a-z0-9._%+-]@[a-z0-9-]+\.[a-z]{2}"
+# A number stands alone where no other digit is near: the gate may read neighbours as one longer number and refuse it.
+ALONE_BEFORE, ALONE_AFTER = "(?:^[^0-9]{0,3}|[^0-9]{4})", "(?:[^0-9]{0,3}$|[^0-9]{4})"
+PHONE = (
+    rf"(?:^|[^0-9])1[3-9][0-9]{{9}}(?:$|[^0-9])|{ALONE_BEFORE}\+[1-9][0-9]{{9,14}}\b{ALONE_AFTER}"  # mobile CN, E.164
+)
 AT_SIGN = "contains({}, '@')"
 LONG_NUMBER = "regexp_matches({}, '[0-9]{{10}}')"
-RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999
-RESIDENT_CHECKS = "10X98765432"
 
 
 def _found(columns: Iterable[str], pattern: str, hint: str = "true") -> str:
@@ -36,25 +39,18 @@ def _any(conditions: Iterable[str]) -> str:
     return " or ".join(f"coalesce({c}, false)" for c in conditions)
 
 
-def _card(column: str) -> str:
-    """SQL: the text holds a number of a card's length that satisfies Luhn's check (ISO/IEC 7812-1)."""
-    digit = "(ascii(substr(n, len(n) - i::int, 1)) - 48)"
-    total = (
-        "list_sum(list_transform(range(len(n)), lambda i: "
-        f"case when i % 2 = 0 then {digit} when {digit} > 4 then 2 * {digit} - 9 else 2 * {digit} end))"
+def _found_number(columns: Iterable[str], pattern: str, check: Callable[[str], str]) -> str:
+    """SQL: a number of this form that stands alone satisfies the gate's own check, in one of these columns."""
+    runs = (
+        "regexp_extract_all({}, '"
+        + f"{ALONE_BEFORE}({pattern}){ALONE_AFTER}".replace("{", "{{").replace("}", "}}")
+        + "', 1)"
     )
-    low, high = CARD_LENGTH
-    runs = f"regexp_extract_all({quoted(column)}, '[0-9]{{{low},}}')"
-    fits = f"len(n) <= {high} and substr(n, 1, 1) between '3' and '6' and {total} % 10 = 0"
-    return f"case when {LONG_NUMBER.format(quoted(column))} then len(list_filter({runs}, lambda n: {fits})) > 0 end"
-
-
-def _resident(column: str) -> str:
-    """SQL: the text holds a Chinese resident id whose check character fits (GB 11643-1999, mod 11-2)."""
-    total = " + ".join(f"(ascii(substr(n, {i}, 1)) - 48) * {w}" for i, w in enumerate(RESIDENT_WEIGHTS, start=1))
-    runs = f"regexp_extract_all({quoted(column)}, '[1-9][0-9]{{5}}(?:19|20)[0-9]{{9}}[0-9Xx]')"
-    fits = f"upper(substr(n, 18, 1)) = substr('{RESIDENT_CHECKS}', ({total}) % 11 + 1, 1)"
-    return f"case when {LONG_NUMBER.format(quoted(column))} then len(list_filter({runs}, lambda n: {fits})) > 0 end"
+    return _any(
+        f"case when {LONG_NUMBER.format(quoted(c))} "
+        f"then len(list_filter({runs.format(quoted(c))}, lambda n: {check('n')})) > 0 end"
+        for c in columns
+    )
 
 
 def text_rules(texts: tuple[str, ...], words: tuple[str, ...]) -> list[Rule]:
@@ -64,9 +60,9 @@ def text_rules(texts: tuple[str, ...], words: tuple[str, ...]) -> list[Rule]:
         found.append(holds("no e-mail address in any text", f"not ({_found((*texts, *words), EMAIL, AT_SIGN)})"))
     if texts:
         found += [
-            holds("no phone number in any text", f"not ({_found(texts, '|'.join(PHONES), LONG_NUMBER)})"),
-            holds("no card number in any text", f"not ({_any(_card(c) for c in texts)})"),
-            holds("no resident id in any text", f"not ({_any(_resident(c) for c in texts)})"),
+            holds("no phone number in any text", f"not ({_found(texts, PHONE, LONG_NUMBER)})"),
+            holds("no card number in any text", f"not ({_found_number(texts, '[0-9]{13,19}', is_card)})"),
+            holds("no resident id in any text", f"not ({_found_number(texts, '[0-9]{17}[0-9Xx]', passes_mod_11_2)})"),
         ]
     return found
 
@@ -97,7 +93,7 @@ def batch_rules(record: Record) -> tuple[Rule, ...]:
         + [f"coalesce(regexp_full_match(subject_key, '{HASHED}'), true)"]
     )
     bands = [
-        shaped(f"{f.name}_band", r"^\d{1,3}-\d{1,3}$", f"{f.name} stands as a band")
+        shaped(f"{f.name}_band", r"^(?:\d{1,2}-\d{1,2}|90\+)$", f"{f.name} stands as a band")
         for f in record.fields
         if f.generalise == "age_band"
     ]

@@ -4,7 +4,7 @@ Keep out: which kind or mart owes what. A rule over single values is asked about
 so it never sees more rows than it must; a rule that breaks is counted over every row afterwards.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
@@ -19,6 +19,7 @@ class Rule:
     `evidence`: a select over {batch} whose rows the expectation is asked about; None: the values of `column`.
     `column`, `expression`: for rules over single values, the column of the frame and the SQL that gives it.
     `narrows`: the evidence holds only rows that may break the rule, so every row counts as checked.
+    `comes_first`: where it breaks, no other rule has anything to stand on, and none is asked.
     """
 
     name: str
@@ -26,7 +27,8 @@ class Rule:
     evidence: str | None = None
     column: str = ""
     expression: str = ""
-    narrows: bool = field(default=False)
+    narrows: bool = False
+    comes_first: bool = False
 
     @property
     def is_blocking(self) -> bool:
@@ -130,6 +132,7 @@ def same_shape(declared: dict[str, str]) -> Rule:
         evidence="select coalesce(f.column_type, 'absent') as found, coalesce(d.column_type, 'absent') as declared "
         f"from (values {listed}) d(column_name, column_type) "
         f"full join (describe {BATCH}) f on f.column_name = d.column_name",
+        comes_first=True,
     )
 
 
@@ -140,4 +143,4 @@ def currency(column: str = "currency") -> Rule:
 
 def timezone(column: str = "timezone") -> Rule:
     """Looks like an IANA zone."""
-    return shaped(column, "^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$", f"{column} is an IANA zone")
+    return shaped(column, "^(?:UTC|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)$", f"{column} is an IANA zone")

@@ -6,6 +6,7 @@ Keep out: what is written into those folders.
 import json
 import os
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,32 @@ from pathlib import Path
 from orchestration.errors import HomeLockedError, VoicehouseError
 
 FORMAT_VERSION = 1
+
+HOUSE = """\
+# What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX) goes first.
+
+# Folders of sources beside the built-in one.
+sources = {sources}
+
+# Where people drop files: a folder, or an address of an object store such as s3://bucket/prefix.
+inbox = {inbox}
+
+# Zone in which days, weeks and months are cut (IANA name).
+reporting_tz = {reporting_tz}
+
+# Publication profile: internal, external or open_data (docs: privacy).
+profile = {profile}
+"""
+
+
+@dataclass(frozen=True)
+class House:
+    """Settings of a home, from its `house.toml`."""
+
+    sources: tuple[str, ...] = ()
+    inbox: str | None = None
+    reporting_tz: str = "UTC"
+    profile: str = "internal"
 
 
 @dataclass(frozen=True)
@@ -50,9 +77,33 @@ class Home:
         return path
 
     @property
-    def inbox(self) -> Path:
-        """Where people drop files: VOICEHOUSE_INBOX, else `inbox/` beside the home."""
-        return Path(os.environ.get("VOICEHOUSE_INBOX", self.root.parent / "inbox")).resolve()
+    def house(self) -> House:
+        """The home's settings; defaults where it has none yet."""
+        path = self.root / "house.toml"
+        raw = tomllib.loads(path.read_text()) if path.exists() else {}
+        sources = os.environ.get("VOICEHOUSE_SOURCES")
+        listed = [p for p in sources.split(os.pathsep) if p] if sources is not None else raw.get("sources", [])
+        return House(
+            tuple(listed), raw.get("inbox") or None, raw.get("reporting_tz", "UTC"), raw.get("profile", "internal")
+        )
+
+    def furnish(self, house: House) -> None:
+        """Write `house.toml` unless the home has one."""
+        path = self.root / "house.toml"
+        if not path.exists():
+            quoted = {
+                "sources": json.dumps(list(house.sources)),
+                "inbox": json.dumps(house.inbox or ""),
+                "reporting_tz": json.dumps(house.reporting_tz),
+                "profile": json.dumps(house.profile),
+            }
+            path.write_text(HOUSE.format(**quoted))
+
+    @property
+    def inbox(self) -> str:
+        """Where people drop files: VOICEHOUSE_INBOX, else the home's setting, else `inbox/` beside the home."""
+        given = os.environ.get("VOICEHOUSE_INBOX") or self.house.inbox or str(self.root.parent / "inbox")
+        return given if "://" in given else str(Path(given).resolve())
 
     @property
     def lake(self) -> Path:

@@ -63,21 +63,31 @@
     cast(extract(dayofweek_iso from {{ day }}) as bigint)
 {%- endmacro %}
 
-{# Consecutive days, column `day`, both ends in; from_day and to_day are columns of a relation of one row. #}
-{% macro days_of(relation, from_day, to_day) -%}
-    {{ adapter.dispatch('days_of', 'voicehouse')(relation, from_day, to_day) }}
+{# Consecutive days, column `day`, both ends in, for every row of a relation; from_day and to_day are its columns, `kept` others. #}
+{% macro days_of(relation, from_day, to_day, kept=[]) -%}
+    {{ adapter.dispatch("days_of", "voicehouse")(relation, from_day, to_day, kept) }}
 {%- endmacro %}
 
-{% macro default__days_of(relation, from_day, to_day) -%}
-    select cast(generate_series({{ from_day }}, {{ to_day }}, interval '1 day') as date) as day from {{ relation }}
+{% macro default__days_of(relation, from_day, to_day, kept) -%}
+    select
+        {% for column in kept %} {{ column }}, {% endfor %}
+        cast(generate_series({{ from_day }}, {{ to_day }}, interval '1 day') as date) as day
+    from {{ relation }}
 {%- endmacro %}
 
-{% macro duckdb__days_of(relation, from_day, to_day) -%}
-    select cast(unnest(generate_series({{ from_day }}, {{ to_day }}, interval 1 day)) as date) as day from {{ relation }}
+{% macro duckdb__days_of(relation, from_day, to_day, kept) -%}
+    select
+        {% for column in kept %} {{ column }}, {% endfor %}
+        cast(unnest(generate_series({{ from_day }}, {{ to_day }}, interval 1 day)) as date) as day
+    from {{ relation }}
 {%- endmacro %}
 
-{% macro spark__days_of(relation, from_day, to_day) -%}
-    select explode(sequence({{ from_day }}, {{ to_day }}, interval 1 day)) as day from {{ relation }}
+{% macro spark__days_of(relation, from_day, to_day, kept) -%}
+    select
+        {% for column in kept %} {{ column }}, {% endfor %}
+        explode(sequence({{ from_day }}, {{ to_day }}, interval 1 day)) as day
+    from {{ relation }}
+    where {{ from_day }} <= {{ to_day }}
 {%- endmacro %}
 
 {# Joins, as `alias`, the last business interval of a calendar that starts at or before an instant. #}

@@ -16,7 +16,8 @@
         `aggregates` e.g. {'n': 'count(*)', 'n_met': 'sum(case when is_met then 1 else 0 end)'}.
         Gives: keys, period_grain, period_start, period_end, breakdown, all dimension columns (null where not part of the
         breakdown; a missing member reads 'unknown', so the cells of a breakdown add up to the whole), n_subjects,
-        subject_basis, then the aggregates. Breakdowns of two dimensions come in the grains of `coarse` only.
+        subject_basis, then the aggregates. Days and weeks are cut for the whole and by source only; every other
+        breakdown comes in the grains of `coarse`.
 
     metric_row(expressions, parts={})
         The select list of an int_metrics_* model over such cells: every column of metric_columns(), cast. A column in
@@ -131,7 +132,7 @@
                 , {{ expression }} as {{ name }}
             {% endfor %}
         from cell_items
-        {% if members | length > 1 %}
+        {% if members not in ([], ['source']) %}
             where period_grain in ('{{ coarse | join("', '") }}')
         {% endif %}
         group by

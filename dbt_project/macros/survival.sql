@@ -52,7 +52,7 @@
                     duration,
                     is_event
                 from km_items
-                {% if members | length > 1 %} where period_grain in ('{{ coarse | join("', '") }}') {% endif %}
+                {% if members not in ([], ["source"]) %} where period_grain in ('{{ coarse | join("', '") }}') {% endif %}
             ),
             totals_{{ nr }} as (
                 select
@@ -216,7 +216,7 @@
                         then km.km_{{ name }}_low
                     {% endfor %}
                     when 'mean_finished'
-                    then km.mean_finished - {{ z() }} * km.se_finished
+                    then km.mean_finished - {{ t_quantile("(km.n_events - 1)") }} * km.se_finished
                 end as picked_low,
                 case
                     variants.quantity
@@ -225,12 +225,12 @@
                         then km.km_{{ name }}_high
                     {% endfor %}
                     when 'mean_finished'
-                    then km.mean_finished + {{ z() }} * km.se_finished
+                    then km.mean_finished + {{ t_quantile("(km.n_events - 1)") }} * km.se_finished
                 end as picked_high,
                 case when variants.quantity = 'mean_finished' then km.se_finished end as picked_error,
                 case
                     when variants.quantity = 'mean_finished'
-                    then 'normal'
+                    then 't'
                     when variants.quantity <> 'p50_finished'
                     then 'km_log_log'
                 end as picked_method,

@@ -127,9 +127,13 @@ def _fetch(con: duckdb.DuckDBPyConnection, sql: str, what: str = "the columns") 
 
 def _judge(con: duckdb.DuckDBPyConnection, relation: str, rules: "Sequence[Rule]") -> AuditResult:
     n_rows = int(_fetch(con, f"select count(*) from {relation}")[0][0])
-    on_values = [r for r in rules if r.evidence is None]
-    found = {**_by_values(con, relation, on_values, n_rows), **_by_evidence(con, relation, rules, n_rows)}
-    return AuditResult(tuple(found[r.name] for r in rules))
+    first = [r for r in rules if r.comes_first]
+    found = _by_evidence(con, relation, first, n_rows)
+    if all(c.passed for c in found.values()):
+        others = [r for r in rules if not r.comes_first]
+        found |= _by_values(con, relation, [r for r in others if r.evidence is None], n_rows)
+        found |= _by_evidence(con, relation, [r for r in others if r.evidence is not None], n_rows)
+    return AuditResult(tuple(found[r.name] for r in rules if r.name in found))
 
 
 def _by_values(
@@ -174,10 +178,8 @@ def _by_evidence(
     """Rules with a select of their own."""
     results = {}
     for rule in rules:
-        if rule.evidence is None:
-            continue
         try:
-            frame = con.execute(rule.evidence.replace("{batch}", relation)).df()
+            frame = con.execute(str(rule.evidence).replace("{batch}", relation)).df()
         except duckdb.Error as error:
             raise AuditError(f"the evidence for '{rule.name}' cannot be read ({type(error).__name__})") from None
         passed, n_checked, n_unexpected = True, len(frame), 0

@@ -46,7 +46,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     def file_id(name: str) -> str:
         return hmac.new(name_key, f"{settings.name}\x1f{name}".encode(), hashlib.sha256).hexdigest()[:24]
 
-    settings = replace(settings, inbox=os.environ.get("VOICEHOUSE_INBOX_URL") or str(home.inbox), file_id=file_id)
+    settings = replace(settings, inbox=home.inbox, file_id=file_id)
     counted = {"pages": 0, "bytes": 0}
     problem: list[SourceError] = []
 

@@ -114,10 +114,10 @@ def disclose(
         _coarsen(con)
         _equations(con)
         passes = _complement(con, profile)
-        neighbours = 1
+        each = 1
         while found := _computable(con):
-            passes += 1 + _widen(con, found, neighbours) + _complement(con, profile)
-            neighbours *= 2
+            each *= 2
+            passes += 1 + _widen(con, found, each) + _complement(con, profile)
     con.execute("CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, " + _listed(CELL) + """,
         reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL""")
     hide(con, values, into, profile)
@@ -436,18 +436,23 @@ def _open_equations(threshold: int) -> str:
     """
 
 
-def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], neighbours: int) -> int:
-    """Hide, for each computable cell, the cheapest visible cells that share an equation with it."""
+def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> int:
+    """For each computable cell, hide the `each` cheapest parts of its totals; the totals where no part is left."""
     con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [computable])
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT DISTINCT c.id AS wanted, o.id
-        FROM computable c JOIN members m USING (id) JOIN members o USING (kind, total) JOIN cells p ON p.id = o.id
-        WHERE p.reason IS NULL
+        WITH parts AS (
+            SELECT DISTINCT c.id AS wanted, p.id FROM computable c JOIN terms t ON t.part = c.id AND t.is_needed
+            JOIN terms o ON o.kind = t.kind AND o.total = t.total JOIN cells p ON p.id = o.part WHERE p.reason IS NULL
+        )
+        SELECT * FROM parts
+        UNION ALL
+        SELECT DISTINCT c.id, p.id FROM computable c JOIN members m USING (id) JOIN members o USING (kind, total)
+        JOIN cells p ON p.id = o.id WHERE p.reason IS NULL AND c.id NOT IN (SELECT wanted FROM parts)
         """
     )
-    if not _hide_cheapest(con, neighbours):
+    if not _hide_cheapest(con, each):
         raise VoicehouseError("disclosure: a hidden cell stays computable although all its neighbours are hidden")
     return 1
 

@@ -67,7 +67,7 @@ def normal_email(expression: str) -> str:
     """SQL: trimmed, case-folded e-mail address; NULL when it is none."""
     return (
         f"list_transform([lower(trim({folded_text(expression)}))], lambda mail: case when regexp_matches(mail, "
-        r"'^[^\s@<>(),;:]{1,64}@(?:[\p{L}\p{N}\-]{1,63}\.)+[\p{L}]{2,24}$') then mail end)[1]"
+        r"'^[^\s@<>(),;:]+@(?:[\p{L}\p{N}\-]+\.)+[\p{L}]+$') and length(mail) <= 254 then mail end)[1]"
     )
 
 

@@ -33,7 +33,8 @@ _COMMON_ZH = (
     "付款 付费 左右 东西 南方 上官 东方 叶子 段落 谢谢 孔子 汤圆 康复 贺卡 顾虑 白白 钟表 钟头 余额 余下 项目 祖国 武器 舒服 舒适 齐全 齐备"
 )
 _TITLES_ZH = ("先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "总")
-_GAP_IN_NUMBER = r"[^0-9A-Za-z\p{Han}]{0,3}"
+_GAP_IN_NUMBER = r"[ ().\-/_·*\t\n–—]{0,3}"
+_COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{_GAP_IN_NUMBER})?(?:[(]?\b0[)]?)?[(\-]?"
 
 _SENSITIVE = (
     # health
@@ -188,11 +189,6 @@ def _own_values() -> dict[str, str]:
         r"when starts_with(p, '+') then right(p, greatest(length(p) - 4, least(length(p) - 1, 8))) "
         r"when starts_with(p, '0') then p[2:] else p end"
     )
-    number = (
-        rf"list_transform([{nsn}], lambda d: case when length(d) >= 6 then "
-        rf"'(?:(?:\+|00)[0-9]{{1,3}}[^0-9A-Za-z\p{{Han}}]{{0,3}})?(?:[(]?0[)]?)?[^0-9A-Za-z\p{{Han}}\s]{{0,2}}' || "
-        rf"array_to_string(string_split(d, ''), '{_GAP_IN_NUMBER}') end)[1]"
-    )
     return {
         f"{PREFIX}list(u)": "list_filter(coalesce(u.many, [u.one]), lambda v: v is not null and trim(v) <> '')",
         f"{PREFIX}variants(names)": (
@@ -208,9 +204,8 @@ def _own_values() -> dict[str, str]:
         ),
         f"{PREFIX}own(names, emails, phones, addresses, handles)": (
             f"{{'names': {PREFIX}names(names), 'emails': list_transform(emails, lambda v: lower(trim({PREFIX}fold(v)))), "
-            f"'phones': list_transform(phones, lambda v: list_transform([coalesce({normal_phone('v', 'null::varchar')}, "
-            r"regexp_replace(v, '[^0-9]', '', 'g'))], lambda p: "
-            f"{number})[1]), "
+            f"'phones': list_filter(list_transform(phones, lambda v: list_transform([coalesce({normal_phone('v', 'null::varchar')}, "
+            rf"regexp_replace(v, '[^0-9]', '', 'g'))], lambda p: {nsn})[1]), lambda d: length(d) >= 6), "
             f"'addresses': list_transform(addresses, lambda v: lower(trim({PREFIX}fold(v)))), "
             f"'handles': list_transform(handles, lambda v: lower(trim({PREFIX}fold(v), ' @')))}}"
         ),
@@ -239,8 +234,9 @@ def _finishing() -> dict[str, str]:
         r"[regexp_replace(v, '^\p{Han}{2,}?(?:省|自治区|市)(?:\p{Han}{1,8}?(?:市|区|县))?', ''), replace(v, ' ', '')])))))"
     )
     phones = (
-        r"case when regexp_matches(t, '[0-9](?:[^0-9A-Za-z\p{Han}]{0,3}[0-9]){5}') then "
-        "list_reduce(list_filter(patterns, lambda v: v is not null), lambda acc, v: regexp_replace(acc, v, sign, 'g'), t) else t end"
+        "list_transform([regexp_replace(t, '[^0-9]', '', 'g')], lambda all_digits: list_reduce(list_filter(numbers, lambda d: "
+        f"contains(all_digits, d)), lambda seen, d: regexp_replace(seen, '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), "
+        f"'{_GAP_IN_NUMBER}'), sign, 'g'), t))[1]"
     )
     linked = _chain(
         "t",
@@ -264,7 +260,7 @@ def _finishing() -> dict[str, str]:
         f"{PREFIX}people(t, low, who, sign)": names,
         f"{PREFIX}replace(t, low, found_values, shortest, sign)": literally,
         f"{PREFIX}places(lines)": places,
-        f"{PREFIX}phones(t, patterns, sign)": phones,
+        f"{PREFIX}phones(t, numbers, sign)": phones,
         f"{PREFIX}linked(t, own, agents)": linked,
         f"{PREFIX}pass(t, own, agents)": once,
         # What one pass changes may uncover more: rows that changed are read again, so that the result is a fixed point.

@@ -63,8 +63,9 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
                hmac_blind_index(domain || chr(31) || lower(value)) AS index_hash
         FROM (
             SELECT 'account' AS domain, account AS written, NULL AS country, NULL AS is_verified,
-                   {normalise.normal_account("account")} AS value, true AS is_proving
-            FROM (SELECT DISTINCT account FROM _named WHERE account IS NOT NULL)
+                   scope || {normalise.normal_account("id")} AS value, true AS is_proving
+            FROM (SELECT DISTINCT account, regexp_extract(account, '^.*\x1f') AS scope,
+                         regexp_extract(account, '[^\x1f]*$') AS id FROM _named WHERE account IS NOT NULL)
             UNION ALL
             SELECT 'email', email, NULL, is_verified, value, is_verified AND split_part(value, '@', 1) NOT IN ({role}) FROM (
                 SELECT email, is_verified, {normalise.normal_email("email")} AS value

@@ -96,7 +96,6 @@ def _purchases(world: World) -> None:
             "store": np.where(identity == "member", rng.integers(1, 6, m), 0),
             "is_refunded": rng.random(m) < 0.06,
             "refund_after": rng.integers(DAY, 20 * DAY, m),
-            "fate": rng.random(m),
         }
     )
     frame = frame[(frame["identity"] != "") & (frame["at"] < END - DAY)].reset_index(drop=True)

@@ -85,7 +85,6 @@ def _answers(world: World) -> None:
     response["weight"] = np.round(np.exp(rng.normal(0, 0.25, n)), 3)
     asks_effort = (response["at"] >= EFFORT_SINCE).to_numpy() & (rng.random(n) < 0.5)
     response["wants_contact"] = rng.random(n) < 0.07
-    response["fate"] = rng.random(n)
     parts = []
     for survey, question, metric, position in SCORED:
         item = response[response["survey"] == survey]

@@ -3,13 +3,13 @@
 Keep out: what a source does.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from orchestration.errors import ContractError
+from orchestration.home import Home
 from orchestration.records import KINDS
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 
@@ -18,22 +18,22 @@ BUILT_IN = Path(__file__).parent
 Pages = Callable[[Settings, dict[str, Any], Window], Iterator[Page]]
 
 
-def folders() -> list[Path]:
-    """Folders of sources: the built-in one, then VOICEHOUSE_SOURCES (separated as PATH is)."""
-    configured = [Path(p) for p in os.environ.get("VOICEHOUSE_SOURCES", "").split(os.pathsep) if p]
+def folders(home: Home) -> list[Path]:
+    """Folders of sources: the built-in one, then those the home names."""
+    configured = [Path(p) for p in home.house.sources]
     for folder in configured:
         if not folder.is_dir():
-            raise ContractError(f"VOICEHOUSE_SOURCES names a folder that is not there: {folder.name}")
+            raise ContractError(f"a folder of sources is not there: {folder.name} (house.toml, or VOICEHOUSE_SOURCES)")
     return [BUILT_IN, *configured]
 
 
-def discover(active_only: bool = True) -> dict[str, Settings]:
+def discover(home: Home, active_only: bool = True) -> dict[str, Settings]:
     """Every source by name.
 
     Raises ContractError when two folders share a name, or a SQL file names no record kind.
     """
     found: dict[str, Settings] = {}
-    for folder in folders():
+    for folder in folders(home):
         for path in sorted(p.parent for p in folder.glob("*/source.toml")):
             settings = read_settings(path)
             if settings.name in found:

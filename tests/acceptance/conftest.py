@@ -78,7 +78,13 @@ class Marts:
     ) -> pd.DataFrame:
         """Rows of one metric, variant, breakdown and grain of a source, the other columns as given in `cell`."""
         found = self.table(mart)
-        wanted = {"metric_id": metric, "variant": variant, "breakdown": breakdown, "period_grain": grain, "source": source}
+        wanted = {
+            "metric_id": metric,
+            "variant": variant,
+            "breakdown": breakdown,
+            "period_grain": grain,
+            "source": source,
+        }
         for column, value in {**wanted, **cell}.items():
             found = found[found[column] == value]
         return found.assign(period_start=pd.to_datetime(found["period_start"]))
@@ -130,7 +136,12 @@ def kaplan_meier() -> Callable[[pd.Series, pd.Series, float], float | None]:
     def quantile(durations: pd.Series, happened: pd.Series, q: float) -> float | None:
         survival = 1.0
         at_risk = len(durations)
-        events = pd.DataFrame({"t": durations, "d": happened.astype(int)}).groupby("t")["d"].agg(["size", "sum"]).sort_index()
+        events = (
+            pd.DataFrame({"t": durations, "d": happened.astype(int)})
+            .groupby("t")["d"]
+            .agg(["size", "sum"])
+            .sort_index()
+        )
         for t, n, d in events.itertuples():
             survival *= 1 - d / at_risk
             if d and survival <= 1 - q + 1e-12:

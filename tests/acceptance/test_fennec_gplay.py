@@ -46,7 +46,9 @@ def test_negative_reply_times_are_counted_as_a_finding(reviews, marts):
     """Trap: what leaves an estimate must be seen somewhere."""
     findings = marts.table("kpi_data_quality")
     found = findings[
-        (findings["source"] == "fennec_gplay") & (findings["kind"] == "review") & findings["finding"].str.contains("negative")
+        (findings["source"] == "fennec_gplay")
+        & (findings["kind"] == "review")
+        & findings["finding"].str.contains("negative")
     ]
     assert found["n"].tolist() == [(reviews["hours"] < 0).sum()]
 

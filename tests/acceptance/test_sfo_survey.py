@@ -44,7 +44,11 @@ def test_overall_csat_counts_four_and_five_of_those_who_answered(data, marts, ye
     expected = overall(data, year)
     row = marts.row("csat", "top2", source="sfo_survey", year=year)
     assert row["value"] == pytest.approx(100 * (expected >= 4).mean(), rel=APPROX)
-    assert (row["n_answered"], row["numerator"], row["denominator"]) == (len(expected), (expected >= 4).sum(), len(expected))
+    assert (row["n_answered"], row["numerator"], row["denominator"]) == (
+        len(expected),
+        (expected >= 4).sum(),
+        len(expected),
+    )
 
 
 @pytest.mark.parametrize("year", YEARS)
@@ -72,7 +76,11 @@ def recommend(data: Path) -> pd.DataFrame:
 def test_promoter_score_leaves_code_eleven_out(data, marts):
     """Trap: NETPRO 11 is blank; taken as an answer it would be the best score there is."""
     score = recommend(data)["score"]
-    parts = {"n_promoters": (score >= 9).sum(), "n_passives": score.between(7, 8).sum(), "n_detractors": (score <= 6).sum()}
+    parts = {
+        "n_promoters": (score >= 9).sum(),
+        "n_passives": score.between(7, 8).sum(),
+        "n_detractors": (score <= 6).sum(),
+    }
     row = marts.row("nps", "per_response", source="sfo_survey", year=2017)
     assert row["value"] == pytest.approx(100 * (parts["n_promoters"] - parts["n_detractors"]) / len(score), rel=APPROX)
     assert row["n_answered"] == len(score)

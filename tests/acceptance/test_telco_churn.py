@@ -29,7 +29,9 @@ def test_churn_rate_keeps_customers_with_a_blank_total(customers, marts):
 
 def test_churn_rate_by_contract_adds_up(customers, marts):
     """Trap: a breakdown has no 'all' member, so its parts add up to the whole."""
-    rows = marts.rows("churn_rate", "source_flag", source="telco_churn", breakdown="source,contract").set_index("contract")
+    rows = marts.rows("churn_rate", "source_flag", source="telco_churn", breakdown="source,contract").set_index(
+        "contract"
+    )
     expected = (customers["Churn"] == "Yes").groupby(customers["Contract"]).agg(["mean", "size"])
     assert rows["denominator"].to_dict() == expected["size"].to_dict()
     assert (rows["value"] / 100).to_dict() == pytest.approx(expected["mean"].to_dict(), rel=APPROX)

@@ -1,16 +1,26 @@
 """The 简道云 connector against its stand-in on loopback: complete, in order, polite, clear when it fails.
 
-Keep out: what the rows mean (tests/unit/test_jiandaoyun_conform.py).
+Keep out: what each field means (tests/unit/test_jiandaoyun_conform.py).
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration.engine import connect
 from orchestration.errors import SourceError
+from orchestration.home import Home
+from orchestration.lake import stage
+from orchestration.lake.promote import promote
+from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.landing.extract import extract
+from orchestration.landing.pages import Load
+from orchestration.privacy.guard import guard
+from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 from orchestration.sources.jiandaoyun.extract import read
 from orchestration.sources.registry import BUILT_IN
@@ -65,7 +75,7 @@ def ids(pages: list[Page], form: str = "survey1") -> list[str]:
 
 def swept(pages: list[Page], stream: str = "response_ids") -> list[str] | None:
     """Ids of the sweep; None where there was none."""
-    found = [[next(iter(r.values())) for r in p.content] for p in pages if p.stream == stream and p.is_sweep]
+    found = [[r["id"] for r in p.content] for p in pages if p.stream == stream and p.is_sweep]
     return found[0] if found else None
 
 
@@ -166,7 +176,7 @@ def test_sweep_shows_what_is_left_and_runs_at_its_hours_only(
 
 def test_sweep_holds_ids_and_nothing_else(run: Callable[..., list[Page]]) -> None:
     (page,) = [p for p in run({}) if p.is_sweep]
-    assert {tuple(record) for record in page.content} == {("response_id",)}
+    assert {tuple(record) for record in page.content} == {("id",)}
 
 
 def test_a_sweep_that_breaks_off_is_not_yielded(
@@ -403,6 +413,23 @@ def test_settings_that_cannot_work_are_named(
         run({}, **options)
 
 
+def test_a_form_cannot_leave_the_list_unnoticed(
+    tenant: Tenant, run: Callable[..., list[Page]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.form("app1", "survey2", "回访", [SCORE]).put("s1", MONDAY, _widget_1="满意")
+    state: dict[str, Any] = {}
+    run(state)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", (MONDAY + timedelta(days=2)).isoformat())
+    kept = {"app_id": "app1", "entry_id": "survey1", "role": "survey"}
+    with pytest.raises(SourceError, match="form survey2 was read before.*read = 'ids' to keep its rows"):
+        run(state, forms=[kept])
+    retired = {"app_id": "app1", "entry_id": "survey2", "role": "survey", "read": "ids"}
+    tenant.forms["app1", "survey2"].put("s1", MONDAY + timedelta(days=1), _widget_1="改了")
+    pages = run(state, forms=[kept, retired])
+    assert ids(pages, "survey2") == [] and "s1" in (swept(pages) or [])
+    assert len(swept(run(state, forms=[kept], forgotten_forms=["survey2"], sweep_hours=0)) or []) == 250
+
+
 def test_a_missing_key_is_named(run: Callable[..., list[Page]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOURCES__JIANDAOYUN__API_KEY")
     with pytest.raises(SourceError, match="SOURCES__JIANDAOYUN__API_KEY"):
@@ -421,3 +448,61 @@ def test_more_applications_than_a_page_are_seen(tenant: Tenant, run: Callable[..
 
 def test_shipped_source_is_not_active() -> None:
     assert not read_settings(BUILT_IN / "jiandaoyun").is_active
+
+
+def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp_path: Path) -> None:
+    """Sealed by dlt, guarded, promoted; then an edit, an answer taken back, and an entry gone."""
+    survey_id = "59264073a2a60c0c08e20bfd"  # the form that the shipped fields.csv describes
+    widgets = {
+        1: "您向朋友推荐我们的可能性",
+        2: "总体满意度",
+        3: "您的建议",
+        4: "手机号",
+        5: "我同意将回答用于改进服务",
+    }
+    form = tenant.form(
+        "app1",
+        survey_id,
+        "满意度",
+        [{"name": f"_widget_{n}", "label": label, "type": "text"} for n, label in widgets.items()],
+    )
+    tenant.forms.pop(("app1", "survey1"))
+    person = {"_widget_4": {"phone": "13800138000"}, "_widget_5": "同意"}
+    for n in range(30):
+        form.put(f"{n:024x}", MONDAY - timedelta(hours=2), _widget_1=n % 11, _widget_2="满意", **person)
+    form.put("f" * 24, MONDAY - timedelta(hours=1), _widget_1=9, _widget_3="请回电13800138000", **person)
+    home = Home.open(tmp_path / "home")
+    keyring = Keyring(home)
+
+    def lake() -> Lake:
+        return Lake(home, keyring.base64(LAKE_KEY))
+
+    def run(at: datetime) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VOICEHOUSE_CLOCK", at.isoformat())
+            extraction = extract(home, keyring, settings(tenant), USUAL, at)
+            assert extraction.failure is None
+            if extraction.load_id:
+                guard(home, keyring, settings(tenant), Load("jiandaoyun", extraction.load_id))
+            for manifest in stage.staged(home):
+                promote(home, manifest, {})
+
+    def count(sql: str) -> list[tuple[Any, ...]]:
+        con = connect(home.temp)
+        lake().register(con)
+        return con.execute(sql).fetchall()
+
+    run(MONDAY)
+    print(*count("select level, name, measure, reason, n from lake._ledger where n > 0"), sep="\n")
+    assert count("select count(*), count(distinct subject_key) from lake.survey_answer") == [(62, 1)]
+    assert count("select text from lake.survey_answer where text is not null") == [("请回电<SELF>",)]
+    loads = len(lake().commits)
+    run(MONDAY + timedelta(hours=1))
+    assert len(lake().commits) == loads
+    form.put(f"{3:024x}", MONDAY + timedelta(hours=2), _widget_1=10, _widget_2="", **person)
+    form.remove(f"{7:024x}")
+    run(MONDAY + timedelta(days=2))
+    assert count("select reason, count(*) from lake.deletion group by 1 order by 1") == [("source", 1), ("sweep", 2)]
+    assert count("select count(*) from lake.deletion d join lake.survey_answer a on a.answer_key = d.deleted_key") == [
+        (3,)
+    ]

@@ -2,7 +2,17 @@
 -- A day named by an exception or a holiday has no weekly shifts; an exception brings its own hours (a working Saturday),
 -- also where the day is a holiday too. A shift that ends at or before its start runs into the next day, whatever that day is.
 with
-    entries as (select * from {{ ref('stg_calendars') }} where is_current),
+    -- what the house declares replaces a calendar that a source delivers
+    ranked as (
+        select
+            *,
+            max(case when source = 'reference' then 1 else 0 end) over (
+                partition by calendar_id
+            ) as is_declared_by_house
+        from {{ ref('stg_calendars') }}
+        where is_current
+    ),
+    entries as (select * from ranked where is_declared_by_house = 0 or source = 'reference'),
     span as (
         select
             *,

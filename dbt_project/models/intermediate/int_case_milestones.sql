@@ -146,7 +146,7 @@ with
             -- numbers
             case
                 when counted_reopenings is not null
-                then greatest(counted_reopenings, coalesce(told_reopenings, 0))
+                then counted_reopenings
                 when told_reopenings > 0
                 then told_reopenings
                 when has_events

@@ -1,5 +1,4 @@
 -- One row per metric, variant, period and breakdown cell: resolution_hours.
-{% set breakdowns = ['', 'source', 'channel', 'team', 'category', 'store', 'product', 'source,priority', 'source,channel', 'source,team', 'source,category'] %}
 with
     clocks as (
         select clocks.*, 'calendar' as clock, calendar_minutes as minutes
@@ -17,17 +16,11 @@ with
             cases.opened_at as anchor_at,
             cases.case_key as record_key,
             cases.subject_key,
-            cases.source,
-            cases.channel,
-            cases.product,
-            cases.store,
-            cases.team,
-            cases.category,
-            cases.priority,
+            {{ case_dimensions('cases') }},
             clocks.minutes / 60 as duration,
             clocks.is_event
         from clocks
         inner join {{ ref('int_case_milestones') }} as cases on cases.case_key = clocks.case_key
     )
 select *
-from ({{ km_metric_rows('items', breakdowns) }}) as rows
+from ({{ km_metric_rows('items', case_breakdowns()) }}) as rows

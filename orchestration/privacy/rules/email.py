@@ -6,7 +6,7 @@ Keep out: the record's own address (redaction.py puts <SELF> first), mentions (h
 from orchestration.privacy.rules.rule import Pattern, Rule
 
 _LOCAL = r"[A-Za-z0-9._%+'\-]*[A-Za-z0-9_%+\-]"
-_DOMAIN = r"(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}"
+_DOMAIN = r"(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
 _AT = r"\s{0,2}[(\[{（【<]\s?(?i:at|a|@|艾特)\s?[)\]}）】>]\s{0,2}|\s{1,2}(?i:at|@|艾特|圈a)\s{1,2}|艾特|圈a"
 _DOT = r"(?:\s?\.\s?|\s{0,2}[(\[{（【]\s?(?i:dot|\.|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s|点)"
 _TOP = r"(?i:com|net|org|cn|de|fr|uk|eu|io|me|co|edu|gov|info|us|ca|au|jp|kr|hk|tw|ru|in|nl|it|es|ch|at|se)\b"
@@ -18,8 +18,8 @@ RULE = Rule(
     needs=r"@|%40|(?i:at|艾特|圈a)[)\]}）】\s]|艾特",
     patterns=(
         Pattern(value=_LOCAL + r"(?:@\s{0,2}|%40)" + _DOMAIN),
-        Pattern(value=r"[\p{L}\p{N}._%+\-]{1,32}@[\p{L}\p{N}\-.]{1,64}\.(?:中国|公司|网络|在线|我爱你)"),
+        Pattern(value=r"[\p{L}\p{N}._%+\-]+@[\p{L}\p{N}\-.]+\.(?:中国|公司|网络|在线|我爱你)"),
         Pattern(value=r"\p{Han}{1,4}@" + _DOMAIN),
-        Pattern(value=_LOCAL + f"(?:{_AT})" + rf"[A-Za-z0-9\-]{{1,63}}(?:{_DOT}[A-Za-z0-9\-]{{2,63}}){{0,3}}{_DOT}{_TOP}"),
+        Pattern(value=_LOCAL + f"(?:{_AT})" + rf"[A-Za-z0-9\-]+(?:{_DOT}[A-Za-z0-9\-]+)*?{_DOT}{_TOP}"),
     ),
 )

@@ -16,7 +16,7 @@ with
             raw -> '$.row.creator' as creator,
             raw -> 'row' as row_json
         from entries
-        where raw ->> 'form_role' = 'case'
+        where (raw ->> 'form_role') = 'case'
     ),
     -- a cell per field; a subform's cells are named parent.child and carry the id of their line
     cells as (
@@ -25,7 +25,7 @@ with
         union all
         select e._record, e.form_id, c.key || '.' || k.key, ':' || (i.value ->> '_id'), k.value
         from forms_entries as e, json_each(e.row_json) as c, json_each(c.value) as i, json_each(i.value) as k
-        where c.type = 'ARRAY' and i.type = 'OBJECT' and i.value ->> '_id' is not null
+        where c.type = 'ARRAY' and i.type = 'OBJECT' and (i.value ->> '_id') is not null
     ),
     -- phone, member and address fields are objects; what may be chosen several times is an array
     worded as (
@@ -133,13 +133,13 @@ select
     e.data_id as case_id,
     parse_iso(coalesce(m.opened_at, e.created_at)) as opened_at,
     -- a member of the company (type 0) writes it down for somebody; an external contact or a visitor is the customer
-    coalesce(m.opened_by, case when e.creator ->> 'type' = '0' then 'agent' else 'customer' end) as opened_by,
+    coalesce(m.opened_by, case when (e.creator ->> 'type') = '0' then 'agent' else 'customer' end) as opened_by,
     coalesce(
-        m.person_account_id, case when e.creator ->> 'type' = '2' then e.creator ->> 'username' end
+        m.person_account_id, case when (e.creator ->> 'type') = '2' then e.creator ->> 'username' end
     ) as person_account_id,
     m.person_email,
     m.person_phone,
-    coalesce(m.person_name, case when e.creator ->> 'type' = '2' then e.creator ->> 'name' end) as person_name,
+    coalesce(m.person_name, case when (e.creator ->> 'type') = '2' then e.creator ->> 'name' end) as person_name,
     m.person_handle,
     m.person_address,
     m.person_country,

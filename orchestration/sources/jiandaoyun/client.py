@@ -19,11 +19,10 @@ from itertools import pairwise
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from dlt.sources.helpers.requests import Session
-from dlt.sources.helpers.rest_client import RESTClient
 from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
+from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator, OffsetPaginator, SinglePagePaginator
-from requests import PreparedRequest, Request, Response
+from requests import PreparedRequest, Request, Response, Session
 from requests.exceptions import ChunkedEncodingError, ConnectionError, ContentDecodingError, Timeout
 
 from orchestration.errors import SourceError
@@ -72,7 +71,7 @@ class _PoliteSession(Session):
     """An HTTP session that keeps the pace, asks again after passing faults, and returns sound JSON objects only."""
 
     def __init__(self, source: str, path_root: str, manners: Manners, clock: Clock) -> None:
-        super().__init__(timeout=manners.timeout_seconds, raise_for_status=False)
+        super().__init__()
         self._source = source
         self._path_root = path_root
         self._manners = manners
@@ -81,12 +80,13 @@ class _PoliteSession(Session):
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         path = urlsplit(request.url or "").path.removeprefix(self._path_root)
+        fixed = {"allow_redirects": False, "timeout": self._manners.timeout_seconds}
         fault = ""
         for attempt in range(self._manners.attempts):
             self._wait_turn()
             wait = min(self._manners.backoff_seconds * 2**attempt, self._manners.backoff_limit_seconds)
             try:
-                response: Response = super().send(request, **{**kwargs, "allow_redirects": False})
+                response = super().send(request, **{**kwargs, **fixed})
             except (ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError) as error:
                 fault = f"no whole answer ({type(error).__name__}): check the network and base_url"
             else:

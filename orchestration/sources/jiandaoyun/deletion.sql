@@ -15,7 +15,7 @@ with
             raw -> '$.row.creator' as creator,
             raw -> 'row' as row_json
         from entries
-        where raw ->> 'form_role' = 'survey'
+        where (raw ->> 'form_role') = 'survey'
     ),
     -- a cell per field; a subform's cells are named parent.child and carry the id of their line
     cells as (
@@ -24,7 +24,7 @@ with
         union all
         select e._record, e.form_id, c.key || '.' || k.key, ':' || (i.value ->> '_id'), k.value
         from forms_entries as e, json_each(e.row_json) as c, json_each(c.value) as i, json_each(i.value) as k
-        where c.type = 'ARRAY' and i.type = 'OBJECT' and i.value ->> '_id' is not null
+        where c.type = 'ARRAY' and i.type = 'OBJECT' and (i.value ->> '_id') is not null
     ),
     -- phone, member and address fields are objects; what may be chosen several times is an array
     worded as (

@@ -9,7 +9,7 @@ time. The state holds times and counts only. A backfill window reads the rows it
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,8 +23,8 @@ __all__ = ["pages"]
 
 BASE_URL = "https://api.jiandaoyun.com/api/v5"  # Jodoo, the same product abroad: https://api.jodoo.com/api/v5
 
-# A form's role says which kind its entries are, and so under which key its ids are swept.
-SWEEPS = {"survey": ("response_ids", "response_id"), "case": ("case_ids", "case_id")}
+# A form's role says which kind its entries are, and so in which stream its ids are swept.
+SWEEPS = {"survey": "response_ids", "case": "case_ids"}
 
 # Columns that the vendor adds to a row itself; the widget list names some of them only while a function is on.
 SYSTEM_FIELDS = frozenset(
@@ -40,6 +40,7 @@ class Form:
     app_id: str
     entry_id: str
     role: str
+    read: str = "changes"
     name: str = ""
 
 
@@ -56,7 +57,7 @@ def read(settings: Settings, state: dict[str, Any], window: Window, clock: Clock
     """`pages` with its clock for pacing and back-off."""
     started = now()
     options = settings.options
-    wanted = _forms(settings)
+    wanted = _forms(settings, state)
     client = Client(
         source=settings.name,
         base_url=str(options.get("base_url", BASE_URL)),
@@ -66,7 +67,7 @@ def read(settings: Settings, state: dict[str, Any], window: Window, clock: Clock
     )
     forms = _in_reach(settings.name, client, wanted)
     is_mapped = False
-    for form in forms:
+    for form in (f for f in forms if f.read == "changes"):
         for page in _changes(settings, client, form, state, window):
             if not is_mapped:
                 yield from _mapping(settings)
@@ -141,10 +142,10 @@ def _labels(client: Client, form: Form) -> tuple[set[str], Page]:
 def _sweep(client: Client, forms: list[Form], state: dict[str, Any]) -> Iterator[Page]:
     """Every id there is, one page per role, made when all its forms were walked to an empty page: never partial."""
     counts = {}
-    for role, (stream, field) in SWEEPS.items():
+    for role, stream in SWEEPS.items():
         of_role = [form for form in forms if form.role == role]
         ids = [
-            {field: row["_id"]}
+            {"id": row["_id"]}
             for form in of_role
             for rows in client.rows(form.app_id, form.entry_id, fields=["_id"], until_empty=True)
             for row in rows
@@ -182,19 +183,34 @@ def _is_sweep_due(options: Mapping[str, Any], state: Mapping[str, Any], moment: 
     return "swept_at" not in state or moment - datetime.fromisoformat(state["swept_at"]) >= hours
 
 
-def _forms(settings: Settings) -> list[Form]:
-    """The forms of [[options.forms]]. Raises SourceError that says what is missing."""
+def _forms(settings: Settings, state: Mapping[str, Any]) -> list[Form]:
+    """The forms of [[options.forms]]. Raises SourceError that says what is missing.
+
+    A form that was read before may not just leave the list: the sweep would take all its rows for deleted.
+    """
     given = settings.options.get("forms", [])
     if not given:
         raise SourceError(f"{settings.name}: no form to read: name app_id, entry_id and role under [[options.forms]]")
     forms = []
     for number, form in enumerate(given, start=1):
-        if not form.get("app_id") or not form.get("entry_id") or form.get("role") not in SWEEPS:
+        found = Form(
+            app_id=str(form.get("app_id", "")),
+            entry_id=str(form.get("entry_id", "")),
+            role=str(form.get("role", "")),
+            read=str(form.get("read", "changes")),
+        )
+        if not found.app_id or not found.entry_id or found.role not in SWEEPS or found.read not in ("changes", "ids"):
             raise SourceError(
-                f"{settings.name}: form {number} of [[options.forms]] needs app_id, entry_id "
-                f"and a role of {sorted(SWEEPS)}"
+                f"{settings.name}: form {number} of [[options.forms]] needs app_id, entry_id, "
+                f"a role of {sorted(SWEEPS)}, and may have read = 'changes' or 'ids'"
             )
-        forms.append(Form(app_id=form["app_id"], entry_id=form["entry_id"], role=form["role"]))
+        forms.append(found)
+    left = set(state.get("forms", {})) - {f.entry_id for f in forms} - set(settings.options.get("forgotten_forms", []))
+    if left:
+        raise SourceError(
+            f"{settings.name}: form {', '.join(sorted(left))} was read before and is gone from [[options.forms]]: "
+            "put it back with read = 'ids' to keep its rows, or name it in forgotten_forms to have them deleted"
+        )
     return forms
 
 
@@ -215,7 +231,7 @@ def _in_reach(source: str, client: Client, forms: list[Form]) -> list[Form]:
         raise SourceError(
             f"{source}: no form {', '.join(lost)} in its application: check entry_id under [[options.forms]]"
         )
-    return [Form(form.app_id, form.entry_id, form.role, names[form.app_id, form.entry_id]) for form in forms]
+    return [replace(form, name=names[form.app_id, form.entry_id]) for form in forms]
 
 
 def _manners(options: Mapping[str, Any]) -> Manners:

@@ -13,9 +13,9 @@ with
         from widgets as w
         inner join
             fields as f
-            on coalesce(f.form_id, w.raw ->> 'form_id') = w.raw ->> 'form_id'
+            on coalesce(f.form_id, w.raw ->> 'form_id') = (w.raw ->> 'form_id')
             and f.label in (w.raw ->> 'label', w.raw ->> 'name')
-        where w.raw ->> 'form_role' = 'survey' and f.field in ('score', 'choice', 'text')
+        where (w.raw ->> 'form_role') = 'survey' and f.field in ('score', 'choice', 'text')
     ),
     -- a question may have a score and a comment field, and the labels may have come twice
     ranked as (

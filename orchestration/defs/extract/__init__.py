@@ -1,0 +1,4 @@
+"""Extract: one asset per source, sealed pages into landing.
+
+Keep out: logic.
+"""

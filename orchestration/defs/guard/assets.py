@@ -1,0 +1,48 @@
+"""One asset per source: opens its sealed pages and stages what may pass.
+
+Keep out: the gate itself (orchestration.privacy).
+"""
+
+import dagster as dg
+
+from orchestration import pipeline
+from orchestration.defs.resources import HouseResource
+from orchestration.home import Home
+from orchestration.sources.contract import Settings
+
+
+def _asset(settings: Settings, consents_from: list[str]) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["guard", settings.name])
+    # Sources that know consents go first, so that the same run can act on them.
+    first = [] if settings.name in consents_from else [dg.AssetKey(["guard", n]) for n in consents_from]
+
+    @dg.asset(
+        key=key,
+        group_name="guard",
+        deps=[dg.AssetKey(["extract", settings.name]), *first],
+        description=f"{settings.name_en}: identities replaced, texts redacted, refusals counted.",
+        kinds={"duckdb"},
+        check_specs=[dg.AssetCheckSpec("contract_held", asset=key, description="The source's SQL fits its contracts.")],
+    )
+    def guard(house: HouseResource) -> dg.MaterializeResult:
+        home = house.home()
+        done = pipeline.guard_source(home, house.keyring(), settings)
+        failure = pipeline.Outcomes(home).failures().get(settings.name, {})
+        broken = failure.get("reason", "") if failure.get("step") == "guard" else ""
+        totals = ("read", "staged", "rejected", "duplicates", "subjects", "new_subjects", "merged", "redactions")
+        return dg.MaterializeResult(
+            metadata={"loads": len(done), **{t: sum(getattr(g, t) for g in done) for t in totals}},
+            check_results=[
+                dg.AssetCheckResult(check_name="contract_held", passed=not broken, metadata={"reason": broken})
+            ],
+        )
+
+    return guard
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Sources are found by scanning folders."""
+    found = pipeline.sources(Home.open())
+    consents_from = [n for n, s in found.items() if "consent" in s.kinds]
+    return dg.Definitions(assets=[_asset(s, consents_from) for s in found.values()])

@@ -1,0 +1,53 @@
+"""The job over all steps, its daily schedule, and the sensor for the inbox.
+
+Keep out: assets.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.home import Home
+
+voicehouse = dg.define_asset_job(
+    "voicehouse",
+    selection=dg.AssetSelection.all(),
+    description="extract → guard → load → model → quality → serve",
+    executor_def=dg.in_process_executor,
+)
+
+
+@dg.schedule(job=voicehouse, cron_schedule="0 5 * * *", execution_timezone="UTC", name="daily")
+def daily() -> dg.RunRequest:
+    """Every day at 05:00 UTC."""
+    return dg.RunRequest()
+
+
+@dg.sensor(job=voicehouse, name="inbox", minimum_interval_seconds=60)
+def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """A run when files in the inbox came or changed; the cursor is a digest of sizes and times, without names."""
+    import hashlib
+
+    root = Home.open().inbox
+    if "://" in root or not Path(root).is_dir():
+        yield dg.SkipReason("there is no local inbox to watch")
+        return
+    seen = hashlib.sha256()
+    newest = 0.0
+    for path in sorted(p for p in Path(root).rglob("*") if p.is_file()):
+        stat = path.stat()
+        newest = max(newest, stat.st_mtime)
+        seen.update(f"{path.relative_to(root)}\x1f{stat.st_size}\x1f{stat.st_mtime_ns}".encode())
+    cursor = seen.hexdigest()
+    if cursor == context.cursor or not newest:
+        yield dg.SkipReason("nothing new in the inbox")
+        return
+    context.update_cursor(cursor)
+    yield dg.RunRequest(run_key=cursor)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """One job, one schedule, one sensor; both off until somebody turns them on."""
+    return dg.Definitions(jobs=[voicehouse], schedules=[daily], sensors=[inbox])

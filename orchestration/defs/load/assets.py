@@ -1,0 +1,87 @@
+"""One asset per record kind: audited by great-expectations, promoted or quarantined, committed to the lake.
+
+Keep out: the suites (expectations/) and the move itself (orchestration.lake).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration import pipeline
+from orchestration.defs.resources import HouseResource
+from orchestration.home import Home
+from orchestration.records import KINDS
+
+
+TECHNICAL = {
+    "_ledger": "One row per load, level, stream or kind, measure and reason, with a count.",
+    "_sources": "One row per source as of its newest load.",
+    "_subjects": "One row per pseudonym that was merged into another.",
+    "_checks": "One row per privacy check with its last proof.",
+}
+
+
+def _specs() -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
+    found = pipeline.sources(Home.open())
+    specs, checks = [], []
+    for kind, record in KINDS.items():
+        key = dg.AssetKey(["lake", kind])
+        feeding = [dg.AssetKey(["guard", n]) for n, s in found.items() if kind in s.kinds]
+        specs.append(dg.AssetSpec(key, deps=feeding, group_name="load", description=record.grain, kinds={"parquet"}))
+        checks.append(dg.AssetCheckSpec("expectations", asset=key, description="Every batch met its suite."))
+    every = [dg.AssetKey(["guard", n]) for n in found]
+    for name, description in TECHNICAL.items():
+        specs.append(dg.AssetSpec(dg.AssetKey(["lake", name]), deps=every, group_name="load", description=description))
+    return specs, checks
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """One step for all kinds, so that a load is committed whole."""
+    specs, checks = _specs()
+
+    @dg.multi_asset(specs=specs, check_specs=checks, name="load")
+    def load(house: HouseResource) -> Iterator[dg.MaterializeResult]:
+        home, keyring = house.home(), house.keyring()
+        verdicts = pipeline.load_staged(home, keyring)
+        faults = pipeline.ledger_faults(home, keyring)
+        if faults:
+            raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+        for name in TECHNICAL:
+            yield dg.MaterializeResult(asset_key=dg.AssetKey(["lake", name]))
+        for kind in KINDS:
+            own = [v for v in verdicts if v.kind == kind]
+            broken = [v for v in own if not v.passed]
+            rows = [
+                dg.TableRecord(
+                    {
+                        "check": str(c["name"]),
+                        "source": v.source,
+                        "part": v.part,
+                        "passed": "yes" if c["passed"] else "no",
+                        "checked": int(c["n_checked"]),
+                        "unexpected": int(c["n_unexpected"]),
+                    }
+                )
+                for v in own
+                for c in v.checks
+                if not c["passed"] or len(own) == 1
+            ]
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey(["lake", kind]),
+                metadata={
+                    "batches": len(own),
+                    "rows": sum(v.rows for v in own if v.passed),
+                    "quarantined_rows": sum(v.rows for v in broken),
+                },
+                check_results=[
+                    dg.AssetCheckResult(
+                        check_name="expectations",
+                        passed=not broken,
+                        severity=dg.AssetCheckSeverity.WARN,
+                        metadata={"results": dg.MetadataValue.table(rows)} if rows else {},
+                    )
+                ],
+            )
+
+    return dg.Definitions(assets=[load])

@@ -1,0 +1,54 @@
+"""dbt's models and seeds as assets, their tests as checks.
+
+Keep out: SQL (dbt_project/).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from orchestration import modelling
+from orchestration.defs.resources import HouseResource
+from orchestration.home import Home
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt's sources are the lake's assets; everything else belongs to the group `model`."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["lake", dbt_resource_props["name"]])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return "load" if dbt_resource_props["resource_type"] == "source" else "model"
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The manifest is prepared when missing or old."""
+    home = Home.open()
+    manifest = modelling.manifest(home)
+
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=Translator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=True)),
+        name="model",
+    )
+    def model(context: dg.AssetExecutionContext, dbt: DbtCliResource, house: HouseResource) -> Iterator[Any]:
+        home, keyring = house.home(), house.keyring()
+        import json
+
+        arguments = ["build", "--vars", json.dumps(modelling.variables(home)), "--quiet"]
+        with modelling.environment_set(modelling.environment(home, keyring)):
+            yield from dbt.cli(
+                arguments, context=context, target_path=home.folder("dbt", "target"), raise_on_error=True
+            ).stream()
+
+    with modelling.environment_set(modelling.environment(home)):
+        dbt = DbtCliResource(
+            project_dir=str(modelling.PROJECT), profiles_dir=str(modelling.PROJECT), dbt_executable=modelling.executable()
+        )
+    return dg.Definitions(assets=[model], resources={"dbt": dbt})

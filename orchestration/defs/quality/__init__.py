@@ -1,0 +1,4 @@
+"""Quality: the checks that stand between the exact marts and the public.
+
+Keep out: logic.
+"""

@@ -1,0 +1,29 @@
+"""The ledger: nothing read is lost. Every record and row is accounted for, or the run has failed.
+
+Keep out: who counts (guard, stage and promote write the lines).
+"""
+
+from collections import defaultdict
+from typing import Any
+
+
+def faults(lines: list[dict[str, Any]]) -> list[str]:
+    """Identities that do not hold, as sentences without values.
+
+    Per load and stream: read = conformed + reference + rejected. Per load and kind:
+    emitted = staged + rejected + duplicate, and staged = promoted + quarantined.
+    """
+    sums: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for line in lines:
+        sums[(line["load_id"], line["level"], line["name"])][line["measure"]] += line["n"]
+    found = []
+    for (load_id, level, name), n in sorted(sums.items()):
+        if level == "records":
+            identities = [("read", ("conformed", "reference", "rejected"))]
+        else:
+            identities = [("emitted", ("staged", "rejected", "duplicate")), ("staged", ("promoted", "quarantined"))]
+        for whole, parts in identities:
+            total = sum(n[p] for p in parts)
+            if n[whole] != total:
+                found.append(f"load {load_id}, {name}: {whole} {n[whole]} is not {' + '.join(parts)} = {total}")
+    return found

@@ -1,0 +1,22 @@
+select
+    _record,
+    raw ->> 'id' as customer_id,
+    raw ->> 'id' as person_account_id,
+    raw ->> 'email' as person_email,
+    raw ->> 'emailVerified' as person_email_verified,
+    raw ->> 'mobile' as person_phone,
+    raw ->> 'name' as person_name,
+    raw ->> 'address' as person_address,
+    raw ->> 'country' as person_country,
+    raw ->> 'isMinor' as person_is_minor,
+    'person' as customer_type,
+    raw ->> 'segment' as segment,
+    raw ->> 'language' as language,
+    raw ->> 'region' as region,
+    raw ->> 'age' as age,
+    raw ->> 'gender' as gender,
+    parse_iso(raw ->> 'createdAt') as first_seen_at,
+    raw ->> 'churned' as is_churned,
+    raw ->> 'version' as source_version,
+    parse_iso(raw ->> 'updatedAt') as updated_at
+from customers

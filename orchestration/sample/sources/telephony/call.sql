@@ -1,0 +1,21 @@
+select
+    _record,
+    raw ->> 'id' as call_id,
+    raw ->> 'raw_digits' as person_phone,
+    parse_epoch_s(raw ->> 'started_at') as offered_at,
+    raw ->> 'direction' as direction,
+    raw ->> '$.number.name' as queue,
+    parse_epoch_s(raw ->> 'answered_at') as answered_at,
+    parse_epoch_s(raw ->> 'ended_at') as ended_at,
+    raw ->> 'missed_call_reason' is not null as is_abandoned,
+    raw ->> 'waiting' as wait_seconds,
+    raw ->> 'talking' as talk_seconds,
+    raw ->> 'on_hold' as hold_seconds,
+    raw ->> 'wrap_up' as wrap_up_seconds,
+    raw ->> 'transfers' as transfer_count,
+    'phone_cn' as team,
+    record_ref('directory', 'agent.id', raw ->> '$.user.id') as agent_id,
+    raw ->> 'store' as store_id,
+    raw ->> 'language' as language,
+    raw ->> '$.comments[0].content' as text
+from calls

@@ -1,0 +1,289 @@
+"""Building the served files from the warehouse: published marts, Parquet copies, the restricted file; and withdrawal.
+
+Keep out: the rules of disclosure (privacy/disclosure.py) and the look of the report (report.py).
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.engine import identifier, literal
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, write_durably
+from orchestration.privacy.disclosure import AGENTS_PER_TEAM, Disclosed, Profile, choose_profile, disclose, hide
+from orchestration.privacy.keys import Keyring
+from orchestration.serving.swap import discard, swap
+
+VALUES = "kpi_values"
+REGISTRY = "kpi_metrics"
+PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
+RESTRICTED_MODE = 0o600
+TEAM_KEY = "team"
+
+# Dimensions without persons that go beside the marts, where the warehouse has them.
+DIMENSION_TABLES = ("dates", "channels", "products", "stores", "touchpoints", "surveys", "questions", "metrics", "scales")
+# Rows per case, agent or training: the restricted file only.
+TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
+
+# A column that stands for a person, a record of one, or what one wrote. A mart with one of these is never published.
+PERSONAL_COLUMNS = frozenset(
+    ("subject_key", "current_subject_key", "customer_key", "account_key", "person_key", "agent_key", "case_key",
+     "case_event_key", "event_key", "call_key", "review_key", "mention_key", "note_key", "order_key", "usage_key",
+     "response_key", "answer_key", "invitation_key", "survey_answer_key", "survey_invitation_key", "training_key",
+     "action_key", "cost_key", "consent_ref", "record_key", "agent_id", "subject_id", "case_id", "text", "body",
+     "comment", "title", "email", "phone", "handle", "name", "age_band", "content_hash")
+)  # fmt: skip
+
+Checks = Callable[[Path], list[str]]
+"""Given the path of a closed candidate file: the codes of the checks that failed on it, no values."""
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What came of one publication. `failed_checks` is empty when it is served; else the last good version still is."""
+
+    path: Path
+    profile: str
+    known_at: datetime | None
+    published_at: datetime
+    disclosed: Disclosed | None
+    rows: dict[str, int] = field(default_factory=dict)
+    failed_checks: tuple[str, ...] = ()
+
+    @property
+    def is_served(self) -> bool:
+        return not self.failed_checks
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    profile: str,
+    known_at: datetime | None,
+    checks: Checks | None = None,
+    catalog: str = "wh",
+) -> PublishResult:
+    """Build `serving/kpi.duckdb` and what stands beside it from the exact marts in `<catalog>.kpis`.
+
+    `con` has the warehouse attached as `catalog`. The candidate is closed, then checked by `person_free` and by
+    `checks`; only when nothing failed it takes the place of the served file, Parquet copies and the restricted file
+    follow. Raises VoicehouseError when the profile is refused or the disclosure audit fails: nothing is swapped then.
+    """
+    marts = _tables(con, catalog, "kpis")
+    if VALUES not in marts or REGISTRY not in marts:
+        raise VoicehouseError(f"the warehouse has no {VALUES} and {REGISTRY} yet: build the models first")
+    chosen = choose_profile(profile, public_sets(con, catalog))
+    published_at = now()
+    draft = home.serving / ".kpi.draft.duckdb"
+    discard(draft)
+    open_marts = {m: c for m, c in marts.items() if not _is_personal(c)}
+    con.execute(f"ATTACH {literal(str(draft))} AS candidate")
+    try:
+        disclosed = _fill(con, catalog, open_marts, chosen)
+        _describe(con, chosen, known_at, published_at, disclosed)
+        rows = {
+            name: _count(con, f"candidate.main.{identifier(name)}") for name in sorted(_tables(con, "candidate", "main"))
+        }
+        con.execute("CHECKPOINT candidate")
+    except (duckdb.Error, VoicehouseError):
+        con.execute("DETACH candidate")
+        discard(draft)
+        raise
+    con.execute("DETACH candidate")
+    failed = (*person_free(draft), *(checks(draft) if checks else ()))
+    result = PublishResult(
+        home.serving / "kpi.duckdb", chosen.name, known_at, published_at, disclosed, rows, tuple(failed)
+    )
+    if failed:
+        discard(draft)
+        return result
+    swap(draft, result.path, PUBLISHED_MODE)
+    (home.serving / "withdrawn.json").unlink(missing_ok=True)
+    _write_parquet(result.path, home.serving / "parquet")
+    _write_team(con, home, catalog, {m: c for m, c in marts.items() if m not in open_marts})
+    return result
+
+
+def public_sets(con: duckdb.DuckDBPyConnection, catalog: str = "wh") -> Mapping[str, bool]:
+    """Every source of the house, and whether it is a declared public set; what is not declared is not public."""
+    tables = _tables(con, catalog, "intermediate")
+    if "int_sources" not in tables:
+        return {"undeclared": False}
+    rows = con.execute(
+        f"SELECT source, coalesce(is_public_set, false) FROM {catalog}.intermediate.int_sources ORDER BY source"
+    ).fetchall()
+    return {str(source): bool(is_public) for source, is_public in rows}
+
+
+def person_free(path: Path) -> list[str]:
+    """Codes of what is wrong with a candidate: a column that stands for a person, or a hidden row that still shows."""
+    failed: list[str] = []
+    with duckdb.connect(str(path), read_only=True) as con:
+        for name, columns in _tables(con, path.name.removesuffix(".duckdb"), "main", any_catalog=True).items():
+            if _is_personal(columns):
+                failed.append(f"personal_column:{name}")
+            if "suppressed_reason" in columns:
+                shown = " OR ".join(
+                    f"{identifier(c)} IS NOT NULL"
+                    for c in columns
+                    if c in ("value", "n_answered", "n_subjects", "n_eligible", "numerator", "denominator", "ci_low",
+                             "ci_high", "difference", "previous_value")
+                )  # fmt: skip
+                if shown and _count(con, identifier(name), f"suppressed_reason IS NOT NULL AND ({shown})"):
+                    failed.append(f"hidden_row_shows:{name}")
+    return failed
+
+
+def withdraw(home: Home, reason: str) -> list[str]:
+    """Take everything that is served away at once, and say so in `serving/withdrawn.json`; names of what was removed.
+
+    `reason` is a code or a sentence without values; the next good publication ends the withdrawal.
+    """
+    removed = []
+    for name in ("kpi.duckdb", "kpi.duckdb.wal", "team.duckdb", "team.duckdb.wal", "report/index.html"):
+        path = home.serving / name
+        if path.exists():
+            path.unlink()
+            removed.append(name)
+    if (home.serving / "parquet").exists():
+        shutil.rmtree(home.serving / "parquet")
+        removed.append("parquet")
+    notice = {"reason": reason, "withdrawn_at": now().isoformat(), "removed": removed}
+    write_durably(home.serving / "withdrawn.json", json.dumps(notice).encode(), PUBLISHED_MODE)
+    return removed
+
+
+def _fill(
+    con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile
+) -> Disclosed:
+    """Every open mart after disclosure, then the person-free dimensions, into the attached candidate."""
+    source = f"{catalog}.kpis"
+    cell_marts = [m for m, c in marts.items() if m != VALUES and {"breakdown", "period_grain", "period_start"} <= set(c)]
+    disclosed = disclose(
+        con,
+        values=f"{source}.{VALUES}",
+        metrics=f"{source}.{REGISTRY}",
+        profile=profile,
+        into=f"candidate.main.{VALUES}",
+        small_teams=_small_teams(con, catalog),
+        parts=[f"{source}.{identifier(m)}" for m in cell_marts],
+    )
+    for mart, columns in marts.items():
+        if mart in cell_marts:
+            hide(con, f"{source}.{identifier(mart)}", f"candidate.main.{identifier(mart)}", profile)
+        elif mart != VALUES and "breakdown" not in columns:
+            con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
+    core = _tables(con, catalog, "core")
+    for name in (f"dim_{d}" for d in DIMENSION_TABLES):
+        if name in core and not _is_personal([c for c in core[name] if c != "name"]):
+            con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
+    return disclosed
+
+
+def _describe(
+    con: duckdb.DuckDBPyConnection,
+    profile: Profile,
+    known_at: datetime | None,
+    published_at: datetime,
+    disclosed: Disclosed,
+) -> None:
+    """Table `publication`: one row that says under which rules this file was made."""
+    con.execute(
+        "CREATE TABLE candidate.main.publication AS SELECT ?::VARCHAR AS profile, ?::INTEGER AS threshold, "
+        "?::BOOLEAN AS binds_operational, ?::TIMESTAMP AS known_at, ?::TIMESTAMP AS published_at, "
+        "?::BIGINT AS n_cells, ?::BIGINT AS n_hidden, ?::BIGINT AS n_derivable",
+        [profile.name, profile.threshold, profile.all_classes, _utc(known_at), _utc(published_at),
+         disclosed.cells, sum(disclosed.hidden.values()), disclosed.derivable],
+    )  # fmt: skip
+
+
+def _small_teams(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
+    agents = _tables(con, catalog, "core").get("dim_agents", [])
+    if not {"team", "agent_key"} <= set(agents):
+        return []
+    current = "WHERE is_current" if "is_current" in agents else ""
+    rows = con.execute(
+        f"SELECT team FROM {catalog}.core.dim_agents {current} GROUP BY team "
+        f"HAVING team IS NOT NULL AND count(DISTINCT agent_key) < {AGENTS_PER_TEAM} ORDER BY team"
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _write_parquet(path: Path, folder: Path) -> None:
+    """One Parquet file per published table, in a folder that is replaced whole."""
+    draft = folder.with_name(".parquet.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o750)
+    with duckdb.connect(str(path), read_only=True) as con:
+        for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall():
+            target = draft / f"{name}.parquet"
+            con.execute(f"COPY {identifier(name)} TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+            target.chmod(PUBLISHED_MODE)
+    folder.mkdir(mode=0o750, exist_ok=True)
+    for file in sorted(draft.iterdir()):
+        swap(file, folder / file.name, PUBLISHED_MODE)
+    kept = {f"{n}" for n in _names(path)}
+    for file in folder.glob("*.parquet"):
+        if file.stem not in kept:
+            file.unlink()
+    draft.rmdir()
+
+
+def _write_team(
+    con: duckdb.DuckDBPyConnection, home: Home, catalog: str, restricted: Mapping[str, list[str]]
+) -> None:
+    """`serving/team.duckdb`: rows per case, agent and training with redacted text, encrypted with a key of its own."""
+    draft = home.serving / ".team.draft.duckdb"
+    discard(draft)
+    key = Keyring(home).hex(TEAM_KEY)
+    con.execute(f"ATTACH {literal(str(draft))} AS team (ENCRYPTION_KEY {literal(key)}, ENCRYPTION_CIPHER 'GCM')")
+    try:
+        draft.chmod(RESTRICTED_MODE)
+        core = _tables(con, catalog, "core")
+        for name in TEAM_TABLES:
+            if name in core:
+                con.execute(f"CREATE TABLE team.main.{name} AS SELECT * FROM {catalog}.core.{name}")
+        for name in restricted:
+            con.execute(
+                f"CREATE TABLE team.main.{identifier(name)} AS SELECT * FROM {catalog}.kpis.{identifier(name)}"
+            )
+        con.execute("CHECKPOINT team")
+    finally:
+        con.execute("DETACH team")
+    swap(draft, home.serving / "team.duckdb", RESTRICTED_MODE)
+
+
+def _tables(
+    con: duckdb.DuckDBPyConnection, catalog: str, schema: str, any_catalog: bool = False
+) -> dict[str, list[str]]:
+    """Columns per table or view of a schema."""
+    where = "NOT internal" if any_catalog else "database_name = ?"
+    rows = con.execute(
+        f"SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
+        f"WHERE {where} AND schema_name = ? GROUP BY table_name ORDER BY table_name",
+        [schema] if any_catalog else [catalog, schema],
+    ).fetchall()
+    return {str(name): [str(c) for c in columns] for name, columns in rows}
+
+
+def _names(path: Path) -> list[str]:
+    with duckdb.connect(str(path), read_only=True) as con:
+        return [str(r[0]) for r in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()]
+
+
+def _is_personal(columns: list[str]) -> bool:
+    return any(c in PERSONAL_COLUMNS or c.endswith(("_text", "_redactions")) for c in columns)
+
+
+def _count(con: duckdb.DuckDBPyConnection, relation: str, where: str = "TRUE") -> int:
+    row = con.execute(f"SELECT count(*) FROM {relation} WHERE {where}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    return instant.replace(tzinfo=None) if instant else None

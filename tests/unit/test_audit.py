@@ -1,0 +1,160 @@
+"""The audit of a batch: what passes, what stops it, and that it tells counts and never values."""
+
+import dataclasses
+import logging
+
+import duckdb
+import pyarrow as pa
+import pytest
+from protected_rows import rows
+
+from orchestration.lake import audit
+from orchestration.lake.audit import AuditError, audit_batch, audit_mart
+from orchestration.records import KINDS
+
+
+def broken(result):
+    return {c.name: (c.n_checked, c.n_unexpected, c.is_blocking) for c in result.checks if not c.passed}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_that_keeps_its_contract_passes_without_a_warning(kind):
+    exceptions = {
+        "order": {"amount": "case when i % 3 = 1 then -1 else 1 end"},
+        "target": {"valid_to": "date '2025-06-01'"},
+    }
+    result = audit_batch(rows(kind, 60, **exceptions.get(kind, {})), kind, ["zoë@example.org"])
+    assert result.passed
+    assert broken(result) == {}
+    assert len(result.checks) == len({c.name for c in result.checks}) >= 15
+
+
+def test_empty_batch_passes():
+    assert audit_batch(KINDS["case"].protected_schema.empty_table(), "case").passed
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule", "unexpected"),
+    [
+        ({"status": "case when i < 2 then 'lost' else 'open' end"}, "status is a word of its vocabulary", 2),
+        ({"opened_at": "case when i > 0 then timestamp '2025-01-01' end"}, "opened_at is present", 1),
+        ({"reopen_count": "i - 1"}, "reopen_count lies within 0 to …", 1),
+        ({"case_key": "sha256('one')", "content_hash": "sha256('one')"}, "no row stands twice", 50),
+        ({"case_key": "'INC' || i"}, "keys are keyed hashes", 50),
+        (
+            {"subject_key": "case when i <> 7 then sha256('s') end"},
+            "a subject stands where the row is about a person",
+            1,
+        ),
+        ({"gate_version": "null"}, "every row carries its lineage", 50),
+        ({"basis": "'because'"}, "basis is a word of its vocabulary", 50),
+        ({"purposes": "[]"}, "purposes are named", 50),
+        ({"closed_at": "timestamp '2024-01-01'"}, "closed_at is not before opened_at", 50),
+        (
+            {"text": "case when i = 3 then 'write to zoe.m@example.org' else 'fine' end"},
+            "no e-mail address in any text",
+            1,
+        ),
+        ({"category": "case when i = 3 then 'zoe.m@example.org' else 'fine' end"}, "no e-mail address in any text", 1),
+        ({"text": "case when i = 3 then '电话13800138000谢谢' else null end"}, "no phone number in any text", 1),
+        ({"text": "case when i < 2 then 'ring me on +442079460958 please' end"}, "no phone number in any text", 2),
+        (
+            {"title": "case when i = 3 then 'card: 4111111111111111, thanks' else 'x' end"},
+            "no card number in any text",
+            1,
+        ),
+        ({"text": "'身份证是11010519491231002X谢谢您'"}, "no resident id in any text", 50),
+    ],
+)
+def test_batch_is_stopped_with_a_count_of_the_rows_that_break_a_rule(columns, rule, unexpected):
+    result = audit_batch(rows("case", 50, **columns), "case")
+    assert not result.passed
+    assert {name: count for name, (_, count, _) in broken(result).items()}.get(rule) == unexpected
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "order 20250105123456789",
+        "tracking 4111111111111112",
+        "版本 1.2.3.4",
+        "a@b",
+        "1234567890123",
+        "+12",
+        "邮箱 <EMAIL>",
+    ],
+)
+def test_numbers_that_identify_nobody_pass(harmless):
+    assert audit_batch(rows("case", 5, text=f"'{harmless}'"), "case").passed
+
+
+def test_shape_of_the_contract_is_demanded_column_by_column():
+    table = rows("case", 5)
+    wrong = table.set_column(
+        table.schema.get_field_index("reopen_count"), "reopen_count", pa.array(["1"] * 5)
+    ).append_column("email", pa.array(["x"] * 5))
+    name = "columns and types are those of the contract"
+    assert broken(audit_batch(wrong, "case"))[name] == (len(wrong.schema), 2, True)
+
+
+def test_share_of_exceptions_is_allowed_in_many_rows_and_only_warned_of_in_few():
+    late = {"closed_at": "case when i % 10 = 0 then timestamp '2024-01-01' else timestamp '2026-01-01' end"}
+    many = audit_batch(rows("case", 100, **late), "case")
+    assert "closed_at is not before opened_at" not in broken(many)
+    assert next(c for c in many.checks if c.name.startswith("closed_at")).n_unexpected == 10
+    few = audit_batch(rows("case", 2, **late), "case")
+    assert few.passed
+    assert broken(few)["closed_at is not before opened_at"] == (2, 1, False)
+
+
+def test_planted_identity_is_found_in_any_column_of_words_in_any_case():
+    table = rows("case", 40, team="case when i = 4 then 'desk of ZOË müller' else 'desk' end")
+    assert audit_batch(table, "case").passed
+    assert broken(audit_batch(table, "case", ["Zoë Müller", "a.b+c@(x"]))["no planted identity in any text"] == (
+        40,
+        1,
+        True,
+    )
+
+
+def test_two_versions_of_one_row_only_warn():
+    table = rows("case", 30, case_key="sha256('case' || (i // 2))", updated_at="timestamp '2025-02-01'")
+    result = audit_batch(table, "case")
+    assert result.passed
+    assert broken(result) == {"one row per key and version": (30, 30, False)}
+
+
+def test_result_and_logs_hold_no_value_of_the_batch(caplog):
+    secret = "Kryptonym-4711"
+    with caplog.at_level(logging.DEBUG):
+        result = audit_batch(rows("case", 50, status=f"'{secret}'", team=f"'{secret}'"), "case", [secret])
+    assert not result.passed
+    assert secret not in str(dataclasses.asdict(result))
+    assert secret.lower() not in caplog.text.lower()
+
+
+def test_fault_of_the_engine_is_an_error_and_never_a_verdict(monkeypatch):
+    from expectations.rules import shaped
+
+    unreadable = shaped("status", "(", "status has a form")  # no regular expression
+    monkeypatch.setattr(audit, "_suite", lambda kind: (unreadable,))
+    with pytest.raises(AuditError, match="status has a form"):
+        audit_batch(rows("case", 5), "case")
+
+
+def test_evidence_that_cannot_be_read_is_an_error_without_the_engine_text(monkeypatch):
+    from expectations.rules import holds
+
+    monkeypatch.setattr(audit, "_suite", lambda kind: (holds("whatever", "no_such_column = 'Kryptonym-4711'"),))
+    with pytest.raises(AuditError) as raised:
+        audit_batch(rows("case", 5), "case")
+    assert "Kryptonym" not in str(raised.value)
+
+
+def test_published_mart_with_a_row_level_column_is_stopped():
+    with duckdb.connect() as con:
+        con.execute("create table kpi_thing as select 'x' as metric_id, 1.0 as value")
+        assert audit_mart(con, "kpi_thing").passed
+        con.execute("create table kpi_leak as select sha256('x') as subject_key, 'x' as metric_id, 'hi' as reply_text")
+        name = "no column tells a single person, record, member of staff or text"
+        assert broken(audit_mart(con, "kpi_leak")) == {name: (3, 2, True)}
