@@ -26,9 +26,17 @@ def batch_suite(kind: str) -> tuple["Rule", ...]:
     return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *own)
 
 
-def mart_suite(mart: str, columns: dict[str, str]) -> tuple["Rule", ...]:
-    """The suite of one published mart with these columns (name to DuckDB type): privacy, and what its own file adds."""
-    from expectations import privacy
+def mart_suite(mart: str, columns: dict[str, str], schema: str, threshold: int) -> tuple["Rule", ...]:
+    """The suite of one published mart: privacy, what every cell owes, and what its own file adds.
 
-    own = import_module(f"expectations.leaving.{mart}").RULES if mart in found("leaving") else ()
-    return (*privacy.mart_rules(columns), *own)
+    `columns`: name to DuckDB type. `schema`: where the other marts stand. `threshold`: distinct subjects below which a
+    cell about persons must be hidden.
+    """
+    from expectations import cells, privacy
+
+    own = (
+        import_module(f"expectations.leaving.{mart}").rules(columns, schema, threshold)
+        if mart in found("leaving")
+        else ()
+    )
+    return (*privacy.mart_rules(columns), *(cells.rules(columns) if cells.is_cells(columns) else ()), *own)

@@ -3,6 +3,7 @@
 Keep out: models (dbt_project/). Keys travel in the environment of the dbt process alone.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -69,10 +70,18 @@ def variables(home: Home) -> dict[str, str]:
 def manifest(home: Home) -> Path:
     """dbt's manifest, made (or made anew) when a file of the project is newer."""
     path = home.folder("dbt", "target") / "manifest.json"
-    newest = max((p.stat().st_mtime for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".md", ".csv")), default=0)
+    newest = max(
+        (p.stat().st_mtime for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".md", ".csv")), default=0
+    )
     if not path.exists() or path.stat().st_mtime < newest:
         run(home, ["parse"], environment(home))
     return path
+
+
+def marts(home: Home) -> list[str]:
+    """Names of the KPI marts, as dbt knows them."""
+    nodes = json.loads(manifest(home).read_text())["nodes"].values()
+    return sorted(n["name"] for n in nodes if n["resource_type"] == "model" and n["schema"] == "kpis")
 
 
 def run(home: Home, arguments: list[str], env: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 Keep out: how a step does its work (its own package) and Dagster.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, literal
-from orchestration.errors import VoicehouseError
+from orchestration import modelling
+from orchestration.engine import connect, identifier, literal
+from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import promote, stage
 from orchestration.lake.store import LAKE_KEY
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
+from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import publish as serving
+from orchestration.serving.publish import PublishResult
 from orchestration.sources.contract import Settings, Window
 from orchestration.sources.registry import discover
 
@@ -38,36 +43,67 @@ class BatchVerdict:
 
 
 class Outcomes:
-    """Failures of sources in the run under way, kept in the home so that every step and process sees them."""
+    """Failures of sources in one run, kept in the home so that every step sees them, whatever process it runs in."""
 
-    def __init__(self, home: Home):
-        self._path = home.folder("ops") / "outcomes.json"
+    def __init__(self, home: Home, run_id: str):
+        self._path = home.folder("ops", "outcomes") / f"{run_id}.json"
 
-    def reset(self) -> None:
-        write_durably(self._path, b"{}")
-
-    def fail(self, source: str, step: str, reason: str) -> None:
-        failures = self.failures()
-        failures[source] = {"step": step, "reason": reason}
-        write_durably(self._path, json.dumps(failures, indent=1).encode())
-
-    def failures(self) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = json.loads(self._path.read_text()) if self._path.exists() else {}
+    def _read(self) -> dict[str, Any]:
+        found: dict[str, Any] = (
+            json.loads(self._path.read_text())
+            if self._path.exists()
+            else {"started_at": now().isoformat(), "failed": {}}
+        )
         return found
 
+    def begin(self) -> None:
+        """Note when the run began."""
+        if not self._path.exists():
+            write_durably(self._path, json.dumps(self._read()).encode())
 
-def extract(home: Home, keyring: Keyring, settings: Settings, window: Window) -> Extraction:
+    def fail(self, source: str, step: str, reason: str) -> None:
+        """Note a source's failure; the reason carries no values."""
+        content = self._read()
+        content["failed"][source] = {"step": step, "reason": reason}
+        write_durably(self._path, json.dumps(content, indent=1).encode())
+
+    @property
+    def exists(self) -> bool:
+        """Whether the run began and has not been concluded."""
+        return self._path.exists()
+
+    @property
+    def failures(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = self._read()["failed"]
+        return found
+
+    def conclude(self, home: Home, run_id: str, status: str, failed_step: str | None = None) -> None:
+        """Write the run into the history, ops/runs.jsonl."""
+        content = self._read()
+        entry = {
+            "run_id": run_id,
+            "started_at": content["started_at"],
+            "ended_at": now().isoformat(),
+            "status": status,
+            "failed_sources": sorted(content["failed"]),
+            "reasons": {s: f["reason"] for s, f in content["failed"].items()},
+            "failed_step": failed_step,
+        }
+        with (home.folder("ops") / "runs.jsonl").open("a") as handle:
+            handle.write(json.dumps(entry) + "\n")
+        self._path.unlink(missing_ok=True)
+
+
+def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, run_id: str) -> Extraction:
     """Ask one source for what is new. A failure is recorded as the source's outcome."""
     done = extract_pages(home, keyring, settings, window, now())
     if done.failure:
-        Outcomes(home).fail(settings.name, "extract", done.failure)
+        Outcomes(home, run_id).fail(settings.name, "extract", done.failure)
     return done
 
 
-def guard_source(home: Home, keyring: Keyring, settings: Settings) -> list[Guarded]:
+def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) -> list[Guarded]:
     """Guard every load of a source that waits in landing. A contract broken by the source is its outcome."""
-    from orchestration.errors import ContractError
-
     done = []
     staged = {m.load_id for m in stage.staged(home)}
     for load in pages.loads(home, settings.name):
@@ -76,7 +112,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings) -> list[Guard
         try:
             done.append(guard(home, keyring, settings, load))
         except ContractError as error:
-            Outcomes(home).fail(settings.name, "guard", str(error))
+            Outcomes(home, run_id).fail(settings.name, "guard", str(error))
     return done
 
 
@@ -99,12 +135,16 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
                 result = audit_batch(table, part.kind)
                 checks = [asdict(c) for c in result.checks]
                 found.append(
-                    BatchVerdict(manifest.load_id, manifest.source, part.kind, part.number, part.rows, result.passed, checks)
+                    BatchVerdict(
+                        manifest.load_id, manifest.source, part.kind, part.number, part.rows, result.passed, checks
+                    )
                 )
         finally:
             con.close()
         failures = {
-            (v.kind, v.part): [c for c in v.checks if not c["passed"] and c["is_blocking"]] for v in found if not v.passed
+            (v.kind, v.part): [c for c in v.checks if not c["passed"] and c["is_blocking"]]
+            for v in found
+            if not v.passed
         }
         promote.promote(home, manifest, failures)
         verdicts += found
@@ -141,28 +181,80 @@ def sources(home: Home) -> dict[str, Settings]:
     return {n: s for n, s in discover(home).items() if n not in blocked}
 
 
-def record_run(home: Home, entry: dict[str, Any]) -> None:
-    """Append one line to the run history, ops/runs.jsonl."""
-    path: Path = home.folder("ops") / "runs.jsonl"
-    with path.open("a") as handle:
-        handle.write(json.dumps(entry) + "\n")
-
-
 def run_history(home: Home) -> list[dict[str, Any]]:
     """Every run, oldest first."""
     path = home.folder("ops") / "runs.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-__all__ = [
-    "BatchVerdict",
-    "Outcomes",
-    "extract",
-    "guard_source",
-    "ledger_faults",
-    "load_staged",
-    "open_warehouse",
-    "record_run",
-    "run_history",
-    "sources",
-]
+def fingerprint(home: Home) -> str:
+    """What the served marts depend on: commits, models, policy, settings. Equal means there is nothing new to serve."""
+    digest = hashlib.sha256()
+    commits = sorted(home.folder("lake", "_commits").glob("*.json"))
+    models = sorted(p for p in modelling.PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
+    for path in [*commits, *models, home.root / "policy.toml", home.root / "house.toml", home.lake / "_subjects.json"]:
+        digest.update(path.name.encode() + b"\x1f" + (path.read_bytes() if path.exists() else b""))
+    return digest.hexdigest()
+
+
+def is_served(home: Home) -> bool:
+    """Whether what is served was made from exactly what the home holds now."""
+    path = home.folder("ops") / "served.json"
+    return path.exists() and json.loads(path.read_text())["fingerprint"] == fingerprint(home)
+
+
+def mark_served(home: Home) -> None:
+    """Note what was served, after the last of its files is in place."""
+    content = {"fingerprint": fingerprint(home), "served_at": now().isoformat()}
+    write_durably(home.folder("ops") / "served.json", json.dumps(content).encode())
+
+
+def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
+    """The privacy checks on the home as it stands, written where the models find them."""
+    return check_home(home, keyring, sources(home))
+
+
+def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[dict[str, Any]]:
+    """Every mart against its suite: names of checks and counts."""
+    from orchestration.lake.audit import audit_mart
+
+    con = open_warehouse(home, keyring)
+    try:
+        return [
+            {"mart": mart, **asdict(check)}
+            for mart in marts
+            for check in audit_mart(con, mart, relation=f"wh.kpis.{identifier(mart)}").checks
+        ]
+    finally:
+        con.close()
+
+
+def publish(home: Home, keyring: Keyring) -> PublishResult:
+    """Disclosure, candidate, checks, swap. When the checks fail the last good version stays and the run is told."""
+    from orchestration.lake.audit import audit_mart
+
+    def failed_checks(candidate: Path) -> list[str]:
+        with duckdb.connect(str(candidate), read_only=True) as served:
+            tables = [
+                t for (t,) in served.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+            ]
+            marts = [t for t in tables if t.startswith("kpi_")]
+            return [f"{m}:{c.name}" for m in marts for c in audit_mart(served, m).failed]
+
+    con = open_warehouse(home, keyring)
+    try:
+        row = con.execute("SELECT max(known_at) FROM wh.kpis.kpi_values").fetchone()
+        known_at = row[0] if row else None
+        result = serving.publish(con, home, home.house.profile, known_at, failed_checks)
+    finally:
+        con.close()
+    return result
+
+
+def conclude(home: Home, run_id: str) -> dict[str, dict[str, str]]:
+    """End a run that served: the history gets its line; returns the sources that failed."""
+    outcomes = Outcomes(home, run_id)
+    failures = outcomes.failures
+    outcomes.conclude(home, run_id, "failed" if failures else "succeeded")
+    mark_served(home)
+    return failures

@@ -31,8 +31,8 @@
         / (1 + {{ z() }} * {{ z() }} / nullif({{ n }}, 0))
     )
 {%- endmacro %}
-{% macro wilson_low(k, n) -%} greatest({{ wilson_bound(k, n, "-") }}, 0) {%- endmacro %}
-{% macro wilson_high(k, n) -%} least({{ wilson_bound(k, n, "+") }}, 1) {%- endmacro %}
+{% macro wilson_low(k, n) -%} case when {{ n }} > 0 then greatest({{ wilson_bound(k, n, "-") }}, 0) end {%- endmacro %}
+{% macro wilson_high(k, n) -%} case when {{ n }} > 0 then least({{ wilson_bound(k, n, "+") }}, 1) end {%- endmacro %}
 
 {% macro proportion_se(k, n) -%}
     sqrt(greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n }}, 0))

@@ -24,6 +24,9 @@
         `expressions` takes that expression; keys, periods, breakdown, dimensions, n_subjects and subject_basis pass
         through; the rest is null (n_excluded_consent 0). `parts` are further columns, appended as they are.
 
+    share_row(numerator, denominator, metric_id=none, variant=none, eligible=none, parts={})
+        metric_row() of a share in percent with its Wilson interval. n_eligible is `eligible`, else the denominator.
+
     Example
         with
             items as (select 'nps' as metric_id, 'per_response' as variant, answered_at as anchor_at, answer_key as
@@ -171,4 +174,20 @@
     {% for name, expression in parts.items() %}
         {{ expression }} as {{ name }} {%- if not loop.last %}, {% endif %}
     {% endfor %}
+{%- endmacro %}
+
+{% macro share_row(numerator, denominator, metric_id=none, variant=none, eligible=none, parts={}) -%}
+    {% set expressions = {
+        "n_eligible": eligible or denominator,
+        "n_answered": denominator,
+        "numerator": numerator,
+        "denominator": denominator,
+        "value": "100 * " ~ ratio(numerator, denominator),
+        "standard_error": "100 * " ~ proportion_se(numerator, denominator),
+        "ci_low": "100 * " ~ wilson_low(numerator, denominator),
+        "ci_high": "100 * " ~ wilson_high(numerator, denominator),
+        "ci_method": "'wilson'",
+    } %}
+    {% if metric_id %} {% do expressions.update({"metric_id": metric_id, "variant": variant}) %} {% endif %}
+    {{ metric_row(expressions, parts=parts) }}
 {%- endmacro %}

@@ -14,22 +14,26 @@
         ) %}
     {% endif %}
     with cells as ({{ metric_cells(relation, breakdowns, share_aggregates, anchor=anchor) }})
-    select
-        {{
-            metric_row(
-                {
-                    "n_eligible": "n_items",
-                    "n_answered": "n_settled",
-                    "numerator": "n_hit",
-                    "denominator": "n_settled",
-                    "value": "100 * " ~ ratio("n_hit", "n_settled"),
-                    "standard_error": "100 * " ~ proportion_se("n_hit", "n_settled"),
-                    "ci_low": "case when n_settled > 0 then 100 * " ~ wilson_low("n_hit", "n_settled") ~ " end",
-                    "ci_high": "case when n_settled > 0 then 100 * " ~ wilson_high("n_hit", "n_settled") ~ " end",
-                    "ci_method": "'wilson'",
-                    "n_censored": "n_open",
-                }
-            )
-        }}
+    select {{ metric_row(share_expressions("n_hit", "n_settled", "n_items", "n_open")) }}
     from cells
 {%- endmacro %}
+
+{# What metric_row() needs for a share of k in n, of n_eligible items of which n_censored are not settled. #}
+{% macro share_expressions(k, n, n_eligible, n_censored) %}
+    {{
+        return(
+            {
+                "n_eligible": n_eligible,
+                "n_answered": n,
+                "numerator": k,
+                "denominator": n,
+                "value": "100 * " ~ ratio(k, n),
+                "standard_error": "100 * " ~ proportion_se(k, n),
+                "ci_low": "case when " ~ n ~ " > 0 then 100 * " ~ wilson_low(k, n) ~ " end",
+                "ci_high": "case when " ~ n ~ " > 0 then 100 * " ~ wilson_high(k, n) ~ " end",
+                "ci_method": "'wilson'",
+                "n_censored": n_censored,
+            }
+        )
+    }}
+{% endmacro %}

@@ -1,16 +1,30 @@
-"""What every asset needs: the home, its keys, and a clock.
+"""What every asset needs: the home, locked for the run, and its keys.
 
 Keep out: assets.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
 
 from orchestration.home import Home
+from orchestration.pipeline import Outcomes
 from orchestration.privacy.keys import Keyring
+
+WAIT_SECONDS = 600.0  # a run that finds another one writing waits this long, then fails with its name
 
 
 class HouseResource(dg.ConfigurableResource):
-    """The home at VOICEHOUSE_HOME. Holds no secret itself: the keyring reads its master key when it is asked."""
+    """The home at VOICEHOUSE_HOME, under its one write lock. Holds no secret: the keyring reads its master key itself."""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HouseResource"]:
+        home = Home.open()
+        run_id = context.run_id or "manual"
+        with home.writing(f"run {run_id[:8]}", WAIT_SECONDS):
+            Outcomes(home, run_id).begin()
+            yield self
 
     def home(self) -> Home:
         return Home.open()

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -73,15 +74,25 @@ def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = ()) -> Aud
 
 
 def audit_mart(
-    con: duckdb.DuckDBPyConnection, mart: str, relation: str | None = None, canaries: Iterable[str] = ()
+    con: duckdb.DuckDBPyConnection, mart: str, schema: str = "main", threshold: int = 1, canaries: Iterable[str] = ()
 ) -> AuditResult:
-    """Judge one published mart. `relation`: where it stands on the connection, quoted SQL; default: its own name.
+    """Judge one published mart, `<schema>.<mart>` on the connection, with the registry `kpi_metrics` beside it.
 
-    Raises AuditError when a rule cannot be evaluated.
+    `threshold`: distinct subjects below which a cell about persons must be hidden. Raises AuditError when a rule
+    cannot be evaluated.
     """
-    relation = relation or identifier(mart)
-    columns = _columns(con, relation)
-    return _judge(con, relation, (*expectations.mart_suite(mart, columns), *_canaries(con, relation, canaries)))
+    _engine()
+    relation = f"{schema}.{identifier(mart)}"
+    suite = expectations.mart_suite(mart, _columns(con, relation), schema, threshold)
+    return _judge(con, relation, (*suite, *_canaries(con, relation, canaries)))
+
+
+def audit_published(path: Path, threshold: int = 1, canaries: Iterable[str] = ()) -> dict[str, AuditResult]:
+    """Judge every table of a published file (closed, unencrypted): mart → result. Reads only."""
+    planted = tuple(canaries)
+    with duckdb.connect(str(path), read_only=True, config={"temp_directory": ""}) as con:
+        marts = [str(name) for (name,) in _fetch(con, "select table_name from duckdb_tables() order by table_name")]
+        return {mart: audit_mart(con, mart, "main", threshold, planted) for mart in marts}
 
 
 @cache
@@ -145,11 +156,16 @@ def _by_values(
     import pandas as pd
 
     columns = {r.column: r.expression for r in rules}
+    given = ", ".join(f"({e}) as c{i}" for i, e in enumerate(columns.values()))
     facts = ", ".join(
-        f"count({x}), list(distinct {x})[1:{SOME_VALUES}] || [min({x}), max({x})]"
-        for x in (f"({e})" for e in columns.values())
+        f"count(c{i}), list(distinct c{i})[1:{SOME_VALUES}] || [min(c{i}), max(c{i})]" for i in range(len(columns))
     )
-    row = _fetch(con, f"select {facts} from {relation}", "values")[0]
+    try:
+        row = _fetch(con, f"select {facts} from (select {given} from {relation})")[0]
+    except AuditError:
+        for column, expression in columns.items():  # which one it was
+            _fetch(con, f"select {expression} from {relation}", column)
+        raise
     filled = dict(zip(columns, row[::2], strict=True))
     values = {
         c: (list(v or []) if filled[c] else []) + ([None] if filled[c] < n_rows else [])

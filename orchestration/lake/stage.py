@@ -71,7 +71,12 @@ def stage(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, manifest: Mani
     listed = ", ".join(identifier(k) for k in keys)
     match = " AND ".join(f"h.{identifier(k)} = p.{identifier(k)}" for k in keys)
     held = [lake.relation_sql(kind)] if lake.parts(kind) else []
-    waiting = [folder(home).parent / p.path for m in staged(home) for p in m.parts if p.kind == kind and m.source == manifest.source]
+    waiting = [
+        folder(home).parent / p.path
+        for m in staged(home)
+        for p in m.parts
+        if p.kind == kind and m.source == manifest.source
+    ]
     if waiting:
         paths = ", ".join(literal(str(p)) for p in waiting)
         held.append(f"SELECT * FROM read_parquet([{paths}], encryption_config={{footer_key: '{LAKE_KEY}'}})")
@@ -84,7 +89,11 @@ def stage(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, manifest: Mani
         fresh = f"SELECT * FROM protected_{kind} p WHERE NOT EXISTS (SELECT 1 FROM _held h WHERE {match})"
     else:
         fresh = f"SELECT * FROM protected_{kind} p"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _fresh AS SELECT DISTINCT ON ({listed}) * FROM ({fresh})")
+    # Numbered by hand: rowids of a table made inside a transaction do not start at nought.
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _fresh AS SELECT *, row_number() OVER () - 1 AS _number "
+        f"FROM (SELECT DISTINCT ON ({listed}) * FROM ({fresh}))"
+    )
     total = _count(con, f"protected_{kind}")
     rows = _count(con, "_fresh")
     manifest.count("rows", kind, "duplicate", total - rows)
@@ -94,7 +103,7 @@ def stage(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, manifest: Mani
     for number, start in enumerate(range(0, rows, PART_ROWS)):
         path = target / f"{kind}-{number}.parquet"
         con.execute(
-            f"COPY (SELECT * FROM _fresh WHERE rowid >= {start} AND rowid < {start + PART_ROWS}) TO {literal(str(path))} "
+            f"COPY (SELECT * EXCLUDE (_number) FROM _fresh WHERE _number >= {start} AND _number < {start + PART_ROWS}) TO {literal(str(path))} "
             f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
         )
         os.chmod(path, 0o600)

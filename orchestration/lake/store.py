@@ -115,7 +115,11 @@ class Lake:
 
     def source_rows(self) -> list[dict[str, Any]]:
         """One row per source, as of its newest commit."""
-        return list({c["source"]: {"source": c["source"], "loaded_at": c["loaded_at"], **c["about"]} for c in self.commits}.values())
+        return list(
+            {
+                c["source"]: {"source": c["source"], "loaded_at": c["loaded_at"], **c["about"]} for c in self.commits
+            }.values()
+        )
 
     def _published(self, name: str) -> list[dict[str, Any]]:
         path = self.home.lake / f"{name}.json"

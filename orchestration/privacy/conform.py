@@ -114,7 +114,9 @@ def _views(con: duckdb.DuckDBPyConnection, settings: Settings, pages: list[Page]
     counts: dict[str, StreamCount] = {}
     unknown = {p.stream for p in pages} - set(settings.streams)
     if unknown:
-        raise ContractError(f"{settings.name}: pages came for streams that source.toml does not name: {sorted(unknown)}")
+        raise ContractError(
+            f"{settings.name}: pages came for streams that source.toml does not name: {sorted(unknown)}"
+        )
     next_record = 0
     con.execute("CREATE OR REPLACE TEMP TABLE _records (_record BIGINT, stream VARCHAR)")
     for name, stream in settings.streams.items():
@@ -134,7 +136,9 @@ def _views(con: duckdb.DuckDBPyConnection, settings: Settings, pages: list[Page]
             tables.append(table)
         is_json = stream.format in ("jsonl", "json_pages") if stream.files else True
         base = ["raw"] if is_json else ["line"] if stream.format == "lines" else list(stream.columns)
-        schema = pa.schema([(c, pa.string()) for c in base] + [("_record", pa.int64()), ("_file", pa.string()), ("_row", pa.int64())])
+        schema = pa.schema(
+            [(c, pa.string()) for c in base] + [("_record", pa.int64()), ("_file", pa.string()), ("_row", pa.int64())]
+        )
         merged = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
         present = {c for t in tables for c in t.column_names}
         for column in base if tables else []:
@@ -151,7 +155,9 @@ def _views(con: duckdb.DuckDBPyConnection, settings: Settings, pages: list[Page]
         else:
             extra = [c for c in merged.column_names if not c.startswith("_") and c not in base]
             selected = ", ".join([f"nullif({identifier(c)}, '') AS {identifier(c)}" for c in [*base, *extra]])
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT _record, _file, _row, {selected} FROM _page")
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT _record, _file, _row, {selected} FROM _page"
+            )
             if base != ["line"]:
                 for column in extra:
                     count.unselected[column] = merged.num_rows

@@ -101,8 +101,8 @@ def disclose(
 ) -> Disclosed:
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
-    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor; optional `population`: metrics that
-    count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
+    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator: metrics that name the
+    same denominator count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
     table `hidden_cells` (CELL columns, suppressed_reason), which `hide` applies to wide marts.
     Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
@@ -199,7 +199,7 @@ def _cells(
         "WHERE m.metric_id IS NULL ORDER BY ALL"
     ).fetchall():
         raise VoicehouseError(f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}")
-    population = "coalesce(m.population, m.metric_id)" if "population" in _columns(con, metrics) else "m.metric_id"
+    population = "coalesce(m.denominator, m.metric_id)" if "denominator" in _columns(con, metrics) else "m.metric_id"
     teams = ", ".join(literal(t) for t in small_teams) or "NULL"
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
     con.execute(
@@ -268,14 +268,24 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
         WHERE NOT is_empty
         """
     )
-    con.execute(
-        """
-        UPDATE cells SET reason = f.reason
-        FROM (SELECT population, place, max(reason) AS reason FROM cells WHERE is_protected AND reason IS NOT NULL GROUP BY ALL) f
-        WHERE cells.is_protected AND cells.population = f.population AND cells.place = f.place
-            AND cells.reason IS NULL AND NOT cells.is_empty
-        """
-    )
+    _spread(con)
+
+
+def _spread(con: duckdb.DuckDBPyConnection) -> None:
+    """The same fate for all figures about the same answers: one population, or the same counts at the same place."""
+    hidden = "SELECT * FROM cells WHERE is_protected AND reason IS NOT NULL"
+    before = -1
+    while before != (now := _number(con, f"SELECT count(*) FROM ({hidden})")):
+        before = now
+        for same in (("population", "place"), ("place", "n", "subjects")):
+            con.execute(
+                f"""
+                UPDATE cells SET reason = f.reason
+                FROM (SELECT {_listed(same)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
+                WHERE cells.is_protected AND {" AND ".join(f"cells.{c} = f.{c}" for c in same)}
+                    AND cells.reason IS NULL AND NOT cells.is_empty
+                """
+            )
 
 
 def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
@@ -294,6 +304,7 @@ def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
             AND cells.reason IS NULL
         """
     )
+    _spread(con)
 
 
 def _equations(con: duckdb.DuckDBPyConnection) -> None:
@@ -403,6 +414,7 @@ def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
             AND cells.reason IS NULL AND NOT cells.is_empty
         """
     )
+    _spread(con)
     return _number(con, "SELECT count(*) FROM chosen")
 
 

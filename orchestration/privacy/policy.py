@@ -14,7 +14,7 @@ from orchestration.home import Home
 from orchestration.sources.contract import Settings
 
 EU = (
-    "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO GB".split()
+    ["AT", "BE", "BG", "HR", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "IS", "LI", "NO", "GB"]
 )  # the EEA, and the United Kingdom's like regime
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
@@ -56,7 +56,9 @@ class Policy:
 
     def version_for(self, settings: Settings) -> str:
         """Version of the house's policy and digest of what the source declares."""
-        declared = json.dumps([dict(settings.basis), settings.purposes, settings.retention_months], sort_keys=True, default=dict)
+        declared = json.dumps(
+            [dict(settings.basis), settings.purposes, settings.retention_months], sort_keys=True, default=dict
+        )
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
 
@@ -70,9 +72,13 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     """SQL: the basis for one purpose by jurisdiction; an unknown jurisdiction takes the stricter."""
     other = settings.basis["other"].get(purpose)
     strict = "consent" if any(b.get(purpose) == "consent" for b in settings.basis.values()) else other
-    cases = " ".join(f"WHEN '{j}' THEN '{b[purpose]}'" for j, b in settings.basis.items() if purpose in b and j != "other")
+    cases = " ".join(
+        f"WHEN '{j}' THEN '{b[purpose]}'" for j, b in settings.basis.items() if purpose in b and j != "other"
+    )
     fallback = f"'{other}'" if other else "NULL"
     unknown = f"'{strict}'" if strict else "NULL"
-    return f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE CASE {jurisdiction} {cases} ELSE {fallback} END END" if cases else (
-        f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE {fallback} END"
+    return (
+        f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE CASE {jurisdiction} {cases} ELSE {fallback} END END"
+        if cases
+        else (f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE {fallback} END")
     )

@@ -59,7 +59,8 @@ def prepare_names(con: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE _own AS
         SELECT subject_id, """
         + ", ".join(
-            f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s" for d in ("name", "email", "phone", "address", "handle")
+            f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s"
+            for d in ("name", "email", "phone", "address", "handle")
         )
         + """ FROM _known GROUP BY subject_id
         """
@@ -80,8 +81,10 @@ def protect(
     loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused and counted.
     """
     record = KINDS[kind]
-    event = f"coalesce(c.{identifier(record.event_time)}::TIMESTAMP, TIMESTAMP '{loaded_at}')" if record.event_time else (
-        f"TIMESTAMP '{loaded_at}'"
+    event = (
+        f"coalesce(c.{identifier(record.event_time)}::TIMESTAMP, TIMESTAMP '{loaded_at}')"
+        if record.event_time
+        else (f"TIMESTAMP '{loaded_at}'")
     )
     purposes = policy.purposes_of(settings)
     con.execute(_basis_sql(settings, record, purposes, event))
@@ -104,15 +107,21 @@ def protect(
 def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str) -> str:
     """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis."""
     kind = record.kind
-    people = "LEFT JOIN _subject_map m ON m.kind = '{}' AND m.row_no = c._row_no".format(kind) if record.has_person else (
-        "LEFT JOIN (SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, false AS is_minor) m ON true"
+    people = (
+        f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no"
+        if record.has_person
+        else ("LEFT JOIN (SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, false AS is_minor) m ON true")
     )
     rows = (
         f"SELECT c._row_no AS row_no, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
         f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM conformed_{kind} c {people}"
     )
     if not record.has_person or kind in UNCONSENTED_KINDS:
-        ground = "'legal_obligation'" if kind in UNCONSENTED_KINDS else f"'{settings.basis['other'].get(purposes[0]) if purposes else ''}'"
+        ground = (
+            "'legal_obligation'"
+            if kind in UNCONSENTED_KINDS
+            else f"'{settings.basis['other'].get(purposes[0]) if purposes else ''}'"
+        )
         listed = ", ".join(f"'{p}'" for p in purposes)
         return (
             f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, subject_id, jurisdiction, {ground} AS basis, "
@@ -180,9 +189,11 @@ def _redacted_sql(settings: Settings, record: Record) -> str:
         f"{redaction.redact_sql(identifier(f.name), own, 'agent_names')} AS {identifier(f.name)}" for f in texts
     )
     given = ", ".join(f"c.{identifier(f.name)}" for f in texts)
+    written = " OR ".join(f"c.{identifier(f.name)} IS NOT NULL" for f in texts)
     return (
         f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT row_no, {redacted} FROM ("
-        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM conformed_{kind} c {joins})"
+        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM conformed_{kind} c {joins} "
+        f"WHERE {written})"
     )
 
 
@@ -228,19 +239,23 @@ def _select_sql(
             value = column
         columns.append(f"{value} AS {identifier(name)}")
         if f.privacy is Privacy.TEXT:
-            columns.append(f"t.{identifier(f.name)}.n::BIGINT AS {identifier(f.name + '_redactions')}")
+            columns.append(f"coalesce(t.{identifier(f.name)}.n, 0)::BIGINT AS {identifier(f.name + '_redactions')}")
     texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
     if texts:
         flags = " OR ".join(f"coalesce(t.{identifier(f.name)}.is_sensitive, false)" for f in texts)
         columns.append(f"({flags}) AS is_sensitive_text")
     has_person = record.has_person
     retain = (
-        f"{event} + INTERVAL {settings.retention_months} MONTH" if settings.retention_months is not None else "NULL::TIMESTAMP"
+        f"{event} + INTERVAL {settings.retention_months} MONTH"
+        if settings.retention_months is not None
+        else "NULL::TIMESTAMP"
     )
     whole = ", ".join(f"coalesce(c.{identifier(f.name)}::VARCHAR, chr(30))" for f in record.fields)
     lineage = {
         "subject_key": "hmac_pseudonym_person(b.subject_id)",
-        "subject_basis": "CASE WHEN b.subject_id IS NOT NULL THEN 'person' ELSE 'record' END" if has_person else "'record'",
+        "subject_basis": "CASE WHEN b.subject_id IS NOT NULL THEN 'person' ELSE 'record' END"
+        if has_person
+        else "'record'",
         "jurisdiction": "coalesce(b.jurisdiction, 'unknown')",
         "basis": "b.basis",
         "purposes": "b.purposes",
@@ -257,5 +272,5 @@ def _select_sql(
     reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
     return (
         f"CREATE OR REPLACE TEMP TABLE protected_{kind} AS SELECT {', '.join(columns)}, {reason} AS _reason "
-        f"FROM conformed_{kind} c JOIN _basis b ON b.row_no = c._row_no JOIN _texts t ON t.row_no = c._row_no"
+        f"FROM conformed_{kind} c JOIN _basis b ON b.row_no = c._row_no LEFT JOIN _texts t ON t.row_no = c._row_no"
     )

@@ -279,7 +279,7 @@ def _finishing() -> dict[str, str]:
         ),
         f"{PREFIX}show(t)": rf"case when regexp_matches(t, '[\x0e-\x1f\x{{90}}-\x{{9f}}]') then {shown} else t end",
         f"{PREFIX}counts(t)": (
-            f"map_from_entries(list_filter(list_transform({names_of_tokens}, lambda token, nth: "
-            "{'key': token, 'value': length(t) - length(replace(t, chr((13 + nth)::int), ''))}), lambda entry: entry.value > 0))"
+            f"case when not regexp_matches(t, '{signs}') then map([]::varchar[], []::bigint[]) else map_from_entries(list_filter(list_transform({names_of_tokens}, lambda token, nth: "
+            "{'key': token, 'value': (length(t) - length(replace(t, chr((13 + nth)::int), '')))::bigint}), lambda entry: entry.value > 0)) end"
         ),
     }

@@ -19,10 +19,7 @@ from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS
 
 ACCOUNT_CAP = 5  # an e-mail or phone with more accounts than this is shared, and proves nothing
-ROLE_MAILBOXES = (
-    "info office service support contact sales admin help kefu hr mail team hello reception frontdesk postmaster "
-    "noreply no-reply accounts billing marketing enquiries inquiries webmaster customerservice"
-).split()
+ROLE_MAILBOXES = ["info", "office", "service", "support", "contact", "sales", "admin", "help", "kefu", "hr", "mail", "team", "hello", "reception", "frontdesk", "postmaster", "noreply", "no-reply", "accounts", "billing", "marketing", "enquiries", "inquiries", "webmaster", "customerservice"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         "country": "upper(person_country)",
         "is_minor": "person_is_minor",
     }
-    empty = ", ".join(
-        f"NULL::{'BOOLEAN' if c.startswith('is_') else 'VARCHAR'} AS {c}" for c in columns
-    )
+    empty = ", ".join(f"NULL::{'BOOLEAN' if c.startswith('is_') else 'VARCHAR'} AS {c}" for c in columns)
     selects = [f"SELECT NULL::VARCHAR AS kind, NULL::BIGINT AS row_no, {empty} WHERE false"]
     given = ", ".join(f"{sql} AS {c}" for c, sql in columns.items())
     selects += [f"SELECT '{k}', _row_no, {given} FROM conformed_{k}" for k in kinds if KINDS[k].has_person]
@@ -165,7 +160,9 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
             }
         )
         con.register("_new_subjects", subjects)
-        con.execute("INSERT INTO vault.subject SELECT subject_id, secret, number, NULL, NULL, ? FROM _new_subjects", [load_id])
+        con.execute(
+            "INSERT INTO vault.subject SELECT subject_id, secret, number, NULL, NULL, ? FROM _new_subjects", [load_id]
+        )
         con.unregister("_new_subjects")
     for loser, into in dict(merged).items():
         con.execute("INSERT INTO vault.merge VALUES (?, ?, ?, 'merge', ?)", [loser, into, merged_at, load_id])

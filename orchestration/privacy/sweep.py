@@ -102,7 +102,9 @@ def _append(
     if "deletion" not in result.kinds:
         result.kinds.append("deletion")
         result.emitted["deletion"], result.rejected["deletion"] = 0, {}
-        columns = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields)
+        columns = ", ".join(
+            f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields
+        )
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE conformed_deletion AS SELECT CAST(NULL AS BIGINT) AS _record, {columns}, "
             "CAST(NULL AS BIGINT) AS _row_no WHERE false"

@@ -53,7 +53,9 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> 
         row = con.execute("SELECT max(number) FROM vault.generation").fetchone()
         found = int(row[0]) if row and row[0] is not None else 0
         if found < expected:
-            raise VoicehouseError(f"this vault is older (generation {found}) than the lake written with it ({expected})")
+            raise VoicehouseError(
+                f"this vault is older (generation {found}) than the lake written with it ({expected})"
+            )
         con.execute("BEGIN")
         try:
             yield

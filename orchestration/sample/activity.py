@@ -115,7 +115,8 @@ def _subscriptions(world: World) -> None:
     people = people[rng.random(len(people)) < 0.17].reset_index(drop=True)
     n, months = len(people), len(month_starts()) - 1
     start = rng.integers(0, months - 2, n)
-    length = np.minimum(rng.geometric(figures.SUBSCRIPTION_MONTHLY_CHURN, n), months - start)
+    # Billed three days ahead, so that who is under contract when observation ends is known.
+    length = np.minimum(rng.geometric(figures.SUBSCRIPTION_MONTHLY_CHURN, n), months + 1 - start)
     plan = rng.integers(0, 3, n)
     changes = np.where(rng.random(n) < 0.2, rng.integers(1, 12, n), 99)
     upward = rng.random(n) < 0.7
@@ -130,7 +131,7 @@ def _subscriptions(world: World) -> None:
             {
                 "person": people["person"].to_numpy()[who],
                 "month": start[who] + nth,
-                "at": np.array(month_starts())[start[who] + nth] + 8 * HOUR,
+                "at": np.array(month_starts())[start[who] + nth] - 3 * DAY + 8 * HOUR,
                 "amount": np.array(PLANS)[current] / np.where(euro[who], 2, 1),
                 "currency": np.where(euro[who], "EUR", "CNY"),
             }

@@ -173,8 +173,8 @@ def web_shop(world: World, folder: Path, wave: int) -> None:
         folder / f"subscriptions_{STEM[wave]}.csv",
         f"""
         select printf('W%07d', 5000000 + person) as account_no, 'care' as plan, s.amount as price, s.currency,
-            local_time(s.at, 'Asia/Shanghai', '%Y-%m-%d') as period_from,
-            strftime(local_time(s.at, 'Asia/Shanghai', '%Y-%m-%d')::date + interval 1 month, '%Y-%m-%d') as period_to, shanghai(s.at) as billed_at
+            strftime(date '2024-01-01' + to_months(month::integer), '%Y-%m-%d') as period_from,
+            strftime(date '2024-01-01' + to_months(month::integer + 1), '%Y-%m-%d') as period_to, shanghai(s.at) as billed_at
         from subscription as s where (s.at < {CUT}) = ({wave} = 1) order by person, month
         """,
     )
@@ -226,7 +226,7 @@ def helpdesk(world: World, folder: Path, wave: int) -> None:
         "tickets",
         f"""
         select to_json({{id: "case", requester_id: 700000000 + person, created_at: iso(c.opened),
-            updated_at: iso(case when is_deleted and {wave} = 2 then {END - 7200} else updated end),
+            updated_at: iso(case when is_deleted and {wave} = 2 then {END - 1} else updated end),
             status: case when is_deleted and {wave} = 2 then 'deleted' when status = 'resolved' then 'solved' when status = 'on_hold' then 'hold' else status end,
             priority: priority_then, type: case_type, category: category, via: {{channel: channel}}, submitter: opened_by,
             subject: left(t.text, 12), description: t.text, 'group': 'service_cn', assignee: agent_code(agent), sku: sku(product),
@@ -437,7 +437,7 @@ def reviews(world: World, folder: Path, wave: int) -> None:
     wanted = f"posted_at < {CUT}" if wave == 1 else f"{newest} >= {CUT}"
     limit = CUT if wave == 1 else END
     then = {c: f"case when {c} < {limit} then {c} else {ABSENT} end" for c in ("replied_at", "edited_at")}
-    removed = "union all by name select 'V' || review as review_no, 'removed' as state, shanghai(posted_at) as posted, shanghai({}) as updated from review where review % 211 = 5".format(END - 7200)
+    removed = f"union all by name select 'V' || review as review_no, 'removed' as state, shanghai(posted_at) as posted, shanghai({END - 1}) as updated from review where review % 211 = 5"
     files.csv(
         world,
         folder / f"reviews_{STEM[wave]}.csv.gz",

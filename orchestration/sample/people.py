@@ -200,7 +200,7 @@ def _accounts(world: World) -> None:
         """
     )
     world.sql(
-        f"""
+        """
         create table account_spelling as
         select a.source, a.person, a.account, a.email, a.verified_from, a.phone, p.country, p.name, p.language, p.is_minor,
             case when a.shares_switchboard then a.phone else as_written(a.phone, p.country, a.style) end as phone_written,
@@ -265,7 +265,7 @@ def _consents(world: World) -> None:
     world.sql(
         f"""
         create table erasure as
-        select person, printf('E%05d', person) as erasure_id, {END - 3600} as deleted_at
+        select person, printf('E%05d', person) as erasure_id, {END - 1} as deleted_at
         from person where is_member and not is_minor and person % 331 = 17 order by person limit {ERASURES}
         """
     )

@@ -140,7 +140,7 @@ def read_settings(folder: Path) -> Settings:
     for jurisdiction, given in need("basis").items():
         if jurisdiction not in BASES:
             raise ContractError(f"{name}: [basis] knows {sorted(BASES)}, not '{jurisdiction}'")
-        by_purpose = {p: given for p in purposes} if isinstance(given, str) else dict(given)
+        by_purpose = dict.fromkeys(purposes, given) if isinstance(given, str) else dict(given)
         for purpose, ground in by_purpose.items():
             if ground not in BASES[jurisdiction]:
                 raise ContractError(f"{name}: '{ground}' ({purpose}) is no basis under the law of {jurisdiction}")

@@ -84,7 +84,9 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
         try:
             yield from _read(gzip.GzipFile(fileobj=handle), name, stream)
         except (EOFError, OSError):
-            raise SourceError(f"a packed file of stream '{stream.name}' is damaged (gzip ends early): send it again") from None
+            raise SourceError(
+                f"a packed file of stream '{stream.name}' is damaged (gzip ends early): send it again"
+            ) from None
     elif head[:4] == b"PK\x03\x04" and stream.format != "parquet":
         try:
             with zipfile.ZipFile(handle) as archive:
@@ -186,13 +188,18 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
             read_options=pc.ReadOptions(column_names=names, block_size=PAGE_BYTES),
             parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
             convert_options=pc.ConvertOptions(
-                column_types={n: pa.string() for n in names}, strings_can_be_null=True, null_values=[""], check_utf8=False
+                column_types={n: pa.string() for n in names},
+                strings_can_be_null=True,
+                null_values=[""],
+                check_utf8=False,
             ),
         )
     except pa.ArrowInvalid as error:
         if "Empty" in str(error):
             return
-        raise SourceError(f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter") from None
+        raise SourceError(
+            f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter"
+        ) from None
     first_row, counted = 1, 0
     while True:
         try:
@@ -200,7 +207,9 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
         except StopIteration:
             break
         except pa.ArrowInvalid:
-            raise SourceError(f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter") from None
+            raise SourceError(
+                f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter"
+            ) from None
         rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}
         counted = len(malformed)
         yield Page(stream.name, pa.Table.from_batches([batch]), file=name, first_row=first_row, rejected=rejected)

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -56,14 +55,21 @@ class Marts:
     connection: duckdb.DuckDBPyConnection
     catalog: str
 
-    def table(self, name: str) -> pd.DataFrame:
-        """A whole mart, wherever its schema."""
+    def relation(self, name: str) -> duckdb.DuckDBPyRelation:
+        """A mart or model, wherever its schema."""
         found = self.connection.execute(
             "select table_schema from information_schema.tables where table_catalog = ? and table_name = ?",
             [self.catalog, name],
         ).fetchone()
-        assert found, f"there is no mart {name}"
-        return self.connection.sql(f'select * from "{self.catalog}"."{found[0]}"."{name}"').df()
+        assert found, f"there is no table {name}"
+        return self.connection.table(f"{self.catalog}.{found[0]}.{name}")
+
+    def table(self, name: str, **cell: str) -> pd.DataFrame:
+        """The rows of a table whose columns hold what `cell` says."""
+        relation = self.relation(name)
+        for column, value in cell.items():
+            relation = relation.filter(f"{column} = '{value}'")
+        return relation.df()
 
     def rows(
         self,
@@ -74,10 +80,8 @@ class Marts:
         grain: str = "all",
         breakdown: str = "source",
         mart: str = "kpi_values",
-        **cell: Any,
     ) -> pd.DataFrame:
-        """Rows of one metric, variant, breakdown and grain of a source, the other columns as given in `cell`."""
-        found = self.table(mart)
+        """Rows of one metric, variant, breakdown and grain of a source."""
         wanted = {
             "metric_id": metric,
             "variant": variant,
@@ -85,11 +89,10 @@ class Marts:
             "period_grain": grain,
             "source": source,
         }
-        for column, value in {**wanted, **cell}.items():
-            found = found[found[column] == value]
+        found = self.table(mart, **wanted)
         return found.assign(period_start=pd.to_datetime(found["period_start"]))
 
-    def row(self, metric: str, variant: str, *, year: int | None = None, **cell: Any) -> pd.Series:
+    def row(self, metric: str, variant: str, *, year: int | None = None, **cell: str) -> pd.Series:
         """The one row of a cell; for a year, that year's."""
         found = self.rows(metric, variant, grain="all" if year is None else "year", **cell)
         if year is not None:

@@ -28,8 +28,7 @@ def purchases(data: Path) -> pd.DataFrame:
 
 def test_repeated_lines_are_purchases_of_their_own(purchases, exact_marts):
     """Trap: 255 lines repeat exactly; the header is no purchase; 80 purchases cost nothing and count all the same."""
-    orders = exact_marts.table("fct_orders")
-    orders = orders[orders["source"] == "cdnow"]
+    orders = exact_marts.table("fct_orders", source="cdnow")
     assert purchases.duplicated().sum() > 0
     assert len(orders) == len(purchases)
     assert orders["amount"].sum() == pytest.approx(purchases["dollars"].sum(), rel=APPROX)
@@ -38,33 +37,46 @@ def test_repeated_lines_are_purchases_of_their_own(purchases, exact_marts):
 
 @pytest.fixture(scope="module")
 def triangle(purchases: pd.DataFrame) -> dict[tuple[pd.Timestamp, int], float | None]:
-    """(cohort month, age in months) → percent of the cohort that bought within the 90 days before that age; None where
-    the source was no longer observed."""
+    """(cohort month, age in months) → percent of the cohort still active.
+
+    Active: bought within the 90 days before the end of that month of age (0: the month of the first purchase). None where
+    that end lies after the observation.
+    """
     cohort = purchases.groupby("customer")["at"].min().dt.to_period("M")
-    ages = {}
+    oldest = cohort.min()
+    ages = range((pd.Period(OBSERVED_UNTIL, "M") - oldest).n)
+    cells: dict[tuple[pd.Timestamp, int], float | None] = {}
     for month, members in cohort.groupby(cohort):
         own = purchases[purchases["customer"].isin(members.index)]
-        for age in range(19):
-            instant = (month + age).start_time
-            kept = own[(own["at"] >= instant - INACTIVE) & (own["at"] < instant)]["customer"].nunique()
-            ages[month.start_time, age] = 100 * kept / len(members) if instant <= OBSERVED_UNTIL else None
-    return ages
+        for age in ages:
+            end = (month + age + 1).start_time
+            kept = own[(own["at"] >= end - INACTIVE) & (own["at"] < end)]["customer"].nunique()
+            cells[month.start_time, age] = 100 * kept / len(members) if end <= OBSERVED_UNTIL else None
+    return cells
+
+
+def cohort_rows(marts) -> pd.DataFrame:
+    rows = marts.rows("retention_rate", "inactive_90_days", source="cdnow", grain="month")
+    return rows[rows["cohort_age_months"].notna()]
 
 
 def test_cohort_triangle_by_month_of_first_purchase(triangle, marts):
-    """Trap: who bought long ago is not kept for ever; a cell is measured at its own instant, not at the end of the data."""
-    rows = marts.rows("retention_rate", "inactive_90_days", source="cdnow", grain="month")
-    rows = rows[rows["cohort_age_months"].notna() & rows["value"].notna() & (rows["cohort_age_months"] > 0)]
-    measured = {(row.period_start, int(row.cohort_age_months)): row.value for row in rows.itertuples()}
-    expected = {cell: value for cell, value in triangle.items() if value is not None and cell[1] > 0}
+    """Trap: a cell is measured at its own instant: who bought once is not kept for ever, who comes back is active again."""
+    rows = cohort_rows(marts)
+    measured = {(r.period_start, int(r.cohort_age_months)): r.value for r in rows[rows["value"].notna()].itertuples()}
+    expected = {cell: value for cell, value in triangle.items() if value is not None}
     assert measured == pytest.approx(expected, rel=APPROX)
 
 
 def test_cohort_triangle_is_blank_where_nothing_was_observed(triangle, marts):
-    """Trap: after June 1998 nobody is known to have left: those cells are blank, not zero, and not of 2026."""
-    rows = marts.rows("retention_rate", "inactive_90_days", source="cdnow", grain="month")
-    rows = rows[rows["cohort_age_months"].notna()]
-    for row in rows.itertuples():
-        instant = row.period_start + pd.DateOffset(months=int(row.cohort_age_months))
-        assert pd.isna(row.value) == (instant > OBSERVED_UNTIL)
-    assert set(rows["period_start"]) == {month for month, _ in triangle}
+    """Trap: after June 1998 nobody is known to have left: those cells are blank, not zero, and not measured in 2026."""
+    rows = cohort_rows(marts)
+    blank = {(r.period_start, int(r.cohort_age_months)) for r in rows[rows["value"].isna()].itertuples()}
+    assert blank == {cell for cell, value in triangle.items() if value is None} != set()
+
+
+def test_cohorts_hold_every_customer_once(purchases, marts):
+    """Trap: a customer belongs to the month of the first purchase, and to no other."""
+    sizes = cohort_rows(marts).groupby("period_start")["n_eligible"].agg(["min", "max"])
+    assert (sizes["min"] == sizes["max"]).all()
+    assert sizes["min"].sum() == purchases["customer"].nunique()

@@ -91,8 +91,5 @@ def test_finished_median_and_mean_are_of_incidents_not_of_events(log, incidents,
 
 def test_state_minus_hundred_is_rejected_and_counted(log, marts):
     """Trap: '-100' is no status."""
-    ledger = marts.table("load_ledger")
-    found = ledger[
-        (ledger["source"] == "uci_incident") & (ledger["measure"] == "rejected") & (ledger["name"] == "case")
-    ]
-    assert found["n"].sum() == (log["incident_state"] == "-100").sum()
+    rejected = marts.table("load_ledger", source="uci_incident", name="case", measure="rejected")
+    assert rejected["n"].sum() == (log["incident_state"] == "-100").sum()

@@ -4,6 +4,7 @@ Keep out: what each field means (tests/unit/test_jiandaoyun_conform.py).
 """
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from orchestration.privacy.guard import guard
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 from orchestration.sources.jiandaoyun.extract import read
-from orchestration.sources.registry import BUILT_IN
+from orchestration.sources.registry import BUILT_IN, discover, extractor
 from tests.replay.jiandaoyun import ManualClock, Tenant
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -446,8 +447,18 @@ def test_more_applications_than_a_page_are_seen(tenant: Tenant, run: Callable[..
     assert len(ids(run({}, forms=forms))) == 250
 
 
-def test_shipped_source_is_not_active() -> None:
-    assert not read_settings(BUILT_IN / "jiandaoyun").is_active
+def test_shipped_source_is_not_active_and_a_copy_of_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home.open(tmp_path / "home")
+    assert "jiandaoyun" not in discover(home)
+    copy = tmp_path / "sources" / "jiandaoyun"
+    shutil.copytree(BUILT_IN / "jiandaoyun", copy)
+    toml = (copy / "source.toml").read_text()
+    (copy / "source.toml").write_text(toml.replace("active = false", "active = true"))
+    monkeypatch.setenv("VOICEHOUSE_SOURCES", str(copy.parent))
+    found = discover(Home.open(home.root))["jiandaoyun"]
+    assert found.folder == copy
+    with pytest.raises(SourceError, match="no form to read"):
+        next(extractor(found)(found, {}, USUAL))
 
 
 def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp_path: Path) -> None:
@@ -493,7 +504,6 @@ def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp
         return con.execute(sql).fetchall()
 
     run(MONDAY)
-    print(*count("select level, name, measure, reason, n from lake._ledger where n > 0"), sep="\n")
     assert count("select count(*), count(distinct subject_key) from lake.survey_answer") == [(62, 1)]
     assert count("select text from lake.survey_answer where text is not null") == [("请回电<SELF>",)]
     loads = len(lake().commits)
@@ -502,7 +512,8 @@ def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp
     form.put(f"{3:024x}", MONDAY + timedelta(hours=2), _widget_1=10, _widget_2="", **person)
     form.remove(f"{7:024x}")
     run(MONDAY + timedelta(days=2))
-    assert count("select reason, count(*) from lake.deletion group by 1 order by 1") == [("source", 1), ("sweep", 2)]
+    # An edit leaves a tombstone for each blank question, answered before (overall) or not (suggestion).
+    assert count("select reason, count(*) from lake.deletion group by 1 order by 1") == [("source", 2), ("sweep", 2)]
     assert count("select count(*) from lake.deletion d join lake.survey_answer a on a.answer_key = d.deleted_key") == [
         (3,)
     ]

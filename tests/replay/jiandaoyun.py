@@ -125,8 +125,11 @@ class Tenant:
         return self.forms[app_id, entry_id]
 
     def fail(self, fault: str, times: int = 1, path: str = "/data/list") -> None:
-        """The next requests whose path ends so fail: throttled, '503', truncated, cut, html, empty, expired,
-        expired_in_body, refused, redirect, drop, listless."""
+        """Let the next requests whose path ends so fail.
+
+        Faults: a status such as '503', throttled, truncated, cut, html, empty, expired, expired_in_body, refused,
+        redirect, drop, listless.
+        """
         self.faults += [(path, fault)] * times
 
     def before(self, path: str, number: int, action: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from protected_rows import rows
 
 from orchestration.lake import audit
-from orchestration.lake.audit import AuditError, audit_batch, audit_mart
+from orchestration.lake.audit import AuditError, audit_batch, audit_mart, audit_published
 from orchestration.records import KINDS
 
 
@@ -158,3 +158,70 @@ def test_published_mart_with_a_row_level_column_is_stopped():
         con.execute("create table kpi_leak as select sha256('x') as subject_key, 'x' as metric_id, 'hi' as reply_text")
         name = "no column tells a single person, record, member of staff or text"
         assert broken(audit_mart(con, "kpi_leak")) == {name: (3, 2, True)}
+
+
+CELLS = """
+    create table kpi_metrics as select * from (values
+        ('nps', 'per_response', '1', true, 'points', 'up', 'subject', '净推荐值', 'NPS', '一', 'One'),
+        ('csat', 'top2', '1', true, 'percent', 'up', 'subject', '满意度', 'CSAT', '一', 'One'),
+        ('sla_attainment', 'house', '1', true, 'percent', 'up', 'operational', '达标率', 'SLA', '一', 'One'))
+        t(metric_id, variant, version, is_headline, unit, direction, disclosure, name_zh, name_en, description_zh, description_en);
+    create table kpi_values as select * from (values
+        ('nps', 'per_response', '', null, null, 40.0, 20.0, 60.0, 50, 100, 80, 40.0, 100.0, null),
+        ('csat', 'top2', 'source', 'web', null, 80.0, 70.0, 90.0, 50, 100, 80, 40.0, 50.0, null),
+        ('csat', 'top2', 'source', 'shop', null, null, null, null, null, null, null, null, null, 'small_cell'),
+        ('sla_attainment', 'house', 'priority', null, 'high', 90.0, 80.0, 95.0, 20, 20, 3, 18.0, 20.0, null))
+        t(metric_id, variant, breakdown, source, priority, value, ci_low, ci_high, n_answered, n_eligible, n_subjects,
+          numerator, denominator, suppressed_reason);
+    alter table kpi_values alter value type double;
+    alter table kpi_values alter ci_low type double;
+    alter table kpi_values alter ci_high type double;
+    alter table kpi_values add column period_grain varchar default 'month';
+    alter table kpi_values add column period_start date default date '2025-01-01';
+    alter table kpi_values add column period_end date default date '2025-02-01';
+    alter table kpi_values add column previous_value double;
+    alter table kpi_values add column difference double;
+    alter table kpi_values add column difference_ci_low double;
+    alter table kpi_values add column is_significant boolean;
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (None, None),
+        ("set value = 101, ci_high = 102 where metric_id = 'csat' and source = 'web'", "shares lie within 0 and 100"),
+        ("set value = -101, ci_low = -102 where metric_id = 'nps'", "points lie within -100 and 100"),
+        ("set n_subjects = 9 where metric_id = 'nps'", "cells about persons have enough of them"),
+        ("set ci_low = 41 where metric_id = 'nps'", "the interval holds the value"),
+        ("set denominator = 0 where metric_id = 'nps'", "a value has a denominator above zero"),
+        ("set n_answered = 3 where source = 'shop'", "a hidden row shows neither value nor counts nor parts"),
+        ("set priority = 'low' where source = 'web'", "dimensions outside the breakdown are empty"),
+        ("set n_answered = 101 where metric_id = 'nps'", "no more answers than were asked for"),
+        ("set source = 'web', priority = null where source = 'shop'", "one row per cell"),
+        ("set period_end = period_start where source = 'web'", "a period ends after it starts"),
+        ("set metric_id = 'np5' where metric_id = 'nps'", "every metric is in the registry"),
+        ("set difference = 3 where metric_id = 'nps'", "a difference needs the value before"),
+        ("set period_grain = 'hour' where metric_id = 'nps'", "period_grain is a word of its vocabulary"),
+    ],
+)
+def test_kpi_values_with_a_wrong_cell_are_stopped(change, rule):
+    with duckdb.connect() as con:
+        con.execute(CELLS)
+        if change:
+            con.execute(f"update kpi_values {change}")
+        result = audit_mart(con, "kpi_values", threshold=10)
+        assert result.passed is (rule is None)
+        assert set(broken(result)) == ({rule} if rule else set())
+
+
+def test_every_table_of_a_published_file_is_judged(tmp_path):
+    path = tmp_path / "kpi.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(CELLS)
+        con.execute("create table dim_channels as select 'web' as channel, '网站' as name_zh")
+    found = audit_published(path, threshold=10)
+    assert set(found) == {"kpi_values", "kpi_metrics", "dim_channels"}
+    assert {mart: broken(result) for mart, result in found.items()} == dict.fromkeys(found, {})
+    leaked = audit_published(path, threshold=10, canaries=["网站"])
+    assert [mart for mart, result in leaked.items() if not result.passed] == ["dim_channels"]

@@ -60,7 +60,7 @@ def load(con: duckdb.DuckDBPyConnection) -> Load:
             pages.append(Page("widgets", records))
         for form, role, row in entries:
             system = {"_id": "d1", "creator": STAFF, "createTime": CREATED, "updateTime": CREATED}
-            about = {"source": settings.name, "form_id": form, "form_role": role}
+            about = {"source": settings.name, "zone": settings.timezone, "form_id": form, "form_role": role}
             pages.append(Page("entries", [{**about, "row": {**system, **row}}]))
         return conform(con, settings, pages, datetime(2026, 4, 1))
 
@@ -249,6 +249,25 @@ def test_an_entry_of_a_case_form_is_a_case(load: Load, rows: Rows) -> None:
         )
     ]  # fmt: skip
     assert result.emitted["survey_answer"] == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2026-03-01T09:00:00.000Z", datetime(2026, 3, 1, 9)),
+        ("2026-03-01T09:00:00+08:00", datetime(2026, 3, 1, 1)),
+        ("2026-03-01 09:00", datetime(2026, 3, 1, 1)),
+        ("2026-03-01", datetime(2026, 2, 28, 16)),
+    ],
+)
+def test_a_time_without_zone_is_the_sources(load: Load, rows: Rows, typed: str, meant: datetime) -> None:
+    load([(CASE, "case", CASE_WIDGETS)], [(CASE, "case", {"_widget_5": typed})])
+    assert rows("case", "case_id", "resolved_at") == [("d1", meant)]
+
+
+def test_a_time_that_is_none_is_a_counted_rejection(load: Load) -> None:
+    result = load([(CASE, "case", CASE_WIDGETS)], [(CASE, "case", {"_widget_5": "昨天下午"})])
+    assert result.rejected["case"] == {"unparsable:resolved_at": 1}
 
 
 def test_a_word_nobody_listed_is_a_counted_rejection(load: Load) -> None:

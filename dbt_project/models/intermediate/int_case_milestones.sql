@@ -81,7 +81,9 @@ with
             max(case when status = 'closed' then starts_at end) as closed_at,
             min(case when is_reopening then starts_at end) as first_reopened_at,
             sum(case when is_reopening then 1 else 0 end) as reopen_count,
-            max(case when is_last then status end) as last_status
+            max(case when is_last then status end) as last_status,
+            max(starts_at) as last_changed_at,
+            max(case when is_told_by_events then 1 else 0 end) as is_told_by_events
         from turns
         group by case_key
     ),
@@ -113,7 +115,10 @@ with
             states.closed_at as state_closed_at,
             states.first_reopened_at as state_first_reopened_at,
             states.reopen_count as state_reopenings,
-            states.last_status
+            states.last_status,
+            -- where a case's own events tell its status, they are believed, unless the case was changed after them
+            states.is_told_by_events = 1
+            and coalesce(cases.updated_at <= states.last_changed_at, true) as is_status_told
         from cases
         left join versions on versions.case_key = cases.case_key
         left join told on told.case_key = cases.case_key
@@ -161,7 +166,8 @@ with
             coalesce(calls_for_handling, coalesce(case_type, 'other') <> 'praise') as calls_for_handling,
             has_messages = 1 or any_first_replied_at is not null as has_replies,
             coalesce(status in ('resolved', 'closed', 'cancelled'), false)
-            and coalesce(last_status not in ('resolved', 'closed', 'cancelled'), true) as is_end_unknown,
+            and coalesce(last_status not in ('resolved', 'closed', 'cancelled'), true)
+            and not coalesce(is_status_told, false) as is_end_unknown,
             is_sla_met,
             is_timely,
             -- times

@@ -129,23 +129,32 @@ with
         inner join {{ ref('int_sources') }} as sources on sources.source = received.source
         where received.handled_at is null or received.handled_at >= received.received_at
     ),
-    matured as (
-        {% for variant, days in windows.items() %}
-            select
-                'processing_rate' as metric_id,
-                '{{ variant }}' as variant,
-                received_at as anchor_at,
-                record_key,
-                subject_key,
-                {{ case_dimensions('timed') }},
-                coalesce(minutes_to_handling <= {{ days }} * 1440, false) as is_hit
-            from timed
-            where minutes_observed >= {{ days }} * 1440
-            {% if not loop.last %}
-                union all
-            {% endif %}
-        {% endfor %}
+    processed as (
+        select
+            'processing_rate' as metric_id,
+            received_at as anchor_at,
+            record_key,
+            subject_key,
+            {{ case_dimensions('timed') }},
+            minutes_to_handling / 1440 as days_to_handling,
+            minutes_observed / 1440 as days_observed
+        from timed
     ),
+    {% set counts = {} %}
+    {% for variant, days in windows.items() %}
+        {% do counts.update(
+            {
+                variant ~ '_n': 'sum(case when days_observed >= ' ~ days ~ ' then 1 else 0 end)',
+                variant
+                ~ '_subjects': 'count(distinct case when days_observed >= '
+                ~ days
+                ~ ' then coalesce(subject_key, record_key) end)',
+                variant ~ '_hit': 'sum(case when days_observed >= '
+                ~ days ~ ' and days_to_handling <= ' ~ days ~ ' then 1 else 0 end)',
+            }
+        ) %}
+    {% endfor %}
+    processed_cells as ({{ metric_cells('processed', processing_breakdowns(), counts, keys=['metric_id']) }}),
     in_periods as ({{ periods('timed', 'received_at') }}),
     within_period as (
         select
@@ -164,13 +173,32 @@ with
         from in_periods
     ),
     reopening_rows as ({{ share_rows('reopenings', case_breakdowns()) }}),
-    matured_rows as ({{ share_rows('matured', processing_breakdowns()) }}),
+    matured_cells as (
+        {% for variant in windows %}
+            select
+                processed_cells.*,
+                '{{ variant }}' as variant,
+                {{ variant }}_subjects as n_matured_subjects,
+                {{ variant }}_n as n_matured,
+                {{ variant }}_hit as n_hit
+            from processed_cells
+            where {{ variant }}_n > 0
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
     period_rows as ({{ share_rows('within_period', processing_breakdowns(), anchor=none) }})
 select *
 from reopening_rows
 union all
-select *
-from matured_rows
+select
+    {{
+        metric_row(
+            dict(share_expressions('n_hit', 'n_matured', 'n_matured', '0'), n_subjects='n_matured_subjects')
+        )
+    }}
+from matured_cells
 union all
 select *
 from period_rows

@@ -30,9 +30,9 @@ def _asset(settings: Settings) -> dg.AssetsDefinition:
         kinds={"dlt"},
         check_specs=[dg.AssetCheckSpec("source_answered", asset=key, description="The source could be read.")],
     )
-    def extract(config: Backfill, house: HouseResource) -> dg.MaterializeResult:
+    def extract(context: dg.AssetExecutionContext, config: Backfill, house: HouseResource) -> dg.MaterializeResult:
         window = Window(*(datetime.fromisoformat(t) if t else None for t in (config.since, config.until)))
-        done = pipeline.extract(house.home(), house.keyring(), settings, window)
+        done = pipeline.extract(house.home(), house.keyring(), settings, window, context.run_id)
         return dg.MaterializeResult(
             metadata={"load_id": done.load_id or "nothing new", "pages": done.pages, "sealed_bytes": done.sealed_bytes},
             check_results=[

@@ -24,10 +24,10 @@ def _asset(settings: Settings, consents_from: list[str]) -> dg.AssetsDefinition:
         kinds={"duckdb"},
         check_specs=[dg.AssetCheckSpec("contract_held", asset=key, description="The source's SQL fits its contracts.")],
     )
-    def guard(house: HouseResource) -> dg.MaterializeResult:
+    def guard(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
         home = house.home()
-        done = pipeline.guard_source(home, house.keyring(), settings)
-        failure = pipeline.Outcomes(home).failures().get(settings.name, {})
+        done = pipeline.guard_source(home, house.keyring(), settings, context.run_id)
+        failure = pipeline.Outcomes(home, context.run_id).failures.get(settings.name, {})
         broken = failure.get("reason", "") if failure.get("step") == "guard" else ""
         totals = ("read", "staged", "rejected", "duplicates", "subjects", "new_subjects", "merged", "redactions")
         return dg.MaterializeResult(

@@ -12,7 +12,6 @@ from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
 from orchestration.records import KINDS
 
-
 TECHNICAL = {
     "_ledger": "One row per load, level, stream or kind, measure and reason, with a count.",
     "_sources": "One row per source as of its newest load.",
@@ -47,6 +46,7 @@ def defs() -> dg.Definitions:
         faults = pipeline.ledger_faults(home, keyring)
         if faults:
             raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+        pipeline.check_privacy(home, keyring)
         for name in TECHNICAL:
             yield dg.MaterializeResult(asset_key=dg.AssetKey(["lake", name]))
         for kind in KINDS:

@@ -3,13 +3,14 @@
 Keep out: SQL (dbt_project/).
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from orchestration import modelling
+from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
 
@@ -39,8 +40,9 @@ def defs() -> dg.Definitions:
     )
     def model(context: dg.AssetExecutionContext, dbt: DbtCliResource, house: HouseResource) -> Iterator[Any]:
         home, keyring = house.home(), house.keyring()
-        import json
-
+        if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run_id).failures:
+            context.log.info("nothing new: what is served was made from just what the lake holds")
+            return
         arguments = ["build", "--vars", json.dumps(modelling.variables(home)), "--quiet"]
         with modelling.environment_set(modelling.environment(home, keyring)):
             yield from dbt.cli(
@@ -49,6 +51,8 @@ def defs() -> dg.Definitions:
 
     with modelling.environment_set(modelling.environment(home)):
         dbt = DbtCliResource(
-            project_dir=str(modelling.PROJECT), profiles_dir=str(modelling.PROJECT), dbt_executable=modelling.executable()
+            project_dir=str(modelling.PROJECT),
+            profiles_dir=str(modelling.PROJECT),
+            dbt_executable=modelling.executable(),
         )
     return dg.Definitions(assets=[model], resources={"dbt": dbt})

@@ -3,7 +3,7 @@
 Keep out: names of cities and streets alone.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule
+from orchestration.privacy.rules.rule import LATIN, Pattern, Rule
 
 _STREET = (
     r"(?i:street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|square|terrace|crescent|parkway|pkwy|highway|hwy)"
@@ -16,9 +16,9 @@ RULE = Rule(
     needs=rf"[0-9][A-Za-z]?\s[A-Z0-9].*\s{_STREET}\b|(?i:po box)",
     patterns=(
         Pattern(
-            value=r"(?:(?i:apt|suite|unit|flat)\.?\s[0-9A-Za-z]{1,5},?\s)?\b[0-9]{1,6}[A-Za-z]?,?\s(?:[A-Z0-9][\p{L}0-9'.\-]*\s){1,4}"
+            value=r"(?:(?i:apt|suite|unit|flat)\.?\s[0-9A-Za-z]{1,5},?\s)?\b[0-9]{1,6}[A-Za-z]?,?\s(?:[A-Z0-9][" + LATIN + r"0-9'.\-]*\s){1,4}"
             + _STREET
-            + r"\b\.?(?:,?\s(?i:apt|suite|unit|flat|#)\.?\s?[0-9A-Za-z]{1,5})?(?:,\s[A-Z]\p{L}+(?:\s[A-Z]\p{L}+)?)?(?:,?\s[A-Z]{2}\s[0-9]{5}(?:-[0-9]{4})?)?",
+            + r"\b\.?(?:,?\s(?i:apt|suite|unit|flat|#)\.?\s?[0-9A-Za-z]{1,5})?(?:,\s[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?(?:,?\s[A-Z]{2}\s[0-9]{5}(?:-[0-9]{4})?)?",
         ),
         Pattern(value=r"(?i:\bp\.?o\.?\sbox\s)[0-9]{1,6}"),
     ),

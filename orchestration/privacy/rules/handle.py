@@ -3,7 +3,7 @@
 Keep out: e-mail addresses, which went before.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule
+from orchestration.privacy.rules.rule import HAN, Pattern, Rule
 
 RULE = Rule(
     name="handle",
@@ -12,6 +12,6 @@ RULE = Rule(
     needs="@",
     patterns=(
         Pattern(before=r"^|[^A-Za-z0-9_.@]", value=r"@[A-Za-z_][A-Za-z0-9_\-]{1,30}"),
-        Pattern(value=r"@[\p{Han}A-Za-z0-9_\-]{2,16}", after=r"[\s:：]|$"),
+        Pattern(value=rf"@[{HAN}A-Za-z0-9_\-]{{2,16}}", after=r"[\s:：]|$"),
     ),
 )

@@ -38,13 +38,13 @@ def _mod_97_is_1(candidate: str) -> str:
 
 
 _VALUES = "|".join(
-    rf"(?:{countries})[ \-]?[0-9][ \-]?[0-9](?:[ \-]?[A-Z0-9]){{{length - 4}}}" for length, countries in _LENGTHS.items()
+    rf"(?:{countries})[0-9]{{2}}(?:[ \-]?[A-Z0-9]){{{length - 4}}}" for length, countries in _LENGTHS.items()
 )
 
 RULE = Rule(
     name="iban",
     token="IBAN",
     order=30,
-    needs=r"[A-Za-z][A-Za-z][ \-]?[0-9][ \-]?[0-9](?:[ \-]?[A-Za-z0-9]){11}",
+    needs=r"[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11}",
     patterns=(Pattern(value=f"(?i:{_VALUES})", check=_mod_97_is_1),),
 )

@@ -33,6 +33,6 @@ RULE = Rule(
     needs=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]|(?:[0-9A-Fa-f]{2}-){5}",
     patterns=(
         Pattern(value=rf"{_VERSION}|[0-9]+(?:\.[0-9]+)*", check=_is_ipv4),
-        Pattern(value=r"[0-9A-Fa-f]{0,4}(?:[:-]{1,2}[0-9A-Fa-f]{1,4})+", check=_is_ipv6_or_mac),
+        Pattern(value=r"[0-9A-Fa-f]*(?:(?:::|[:-])[0-9A-Fa-f]+)+", check=_is_ipv6_or_mac),
     ),
 )

@@ -3,9 +3,9 @@
 Keep out: bare names; the record's own persons (redaction.py).
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule
+from orchestration.privacy.rules.rule import LATIN, Pattern, Rule
 
-_WORD = r"[A-Z][\p{L}'’\-]+"
+_WORD = rf"[A-Z][{LATIN}'’\-]+"
 
 RULE = Rule(
     name="name_en",

@@ -3,7 +3,7 @@
 Keep out: bare names, which are ordinary words too often; the record's own persons (redaction.py).
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule
+from orchestration.privacy.rules.rule import HAN, Pattern, Rule
 
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金"
@@ -21,13 +21,13 @@ RULE = Rule(
     patterns=(
         Pattern(
             before=r"(?:我叫|名叫|姓名|名字[是叫为]|联系人|收件人|收货人|寄件人|持卡人)[是为:：\s]{0,3}",
-            value=rf"{_SURNAME}\p{{Han}}{{1,2}}",
-            after=r"[^\p{Han}]|$|先生|女士|小姐|电话|手机|身份|地址|邮箱|住|的|，|,",
+            value=rf"{_SURNAME}[{HAN}]{{1,2}}",
+            after=rf"[^{HAN}]|$|先生|女士|小姐|电话|手机|身份|地址|邮箱|住|的|，|,",
         ),
-        Pattern(before=r"我叫|姓名[是为:：\s]{1,3}", value=rf"{_SURNAME}\p{{Han}}{{1,2}}"),
+        Pattern(before=r"我叫|姓名[是为:：\s]{1,3}", value=rf"{_SURNAME}[{HAN}]{{1,2}}"),
         Pattern(
-            before=r"^|[^\p{Han}]|我是|我叫|的|给|找|和|跟|与|让|叫|请|问|被|是|向|对|位|客服|谢|谢谢|感谢|工号",
-            value=rf"{_SURNAME}\p{{Han}}{{0,2}}",
+            before=rf"^|[^{HAN}]|我是|我叫|的|给|找|和|跟|与|让|叫|请|问|被|是|向|对|位|客服|谢|谢谢|感谢|工号",
+            value=rf"{_SURNAME}[{HAN}]{{0,2}}",
             after=TITLES,
         ),
     ),

@@ -39,7 +39,7 @@ def _is_number(candidate: str) -> str:
     )
     return (
         f"regexp_matches({candidate}, '{form}') and length({digits(candidate)}) between "
-        f"(case when {candidate}[1] = '(' then 8 else 9 end) and 21 and not regexp_matches({candidate}, '{_DATE}')"
+        f"(case when {candidate}[1] = '(' then 8 else 9 end) and 21 and not regexp_matches({candidate}, '{_DATE}|^[48]00-[0-9]{{3}}-[0-9]{{4}}$')"
     )
 
 

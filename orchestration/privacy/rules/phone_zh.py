@@ -26,7 +26,7 @@ def _is_number(candidate: str) -> str:
     return (
         f"regexp_matches({digits(candidate)}, '^(?:(?:00)?86)?(?:0?1[3-9][0-9]{{9}}"
         "|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}(?:[0-9]{1,6})?)$') "
-        f"and (regexp_matches({candidate}, '[^0-9]') or length({candidate}) <= 15)"
+        rf"and not regexp_matches({candidate}, '^[(（]?(?:\+\s?(?:[0-79]|8[0-57-9])|00(?:[0-79]|8[0-57-9]))')"
     )
 
 
@@ -43,7 +43,7 @@ RULE = Rule(
     order=110,
     needs=r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6}",
     patterns=(
-        Pattern(value=rf"{_MOBILE}|{_FIXED}|(?:\+|00)86[0-9]+|[0-9]+", check=_is_number),
+        Pattern(value=rf"{_MOBILE}|{_FIXED}|(?:\+|\b00)[0-9][0-9 ().\-]*[0-9]|[0-9]+", check=_is_number),
         Pattern(before=_LABEL, value=r"\+?[0-9]+(?:[ \-][0-9]+)*", check=_is_plausible),
     ),
 )

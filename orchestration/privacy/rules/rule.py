@@ -22,6 +22,11 @@ TOKENS = ("SELF", "AGENT", "NAME", "EMAIL", "PHONE", "CARD", "ID", "IBAN", "ADDR
 SIGNS = {token: chr(0x0E + i) for i, token in enumerate(TOKENS)}
 GIVEN_SIGNS = {token: chr(0x90 + i) for i, token in enumerate(TOKENS)}
 
+# Chinese characters in the plain range, and letters of Latin alphabets: as ranges, because a Unicode class such as
+# \p{Han} makes a pattern many times slower to compile.
+HAN = r"\x{4e00}-\x{9fff}"
+LATIN = r"A-Za-z\x{c0}-\x{24f}"
+
 # Between the digits of one number: one to three of these.
 GAP = r"[ \t\n\-.·•_*/–—]{1,3}"
 

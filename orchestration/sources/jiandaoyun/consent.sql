@@ -11,6 +11,7 @@ with
             _record,
             raw ->> 'source' as source,
             raw ->> 'form_id' as form_id,
+            raw ->> 'zone' as zone,
             raw ->> '$.row._id' as data_id,
             raw ->> '$.row.createTime' as created_at,
             raw ->> '$.row.updateTime' as updated_at,
@@ -21,10 +22,10 @@ with
     ),
     -- a cell per field; a subform's cells are named parent.child and carry the id of their line
     cells as (
-        select e._record, e.form_id, c.key as name, '' as line, c.value
+        select e._record, e.form_id, e.zone, c.key as name, '' as line, c.value
         from forms_entries as e, json_each(e.row_json) as c
         union all
-        select e._record, e.form_id, c.key || '.' || k.key, ':' || (i.value ->> '_id'), k.value
+        select e._record, e.form_id, e.zone, c.key || '.' || k.key, ':' || (i.value ->> '_id'), k.value
         from forms_entries as e, json_each(e.row_json) as c, json_each(c.value) as i, json_each(i.value) as k
         where c.type = 'ARRAY' and i.type = 'OBJECT' and (i.value ->> '_id') is not null
     ),
@@ -33,6 +34,7 @@ with
         select
             _record,
             form_id,
+            zone,
             name,
             line,
             nullif(
@@ -80,7 +82,18 @@ with
             f.field,
             coalesce(f.question_id, f.label) as question_id,
             f.scale_id,
-            coalesce(w.value, c.answer) as answer
+            case
+                -- a time that somebody typed has no zone: it is the source's
+                when ends_with(f.field, '_at') and not regexp_matches(c.answer, '(Z|[+-]\d{2}:?\d{2})$')
+                then
+                    coalesce(
+                        strftime(
+                            timezone('UTC', timezone(c.zone, try_cast(c.answer as timestamp))), '%Y-%m-%dT%H:%M:%SZ'
+                        ),
+                        c.answer
+                    )
+                else coalesce(w.value, c.answer)
+            end as answer
         from worded as c
         left join labels as l on l.form_id = c.form_id and l.name = c.name
         inner join fields as f on coalesce(f.form_id, c.form_id) = c.form_id and f.label in (l.label, c.name)

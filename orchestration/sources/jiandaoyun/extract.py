@@ -45,10 +45,10 @@ class Form:
 
 
 def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator[Page]:
-    """Streams `fields` and `words` (the folder's CSVs), `widgets` (fields and labels), `entries` (raw rows),
-    `response_ids` and `case_ids` (sweeps). Nothing new and no sweep due: no page.
+    """Pages of what changed; nothing new and no sweep due: none.
 
-    Raises SourceError.
+    Streams: `fields` and `words` (the folder's CSVs), `widgets` (names and labels), `entries` (raw rows), and the
+    sweeps `response_ids` and `case_ids`. Raises SourceError.
     """
     yield from read(settings, state, window, WallClock())
 
@@ -103,7 +103,7 @@ def _changes(settings: Settings, client: Client, form: Form, state: dict[str, An
             known |= _names(rows, known)  # a name without a label is asked for once
             yield labels
         n_rows += len(rows)
-        about = {"source": settings.name, "form_id": form.entry_id, "form_role": form.role}
+        about = {"source": settings.name, "zone": settings.timezone, "form_id": form.entry_id, "form_role": form.role}
         yield Page("entries", [{**about, "row": row} for row in rows])
     if not window.is_backfill:
         state["forms"] = {**forms, form.entry_id: {"watermark": started.isoformat(), "n_rows": n_rows}}

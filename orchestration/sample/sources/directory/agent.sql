@@ -6,5 +6,5 @@ select
     团队 as team,
     岗位 as role,
     门店 as store_id,
-    parse_time(入职日期, '%Y/%m/%d', 'UTC')::varchar[:10] as hired_on
+    left(parse_time(入职日期, '%Y/%m/%d', 'UTC'), 10) as hired_on
 from staff

@@ -8,7 +8,7 @@ with
             raw ->> 'previous_value' as old_value,
             raw ->> 'value' as new_value,
             raw ->> '$.author.role' as role,
-            raw ->> 'public' = 'true' as is_public
+            (raw ->> 'public') = 'true' as is_public
         from ticket_events
     )
 select

@@ -6,4 +6,4 @@ select
     parse_iso(raw ->> 'updated_at') as deleted_at,
     'source' as reason
 from tickets
-where raw ->> 'status' = 'deleted'
+where (raw ->> 'status') = 'deleted'

@@ -3,7 +3,7 @@ select
     entry as event_id,
     ticket as case_id,
     requester as person_account_id,
-    parse_time(at, '%d.%m.%Y %H:%M:%S', 'Europe/Berlin') as occurred_at,
+    parse_time("at", '%d.%m.%Y %H:%M:%S', 'Europe/Berlin') as occurred_at,
     position as sequence,
     what as event_type,
     who as author_role,

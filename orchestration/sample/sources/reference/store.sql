@@ -1,11 +1,2 @@
-select
-    _record,
-    store_id,
-    name_zh,
-    name_en,
-    region,
-    country,
-    timezone,
-    opened_on,
-    parse_iso(updated_at) as updated_at
+select _record, store_id, name_zh, name_en, region, country, timezone, opened_on, parse_iso(updated_at) as updated_at
 from stores

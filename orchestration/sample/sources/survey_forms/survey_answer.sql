@@ -1,11 +1,12 @@
--- Fields are found by the label of their widget. Declined items (不适用, Not applicable) and blank ones give no row; labels
+-- Fields are found by the label of their widget. Declined items (不适用, Not applicable) and blank ones give no row;
+-- labels
 -- become scores by the scale, unknown ones pass on and are refused. The comment is an answer of its own.
 with
     fields as (select raw ->> 'name' as name, raw ->> 'label' as field from widgets),
     cells as (
         select r._record, f.field, r.raw ->> f.name as answer
         from responses as r, fields as f
-        where r.raw ->> f.name is not null and r.raw ->> f.name not in ('', '不适用', 'Not applicable')
+        where (r.raw ->> f.name) is not null and (r.raw ->> f.name) not in ('', '不适用', 'Not applicable')
     ),
     about as (
         select
@@ -68,6 +69,5 @@ select
 from cells as c
 join about as a on a._record = c._record
 where
-    c.field not in (
-        'member_no', 'country', 'minor', 'language', 'channel', 'store', 'sku', 'ticket', 'weight', 'contact'
-    )
+    c.field
+    not in ('member_no', 'country', 'minor', 'language', 'channel', 'store', 'sku', 'ticket', 'weight', 'contact')

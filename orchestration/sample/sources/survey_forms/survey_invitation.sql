@@ -16,6 +16,8 @@ select
     raw ->> 'gift' as incentive_type,
     raw ->> 'entry' as response_id,
     greatest(
-        parse_iso(raw ->> 'sent'), coalesce(parse_iso(raw ->> 'completed'), ''), coalesce(parse_iso(raw ->> 'started'), '')
+        parse_iso(raw ->> 'sent'),
+        coalesce(parse_iso(raw ->> 'completed'), ''),
+        coalesce(parse_iso(raw ->> 'started'), '')
     ) as updated_at
 from invitations

@@ -7,7 +7,7 @@ select
     raw ->> '$.number.name' as queue,
     parse_epoch_s(raw ->> 'answered_at') as answered_at,
     parse_epoch_s(raw ->> 'ended_at') as ended_at,
-    raw ->> 'missed_call_reason' is not null as is_abandoned,
+    (raw ->> 'missed_call_reason') is not null as is_abandoned,
     raw ->> 'waiting' as wait_seconds,
     raw ->> 'talking' as talk_seconds,
     raw ->> 'on_hold' as hold_seconds,

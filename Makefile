@@ -1,0 +1,71 @@
+# Targets of voicehouse; `make` alone explains them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+export RUNTIME__DLTHUB_TELEMETRY := false
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## This text
+	@echo "voicehouse: a customer-feedback warehouse. Targets:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "State lives in VOICEHOUSE_HOME (default .voicehouse); deleting it is a clean start."
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "voicehouse needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11")'
+	@echo "installing into $(VENV) from requirements.lock (hashes checked)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(BIN)/.installed ## Make the virtual environment from requirements.lock
+
+.PHONY: run
+run: setup ## Run everything on the built-in sample company (made-up people)
+	@$(BIN)/voicehouse run --sample
+
+.PHONY: real
+real: setup ## Run on real public data: make real DATA=folder
+	@test -n "$(DATA)" || { echo "say where the data is: make real DATA=../shared/data"; exit 2; }
+	@VOICEHOUSE_HOME="$${VOICEHOUSE_HOME:-.voicehouse-real}" $(BIN)/voicehouse init \
+		--sources examples/public_data --inbox "$(DATA)" --profile open_data --reporting-tz UTC
+	@VOICEHOUSE_HOME="$${VOICEHOUSE_HOME:-.voicehouse-real}" $(BIN)/voicehouse run
+
+.PHONY: ui
+ui: setup ## Open Dagster on 127.0.0.1:3000
+	@$(BIN)/voicehouse ui
+
+.PHONY: test
+test: setup ## Run the tests
+	@$(BIN)/python -m pytest tests
+
+.PHONY: test-browser
+test-browser: setup ## Look at the report and Dagster in headless Chromium (needs Debian's chromium)
+	@$(BIN)/python -m pytest tests/browser -m browser
+
+.PHONY: lint
+lint: setup ## Style, types, import rules
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/sqlfmt --check dbt_project examples orchestration
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: setup ## Format Python and SQL
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@$(BIN)/sqlfmt dbt_project examples orchestration
+
+.PHONY: lock
+lock: ## Resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches; homes stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

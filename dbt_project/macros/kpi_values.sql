@@ -1,0 +1,101 @@
+{#
+    The published row and what the wide marts take from it.
+
+    kpi_value_columns()      the columns of kpi_values, in the order of the row contract
+    cell_columns()           the columns that name one row of a metric family
+    wide_mart(metrics, families=[], parts=[], where=none)
+        A wide mart: the rows of kpi_values of these metrics, with the columns `parts` of the family models (of int_metrics_*,
+        null where a family has no such column).
+#}
+{% macro cell_columns() %}
+    {{
+        return(
+            ["metric_id", "variant", "period_grain", "period_start", "breakdown"]
+            + metric_dimensions()
+            + ["cohort_age_months", "currency"]
+        )
+    }}
+{% endmacro %}
+
+{% macro kpi_value_columns() %}
+    {{
+        return(
+            [
+                "metric_id",
+                "variant",
+                "metric_version",
+                "is_headline",
+                "period_grain",
+                "period_start",
+                "period_end",
+                "period_tz",
+                "is_complete_period",
+                "data_through",
+                "known_at",
+                "breakdown",
+            ]
+            + metric_dimensions()
+            + [
+                "cohort_age_months",
+                "currency",
+                "n_eligible",
+                "n_answered",
+                "n_excluded_consent",
+                "n_subjects",
+                "subject_basis",
+                "numerator",
+                "denominator",
+                "value",
+                "ci_low",
+                "ci_high",
+                "ci_method",
+                "value_standardised",
+                "previous_value",
+                "difference",
+                "difference_ci_low",
+                "difference_ci_high",
+                "is_significant",
+                "n_censored",
+                "target_value",
+                "target_status",
+                "suppressed_reason",
+                "load_id",
+            ]
+        )
+    }}
+{% endmacro %}
+
+{% macro wide_mart(metrics, families=[], parts=[], where=none) -%}
+    select
+        {% for column in kpi_value_columns() %}
+            v.{{ column }} {%- if not loop.last or parts %}, {% endif %}
+        {% endfor %}
+        {% for part, type in parts %}
+            cast(p.{{ part }} as {{ type }}) as {{ part }} {%- if not loop.last %}, {% endif %}
+        {% endfor %}
+    from {{ ref("kpi_values") }} as v
+    {% if parts %}
+        left join
+            (
+                {% for family in families %}
+                    select {{ cell_columns() | join(", ") }}, {{ parts | map("first") | join(", ") }}
+                    from {{ ref(family) }}
+                    where metric_id in ('{{ metrics | join("', '") }}')
+                    {% if not loop.last %}
+                        union all
+                    {% endif %}
+                {% endfor %}
+            ) as p
+            on {% for column in cell_columns() %}
+                {% if column in ["metric_id", "variant", "period_grain", "breakdown"] %} v.{{ column }} = p.{{ column }}
+                {% else %} v.{{ column }} is not distinct from p.{{ column }}
+                {% endif %}
+                {% if not loop.last %}
+                    and
+                {% endif %}
+            {% endfor %}
+    {% endif %}
+    where
+        v.metric_id in ('{{ metrics | join("', '") }}')
+        {% if where %} and {{ where }} {% endif %}
+{%- endmacro %}

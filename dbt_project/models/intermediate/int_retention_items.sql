@@ -1,0 +1,110 @@
+-- One row per variant, period and person active at its start: whether the person is still active at its end.
+-- Only periods observed to their end. Grain all: the 90 days up to where the source was last observed.
+with
+    activity as (select * from {{ ref('int_customer_activity') }}),
+    periods_of_source as (
+        select
+            starts.activity,
+            starts.source,
+            grains.period_grain,
+            starts.boundary as period_start,
+            {{ period_end_of('grains.period_grain', 'starts.boundary') }} as period_end,
+            starts.last_day
+        from (select activity, source, boundary, last_day from activity group by activity, source, boundary, last_day) as starts
+        cross join
+            (
+                select 'month' as period_grain
+                union all
+                select 'quarter'
+                union all
+                select 'year'
+            ) as grains
+        where {{ period_start_of('grains.period_grain', 'starts.boundary') }} = starts.boundary
+    ),
+    windows as (
+        select activity, source, period_grain, period_start, period_end, period_start as starts_on, period_end as ends_on
+        from periods_of_source
+        where period_end <= last_day
+        union all
+        select 'purchase', source, 'all', null, null, {{ add_days('max(last_day)', -90) }}, max(last_day)
+        from activity
+        where activity = 'purchase'
+        group by source
+    ),
+    kept as (
+        select
+            windows.*,
+            at_start.subject_key,
+            at_start.currency,
+            at_start.monthly_amount as amount_at_start,
+            case
+                when at_end.subject_key is null
+                then 0
+                when at_end.currency = at_start.currency
+                then at_end.monthly_amount
+            end as amount_at_end,
+            at_end.subject_key is not null as is_retained
+        from windows
+        inner join
+            activity as at_start
+            on at_start.activity = windows.activity
+            and at_start.source = windows.source
+            and at_start.boundary = windows.starts_on
+        left join
+            activity as at_end
+            on at_end.activity = windows.activity
+            and at_end.source = windows.source
+            and at_end.boundary = windows.ends_on
+            and at_end.subject_key = at_start.subject_key
+    ),
+    flags as (
+        select source, subject_key, customer_key, is_churned
+        from {{ ref('stg_customers') }}
+        where is_current and is_churned is not null
+    ),
+    items as (
+        select
+            case when activity = 'purchase' then 'inactive_90_days' else 'logo' end as variant,
+            source,
+            period_grain,
+            period_start,
+            period_end,
+            subject_key,
+            subject_key as record_key,
+            is_retained,
+            amount_at_start,
+            amount_at_end,
+            currency
+        from kept
+        union all
+        -- a source that flags its customers without dates speaks of no period
+        select
+            'source_flag', source, 'all', null, null, subject_key, customer_key, not is_churned, null, null, null
+        from flags
+    ),
+    customers as (
+        select
+            *,
+            row_number() over (
+                partition by source, subject_key order by updated_at desc nulls last, customer_key
+            ) as nr_of_source
+        from {{ ref('stg_customers') }}
+        where is_current and subject_key is not null
+    ),
+    anywhere as (
+        select
+            *,
+            row_number() over (partition by subject_key order by updated_at desc nulls last, source, customer_key) as nr
+        from customers
+        where nr_of_source = 1
+    )
+select
+    items.*,
+    coalesce(own.acquired_channel, elsewhere.acquired_channel) as channel,
+    coalesce(own.segment, elsewhere.segment) as segment,
+    coalesce(own.contract, elsewhere.contract) as contract,
+    coalesce(own.region, elsewhere.region) as region
+from items
+left join
+    customers as own on own.source = items.source and own.subject_key = items.subject_key and own.nr_of_source = 1
+left join anywhere as elsewhere on elsewhere.subject_key = items.subject_key and elsewhere.nr = 1

@@ -1,0 +1,55 @@
+"""The exact marts against their suites, and what is served against the privacy suite.
+
+Keep out: suites (expectations/).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration import modelling, pipeline
+from orchestration.defs.resources import HouseResource
+from orchestration.home import Home
+
+KEY = dg.AssetKey(["quality", "exact_marts"])
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Downstream steps wait for this one: what fails here is not served, and the last good version stays."""
+    marts = modelling.marts(Home.open())
+
+    @dg.asset(
+        key=KEY,
+        group_name="quality",
+        deps=[dg.AssetKey(["kpis", m]) for m in marts],
+        description="Exact marts, before disclosure, against their expectations.",
+        check_specs=[dg.AssetCheckSpec("expectations", asset=KEY, blocking=True)],
+    )
+    def exact_marts(house: HouseResource) -> Iterator[dg.MaterializeResult]:
+        results = pipeline.audit_exact_marts(house.home(), house.keyring(), marts)
+        failed = [r for r in results if not r["passed"] and r["is_blocking"]]
+        rows = [
+            dg.TableRecord(
+                {
+                    "mart": r["mart"],
+                    "check": r["name"],
+                    "passed": "yes" if r["passed"] else "no",
+                    "checked": r["n_checked"],
+                    "unexpected": r["n_unexpected"],
+                }
+            )
+            for r in results
+        ]
+        yield dg.MaterializeResult(
+            metadata={"checks": len(results), "failed": len(failed)},
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="expectations",
+                    passed=not failed,
+                    metadata={"results": dg.MetadataValue.table(rows)} if rows else {},
+                )
+            ],
+        )
+
+    return dg.Definitions(assets=[exact_marts])

@@ -1,0 +1,68 @@
+"""Published marts, the report, and the verdict on the run.
+
+Keep out: disclosure (orchestration.privacy) and files (orchestration.serving).
+"""
+
+import dagster as dg
+
+from orchestration import pipeline
+from orchestration.defs.resources import HouseResource
+
+MARTS = dg.AssetKey(["serve", "kpi"])
+
+
+@dg.asset(
+    key=MARTS,
+    group_name="serve",
+    deps=[dg.AssetKey(["quality", "exact_marts"])],
+    description="kpi.duckdb, its Parquet copies and team.duckdb: swapped in whole after disclosure and checks.",
+    check_specs=[
+        dg.AssetCheckSpec("candidate", asset=MARTS, blocking=False, description="The candidate may be served.")
+    ],
+)
+def kpi(house: HouseResource) -> dg.MaterializeResult:
+    """Publish, or keep the last good version."""
+    result = pipeline.publish(house.home(), house.keyring())
+    return dg.MaterializeResult(
+        metadata={
+            "profile": result.profile,
+            "tables": len(result.rows),
+            "rows": sum(result.rows.values()),
+            "hidden_cells": sum(result.disclosed.hidden.values()) if result.disclosed else 0,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="candidate", passed=result.is_served, metadata={"failed": ", ".join(result.failed_checks)}
+            )
+        ],
+    )
+
+
+@dg.asset(
+    key=dg.AssetKey(["serve", "report"]),
+    group_name="serve",
+    deps=[MARTS],
+    description="The managers' report: one HTML page, published figures only.",
+)
+def report(house: HouseResource) -> dg.MaterializeResult:
+    """Write serving/report/index.html."""
+    from orchestration.serving.report import write_report
+
+    path = write_report(house.home())
+    return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
+
+
+@dg.asset(
+    key=dg.AssetKey(["serve", "verdict"]),
+    group_name="serve",
+    deps=[dg.AssetKey(["serve", "report"])],
+    description="Ends the run: failed when a source failed, after everything that could be served was.",
+)
+def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
+    """Raise naming the sources that failed."""
+    failures = pipeline.conclude(house.home(), context.run_id)
+    if failures:
+        raise dg.Failure(
+            "served, but without news from: " + "; ".join(f"{s} ({f['reason']})" for s, f in failures.items())
+        )
+    return dg.MaterializeResult(metadata={"sources_failed": 0})

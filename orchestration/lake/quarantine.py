@@ -1,0 +1,84 @@
+"""The quarantine: batches that failed, listed by reason and count, checked again on request, expired by age.
+
+Keep out: what put them there (promote.py).
+"""
+
+import json
+from typing import Any
+
+from orchestration.engine import connect, literal
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now
+from orchestration.lake import stage
+from orchestration.lake.promote import age_days, promote
+from orchestration.lake.stage import Manifest, Part
+from orchestration.lake.store import LAKE_KEY
+from orchestration.privacy.keys import Keyring
+
+QUARANTINE_DAYS = 30
+
+
+def batches(home: Home) -> list[dict[str, Any]]:
+    """Every quarantined batch: where it came from, which checks failed on how many rows."""
+    return [json.loads(p.read_text()) for p in sorted(home.folder("quarantine").glob("*/*.json"))]
+
+
+def find(home: Home, batch: str) -> dict[str, Any]:
+    """One batch by its name (`<load>/<kind>-<part>`), or by a part of it that fits only one.
+
+    Raises VoicehouseError when none or several fit.
+    """
+    fitting = [n for n in batches(home) if batch in n["batch"]]
+    if len(fitting) != 1:
+        raise VoicehouseError(f"{len(fitting)} quarantined batches fit '{batch}': see `voicehouse quarantine list`")
+    return fitting[0]
+
+
+def replay(home: Home, keyring: Keyring, batch: str) -> bool:
+    """Audit a batch again; when it passes, commit it as the load's next commit and empty its place. Returns the verdict."""
+    from orchestration.lake.audit import audit_batch
+
+    note = find(home, batch)
+    part = Part(**note["part"])
+    path = home.root / "quarantine" / f"{note['batch']}.parquet"
+    if not path.exists():
+        raise VoicehouseError("the batch has expired: only its reasons are left")
+    con = connect(home.temp)
+    try:
+        con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{keyring.base64(LAKE_KEY)}')")
+        table = con.execute(
+            f"SELECT * FROM read_parquet({literal(str(path))}, encryption_config={{footer_key: '{LAKE_KEY}'}})"
+        ).fetch_arrow_table()
+    finally:
+        con.close()
+    result = audit_batch(table, part.kind)
+    if not result.passed:
+        return False
+    number = 1 + len(list(home.folder("lake", "_commits").glob(f"{note['load_id']}.*.json")))
+    manifest = Manifest(
+        note["load_id"], note["source"], now().replace(tzinfo=None).isoformat(), note["about"], replay=number
+    )
+    target = stage.folder(home) / manifest.stem / path.name
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.write_bytes(path.read_bytes())
+    manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), part.rows))
+    # The rows were staged and quarantined under the load's first commit; now they move over.
+    manifest.count("rows", part.kind, "quarantined", -part.rows, "replayed")
+    stage.finish(home, manifest)
+    promote(home, manifest, {})
+    path.unlink()
+    (path.with_suffix(".json")).unlink()
+    return True
+
+
+def expire(home: Home, days: int = QUARANTINE_DAYS) -> list[str]:
+    """Delete batches older than `days`; their reasons stay. Returns their names."""
+    gone = []
+    for note in batches(home):
+        path = home.root / "quarantine" / f"{note['batch']}.parquet"
+        if path.exists() and age_days(note, now()) > days:
+            path.unlink()
+            gone.append(note["batch"])
+    return gone
+
+

@@ -1,0 +1,163 @@
+"""A run from the terminal: the Dagster job in this process, with progress, and what it came to.
+
+Keep out: steps (orchestration.pipeline) and wiring (defs/).
+"""
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration import modelling, pipeline
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home
+
+Say = Callable[[str], Any]
+DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+HEADLINES = (
+    ("nps", "NPS", "points"),
+    ("csat", "CSAT", "%"),
+    ("first_reply_minutes", "Median first reply", "minutes"),
+    ("sla_attainment", "SLA attainment", "%"),
+    ("retention_rate", "Retention (inactive 90 days)", "%"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    success: bool
+    nothing_new: bool
+    reason: str
+
+
+def dagster_home(home: Home) -> Path:
+    """Dagster's folder in the home, with telemetry off."""
+    folder = home.folder("dagster")
+    if not (folder / "dagster.yaml").exists():
+        (folder / "dagster.yaml").write_text(DAGSTER_YAML)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return folder
+
+
+def execute(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Outcome:
+    """Run the job `voicehouse` here. `only`: sources to ask, with all that follows; empty for all.
+
+    Raises VoicehouseError for a source that is not there.
+    """
+    known = pipeline.sources(home)
+    missing = set(only) - set(known)
+    if missing:
+        raise VoicehouseError(f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`")
+    dagster_home(home)
+    report("preparing models")
+    modelling.manifest(home)
+    report("loading the job")
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    job = (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
+    config = {"since": since, "until": until}
+    ops = {f"extract__{n}": {"config": config} for n in known if not only or n in only} if since or until else {}
+    selection = None
+    if only:
+        skipped = {n for n in known if n not in only}
+        selection = [
+            key
+            for key in job.asset_layer.executable_asset_keys
+            if not (key.path[0] in ("extract",) and key.path[1] in skipped)
+        ]
+    run_id = str(uuid.uuid4())
+    progress = Progress(report)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_event_listener(run_id, progress.on_event)
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            asset_selection=selection,
+            raise_on_error=False,
+        )
+    if not result.success and pipeline.Outcomes(home, run_id).exists:
+        pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
+    elif result.success and not progress.modelled:
+        pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
+    return Outcome(result.success, result.success and not progress.modelled, progress.reason)
+
+
+class Progress:
+    """Says which step runs and how long it took, from Dagster's events."""
+
+    def __init__(self, report: Say):
+        self._report = report
+        self._started = time.monotonic()
+        self.modelled = False
+        self.failed_step: str | None = None
+        self.reason = ""
+
+    def on_event(self, entry: Any) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        kind = event.event_type_value
+        if kind == "STEP_START":
+            self._report(f"[{time.monotonic() - self._started:5.1f} s] {event.step_key.replace('__', ' ')}")
+        elif kind == "ASSET_MATERIALIZATION" and event.asset_key and event.asset_key.path[0] == "kpis":
+            self.modelled = True
+        elif kind == "STEP_FAILURE":
+            self.failed_step = event.step_key
+            error = event.event_specific_data.error
+            cause = error.cause or error
+            failure = getattr(event.event_specific_data, "user_failure_data", None)
+            self.reason = (failure.description if failure and failure.description else cause.message).strip()
+
+
+def summary(home: Home, say: Say) -> None:
+    """Print the ledger, the headline KPIs, the privacy checks, and where to look next."""
+    path = home.serving / "kpi.duckdb"
+    if not path.exists():
+        raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
+    with duckdb.connect(str(path), read_only=True) as con:
+        say("\nLedger (all loads)")
+        rows = con.execute(
+            "SELECT source, sum(n) FILTER (level = 'records' AND measure = 'read'), "
+            + ", ".join(
+                f"sum(n) FILTER (level = 'rows' AND measure = '{m}')"
+                for m in ("emitted", "promoted", "rejected", "duplicate", "quarantined")
+            )
+            + " FROM load_ledger GROUP BY source ORDER BY source"
+        ).fetchall()
+        say(f"  {'source':18} {'records':>9} {'rows':>9} {'promoted':>9} {'rejected':>9} {'duplicate':>9} {'quarantd':>9}")
+        for source, *counts in rows:
+            say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in counts))
+        say("\nHeadline KPIs (whole company, all time)")
+        for metric, label, unit in HEADLINES:
+            row = con.execute(
+                "SELECT value, ci_low, ci_high, n_answered, suppressed_reason FROM kpi_values WHERE metric_id = ? "
+                "AND is_headline AND breakdown = '' AND period_grain = 'all' AND cohort_age_months IS NULL LIMIT 1",
+                [metric],
+            ).fetchone()
+            if row is None or row[0] is None:
+                why = f"suppressed ({row[4]})" if row and row[4] else "not measurable here"
+                say(f"  {label:30} {why}")
+            else:
+                interval = f"95 % interval {row[1]:,.1f} to {row[2]:,.1f}" if row[1] is not None else "no interval"
+                say(f"  {label:30} {row[0]:,.1f} {unit}   {interval}, n = {row[3] or 0:,}")
+        say("\nPrivacy checks")
+        for status, ids in con.execute(
+            "SELECT status, string_agg(check_id, ' ' ORDER BY check_id) FROM privacy_checks GROUP BY 1 ORDER BY 1"
+        ).fetchall():
+            say(f"  {status:11} {ids}")
+    say("\nWhere to look next")
+    say(f"  report         {home.serving / 'report' / 'index.html'}")
+    say(f"  marts for BI   {path}  (docs/bi.md)")
+    say("  Dagster        make ui")

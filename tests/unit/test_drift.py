@@ -1,0 +1,130 @@
+"""What must stand in several places stands in all of them: kinds in contracts, suites, staging models and sources.
+
+Each test prints what is missing, and where.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import expectations
+from orchestration.lake.store import CHECK_COLUMNS, LEDGER_COLUMNS, SOURCE_COLUMNS, SUBJECT_COLUMNS
+from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
+
+ROOT = Path(__file__).parents[2]
+STAGING = ROOT / "dbt_project" / "models" / "staging"
+KPIS = ROOT / "dbt_project" / "models" / "marts" / "kpis"
+TECHNICAL = {
+    "_ledger": LEDGER_COLUMNS,
+    "_sources": SOURCE_COLUMNS,
+    "_subjects": SUBJECT_COLUMNS,
+    "_checks": CHECK_COLUMNS,
+}
+
+
+def difference(here, there, what):
+    missing, surplus = sorted(set(here) - set(there)), sorted(set(there) - set(here))
+    return "; ".join(
+        f"{what} {verb}: {', '.join(names)}"
+        for verb, names in (("missing", missing), ("without a contract", surplus))
+        if names
+    )
+
+
+def staged_kinds():
+    """Kind → staging models that read it."""
+    found = {}
+    for path in sorted(STAGING.glob("stg_*.sql")):
+        for kind in re.findall(r"source\(\s*['\"]lake['\"],\s*['\"]([a-z_]+)['\"]", path.read_text()):
+            found.setdefault(kind, set()).add(path.stem)
+    return found
+
+
+def test_every_kind_has_its_own_suite():
+    assert not difference(KINDS, expectations.found("entering"), "suites")
+
+
+def test_every_kind_has_one_staging_model():
+    staged = {kind: models for kind, models in staged_kinds().items() if not kind.startswith("_")}
+    assert not difference(KINDS, staged, "staging models")
+    assert {kind: models for kind, models in staged.items() if len(models) > 1} == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_staging_model_gives_every_protected_column(kind):
+    lineage = (ROOT / "dbt_project" / "macros" / "staged.sql").read_text()
+    for model in staged_kinds().get(kind, ()):
+        sql = (STAGING / f"{model}.sql").read_text()
+        words = set(re.findall(r"[a-z_]+", sql + lineage if "lineage_columns()" in sql else sql))
+        missing = [c for c in KINDS[kind].protected_schema.names if c not in words]
+        assert not missing, f"{model} leaves out {', '.join(missing)}"
+
+
+def test_every_kind_and_technical_relation_is_a_source_of_the_models():
+    declared = yaml.safe_load((STAGING / "_sources.yml").read_text())["sources"]
+    tables = {t["name"]: t for source in declared if source["name"] == "lake" for t in source["tables"]}
+    assert not difference([*KINDS, *TECHNICAL], tables, "source tables")
+    stale = [kind for kind, record in KINDS.items() if tables[kind].get("description") != record.grain]
+    assert not stale, f"descriptions that are not the contract's grain: {', '.join(stale)}"
+
+
+def test_every_suite_of_a_mart_names_a_mart_that_exists():
+    marts = {p.stem for p in KPIS.glob("*.sql")}
+    assert not set(expectations.found("leaving")) - marts, "suites of marts that do not exist: " + ", ".join(
+        sorted(set(expectations.found("leaving")) - marts)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_contract_is_whole(kind):
+    record = KINDS[kind]
+    assert record.kind == kind
+    assert re.match(r"One row per .*\.$", record.grain)
+    names = [f.name for f in record.fields]
+    assert not set(names) & {f.name for f in LINEAGE}, "a field has the name of a lineage column"
+    assert record.protected_key, "nothing of the key passes the gate"
+    assert len(record.protected_schema.names) == len(set(record.protected_schema.names))
+    assert record.event_time is None or record.event_time in names
+    assert record.has_person == ("person_email" in names)
+    for f in record.fields:
+        assert isinstance(f.privacy, Privacy), f"{f.name} has no privacy class"
+        assert f.type in TYPES, f"{f.name} has no type"
+        assert f.description.strip(), f"{f.name} is not described"
+        assert not (f.values and f.type != "string"), f"{f.name}: only words have a vocabulary"
+        assert not (f.minimum is not None and f.type not in ("integer", "number")), (
+            f"{f.name}: only numbers have bounds"
+        )
+        assert (f.domain is not None) == (f.privacy in (Privacy.RECORD_KEY, Privacy.IDENTIFIER)), f"{f.name}: domain"
+        assert (f.generalise is not None) == (f.privacy is Privacy.QUASI), f"{f.name}: how it is generalised"
+        assert f.privacy is not Privacy.TEXT or f.type == "string", f"{f.name}: text is a string"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_that_identifies_passes_the_gate_by_its_contract(kind):
+    record = KINDS[kind]
+    out = set(record.protected_schema.names)
+    closed = {f.name for f in record.fields if f.privacy in (Privacy.IDENTIFIER, Privacy.RECORD_KEY, Privacy.SENSITIVE)}
+    assert not closed & out
+
+
+def test_words_used_by_two_kinds_mean_the_same():
+    """The same name has the same type, unit and vocabulary everywhere, or a reason below."""
+    different_by_nature = {
+        "metric": "what an item measures; what a policy times",
+        "status": "an action's and a case's lives differ",
+        "reason": "of a deletion, closed; of a target, free",
+        "region": "where a person lives is generalised; where a shop stands is not",
+        "valid_from": "days of a calendar or target; instants of a policy",
+        "valid_to": "days of a calendar or target; instants of a policy",
+    }
+    seen = {}
+    for kind, record in KINDS.items():
+        for f in record.fields:
+            shape = (f.type, f.unit, f.privacy, f.values if f.privacy is Privacy.PLAIN else ())
+            seen.setdefault(f.name, {}).setdefault(shape, []).append(kind)
+    conflicts = {
+        n: sorted(map(tuple, s.values())) for n, s in seen.items() if len(s) > 1 and n not in different_by_nature
+    }
+    assert conflicts == {}
