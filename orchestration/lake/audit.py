@@ -74,25 +74,40 @@ def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = ()) -> Aud
 
 
 def audit_mart(
-    con: duckdb.DuckDBPyConnection, mart: str, schema: str = "main", threshold: int = 1, canaries: Iterable[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    mart: str,
+    relation: str | None = None,
+    threshold: int = 1,
+    canaries: Iterable[str] = (),
 ) -> AuditResult:
-    """Judge one published mart, `<schema>.<mart>` on the connection, with the registry `kpi_metrics` beside it.
+    """Judge one mart; `relation`: where it stands, as SQL (default: its name), the registry `kpi_metrics` beside it.
 
     `threshold`: distinct subjects below which a cell about persons must be hidden. Raises AuditError when a rule
     cannot be evaluated.
     """
     _engine()
-    relation = f"{schema}.{identifier(mart)}"
+    relation = relation or f"main.{identifier(mart)}"
+    schema = relation.rpartition(".")[0]
     suite = expectations.mart_suite(mart, _columns(con, relation), schema, threshold)
     return _judge(con, relation, (*suite, *_canaries(con, relation, canaries)))
 
 
-def audit_published(path: Path, threshold: int = 1, canaries: Iterable[str] = ()) -> dict[str, AuditResult]:
-    """Judge every table of a published file (closed, unencrypted): mart → result. Reads only."""
+def audit_published(path: Path, canaries: Iterable[str] = ()) -> dict[str, AuditResult]:
+    """Judge every table of a published file (closed, unencrypted) by the threshold it says it was made with.
+
+    Returns table → result. Reads only.
+    """
     planted = tuple(canaries)
     with duckdb.connect(str(path), read_only=True, config={"temp_directory": ""}) as con:
-        marts = [str(name) for (name,) in _fetch(con, "select table_name from duckdb_tables() order by table_name")]
-        return {mart: audit_mart(con, mart, "main", threshold, planted) for mart in marts}
+        tables = [str(name) for (name,) in _fetch(con, "select table_name from duckdb_tables() order by table_name")]
+        told = _fetch(con, "select max(threshold) from publication") if "publication" in tables else [(1,)]
+        threshold = int(told[0][0] or 1)
+        return {t: audit_mart(con, t, threshold=threshold, canaries=planted) for t in tables}
+
+
+def published_failures(path: Path) -> list[str]:
+    """Codes `table:rule` of the blocking rules that a published file breaks; no values."""
+    return [f"{table}:{check.name}" for table, result in audit_published(path).items() for check in result.failed]
 
 
 @cache

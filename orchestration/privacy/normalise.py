@@ -35,7 +35,12 @@ def _folds() -> tuple[str, str]:
             folded = "-"
         elif character in "·∙⋅・":
             folded = "·"
-        if len(folded) == 1 and (" " <= folded <= "~" or folded == "·") and character not in "，：；！？（）" and folded != character:
+        if (
+            len(folded) == 1
+            and (" " <= folded <= "~" or folded == "·")
+            and character not in "，：；！？（）"
+            and folded != character
+        ):
             source.append(character)
             target.append(folded)
     return "".join(source), "".join(target)

@@ -123,7 +123,6 @@ def _macros() -> dict[str, str]:
 def _normalising() -> dict[str, str]:
     entity = r"&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?"
     mark = sql_text(MARK)
-    code = "coalesce(try_cast('0' || lower(part[3:]) as int), try_cast(part[3:] as int))"
     code = (
         "case when part[3:3] in ('x', 'X') then try_cast('0x' || rtrim(part[4:], ';') as int) "
         "else try_cast(rtrim(part[3:], ';') as int) end"
@@ -152,7 +151,16 @@ def _normalising() -> dict[str, str]:
             "t",
             f"{PREFIX}fold(t)",
             "case when contains(t, '&') then "
-            + _chain("t", named, decoded, f"{PREFIX}fold(t)", named, decoded, f"{PREFIX}fold(t)", f"regexp_replace(t, '{entity}', ' ', 'g')")
+            + _chain(
+                "t",
+                named,
+                decoded,
+                f"{PREFIX}fold(t)",
+                named,
+                decoded,
+                f"{PREFIX}fold(t)",
+                f"regexp_replace(t, '{entity}', ' ', 'g')",
+            )
             + " else t end",
             f"case when contains(t, '%3') then {percent} else t end",
             r"case when regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') then regexp_replace(t, '([0-9])[\p{Mn}\p{Me}]+', '\1', 'g') else t end",
@@ -176,13 +184,12 @@ def _own_values() -> dict[str, str]:
     )
     words = r"string_split(trim(regexp_replace(n, '[\s,.]+', ' ', 'g')), ' ')"
     en = (
-        f"list_transform([{words}], lambda w: list_concat(list_concat("
+        f"list_transform([{words}], lambda w: list_concat("
         "case when len(w) > 1 then [array_to_string(w, ' '), array_to_string(list_reverse(w), ' '), "
         "w[1][1] || ' ' || w[-1], w[1] || ' ' || w[-1], w[-1] || ' ' || w[1], array_to_string(w, '')] else []::varchar[] end, "
-        f"list_filter(w, lambda x: length(x) >= 3 and not list_contains({common_en}, x))), "
-        f"[]::varchar[]))[1]"
+        f"list_filter(w, lambda x: length(x) >= 3 and not list_contains({common_en}, x))))[1]"
     )
-    clean = r"regexp_replace(lower(trim({})), '\s+', ' ', 'g')"
+    clean = r"regexp_replace(regexp_replace(lower(trim({})), '\s+', ' ', 'g'), '(\p{{Han}}) (\p{{Han}})', '\1\2', 'g')"
     nsn = (
         r"case when starts_with(p, '+86') then p[4:] when starts_with(p, '+1') then p[3:] "
         r"when regexp_matches(p, '^\+(?:33|44|49)') then p[4:] "
@@ -192,15 +199,16 @@ def _own_values() -> dict[str, str]:
     return {
         f"{PREFIX}list(u)": "list_filter(coalesce(u.many, [u.one]), lambda v: v is not null and trim(v) <> '')",
         f"{PREFIX}variants(names)": (
-            "list_distinct(flatten(list_transform(list_transform(names, lambda v: "
+            "list_distinct(flatten(list_transform(flatten(list_transform(list_transform(names, lambda v: "
             + clean.format(f"{PREFIX}fold(v)")
-            + rf"), lambda n: case when regexp_matches(n, '\p{{Han}}') then case when {han.replace('n,', 'replace(n, chr(32), chr(32)),', 1)} "
+            + rf"), lambda n: [n, strip_accents(n)])), lambda n: case when regexp_matches(n, '\p{{Han}}') then case when {han} "
             f"then {zh} else case when length(n) >= 2 then [n] else []::varchar[] end end when length(n) < 2 then []::varchar[] else {en} end)))"
         ),
         # A pattern and the plain words it needs, so that rows without any of them never compile the pattern.
         f"{PREFIX}names(names)": (
             f"list_transform([list_sort(list_filter({PREFIX}variants(names), lambda v: length(v) >= 2), 'desc')], lambda vs: "
-            "{'needs': list_transform(vs, lambda v: string_split(v, ' ')[1]), 'values': vs})[1]"
+            "{'needs': list_transform(vs, lambda v: "
+            r"case when regexp_matches(v, '\p{Han}') then v[1:1] else regexp_extract(v, '^[^ '']+') end), 'values': vs})[1]"
         ),
         f"{PREFIX}own(names, emails, phones, addresses, handles)": (
             f"{{'names': {PREFIX}names(names), 'emails': list_transform(emails, lambda v: lower(trim({PREFIX}fold(v)))), "
@@ -219,13 +227,14 @@ def _finishing() -> dict[str, str]:
         "list_transform([list_filter(who.values, lambda v, nth: contains(low, who.needs[nth]))], lambda found: "
         "case when len(found) = 0 then t else regexp_replace(t, '(?i)' || array_to_string(list_transform(found, lambda v: "
         r"case when regexp_matches(v, '^[0-9a-z]') then '\b' else '' end || "
-        r"replace(replace(regexp_escape(v), '\ ', '[\s.,]+'), chr(39), '.') || case when regexp_matches(v, '[0-9a-z]$') then '\b' else '' end), '|'), "
+        r"case when regexp_matches(v, '\p{Han}') then array_to_string(list_transform(string_split(v, ''), lambda sign: regexp_escape(sign)), '\s?') else "
+        r"replace(replace(regexp_escape(v), '\ ', '[\s.,]+'), '\''', '[''’ʼ]?') end || case when regexp_matches(v, '[0-9a-z]$') then '\b' else '' end), '|'), "
         "sign, 'g') end)[1]"
     )
     literally = (
         "list_transform([list_filter(found_values, lambda v: length(v) >= shortest and contains(low, v))], lambda found: "
         "case when len(found) = 0 then t else regexp_replace(t, '(?i)' || array_to_string(list_transform(list_sort(found, 'desc'), lambda v: "
-        r"case when regexp_matches(v, '^[0-9a-z]') then '\b' else '' end || regexp_escape(v) || "
+        r"case when regexp_matches(v, '^[0-9a-z]') then '@?\b' else '' end || regexp_escape(v) || "
         r"case when regexp_matches(v, '[0-9a-z]$') then '\b' else '' end), '|'), sign, 'g') end)[1]"
     )
     places = (

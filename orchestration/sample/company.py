@@ -9,7 +9,7 @@ from orchestration.sample import activity, cases, exports, people, reference, su
 from orchestration.sample.world import World
 
 CUSTOMERS = 2000
-SEED = 20240101
+SEED = 7
 
 
 def build(seed: int = SEED, customers: int = CUSTOMERS) -> World:
@@ -38,5 +38,5 @@ def write(inbox: Path, truth_folder: Path | None = None, seed: int = SEED, custo
         reference.write(inbox / "reference")
     exports.write(world, inbox, waves)
     if truth_folder is not None:
-        truth.write(world, truth_folder)
+        truth.write(world, truth_folder, waves)
     return world

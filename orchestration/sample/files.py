@@ -19,7 +19,7 @@ from orchestration.sample.world import World
 def jsonl(world: World, path: Path, query: str, *, broken: tuple[str, ...] = ()) -> None:
     """One JSON object a line; `broken` lines are appended as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    world.sql(f"copy ({query}) to {literal(str(path))} (format json)")
+    _note(world, path.parent, path.name, _copy(world, query, path, "format json") + len(broken))
     if broken:
         with path.open("a", encoding="utf-8") as handle:
             handle.writelines(line + "\n" for line in broken)
@@ -32,6 +32,7 @@ def csv(
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     table = world.con.execute(query).fetch_arrow_table()
+    _note(world, path.parent, path.name, table.num_rows + len(extra))
     pc.write_csv(table, buffer, pc.WriteOptions(delimiter=delimiter, quoting_style="needed"))
     buffer.write("".join(line + "\n" for line in extra).encode())
     content = buffer.getvalue()
@@ -51,7 +52,7 @@ def csv(
 
 def parquet(world: World, path: Path, query: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    world.sql(f"copy ({query}) to {literal(str(path))} (format parquet, compression zstd)")
+    _note(world, path.parent, path.name, _copy(world, query, path, "format parquet, compression zstd"))
 
 
 def pages(
@@ -64,7 +65,7 @@ def pages(
     folder.mkdir(parents=True, exist_ok=True)
     reader = world.con.execute(
         f"""
-        select '[' || string_agg(record::varchar, ',' order by n) || ']' as page
+        select '[' || string_agg(record::varchar, ',' order by n) || ']' as page, count(*) as n
         from (select record, row_number() over () - 1 as n from ({query}))
         group by n // {size} order by n // {size}
         """
@@ -72,5 +73,15 @@ def pages(
     number = 0
     while row := reader.fetchone():
         number += 1
+        _note(world, folder, stem, row[1])
         tail = "".join(f",{json.dumps(k)}:{json.dumps(v)}" for k, v in (about or {}).items())
         (folder / f"{stem}_p{number:04d}.json").write_text(f"{{{json.dumps(records)}:{row[0]}{tail}}}\n", encoding="utf-8")
+
+
+def _copy(world: World, query: str, path: Path, options: str) -> int:
+    row = world.con.execute(f"copy ({query}) to {literal(str(path))} ({options})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _note(world: World, folder: Path, name: str, records: int) -> None:
+    world.written[folder.name, name.rpartition("_20")[0]] += records

@@ -26,17 +26,17 @@ Cell = dict[str, float | int | None]
 class View:
     """Who may be seen, and as which subject.
 
-    consent: per person the span of analytics consent. subject: lookup (source, account) → subject.
+    consent: per person the span of analytics consent. subject: subject by 'source/account'.
     """
 
     consent: pd.DataFrame
-    subject: dict[tuple[str, str], int]
+    subject: pd.Series
     guarded: set[int]  # subjects under a guardian's consent
     erased: set[int]
 
     @classmethod
     def of(cls, world: World, subjects: pd.DataFrame) -> "View":
-        lookup = dict(zip(zip(subjects["source"], subjects["account"], strict=True), subjects["subject"].astype(int), strict=True))
+        lookup = pd.Series(subjects["subject"].to_numpy("int64"), index=subjects["source"] + "/" + subjects["account"])
         consent = consents_of(world.con).set_index("person")
         crm = subjects[subjects["source"] == "crm"]
         ward = consent.loc[crm["person"], "has_guardian"].to_numpy(bool) & ~consent.loc[crm["person"], "is_withdrawn"].to_numpy(bool)
@@ -45,9 +45,14 @@ class View:
 
     def subjects_of(self, source: "pd.Series | str", account: pd.Series, person: pd.Series) -> pd.Series:
         """Subject of each row; a number that no account carries is a subject of its own."""
-        sources = [source] * len(account) if isinstance(source, str) else source
-        found = [self.subject.get(k, -int(p) - 1) for k, p in zip(zip(sources, account, strict=True), person, strict=True)]
-        return pd.Series(found, index=account.index, dtype="int64")
+        found = (source + "/" + account).map(self.subject)
+        return found.fillna(-person.astype("int64") - 1).astype("int64")
+
+    def unguarded(self, person: pd.Series) -> Bools:
+        """Whether the person is a minor without a guardian's consent in force."""
+        told = self.consent.loc[person]
+        minded = told["has_guardian"].to_numpy(bool) & ~told["is_withdrawn"].to_numpy(bool)
+        return np.asarray(told["is_minor"].to_numpy(bool) & ~minded)
 
     def consented(self, person: pd.Series, at: pd.Series) -> Bools:
         """Whether a row of a source that needs analytics consent passes: by jurisdiction, span and guardian."""
@@ -56,11 +61,10 @@ class View:
         given, expires = told["given_at"].to_numpy(), told["expires_at"].to_numpy()
         moment = at.to_numpy()
         holds = (given != ABSENT) & (given <= moment) & ((expires == ABSENT) | (moment < expires)) & ~told["is_withdrawn"].to_numpy(bool)
-        ward = told["is_minor"].to_numpy(bool)
-        minded = ~ward | (told["has_guardian"].to_numpy(bool) & ~told["is_withdrawn"].to_numpy(bool))
+        unguarded = self.unguarded(person)
         # A guardian's consent is given for the same purpose as the ward's own.
-        holds |= ward & minded & told["has_guardian"].to_numpy(bool)
-        return np.asarray((~needs | holds) & minded)
+        holds |= told["is_minor"].to_numpy(bool) & ~unguarded
+        return np.asarray((~needs | holds) & ~unguarded)
 
     def allowed(self, person: pd.Series, subject: pd.Series) -> Bools:
         """Whether a row of a source that needs no consent passes: minors need a guardian known for the same subject."""
@@ -370,8 +374,8 @@ def _kept(variant: str, grain: str, start: int, kept: int, at_start: int) -> lis
 
 def _calls(world: World, view: View) -> list[dict[str, object]]:
     calls = world.frame(
-        f"select c.*, p.phone from call as c left join person as p on p.person = c.person where not is_outbound order by call"
-        .replace("c.*", f"c.* exclude (person), c.person as caller")
+        "select c.* exclude (person), c.person as caller, p.phone from call as c left join person as p on p.person = c.person"
+        " where not is_outbound order by call"
     )
     known = calls["caller"] != ABSENT
     subject = view.subjects_of("phone", calls["phone"].fillna(""), calls["caller"])

@@ -18,9 +18,12 @@ def identifiers(world: World) -> pd.DataFrame:
     proves_from: 1 or 2, 0 for never (unverified address, American number, shared mailbox or switchboard).
     """
     accounts = world.frame(
-        "select person, source, account, email_written, lower(email) as email, verified_from, phone_written, a.phone,"
-        " coalesce(country, '') as country from account_spelling as s join account as a using (person, source, account)"
-        .replace("lower(email)", "lower(s.email)").replace("verified_from", "s.verified_from")
+        """
+        select person, source, account, s.email_written, lower(s.email) as email, s.verified_from, s.phone_written, a.phone,
+            coalesce(s.country, '') as country
+        from account_spelling as s join account as a using (person, source, account)
+        order by source, person
+        """
     )
     base = accounts[["person", "source", "account"]]
     proved = accounts["verified_from"].clip(lower=0).where(accounts["email"] != SHARED_MAILBOX[0], 0)

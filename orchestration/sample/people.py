@@ -52,7 +52,7 @@ def _persons(world: World, n: int) -> None:
             "has_email": rng.random(n) < 0.95,
             "is_verified": rng.random(n) < 0.80,
             "is_member": rng.random(n) < 0.92,
-            "first_seen": START - rng.integers(1, 900 * DAY, n),
+            "first_seen": START - rng.integers(DAY, 900 * DAY, n),
             "segment_index": rng.integers(0, 4, n),
             "is_churned": rng.random(n) < figures.CHURNED,
             "style": rng.integers(0, 1 << 20, n),

@@ -30,8 +30,8 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     """Write the truth files.
 
     identifiers.csv (every identifier of every account and from which wave it proves), subjects.csv (who is one subject),
-    planted.csv (values in free text and in which field), ledger.csv (expected counts by source, with both waves loaded at
-    once), kpis.csv (expected values, both waves), company.json (seed-independent facts of this run).
+    planted.csv (values in free text and in which field), persons.csv, company.json; and when both waves are written:
+    ledger.csv (expected counts by source, with both waves loaded at once) and kpis.csv (expected values).
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = linkage.identifiers(world)
@@ -40,8 +40,9 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     subjects.to_csv(folder / "subjects.csv", index=False)
     planted(world).to_csv(folder / "planted.csv", index=False)
     view = kpis.View.of(world, subjects)
-    counts.ledger(world, view, waves).to_csv(folder / "ledger.csv", index=False)
-    kpis.compute(world, view).to_csv(folder / "kpis.csv", index=False)
+    if waves == (1, 2):
+        counts.ledger(world, view).to_csv(folder / "ledger.csv", index=False)
+        kpis.compute(world, view).to_csv(folder / "kpis.csv", index=False)
     world.frame("select person, name, country, email, phone, is_minor, has_guardian from person order by person").to_csv(
         folder / "persons.csv", index=False
     )

@@ -3,6 +3,7 @@
 Keep out: what the tables mean. One seed and one name give one stream of numbers, so that adding a table changes no other.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -20,6 +21,7 @@ class World:
 
     seed: int
     con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    written: Counter[tuple[str, str]] = field(default_factory=Counter)  # records written by source and stream
 
     def __post_init__(self) -> None:
         self.con.execute("SET TimeZone = 'UTC'")

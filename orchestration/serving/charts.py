@@ -69,5 +69,5 @@ def _trend(frame: pd.DataFrame, unit: str, width: int, height: int) -> alt.Layer
 
 
 def _svg(chart: alt.LayerChart) -> str:
-    svg = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="v6" if alt.SCHEMA_VERSION.startswith("v6") else "v5.20")
+    svg = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=".".join(alt.SCHEMA_VERSION.split(".")[:2]))
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.home import Home, now, write_durably
@@ -28,6 +28,14 @@ TIMES = ("first_reply_minutes", "resolution_hours", "review_reply_hours")
 CASES_RECEIVED = "resolution_hours"  # its n_eligible counts the cases received in a period
 LONGEST_TREND = 36  # periods
 
+# All the script there is: a page opened days later says that it is old, and a reader's language is chosen.
+SCRIPT = """
+const limit = Number(document.body.dataset.staleAfterHours) * 36e5;
+const stale = document.getElementById("stale");
+if (stale && Date.now() - Date.parse(document.body.dataset.published) > limit) stale.hidden = false;
+if (!/^zh/i.test(navigator.language)) document.getElementById("choose-en").checked = true;
+"""
+
 Row = dict[str, Any]
 
 
@@ -39,11 +47,11 @@ def write_report(home: Home) -> Path:
     run = last_run(home)
     if served.exists():
         with duckdb.connect(str(served), read_only=True) as con:
-            page = _render("report.html.j2", **_Reader(con).view(), run=run, now=now())
+            page = _render("report.html.jinja", **_Reader(con).view(), run=run, now=now())
     else:
         notice = home.serving / "withdrawn.json"
         withdrawn = json.loads(notice.read_text()) if notice.exists() else None
-        page = _render("empty.html.j2", withdrawn=withdrawn, run=run, now=now())
+        page = _render("empty.html.jinja", withdrawn=withdrawn, run=run, now=now())
     path = folder / "index.html"
     write_durably(path, page.encode(), MODE)
     return path
@@ -85,7 +93,7 @@ class _Reader:
             "trends": [t for m in TRENDS if (t := self.trend(m))],
             "channels": self.side_by_side("channel") or self.side_by_side("source"),
             "times": [t for m in TIMES for t in self.times(m)],
-            "quality": self._table("kpi_data_quality", "ORDER BY n DESC, ALL"),
+            "quality": self._table("kpi_data_quality", "ORDER BY n DESC NULLS LAST, source, kind, finding"),
             "checks": self._table("privacy_checks", "ORDER BY TRY_CAST(substr(check_id, 2) AS INTEGER), check_id"),
             "ledger": self.ledger(),
             "hidden": self._rows(
@@ -295,15 +303,14 @@ def _t(zh: object, en: object) -> Markup:
 def _render(template: str, **view: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(["j2", "html"], default=True),
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(figure=figure, instant=instant, period=period)
-    script = (TEMPLATES / "report.js").read_text()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     environment.globals.update(
-        t=_t, css=Markup((TEMPLATES / "report.css").read_text()), script=Markup(script), script_digest=digest
+        t=_t, css=Markup((TEMPLATES / "report.css").read_text()), script=Markup(SCRIPT), script_digest=digest
     )
     return environment.get_template(template).render(**view)

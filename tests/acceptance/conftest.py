@@ -28,13 +28,15 @@ def data() -> Path:
 
 
 def run_real(home: Path, data: Path) -> None:
-    """Run the real job once into an empty home, as `make real` does, in a process of its own."""
-    subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", "real", "--data", str(data)],
-        cwd=ROOT,
-        env={**os.environ, "VOICEHOUSE_HOME": str(home)},
-        check=True,
-    )
+    """Run the real job once into an empty home, as `make real` does, in processes of its own."""
+    settings = ["--sources", str(SOURCES), "--inbox", str(data), "--profile", "open_data", "--reporting-tz", "UTC"]
+    for command in (["init", *settings], ["run"]):
+        subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", *command],
+            cwd=ROOT,
+            env={**os.environ, "VOICEHOUSE_HOME": str(home)},
+            check=True,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +66,9 @@ class Marts:
         assert found, f"there is no table {name}"
         return self.connection.table(f"{self.catalog}.{found[0]}.{name}")
 
-    def table(self, name: str, **cell: str) -> pd.DataFrame:
+    def table(self, mart: str, /, **cell: str) -> pd.DataFrame:
         """The rows of a table whose columns hold what `cell` says."""
-        relation = self.relation(name)
+        relation = self.relation(mart)
         for column, value in cell.items():
             relation = relation.filter(f"{column} = '{value}'")
         return relation.df()

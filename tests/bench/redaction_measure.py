@@ -94,5 +94,5 @@ def measure(samples: Iterable[Labelled]) -> Measured:
             else:
                 measured.wrong.append((token, sample.text[start:end], sample.text))
         measured.characters += len(sample.text)
-        measured.wrong_characters += sum(1 for c, l in zip(covered, labelled, strict=True) if c and not l)
+        measured.wrong_characters += sum(1 for mask, right in zip(covered, labelled, strict=True) if mask and not right)
     return measured

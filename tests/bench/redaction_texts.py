@@ -147,16 +147,27 @@ class Maker:
 
     def _us(self) -> str:
         a, b, c = self.random.randint(201, 989), self.random.randint(200, 999), self.random.randint(1000, 9999)
-        return self.random.choice([f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"+1 {a} {b} {c}", f"{a}.{b}.{c}", f"1-{a}-{b}-{c}", f"{a}-{b}-{c}x{c}"])
+        return self.random.choice(
+            [f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"+1 {a} {b} {c}", f"{a}.{b}.{c}", f"1-{a}-{b}-{c}", f"{a}-{b}-{c}x{c}"]
+        )
 
     def _uk(self) -> str:
         return self.random.choice(["07", "+44 7"]) + self.digits(3) + " " + self.digits(6)
 
     def _de(self) -> str:
-        return self.random.choice([f"+49 151 {self.digits(8)}", f"030 {self.digits(7)}", f"0151-{self.digits(8)}", f"+49 (0)89 {self.digits(6)}"])
+        return self.random.choice(
+            [
+                f"+49 151 {self.digits(8)}",
+                f"030 {self.digits(7)}",
+                f"0151-{self.digits(8)}",
+                f"+49 (0)89 {self.digits(6)}",
+            ]
+        )
 
     def _fr(self) -> str:
-        return self.random.choice([f"0{p}" for p in "1679"]) + "".join(f" {self.random.randint(10, 99)}" for _ in range(4))
+        return self.random.choice([f"0{p}" for p in "1679"]) + "".join(
+            f" {self.random.randint(10, 99)}" for _ in range(4)
+        )
 
     def _resident(self) -> str:
         region = self.random.choice(["110105", "310115", "440305", "330106", "510107"])
@@ -167,7 +178,19 @@ class Maker:
         return body + (sign.lower() if self.random.random() < 0.2 else sign)
 
     def _card(self) -> str:
-        start, length = self.random.choice([("4", 16), ("51", 16), ("55", 16), ("6222", 19), ("6217", 16), ("37", 15), ("6011", 16), ("35", 16), ("2221", 16)])
+        start, length = self.random.choice(
+            [
+                ("4", 16),
+                ("51", 16),
+                ("55", 16),
+                ("6222", 19),
+                ("6217", 16),
+                ("37", 15),
+                ("6011", 16),
+                ("35", 16),
+                ("2221", 16),
+            ]
+        )
         if start == "35":
             start = "3530"
         if start == "2221":
@@ -176,7 +199,9 @@ class Maker:
         return body + _luhn_digit(body)
 
     def _iban(self) -> str:
-        country, length = self.random.choice([("DE", 22), ("GB", 22), ("FR", 27), ("NL", 18), ("ES", 24), ("NO", 15), ("BE", 16)])
+        country, length = self.random.choice(
+            [("DE", 22), ("GB", 22), ("FR", 27), ("NL", 18), ("ES", 24), ("NO", 15), ("BE", 16)]
+        )
         bank = "".join(self.random.choice("ABCDEFGHKLM") for _ in range(4)) if country in ("GB", "NL") else ""
         body = bank + "".join(str(self.random.randint(0, 9)) for _ in range(length - 4 - len(bank)))
         number = "".join(str(int(s, 36)) for s in body + country + "00")
@@ -213,7 +238,9 @@ class Maker:
         return f"{place}{road}{self.random.randint(1, 2000)}号{tail}"
 
     def _en(self) -> str:
-        street = self.random.choice(["Main Street", "Oak Avenue", "Baker Street", "Sunset Blvd", "Old Mill Road", "Elm Dr"])
+        street = self.random.choice(
+            ["Main Street", "Oak Avenue", "Baker Street", "Sunset Blvd", "Old Mill Road", "Elm Dr"]
+        )
         return f"{self.random.randint(1, 9999)} {street}" + self.random.choice(["", " Apt. 12", ", Suite 400"])
 
     def _query(self) -> str:
@@ -263,12 +290,17 @@ def clean(half: str, count: int, seed: int = 11) -> Iterator[Labelled]:
         if name[0] == "n":
             return maker.digits(int(name[1:]))
         return {
-            "date": lambda: draw.choice(["{y}-{m:02}-{d:02}", "{d:02}.{m:02}.{y}", "{m}/{d}/{y}", "{y}/{m}/{d}"]).format(
-                y=draw.randint(2015, 2026), m=draw.randint(1, 12), d=draw.randint(1, 28)
-            ),
+            "date": lambda: draw.choice(
+                ["{y}-{m:02}-{d:02}", "{d:02}.{m:02}.{y}", "{m}/{d}/{y}", "{y}/{m}/{d}"]
+            ).format(y=draw.randint(2015, 2026), m=draw.randint(1, 12), d=draw.randint(1, 28)),
             "date8": lambda: f"{draw.randint(2015, 2026)}{draw.randint(1, 12):02}{draw.randint(1, 28):02}",
             "time": lambda: f"{draw.randint(0, 23):02}:{draw.randint(0, 59):02}",
-            "price": lambda: draw.choice([f"{draw.randint(1, 999)}.{draw.randint(0, 99):02}", f"{draw.randint(1, 99)},{draw.randint(0, 999):03}.00"]),
+            "price": lambda: draw.choice(
+                [
+                    f"{draw.randint(1, 999)}.{draw.randint(0, 99):02}",
+                    f"{draw.randint(1, 99)},{draw.randint(0, 999):03}.00",
+                ]
+            ),
             "ver": lambda: ".".join(str(draw.randint(0, 12)) for _ in range(draw.randint(2, 4))),
             "year": lambda: str(draw.randint(2015, 2026)),
             "m": lambda: str(draw.randint(1, 12)),

@@ -18,7 +18,9 @@ RULE = Rule(
     needs=r"@|%40|(?i:at|艾特|圈a)[)\]}）】\s]|艾特",
     patterns=(
         Pattern(value=_LOCAL + r"(?:@\s{0,2}|%40)" + _DOMAIN),
-        Pattern(value=r"[^\x00-\x2c\x2f:-@\[-^`{-\x{ff}]+@[^\x00-\x2c\x2f:-@\[-`{-\x{ff}]+\.(?:中国|公司|网络|在线|我爱你)"),
+        Pattern(
+            value=r"[^\x00-\x2c\x2f:-@\[-^`{-\x{ff}]+@[^\x00-\x2c\x2f:-@\[-`{-\x{ff}]+\.(?:中国|公司|网络|在线|我爱你)"
+        ),
         Pattern(value=rf"[{HAN}]{{1,4}}@" + _DOMAIN),
         Pattern(value=_LOCAL + f"(?:{_AT})" + rf"[A-Za-z0-9\-]+(?:{_DOT}[A-Za-z0-9\-]+)*?{_DOT}{_TOP}"),
     ),

@@ -13,7 +13,13 @@ RULE = Rule(
     order=155,
     needs=r"(?i:\bmr|\bms|\bmrs|\bmiss|\bdr|\bprof|name)",
     patterns=(
-        Pattern(before=r"\b(?:(?i:mr|mrs|ms|dr|prof)\.?|Miss)\s", value=rf"(?:[A-Z]\.\s?)?{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}"),
-        Pattern(before=r"(?i:\bmy\s(?:full\s)?name\s?(?:is|:)|\bname:)\s{1,4}", value=rf"{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}"),
+        Pattern(
+            before=r"\b(?:(?i:mr|mrs|ms|dr|prof)\.?|Miss)\s",
+            value=rf"(?:[A-Z]\.\s?)?{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}",
+        ),
+        Pattern(
+            before=r"(?i:\bmy\s(?:full\s)?name\s?(?:is|:)|\bname:)\s{1,4}",
+            value=rf"{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}",
+        ),
     ),
 )

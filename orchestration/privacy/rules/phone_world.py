@@ -6,19 +6,21 @@ Keep out: plain runs of digits without such a word, which are mostly orders and 
 from orchestration.privacy.rules.rule import Pattern, Rule, digits
 
 _EXT = r"(?:\s?(?i:x|ext\.?|extension|#|转)\s?[0-9]{1,6}\b)?"
-_PLUS = r"(?:\+|\(\+)\s?[0-9](?:[ ().\-/]{0,3}[0-9]){7,14}\b" + _EXT
-_DOUBLE_ZERO = r"\b00[1-9](?:[ ().\-/]{1,2}[0-9]+){2,5}\b" + _EXT
+_END = r"(?:x[0-9]{1,6}\b|\b" + _EXT + ")"
+_PLUS = r"(?:\+|\(\+)\s?[0-9](?:[ ().\-/]{0,3}[0-9]){7,14}" + _END
+_DOUBLE_ZERO = r"\b00[1-9](?:[ ().\-/]{1,2}[0-9]+){2,5}" + _END
 _NANP = (
-    r"(?:1[ .\-])?(?:\([0-9]{3}\)\s?[0-9]{3}[ .\-]?[0-9]{4}|[0-9]{3}[.\-/ ][0-9]{3}[.\- ][0-9]{4})(?:[.\-][0-9]+)*(?:\b" + _EXT + r"|x[0-9]{1,6})"
+    r"(?:1[ .\-])?(?:\([0-9]{3}\)\s?[0-9]{3}[ .\-]?[0-9]{4}|[0-9]{3}[.\-/ ][0-9]{3}[.\- ][0-9]{4})(?:[.\-][0-9]+)*"
+    + _END
 )
 _BRACKET = r"\(\+?[0-9]{2,5}\)[ \-]?[0-9]{2,4}(?:[ \-][0-9]{2,4}){1,3}\b|\(0[0-9]{1,4}\)\s?[0-9]{5,8}\b"
-_TRUNK = r"\b0[1-9][0-9]{0,4}(?:[ .\-/]{1,3}[0-9]{2,8}){1,5}\b" + _EXT
-_ANY = r"[+(]{0,2}[0-9](?:[ ().\-/]{0,3}[0-9]){5,14}(?:\b" + _EXT + r"|x[0-9]{1,6})"
+_TRUNK = r"\b0[1-9][0-9]{0,4}(?:[ .\-/]{1,3}[0-9]{2,8}){1,5}" + _END
+_ANY = r"[+(]{0,2}[0-9](?:[ ().\-/]{0,3}[0-9]){5,14}" + _END
 _RUN = r"[0-9]+(?:[.\-/][0-9]+)*"
 
 _WORD = (
     r"(?i:\b(?:tele)?phones?|\btel\b|\bmobile|\bcell(?:ular|phone)?|\bfax|\bcall(?:ed|ing)?|\breach|\bcontact(?:ed)?|\btext(?:ed)?|\bsms|"
-    r"\bmessages?|\bdial(?:ed)?|\bring|\bwhats\s?app|\banswering|\bregistered|\bdesk|\boffice|\bhotline|\bhandy|\btelefon(?:nummer)?|\brufen|\bnumber)"
+    r"\bmessages?|\bdial(?:ed)?|\bring|\bwhats\s?app|\banswering|\bregistered|\bdesk|\boffice|\bhotline|\bhandy|\btelefon(?:nummer)?|\brufen|\b(?:my|new|phone|mobile|contact)\snumber)"
 )
 _LINK = (
     r"(?i:[\s:：=#,.\-]|me\b|us\b|him\b|her\b|them\b|you\b|back\b|at\b|on\b|to\b|is\b|was\b|my\b|our\b|your\b|the\b|number\b|no\b|"

@@ -33,7 +33,7 @@ GAP = r"[ \t\n\-.·•_*/–—]{1,3}"
 
 @dataclass(frozen=True)
 class Pattern:
-    """One constant expression. `before` and `after` are context that stays; `value` is what the token replaces.
+    """One constant expression, with a token of its own where it differs from the rule's. `before` and `after` are context that stays; `value` is what the token replaces.
 
     `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides.
     Groups inside the three parts must not capture.
@@ -43,6 +43,7 @@ class Pattern:
     before: str = ""
     after: str = ""
     check: Callable[[str], str] | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Rule:
         """The rule over a SQL expression of normalised text; the expression should be a plain name."""
         result = text
         for pattern in self.patterns:
-            result = f"list_transform([{result}], lambda part: {_apply(pattern, self.token, 'part')})[1]"
+            result = (
+                f"list_transform([{result}], lambda part: {_apply(pattern, pattern.token or self.token, 'part')})[1]"
+            )
         return f"case when regexp_matches({text}, {literal(self.needs)}) then {result} else {text} end"
 
 
@@ -68,9 +71,7 @@ def _apply(pattern: Pattern, token: str, text: str) -> str:
     sign = SIGNS[token]
     if pattern.check is None:
         return f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + sign + chr(92) + '3')}, 'g')"
-    marked = (
-        f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + MARK + chr(92) + '2' + MARK + chr(92) + '3')}, 'g')"
-    )
+    marked = f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + MARK + chr(92) + '2' + MARK + chr(92) + '3')}, 'g')"
     return (
         f"array_to_string(list_transform(string_split({marked}, {sql_text(MARK)}), "
         f"lambda piece, place: case when place % 2 = 0 and coalesce({pattern.check('piece')}, false) "

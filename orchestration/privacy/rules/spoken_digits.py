@@ -3,6 +3,8 @@
 Keep out: amounts and dates, which hold 十, 百, 年.
 """
 
+from collections.abc import Callable
+
 from orchestration.privacy.rules.card import is_card
 from orchestration.privacy.rules.resident_id import passes_mod_11_2
 from orchestration.privacy.rules.rule import Pattern, Rule
@@ -17,14 +19,16 @@ def _plain(candidate: str) -> str:
     return f"regexp_replace(translate({candidate}, '{_FROM}', '{_TO}'), '[^0-9Xx]', '', 'g')"
 
 
-def _is_identifier(candidate: str) -> str:
-    number = f"list_transform([{_plain(candidate)}], lambda number: {{}})[1]"
-    test = (
-        "regexp_matches(number, '^(?:(?:00)?86)?(?:0?1[3-9][0-9]{9}|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7})$')"
-        f" or case when length(number) = 18 then {passes_mod_11_2('number')} else false end"
-        f" or case when length(number) between 13 and 19 then {is_card('number')} else false end"
+def _spoken(test: str) -> Callable[[str], str]:
+    """A check that holds where the candidate has a numeral, and `test`, SQL over `number`, holds for its plain form."""
+    return lambda c: (
+        f"regexp_matches({c}, '[{_FROM}]') and list_transform([{_plain(c)}], "
+        f"lambda number: case when length(number) >= 7 then {test} end)[1]"
     )
-    return f"regexp_matches({candidate}, '[{_FROM}]') and {number.format(test)}"
+
+
+_NUMBER = "regexp_matches(number, '^(?:(?:00)?86)?(?:0?1[3-9][0-9]{9}|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7})$')"
+_RUN = rf"{_SIGN}(?:[ \-,，、.。]{{0,2}}{_SIGN}){{6,20}}[Xx]?"
 
 
 RULE = Rule(
@@ -33,7 +37,13 @@ RULE = Rule(
     order=105,
     needs=rf"[{_FROM}](?:[ \-,，、.。]{{0,2}}{_SIGN}){{2}}",
     patterns=(
-        Pattern(value=rf"{_SIGN}(?:[ \-,，、.。]{{0,2}}{_SIGN}){{6,20}}[Xx]?", check=_is_identifier),
-        Pattern(before=_LABEL, value=rf"{_SIGN}(?:[ \-]{{0,2}}{_SIGN}){{6,12}}", check=lambda c: f"regexp_matches({c}, '[{_FROM}]')"),
+        Pattern(value=_RUN, check=_spoken(_NUMBER)),
+        Pattern(value=_RUN, check=_spoken(passes_mod_11_2("number")), token="ID"),
+        Pattern(value=_RUN, check=_spoken(is_card("number")), token="CARD"),
+        Pattern(
+            before=_LABEL,
+            value=rf"{_SIGN}(?:[ \-]{{0,2}}{_SIGN}){{6,12}}",
+            check=lambda c: f"regexp_matches({c}, '[{_FROM}]')",
+        ),
     ),
 )

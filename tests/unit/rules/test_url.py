@@ -1,0 +1,35 @@
+"""The rule url, alone.
+
+Keep out: other rules.
+"""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("看 https://shop.example.com/o?id=1&u=li 这里", "看 <URL> 这里"),
+        ("点https://a.example.com/x?id=1请查看", "点<URL>请查看"),
+        ("go to www.example.com/u/77123 now", "go to <URL> now"),
+        ("shop.example.com/reset?token=abc.", "<URL>."),
+        ("https://user:pw@example.com/", "<URL>"),
+        ("https://weibo.com/lina", "<URL>"),
+    ],
+)
+def test_url_masks_links_and_nothing_around_them(rule, text, expected):
+    assert rule("url", text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see https://example.com/help",
+        "www.example.com",
+        "and/or? yes",
+        "file://",
+        "3/4?",
+    ],
+)
+def test_url_leaves_readable_what_only_looks_alike(rule, text):
+    assert rule("url", text) == text
