@@ -17,13 +17,17 @@ def found(stage: str) -> tuple[str, ...]:
     return tuple(sorted(m.name for m in iter_modules([f"{__path__[0]}/{stage}"])))
 
 
-def batch_suite(kind: str) -> tuple["Rule", ...]:
-    """The suite of one batch of a kind: its contract, the privacy rules, and what its own file adds."""
+def batch_suite(kind: str, is_public: bool) -> tuple["Rule", ...]:
+    """The suite of one batch of a kind: its contract, the privacy rules, and what its own file adds.
+
+    `is_public`: the source is a declared public set, whose rows may be kept for ever.
+    """
     from expectations import contract, privacy
     from orchestration.records import KINDS
 
     own = import_module(f"expectations.entering.{kind}").RULES
-    return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *own)
+    keeping = () if is_public else (privacy.keeping_rule(),)
+    return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *keeping, *own)
 
 
 def mart_suite(mart: str, columns: dict[str, str], schema: str, threshold: int) -> tuple["Rule", ...]:

@@ -101,8 +101,12 @@ def batch_rules(record: Record) -> tuple[Rule, ...]:
         holds("keys are keyed hashes", hashed),
         *text_rules(texts, words),
         *bands,
-        holds("an end of keeping is set", "retain_until is not null", severity="warning"),
     )
+
+
+def keeping_rule() -> Rule:
+    """Rows of a source that is no declared public set are not kept for ever."""
+    return holds("an end of keeping is set", "retain_until is not null")
 
 
 def _hashed(field: Field) -> str:

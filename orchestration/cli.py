@@ -77,10 +77,11 @@ def run(sample: bool, customers: int, seed: int, only: tuple[str, ...], since: s
     if sample:
         _prepare_sample(home, customers, seed)
     created = _keys_made(home)
-    outcome = execute(home, only, since, until, report=click.echo)
+    terminal = sys.stdout
+    outcome = execute(home, only, since, until, report=lambda line: click.echo(line, file=terminal))
     if outcome.nothing_new:
         click.echo("nothing new: what is served is up to date, nothing was changed")
-    else:
+    elif (home.serving / "kpi.duckdb").exists():
         summary(home, click.echo)
     if created:
         click.echo(f"\nKeys of this home are in {created.parent}. Losing them means losing the lake, the vault and the")

@@ -71,9 +71,11 @@ class Home:
         return cls(path)
 
     def folder(self, *parts: str) -> Path:
-        """A folder of the home, made with mode 0700."""
-        path = self.root.joinpath(*parts)
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """A folder of the home, made with mode 0700, and so are those above it."""
+        path = self.root
+        for part in parts:
+            path = path / part
+            path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     @property

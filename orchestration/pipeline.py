@@ -131,10 +131,10 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
                 table = con.execute(
                     f"SELECT * FROM read_parquet({literal(str(home.lake / part.path))}, "
                     f"encryption_config={{footer_key: '{LAKE_KEY}'}})"
-                ).fetch_arrow_table()
+                ).to_arrow_table()
                 if table.num_rows != part.rows:
                     raise VoicehouseError(f"a staged batch of {part.kind} holds {table.num_rows} rows, not {part.rows}")
-                result = audit_batch(table, part.kind)
+                result = audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
                 checks = [asdict(c) for c in result.checks]
                 found.append(
                     BatchVerdict(

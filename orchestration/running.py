@@ -3,11 +3,13 @@
 Keep out: steps (orchestration.pipeline) and wiring (defs/).
 """
 
+import io
 import logging
 import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,8 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         ]
     run_id = str(uuid.uuid4())
     progress = Progress(report)
-    with dg.DagsterInstance.get() as instance:
+    # dbt tells every model on standard output; the steps are enough for a terminal, the rest is in the home's logs.
+    with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
         instance.add_event_listener(run_id, progress.on_event)
         result = job.execute_in_process(
             instance=instance,

@@ -1,5 +1,5 @@
 {# Business time: minutes of a calendar between two instants, by running totals.
-   minutes(a, b) = cum(b) - cum(a), where cum is read off the last business interval that starts at or before the instant.
+   minutes(a, b) = cum(b) - cum(a), where cum is read off the last interval that starts at or before the instant.
    Keep out: what is timed with it. #}
 {# Minutes from one instant to another, fractions kept. #}
 {% macro minutes_between(from_at, to_at) -%}
@@ -19,22 +19,16 @@
 {%- endmacro %}
 
 {# UTC of a local wall-clock time; a time that the zone skips moves forward. #}
-{% macro to_utc(local_at, zone) -%}
-    {{ adapter.dispatch("to_utc", "voicehouse")(local_at, zone) }}
-{%- endmacro %}
+{% macro to_utc(local_at, zone) -%} {{ adapter.dispatch("to_utc", "voicehouse")(local_at, zone) }} {%- endmacro %}
 
 {% macro default__to_utc(local_at, zone) -%}
     ((({{ local_at }}) at time zone {{ zone }}) at time zone 'UTC')
 {%- endmacro %}
 
-{% macro spark__to_utc(local_at, zone) -%}
-    to_utc_timestamp({{ local_at }}, {{ zone }})
-{%- endmacro %}
+{% macro spark__to_utc(local_at, zone) -%} to_utc_timestamp({{ local_at }}, {{ zone }}) {%- endmacro %}
 
 {# An instant so many minutes later, to the second. #}
-{% macro add_minutes(at, minutes) -%}
-    {{ adapter.dispatch("add_minutes", "voicehouse")(at, minutes) }}
-{%- endmacro %}
+{% macro add_minutes(at, minutes) -%} {{ adapter.dispatch("add_minutes", "voicehouse")(at, minutes) }} {%- endmacro %}
 
 {% macro default__add_minutes(at, minutes) -%}
     ({{ at }} + round(cast(({{ minutes }}) * 60 as numeric)) * interval '1 second')
@@ -45,25 +39,17 @@
 {%- endmacro %}
 
 {% macro spark__add_minutes(at, minutes) -%}
-    timestamp_micros(
-        unix_micros({{ at }}) + cast(round(({{ minutes }}) * 60) as bigint) * 1000000
-    )
+    timestamp_micros(unix_micros({{ at }}) + cast(round(({{ minutes }}) * 60) as bigint) * 1000000)
 {%- endmacro %}
 
 {# ISO weekday of a date, Monday 1. #}
-{% macro iso_weekday(day) -%}
-    {{ adapter.dispatch("iso_weekday", "voicehouse")(day) }}
-{%- endmacro %}
+{% macro iso_weekday(day) -%} {{ adapter.dispatch("iso_weekday", "voicehouse")(day) }} {%- endmacro %}
 
-{% macro default__iso_weekday(day) -%}
-    cast(extract(isodow from {{ day }}) as bigint)
-{%- endmacro %}
+{% macro default__iso_weekday(day) -%} cast(extract(isodow from {{ day }}) as bigint) {%- endmacro %}
 
-{% macro spark__iso_weekday(day) -%}
-    cast(extract(dayofweek_iso from {{ day }}) as bigint)
-{%- endmacro %}
+{% macro spark__iso_weekday(day) -%} cast(extract(dayofweek_iso from {{ day }}) as bigint) {%- endmacro %}
 
-{# Consecutive days, column `day`, both ends in, for every row of a relation; from_day and to_day are its columns, `kept` others. #}
+{# Consecutive days, column `day`, both ends in, for every row of a relation; the arguments name its columns. #}
 {% macro days_of(relation, from_day, to_day, kept=[]) -%}
     {{ adapter.dispatch("days_of", "voicehouse")(relation, from_day, to_day, kept) }}
 {%- endmacro %}
@@ -112,11 +98,7 @@
 
 {# Joins, as `alias`, the interval in which a calendar's running total first reaches so many minutes. #}
 {% macro join_interval_by_total(alias, calendar, minutes) -%}
-    {{
-        adapter.dispatch("join_interval_by_total", "voicehouse")(
-            alias, calendar, minutes
-        )
-    }}
+    {{ adapter.dispatch("join_interval_by_total", "voicehouse")(alias, calendar, minutes) }}
 {%- endmacro %}
 
 {% macro default__join_interval_by_total(alias, calendar, minutes) -%}
@@ -134,7 +116,7 @@
         and {{ alias }}.minutes_before < {{ minutes }}
 {%- endmacro %}
 
-{# The running total of business minutes at an instant, off the interval joined as `alias`; null where either is unknown.
+{# The running total of minutes at an instant, off the interval joined as `alias`; null where either is unknown.
    LEAST and GREATEST would skip the null of an instant that has not come. #}
 {% macro total_at(alias, calendar, instant) -%}
     case
@@ -144,9 +126,7 @@
         then 0
         when {{ instant }} >= {{ alias }}.ends_at
         then {{ alias }}.minutes_before + {{ alias }}.minutes
-        else
-            {{ alias }}.minutes_before
-            + {{ minutes_between(alias ~ ".starts_at", instant) }}
+        else {{ alias }}.minutes_before + {{ minutes_between(alias ~ ".starts_at", instant) }}
     end
 {%- endmacro %}
 

@@ -22,13 +22,7 @@
 {% endmacro %}
 
 {% macro processing_breakdowns() %}
-    {{
-        return(
-            case_breakdowns()
-            | reject("in", ["source,priority", "source,category"])
-            | list
-        )
-    }}
+    {{ return(case_breakdowns() | reject("in", ["source,priority", "source,category"]) | list) }}
 {% endmacro %}
 
 {# The columns of int_case_milestones that those breakdowns need. #}

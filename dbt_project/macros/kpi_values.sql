@@ -3,6 +3,8 @@
 
     kpi_value_columns()      the columns of kpi_values, in the order of the row contract
     cell_columns()           the columns that name one row of a metric family
+    series_columns()         the same without the period: the rows that follow one another in time
+    key_of(columns, relation)  their values as one text, to join and sort by where nulls are equal
     wide_mart(metrics, families=[], parts=[], where=none)
         A wide mart: the rows of kpi_values of these metrics, with the columns `parts` of the family models (of int_metrics_*,
         null where a family has no such column).
@@ -16,6 +18,23 @@
         )
     }}
 {% endmacro %}
+
+{% macro series_columns() %}
+    {{
+        return(
+            ["metric_id", "variant", "period_grain", "breakdown"] + metric_dimensions() + ["cohort_age_months", "currency"]
+        )
+    }}
+{% endmacro %}
+
+{% macro key_of(columns, relation) -%}
+    concat_ws(
+        '|'
+        {% for column in columns %},
+            coalesce(cast({{ relation }}.{{ column }} as {{ dbt.type_string() }}), '')
+        {% endfor %}
+    )
+{%- endmacro %}
 
 {% macro kpi_value_columns() %}
     {{
@@ -86,14 +105,7 @@
                     {% endif %}
                 {% endfor %}
             ) as p
-            on {% for column in cell_columns() %}
-                {% if column in ["metric_id", "variant", "period_grain", "breakdown"] %} v.{{ column }} = p.{{ column }}
-                {% else %} v.{{ column }} is not distinct from p.{{ column }}
-                {% endif %}
-                {% if not loop.last %}
-                    and
-                {% endif %}
-            {% endfor %}
+            on {{ key_of(cell_columns(), "v") }} = {{ key_of(cell_columns(), "p") }}
     {% endif %}
     where
         v.metric_id in ('{{ metrics | join("', '") }}')

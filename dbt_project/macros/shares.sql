@@ -1,9 +1,15 @@
-{# A family of shares in percent: items with is_hit (boolean, never null) to rows of an int_metrics_* model, with Wilson's interval.
-   Takes items as metric_cells() does; `n_censored` may name a column of 0 and 1 that marks items which are no part of the
-   denominator yet. Keep out: which items count, and what is a hit. #}
+{# A family of shares in percent: items with is_hit (boolean, never null) to rows of an int_metrics_* model, with the
+   interval of Wilson. Takes items as metric_cells() does; `n_censored` may name a column of 0 and 1 that marks items
+   which are no part of the denominator yet.
+   Keep out: which items count, and what is a hit. #}
 {% macro share_rows(relation, breakdowns, anchor="anchor_at", n_censored=none) -%}
     {% set hits = "case when is_hit then 1 else 0 end" %}
-    {% set share_aggregates = {"n_items": "count(*)", "n_hit": "sum(" ~ hits ~ ")", "n_open": "0", "n_settled": "count(*)"} %}
+    {% set share_aggregates = {
+        "n_items": "count(*)",
+        "n_hit": "sum(" ~ hits ~ ")",
+        "n_open": "0",
+        "n_settled": "count(*)",
+    } %}
     {% if n_censored %}
         {% do share_aggregates.update(
             {

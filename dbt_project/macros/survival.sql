@@ -4,18 +4,21 @@
     km_cells(relation, breakdowns, keys=['metric_id', 'clock'], anchor='anchor_at', grains=none,
              coarse=['month', 'quarter', 'year', 'all'])
         Takes items as metric_cells() does (keys, anchor, record_key, subject_key, dimensions), each with
-            duration    in the metric's unit, never null and never negative: until it happened, or until it was last seen open
+            duration    in the metric's unit, never null or negative: until it happened, or was last seen open
             is_event    whether it happened
-        and gives one row per keys, period and breakdown cell with the leading columns of metric_cells() (so metric_row()
-        reads it), then n_items, n_events, n_censored, mean_finished, se_finished, p50_finished (null where nothing happened),
-        and for p50, p75, p90: km_<p>, km_<p>_low, km_<p>_high.
+        and gives one row per keys, period and breakdown cell with the leading columns of metric_cells() (so that
+        metric_row() reads it), then n_items, n_events, n_censored, mean_finished, se_finished, p50_finished (null where
+        nothing happened), and for p50, p75, p90: km_<p>, km_<p>_low, km_<p>_high.
 
-    q-quantile = smallest t with S(t) <= 1 - q; null where S never falls that low. Bounds: the times at which the log-log
-    band of Greenwood's variance crosses 1 - q (Brookmeyer and Crowley 1982; Kalbfleisch and Prentice 2002); null where a
-    bound never does. An item last seen at t counts as at risk for what happens at t.
+    q-quantile = smallest t with S(t) <= 1 - q; null where S never falls that low. Bounds: the times at which the
+    log-log band of Greenwood's variance crosses 1 - q (Brookmeyer and Crowley 1982; Kalbfleisch and Prentice 2002);
+    null where a bound never does. An item last seen open at t was at risk for what happens at t.
 
     clock_variants()
         a relation of the variants of a timed metric: variant, clock, quantity.
+
+    km_metric_rows(relation, breakdowns)
+        the rows of an int_metrics_* model from such items with the clocks 'calendar' and 'business'.
 
     Keep out: what is timed, and how business minutes are counted (business_time.sql).
 #}
@@ -32,9 +35,7 @@
     {% set text = dbt.type_string() %}
     with
         km_items as (
-            {% if anchor %} {{ periods(relation, anchor, grains) }}
-            {% else %} select * from {{ relation }}
-            {% endif %}
+            {% if anchor %}{{ periods(relation, anchor, grains) }}{% else %}select * from {{ relation }} {% endif %}
         )
         {% for breakdown in breakdowns %}
             {% set members = breakdown.split(",") if breakdown else [] %}
@@ -52,95 +53,94 @@
                     duration,
                     is_event
                 from km_items
-                {% if members not in ([], ["source"]) %} where period_grain in ('{{ coarse | join("', '") }}') {% endif %}
+                {% if members not in ([], ["source"]) %}
+                    where period_grain in ('{{ coarse | join("', '") }}')
+                {% endif %}
             ),
             totals_{{ nr }} as (
                 select
                     {{ cell_list }},
+                    row_number() over (order by {{ cell_list }}) as cell,
                     count(distinct coalesce(subject_key, record_key)) as n_subjects,
                     case when count(subject_key) = count(*) then 'person' else 'record' end as subject_basis,
                     count(*) as n_items,
                     sum(case when is_event then 1 else 0 end) as n_events,
                     sum(case when is_event then 0 else 1 end) as n_censored,
                     avg(case when is_event then duration end) as mean_finished,
-                    {{ mean_se(
-                        "stddev_samp(case when is_event then duration end)",
-                        "sum(case when is_event then 1 else 0 end)",
-                    ) }} as se_finished,
+                    {{
+                        mean_se(
+                            "stddev_samp(case when is_event then duration end)",
+                            "sum(case when is_event then 1 else 0 end)",
+                        )
+                    }} as se_finished,
                     {{ quantile_of("case when is_event then duration end", 0.5) }} as p50_finished
                 from items_{{ nr }}
                 group by {{ cell_list }}
             ),
-            instants_{{ nr }} as (
-                select {{ cell_list }}, duration, count(*) as n, sum(case when is_event then 1 else 0 end) as d
-                from items_{{ nr }}
-                group by {{ cell_list }}, duration
-            ),
+            -- one row per item, events before what was last seen open at the same time: the product over single events
+            -- (1 - 1 / n)(1 - 1 / (n - 1)) ... is 1 - d / n, and the variance's sum telescopes likewise
             risks_{{ nr }} as (
                 select
-                    *,
-                    sum(n) over (
-                        partition by {{ cell_list }}
-                        order by duration desc
-                        rows between unbounded preceding and current row
-                    ) as at_risk
-                from instants_{{ nr }}
+                    t.cell,
+                    i.duration,
+                    i.is_event,
+                    t.n_items - row_number() over (
+                        partition by t.cell order by i.duration, case when i.is_event then 0 else 1 end
+                    )
+                    + 1 as at_risk
+                from items_{{ nr }} as i
+                inner join
+                    totals_{{ nr }} as t
+                    on {% for column in cell -%}
+                        i.{{ column }} is not distinct from t.{{ column }} {% if not loop.last %} and {% endif %}
+                    {%- endfor %}
             ),
             sums_{{ nr }} as (
                 select
-                    {{ cell_list }},
+                    cell,
                     duration,
-                    -- everybody left: S is 0 from here on, and its band is undefined
-                    case when d = at_risk then 1 else 0 end as is_end,
-                    sum(case when d < at_risk then ln(1 - cast(d as {{ type_double() }}) / at_risk) else 0 end) over (
-                        partition by {{ cell_list }}
-                        order by duration
-                        rows between unbounded preceding and current row
+                    at_risk,
+                    sum(case when at_risk > 1 then ln(1 - 1 / cast(at_risk as {{ type_double() }})) else 0 end) over (
+                        partition by cell order by at_risk desc rows between unbounded preceding and current row
                     ) as log_survival,
                     sum(
-                        case
-                            when d < at_risk then cast(d as {{ type_double() }}) / at_risk / (at_risk - d) else 0
-                        end
-                    ) over (
-                        partition by {{ cell_list }}
-                        order by duration
-                        rows between unbounded preceding and current row
-                    ) as greenwood
+                        case when at_risk > 1 then 1 / (cast(at_risk as {{ type_double() }}) * (at_risk - 1)) else 0 end
+                    ) over (partition by cell order by at_risk desc rows between unbounded preceding and current row)
+                    as greenwood
                 from risks_{{ nr }}
-                where d > 0
+                where is_event
             ),
             curve_{{ nr }} as (
                 select
-                    {{ cell_list }},
+                    cell,
                     duration,
-                    case when is_end = 1 then 0 else exp(log_survival) end as s,
+                    -- nobody left: S is 0, and its band undefined
+                    case when at_risk = 1 then 0 else exp(log_survival) end as s,
                     -- S ** exp(+-z * se of log(-log S))
                     case
-                        when is_end = 0 and log_survival < 0
-                        then exp(log_survival * exp({{ z() }} * sqrt(greenwood) / -log_survival))
+                        when at_risk > 1 then exp(log_survival * exp({{ z() }} * sqrt(greenwood) / - log_survival))
                     end as s_low,
                     case
-                        when is_end = 0 and log_survival < 0
-                        then exp(log_survival * exp(-{{ z() }} * sqrt(greenwood) / -log_survival))
+                        when at_risk > 1 then exp(log_survival * exp(-{{ z() }} * sqrt(greenwood) / - log_survival))
                     end as s_high
                 from sums_{{ nr }}
             ),
             quantiles_{{ nr }} as (
                 select
-                    {{ cell_list }}
-                    {% for name, q in km_quantiles().items() %},
+                    cell
+                    {% for name, q in km_quantiles().items() %}
+                        ,
                         -- sums of logarithms miss an exact 1 - q by rounding
                         min(case when s <= 1 - {{ q }} + 1e-9 then duration end) as km_{{ name }},
                         min(case when s_low <= 1 - {{ q }} + 1e-9 then duration end) as km_{{ name }}_low,
                         min(case when s_high <= 1 - {{ q }} + 1e-9 then duration end) as km_{{ name }}_high
                     {% endfor %}
                 from curve_{{ nr }}
-                group by {{ cell_list }}
+                group by cell
             )
         {% endfor %}
     {% for breakdown in breakdowns %}
-        {% set members = breakdown.split(",") if breakdown else [] %}
-        {% set cell = keys + ["period_grain", "period_start", "period_end"] + members %}
+            {% set members = breakdown.split(",") if breakdown else [] %}
         select
             {% for key in keys %} t.{{ key }}, {% endfor %}
             t.period_grain,
@@ -162,12 +162,7 @@
             t.p50_finished
             {% for name in km_quantiles() %}, q.km_{{ name }}, q.km_{{ name }}_low, q.km_{{ name }}_high {% endfor %}
         from totals_{{ loop.index }} as t
-        left join
-            quantiles_{{ loop.index }} as q
-            on {% for column in cell -%}
-                t.{{ column }} is not distinct from q.{{ column }}
-                {% if not loop.last %} and {% endif %}
-            {%- endfor %}
+        left join quantiles_{{ loop.index }} as q on q.cell = t.cell
         {% if not loop.last %}
             union all
         {% endif %}
@@ -189,7 +184,6 @@
     {% endfor %}
 {%- endmacro %}
 
-{# The rows of a timed metric family from items with the clocks 'calendar' and 'business' (see km_cells). #}
 {% macro km_metric_rows(relation, breakdowns) -%}
     with
         km as ({{ km_cells(relation, breakdowns) }}),
@@ -200,10 +194,7 @@
                 variants.variant,
                 case
                     variants.quantity
-                    {% for name in km_quantiles() %}
-                        when 'km_{{ name }}'
-                        then km.km_{{ name }}
-                    {% endfor %}
+                    {% for name in km_quantiles() %} when 'km_{{ name }}' then km.km_{{ name }} {% endfor %}
                     when 'mean_finished'
                     then km.mean_finished
                     when 'p50_finished'
@@ -211,19 +202,13 @@
                 end as picked_value,
                 case
                     variants.quantity
-                    {% for name in km_quantiles() %}
-                        when 'km_{{ name }}'
-                        then km.km_{{ name }}_low
-                    {% endfor %}
+                    {% for name in km_quantiles() %} when 'km_{{ name }}' then km.km_{{ name }}_low {% endfor %}
                     when 'mean_finished'
                     then km.mean_finished - {{ t_quantile("(km.n_events - 1)") }} * km.se_finished
                 end as picked_low,
                 case
                     variants.quantity
-                    {% for name in km_quantiles() %}
-                        when 'km_{{ name }}'
-                        then km.km_{{ name }}_high
-                    {% endfor %}
+                    {% for name in km_quantiles() %} when 'km_{{ name }}' then km.km_{{ name }}_high {% endfor %}
                     when 'mean_finished'
                     then km.mean_finished + {{ t_quantile("(km.n_events - 1)") }} * km.se_finished
                 end as picked_high,

@@ -1,12 +1,37 @@
--- Remission of 21 patients under 6-mercaptopurine in weeks (Freireich 1963; Kalbfleisch and Prentice 2002): median 23, its 95 %
--- interval from 13 upwards without end (log-log), a quarter gone by 13, never three quarters; nobody open gives the plain median.
+-- Remission of 21 patients under 6-mercaptopurine in weeks (Freireich 1963; Kalbfleisch and Prentice 2002): median
+-- 23, its 95 %
+-- interval from 13 upwards without end (log-log), a quarter gone by 13, never three quarters; nobody open gives the
+-- plain median.
 with
     patients as (
         {% for weeks, is_event in [
-            (6, 1), (6, 1), (6, 1), (6, 0), (7, 1), (9, 0), (10, 1), (10, 0), (11, 0), (13, 1), (16, 1), (17, 0), (19, 0), (20, 0),
-            (22, 1), (23, 1), (25, 0), (32, 0), (32, 0), (34, 0), (35, 0),
+            (6, 1),
+            (6, 1),
+            (6, 1),
+            (6, 0),
+            (7, 1),
+            (9, 0),
+            (10, 1),
+            (10, 0),
+            (11, 0),
+            (13, 1),
+            (16, 1),
+            (17, 0),
+            (19, 0),
+            (20, 0),
+            (22, 1),
+            (23, 1),
+            (25, 0),
+            (32, 0),
+            (32, 0),
+            (34, 0),
+            (35, 0),
         ] %}
-            select 'open' as clock, '{{ loop.index }}' as record_key, {{ weeks }} as duration, {{ is_event }} = 1 as is_event
+            select
+                'open' as clock,
+                '{{ loop.index }}' as record_key,
+                {{ weeks }} as duration,
+                {{ is_event }} = 1 as is_event
             union all
         {% endfor %}
         {% for weeks in [1, 2, 3, 4] %}
@@ -27,7 +52,7 @@ with
             is_event
         from patients
     ),
-    cells as ({{ km_cells('items', ['']) }}),
+    cells as ({{ km_cells("items", [""]) }}),
     found as (
         select
             max(case when clock = 'open' then km_p50 end) as median,

@@ -61,16 +61,17 @@ class AuditResult:
         return tuple(c for c in self.checks if c.is_blocking and not c.passed)
 
 
-def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = ()) -> AuditResult:
+def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = (), *, is_public: bool = False) -> AuditResult:
     """Judge one staged batch of protected rows by its kind's suite and the privacy suite.
 
-    `canaries`: planted identities that must not stand in any column. Raises AuditError when a rule cannot be
+    `canaries`: planted identities that must not stand in any column. `is_public`: the source is a declared public set,
+    whose rows may be kept for ever. Raises AuditError when a rule cannot be
     evaluated. Reads memory only: the connection can neither spill nor reach a file.
     """
     with duckdb.connect(config={"temp_directory": ""}) as con:
         con.execute("set enable_external_access = false")
         con.register("batch", table)
-        return _judge(con, "batch", (*_suite(kind), *_canaries(con, "batch", canaries)))
+        return _judge(con, "batch", (*_suite(kind, is_public), *_canaries(con, "batch", canaries)))
 
 
 def audit_mart(
@@ -111,9 +112,9 @@ def published_failures(path: Path) -> list[str]:
 
 
 @cache
-def _suite(kind: str) -> "tuple[Rule, ...]":
+def _suite(kind: str, is_public: bool) -> "tuple[Rule, ...]":
     _engine()
-    return expectations.batch_suite(kind)
+    return expectations.batch_suite(kind, is_public)
 
 
 @cache

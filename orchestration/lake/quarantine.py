@@ -48,10 +48,10 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{keyring.base64(LAKE_KEY)}')")
         table = con.execute(
             f"SELECT * FROM read_parquet({literal(str(path))}, encryption_config={{footer_key: '{LAKE_KEY}'}})"
-        ).fetch_arrow_table()
+        ).to_arrow_table()
     finally:
         con.close()
-    result = audit_batch(table, part.kind)
+    result = audit_batch(table, part.kind, is_public=bool(note["about"]["is_public_set"]))
     if not result.passed:
         return False
     number = 1 + len(list(home.folder("lake", "_commits").glob(f"{note['load_id']}.*.json")))

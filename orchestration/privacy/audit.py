@@ -170,7 +170,7 @@ def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
     """With the code and a dictionary of true values but no key: unkeyed SHA-256 must not give any pseudonym."""
     known = con.execute(
         "SELECT v.subject_id, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) LIMIT 5000"
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     if not known.num_rows:
         return 0, 0, "the vault holds no identities"
     con.register("_dictionary", known.select(["subject_id"]).append_column("value", unseal_identities(known)))

@@ -50,7 +50,9 @@ NESTED_GRAINS = (
     ("day", "week"), ("day", "month"), ("day", "quarter"), ("month", "quarter"), ("day", "year"), ("month", "year"),
     ("quarter", "year"), ("day", "all"), ("week", "all"), ("month", "all"), ("quarter", "all"), ("year", "all"),
 )  # fmt: skip
+COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
 AGENTS_PER_TEAM = 5
+RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def disclose(
 ) -> Disclosed:
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
-    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator: metrics that name the
-    same denominator count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
+    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator_is: metrics that
+    name the same denominator count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
     table `hidden_cells` (CELL columns, suppressed_reason), which `hide` applies to wide marts.
     Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
@@ -199,7 +201,9 @@ def _cells(
         "WHERE m.metric_id IS NULL ORDER BY ALL"
     ).fetchall():
         raise VoicehouseError(f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}")
-    population = "coalesce(m.denominator, m.metric_id)" if "denominator" in _columns(con, metrics) else "m.metric_id"
+    population = (
+        "coalesce(m.denominator_is, m.metric_id)" if "denominator_is" in _columns(con, metrics) else "m.metric_id"
+    )
     teams = ", ".join(literal(t) for t in small_teams) or "NULL"
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
     con.execute(
@@ -228,27 +232,17 @@ def _cells(
 
 
 def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
-    """Table `answers`: per cell, how many gave each kind of answer, as far as figures tell."""
-    selects = [
-        "SELECT id, 'yes' AS answer, numerator AS n FROM cells WHERE metric_unit = 'percent'",
-        "SELECT id, 'no' AS answer, denominator - numerator AS n FROM cells WHERE metric_unit = 'percent'",
-    ]
+    """Table `answers`: per cell, how many gave each kind of answer, from the whole-numbered `n_` columns of wide marts."""
+    selects = ["SELECT CAST(NULL AS BIGINT) AS id, CAST(NULL AS BIGINT) AS n WHERE false"]
     for mart in parts:
-        columns = _columns(con, mart)
-        shared = [c for c in CELL if c in columns]
-        split = [c for c in columns if c.startswith("n_") and c not in _COUNTS]
-        if not {"metric_id", "variant", "breakdown"} <= set(shared):
-            continue
-        selects += [
-            f"SELECT c.id, {literal(column)}, m.{identifier(column)} FROM cells c JOIN {mart} m "
-            f"ON {_key(shared, prefix='m')} = {_key(shared, prefix='c')}"
-            for column in split
-        ]
+        described = con.execute(f"DESCRIBE SELECT * FROM {mart}").fetchall()
+        columns = [str(row[0]) for row in described]
+        split = [str(c) for c, kind, *_ in described if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
+        if split and set(CELL) <= set(columns):
+            largest = f"greatest({', '.join(f'm.{identifier(c)}' for c in split)})"
+            joined = f"{_key(CELL, prefix='m')} = {_key(CELL, prefix='c')}"
+            selects.append(f"SELECT c.id, {largest} FROM cells c JOIN {mart} m ON {joined}")
     con.execute("CREATE OR REPLACE TEMP TABLE answers AS " + " UNION ALL ".join(selects))
-    con.execute("DELETE FROM answers WHERE n IS NULL")
-
-
-_COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
 
 
 def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
@@ -261,9 +255,8 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
             WHEN n IS NULL OR subjects < {n} OR n < {n} THEN 'small_cell'
             WHEN NOT is_protected OR metric_unit IN ('count', 'minutes', 'hours', 'seconds') THEN NULL
             WHEN has_no_spread OR (denominator > 0 AND abs(numerator) = denominator) THEN 'homogeneous'
-            WHEN denominator > 0 AND id IN (
-                SELECT a.id FROM answers a JOIN cells c USING (id) WHERE a.n >= coalesce(c.denominator, c.n) AND a.n > 0
-            ) THEN 'homogeneous'
+            WHEN metric_unit = 'percent' AND denominator > 0 AND numerator = 0 THEN 'homogeneous'
+            WHEN id IN (SELECT a.id FROM answers a JOIN cells c USING (id) WHERE a.n >= c.n) THEN 'homogeneous'
         END
         WHERE NOT is_empty
         """
@@ -289,19 +282,33 @@ def _spread(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
-    """Rule 4, first step: a table (population, breakdown, grain) of which half or more is hidden is hidden whole.
+    """Rule 4, first step: a table (population, breakdown, grain) with many hidden cells is hidden whole.
 
-    What would be left of it is holes, and every hole costs cells of wider tables.
+    Many is a tenth of the days or weeks, and half of a long table of anything longer.
+
+    What would be left of it is holes, and every hole costs cells of wider tables. Without days there are no weeks
+    either: weeks and months overlap, and their difference is a day or two.
     """
     con.execute(
         """
         UPDATE cells SET reason = 'too_fine' FROM (
             SELECT population, breakdown, period_grain FROM cells WHERE is_protected AND NOT is_empty
-            GROUP BY ALL HAVING count(reason) * 2 >= count(*) AND count(*) > 1
+            GROUP BY ALL HAVING CASE WHEN period_grain IN ('day', 'week') THEN count(reason) >= 0.1 * count(*)
+                ELSE count(*) >= 24 AND count(reason) >= 0.5 * count(*) END
         ) thin
         WHERE cells.population = thin.population AND cells.breakdown = thin.breakdown
             AND cells.period_grain = thin.period_grain AND cells.is_protected AND NOT cells.is_empty
             AND cells.reason IS NULL
+        """
+    )
+    con.execute(
+        """
+        UPDATE cells SET reason = 'too_fine' FROM (
+            SELECT population, breakdown FROM cells WHERE is_protected AND NOT is_empty AND period_grain = 'day'
+            GROUP BY ALL HAVING count(reason) = count(*)
+        ) blank
+        WHERE cells.population = blank.population AND cells.breakdown = blank.breakdown AND cells.period_grain = 'week'
+            AND cells.is_protected AND NOT cells.is_empty AND cells.reason IS NULL
         """
     )
     _spread(con)
@@ -450,50 +457,122 @@ def _open_equations(threshold: int) -> str:
 
 def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> int:
     """For each computable cell, hide the `each` cheapest parts of its totals; the totals where no part is left."""
-    con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [computable])
     con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE candidates AS
-        WITH parts AS (
-            SELECT DISTINCT c.id AS wanted, p.id FROM computable c JOIN terms t ON t.part = c.id AND t.is_needed
-            JOIN terms o ON o.kind = t.kind AND o.total = t.total JOIN cells p ON p.id = o.part WHERE p.reason IS NULL
-        )
-        SELECT * FROM parts
-        UNION ALL
-        SELECT DISTINCT c.id, p.id FROM computable c JOIN members m USING (id) JOIN members o USING (kind, total)
-        JOIN cells p ON p.id = o.id WHERE p.reason IS NULL AND c.id NOT IN (SELECT wanted FROM parts)
-        """
+        "CREATE OR REPLACE TEMP TABLE reached AS SELECT id AS wanted, id FROM (SELECT unnest(?::BIGINT[]) AS id)", [computable]
     )
+    before = -1
+    while before != (now := _number(con, "SELECT count(*) FROM reached")):
+        before = now
+        con.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE candidates AS
+            WITH parts AS (
+                SELECT DISTINCT r.wanted, p.id FROM reached r JOIN terms t ON t.part = r.id AND t.is_needed
+                JOIN terms o ON o.kind = t.kind AND o.total = t.total JOIN cells p ON p.id = o.part WHERE p.reason IS NULL
+            )
+            SELECT * FROM parts
+            UNION ALL
+            SELECT DISTINCT r.wanted, p.id FROM reached r JOIN members m USING (id) JOIN members o USING (kind, total)
+            JOIN cells p ON p.id = o.id WHERE p.reason IS NULL AND r.wanted NOT IN (SELECT wanted FROM parts)
+            """
+        )
+        con.execute(  # where all neighbours are hidden already, look further
+            """
+            INSERT INTO reached
+            SELECT DISTINCT r.wanted, o.id FROM reached r JOIN members m USING (id) JOIN members o USING (kind, total)
+            WHERE r.wanted NOT IN (SELECT wanted FROM candidates)
+            EXCEPT SELECT * FROM reached
+            """
+        )
     if not _hide_cheapest(con, each):
         raise VoicehouseError("disclosure: a hidden cell stays computable although all its neighbours are hidden")
     return 1
 
 
 def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
-    """Ids of hidden cells on which all solutions of the equations agree (see `derivable`)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.linalg import lsmr
+    """Ids of hidden cells on which all solutions of the equations agree (see `derivable`).
 
+    Series with the same cells hidden have the same equations: one stands for all. A table of two dimensions that is
+    hidden whole, with no published table below it, is left out: it can take up whatever its margins leave open.
+    """
+    from scipy.sparse import coo_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE patterns AS
+        SELECT *, min(series) OVER (PARTITION BY pattern, n) AS example FROM (
+            SELECT series, bit_xor(hash(place, reason IS NOT NULL)) AS pattern, count(*) AS n
+            FROM cells WHERE is_protected AND NOT is_empty GROUP BY series
+        )
+        """
+    )
+    _blank_tables(con)
     unknowns = con.execute(
         """
+        WITH open_members AS (
+            SELECT m.*, c.reason, b.series IS NOT NULL AS is_blank FROM members m JOIN cells c USING (id)
+            LEFT JOIN blank_tables b USING (series, breakdown, period_grain)
+            WHERE m.is_needed AND c.series IN (SELECT example FROM patterns)
+        ),
+        bound AS (SELECT kind, total FROM open_members GROUP BY ALL HAVING NOT bool_or(is_blank))
         SELECT dense_rank() OVER (ORDER BY kind, total) - 1 AS equation, dense_rank() OVER (ORDER BY id) - 1 AS place,
             sign, id
-        FROM members JOIN cells USING (id) WHERE reason IS NOT NULL AND is_needed
+        FROM open_members SEMI JOIN bound USING (kind, total) WHERE reason IS NOT NULL
         """
     ).fetchnumpy()
     if not len(unknowns["id"]):
         return []
-    rows, cells = unknowns["equation"].astype(np.int64), unknowns["place"].astype(np.int64)
-    ids = np.zeros(cells.max() + 1, dtype=np.int64)
-    ids[cells] = unknowns["id"]
-    matrix = coo_array((unknowns["sign"].astype(float), (rows, cells)), shape=(rows.max() + 1, len(ids))).tocsr()
+    rows, places = unknowns["equation"].astype(np.int64), unknowns["place"].astype(np.int64)
+    ids = np.zeros(places.max() + 1, dtype=np.int64)
+    ids[places] = unknowns["id"]
+    matrix = coo_array((unknowns["sign"].astype(float), (rows, places)), shape=(rows.max() + 1, len(ids))).tocsr()
+    # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
+    # what the ridge leaves behind.
+    gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
     random = np.random.default_rng(20260101)
-    agreed = np.ones(len(ids), dtype=bool)
-    for _ in range(2):
-        start = random.uniform(1.0, 2.0, len(ids)) * random.choice((-1.0, 1.0), len(ids))
-        solved = lsmr(matrix.T, start, atol=1e-12, btol=1e-12, conlim=0, maxiter=20 * len(ids) + 1000)[0]
-        agreed &= np.abs(start - matrix.T @ solved) < 1e-6
-    return [int(i) for i in ids[agreed]]
+    direction = random.uniform(1.0, 2.0, len(ids)) * random.choice((-1.0, 1.0), len(ids))
+    for _ in range(PROJECTIONS):
+        direction = direction - matrix.T @ gram.solve(matrix @ direction)
+    found = [int(i) for i in ids[np.abs(direction) < NO_FREEDOM]]
+    same = con.execute(
+        """
+        SELECT o.id FROM cells c JOIN patterns p ON p.example = c.series JOIN cells o ON o.series = p.series
+        AND o.place = c.place WHERE c.id IN (SELECT unnest(?::BIGINT[])) ORDER BY o.id
+        """,
+        [found],
+    ).fetchall()
+    return [int(row[0]) for row in same]
+
+
+def _blank_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `blank_tables`: (series, breakdown of two, grain) hidden whole, with only such tables below them."""
+    table = "series, breakdown, period_grain"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE blank_tables AS SELECT {table} FROM cells WHERE is_protected AND NOT is_empty "
+        "AND contains(breakdown, ',') "
+        f"GROUP BY ALL HAVING count(reason) = count(*) AND count(*) > 1"
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE below AS SELECT DISTINCT t.series, t.breakdown, t.period_grain,
+            p.breakdown AS part_breakdown, p.period_grain AS part_grain
+        FROM terms e JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part WHERE e.is_needed
+        """
+    )
+    before = -1
+    while before != (now := _number(con, "SELECT count(*) FROM blank_tables")):
+        before = now
+        con.execute(
+            """
+            DELETE FROM blank_tables USING (
+                SELECT DISTINCT l.series, l.breakdown, l.period_grain FROM below l ANTI JOIN blank_tables b
+                ON b.series = l.series AND b.breakdown = l.part_breakdown AND b.period_grain = l.part_grain
+            ) read
+            WHERE blank_tables.series = read.series AND blank_tables.breakdown = read.breakdown
+                AND blank_tables.period_grain = read.period_grain
+            """
+        )
 
 
 def _names(breakdown: str) -> list[str]:

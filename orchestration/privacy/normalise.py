@@ -31,7 +31,7 @@ def _folds() -> tuple[str, str]:
             folded = str(int(digit))
         elif "①" <= character <= "⑨":
             folded = str(code - 0x245F)
-        elif unicodedata.category(character) == "Pd":
+        elif character in "\u2010\u2011\u2012\u2212":
             folded = "-"
         elif character in "·∙⋅・":
             folded = "·"
@@ -57,15 +57,25 @@ def _ranges(characters: str) -> str:
     return "[" + "".join(parts) + "]"
 
 
+def _is_common(character: str) -> bool:
+    """Full-width forms and blanks: what East Asian and copied texts hold every day."""
+    return "\uff00" <= character <= "\uffef" or character in "\u00a0\u3000"
+
+
 def folded_text(text: str) -> str:
     """SQL: full-width, mathematical and other digits, letters and signs as ASCII; invisible characters gone."""
-    source, target = _folds()
-    seen = f"regexp_replace({text}, {literal(INVISIBLE + '+')}, '', 'g')"
-    folded = f"translate(folding, {literal(source)}, {literal(target)})"
-    return (
-        f"list_transform([{seen}], lambda folding: case when regexp_matches(folding, {literal(_ranges(source))}) "
-        f"then {folded} else folding end)[1]"
-    )
+    result = f"[regexp_replace({text}, {literal(INVISIBLE + '+')}, '', 'g')]"
+    pairs = list(zip(*_folds(), strict=True))
+    # Two tables, because translate() builds its table anew for every row that needs it.
+    for is_common in (True, False):
+        source, target = (
+            "".join(side) for side in zip(*(p for p in pairs if _is_common(p[0]) is is_common), strict=True)
+        )
+        result = (
+            f"list_transform({result}, lambda folding: case when regexp_matches(folding, {literal(_ranges(source))}) "
+            f"then translate(folding, {literal(source)}, {literal(target)}) else folding end)"
+        )
+    return f"{result}[1]"
 
 
 def normal_email(expression: str) -> str:

@@ -51,7 +51,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection) -> None:
     known = con.execute(
         "SELECT v.subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s "
         "USING (subject_id) WHERE v.domain <> 'account' AND v.subject_id IN (SELECT subject_id FROM _subject_map)"
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
     con.register("_known", values)
     con.execute(

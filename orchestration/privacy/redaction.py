@@ -52,13 +52,13 @@ _SENSITIVE = (
     # biometrics
     r"\b(?:fingerprints?|face id|facial recognition|iris scan|voiceprint|biometric\w*|dna)\b|指纹|人脸|刷脸|虹膜|声纹|生物识别|基因检测|"
     # financial accounts
-    r"\b(?:account number|bank account|credit score|loans?|overdraft|salary|debts?|bankrupt\w*|mortgage|pin code|cvv)\b|"
-    r"银行账[户号]|银行帐[户号]|银行卡|征信|贷款|欠款|工资|薪水|破产|债务|网贷|公积金|密码|支付宝账号|余额不足|"
+    r"\b(?:account number|bank account|credit score|overdraft|salary|bankrupt\w*|pin code|cvv)\b|"
+    r"银行账[户号]|银行帐[户号]|银行卡|征信|工资|薪水|破产|公积金|密码|支付宝账号|余额不足|"
     # whereabouts
     r"\b(?:my location|gps|tracked me|where i live|home address|live alone|i live (?:at|in|on))\b|"
     r"行踪|定位|轨迹|我家住|我住在|家庭住址|住址|独居|跟踪我|酒店入住|住宿记录|"
     # minors
-    r"\b(?:my (?:son|daughter|child|kid|baby|toddler|grandson|granddaughter)|under ?age|minors?|(?:1[0-3]|[1-9])[- ]years?[- ]old|kindergarten|schoolchild\w*)\b|"
+    r"\b(?:my (?:son|daughter|child|kid|baby|toddler|grandson|granddaughter)|under ?age|minors|(?:1[0-3]|[1-9])[- ]years?[- ]old|kindergarten|schoolchild\w*)\b|"
     r"未成年|我儿子|我女儿|我孩子|我家孩子|我家宝宝|宝宝|小学生|初中生|幼儿园|(?:[1-9]|1[0-3])岁|小朋友|婴儿"
 )
 

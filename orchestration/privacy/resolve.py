@@ -131,10 +131,10 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
     edges = con.execute(
         "SELECT g.group_no, h.hash_no FROM (SELECT group_no, unnest(hashes) AS index_hash FROM _groups) g "
         "JOIN _hashes h USING (index_hash)"
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     known = con.execute(
         "SELECT h.hash_no, s.subject_id, s.number FROM _hashes h JOIN vault.subject s USING (subject_id) ORDER BY s.number"
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     n_groups, n_hashes = _count(con, "_groups"), _count(con, "_hashes")
     component = _components(n_groups, n_hashes, edges, known)
 
@@ -164,11 +164,8 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
             "INSERT INTO vault.subject SELECT subject_id, secret, number, NULL, NULL, ? FROM _new_subjects", [load_id]
         )
         con.unregister("_new_subjects")
-    for loser, into in dict(merged).items():
-        con.execute("INSERT INTO vault.merge VALUES (?, ?, ?, 'merge', ?)", [loser, into, merged_at, load_id])
-        con.execute("UPDATE vault.identity SET subject_id = ? WHERE subject_id = ?", [into, loser])
-        con.execute("UPDATE vault.consent SET subject_id = ? WHERE subject_id = ?", [into, loser])
-        con.execute("UPDATE vault.record_key SET subject_id = ? WHERE subject_id = ?", [into, loser])
+    if merged:
+        vault.merge(con, dict(merged), merged_at, load_id)
 
     groups = pa.table(
         {
@@ -237,7 +234,7 @@ def _remember(con: duckdb.DuckDBPyConnection, load_id: str) -> None:
                             AND v.is_proving >= i.is_proving)
         ORDER BY m.subject_id, i.domain, i.index_hash, 4 DESC
         """
-    ).fetch_arrow_table()
+    ).to_arrow_table()
     if not rows.num_rows:
         return
     by_subject = dict(zip(rows["subject_id"].to_pylist(), rows["secret"].to_pylist(), strict=True))

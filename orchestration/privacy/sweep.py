@@ -82,7 +82,7 @@ def _ids(con: duckdb.DuckDBPyConnection, pages: list[Page]) -> pa.Table:
         lines = page.content.decode().split("\n") if isinstance(page.content, bytes) else []
         raw = pa.table({"raw": pa.array([line for line in lines if line], pa.string())})
         con.register("_raw_ids", raw)
-        tables.append(con.execute("SELECT raw->>'$.id' AS id FROM _raw_ids").fetch_arrow_table())
+        tables.append(con.execute("SELECT raw->>'$.id' AS id FROM _raw_ids").to_arrow_table())
         con.unregister("_raw_ids")
     return pa.concat_tables([pa.table({"id": pa.array([], pa.string())}), *tables])
 

@@ -6,7 +6,7 @@ Keep out: deciding who is who (resolve.py) and what may pass (protect.py).
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -93,6 +93,34 @@ def unseal_identities(rows: pa.Table) -> pa.Array:
         ],
         pa.string(),
     )
+
+
+def merge(con: duckdb.DuckDBPyConnection, into_of: Mapping[str, str], merged_at: str, load_id: str) -> None:
+    """Let subjects go on as others: what the vault holds of them moves, sealed anew under the other subject's key."""
+    moves = pa.table({"subject_id": pa.array(list(into_of), pa.string()), "into": pa.array(list(into_of.values()), pa.string())})
+    con.register("_moves", moves)
+    con.execute("INSERT INTO vault.merge SELECT subject_id, \"into\", ?, 'merge', ? FROM _moves", [merged_at, load_id])
+    rows = con.execute(
+        """
+        SELECT m."into" AS subject_id, v.domain, v.index_hash, v.is_proving, v.sealed, v.first_load, s.secret,
+               w.secret AS secret_of_other
+        FROM vault.identity v JOIN _moves m USING (subject_id) JOIN vault.subject s USING (subject_id)
+        JOIN vault.subject w ON w.subject_id = m."into"
+        """
+    ).to_arrow_table()
+    secret_of = dict(zip(rows["subject_id"].to_pylist(), rows["secret_of_other"].to_pylist(), strict=True))
+    sealed = seal_identities(rows.append_column("value", unseal_identities(rows)), secret_of)
+    con.register("_resealed", rows.drop(["sealed", "secret", "secret_of_other"]).append_column("sealed", sealed))
+    con.execute("DELETE FROM vault.identity WHERE subject_id IN (SELECT subject_id FROM _moves)")
+    con.execute(
+        "INSERT INTO vault.identity SELECT subject_id, domain, index_hash, is_proving, sealed, first_load FROM _resealed"
+    )
+    for table in ("consent", "record_key"):
+        con.execute(
+            f'UPDATE vault.{table} SET subject_id = m."into" FROM _moves m WHERE {table}.subject_id = m.subject_id'
+        )
+    con.unregister("_resealed")
+    con.unregister("_moves")
 
 
 def merges(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, datetime, str]]:

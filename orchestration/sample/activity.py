@@ -100,7 +100,9 @@ def _purchases(world: World) -> None:
     )
     frame = frame[(frame["identity"] != "") & (frame["at"] < END - DAY)].reset_index(drop=True)
     frame.insert(0, "purchase", np.arange(len(frame)) + 1)
-    frame["refunded_at"] = np.where(frame.pop("is_refunded"), before_end((frame["at"] + frame.pop("refund_after")).to_numpy()), ABSENT)
+    frame["refunded_at"] = np.where(
+        frame.pop("is_refunded"), before_end((frame["at"] + frame.pop("refund_after")).to_numpy()), ABSENT
+    )
     world.add("purchase", frame)
 
 
@@ -171,7 +173,7 @@ def _calls(world: World) -> None:
     strangers = max(12, n // 20)  # callers from a landline, of whom nothing is known
     n += strangers
     outbound = rng.random(n) < 0.08
-    wait = np.ceil(rng.exponential(26, n)).astype(np.int64)
+    wait = np.ceil(rng.exponential(15, n)).astype(np.int64)
     answered = rng.random(n) > np.clip(0.02 + wait / 700, 0, 0.9)
     at = daytime(rng, n, START, END - DAY)
     talk = np.where(answered, np.ceil(np.exp(rng.normal(5.2, 0.8, n))), 0).astype(np.int64)
@@ -234,7 +236,9 @@ def _reviews(world: World) -> None:
     replied = np.where(is_replied, before_end(posted + np.ceil(hours * HOUR).astype(np.int64)), ABSENT)
     skewed = np.flatnonzero(replied != ABSENT)[:3]  # the platform's clock ran ahead: a negative reply time
     replied[skewed] = posted[skewed] - 7200
-    edited = np.where((replied > posted) & (rng.random(n) < 0.12), before_end(replied + rng.integers(HOUR, 9 * DAY, n)), ABSENT)
+    edited = np.where(
+        (replied > posted) & (rng.random(n) < 0.12), before_end(replied + rng.integers(HOUR, 9 * DAY, n)), ABSENT
+    )
     world.add(
         "review",
         pd.DataFrame(

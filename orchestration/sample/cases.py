@@ -99,7 +99,10 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
     leaves = is_spam | is_merged
 
     pace = np.array([0.35, 0.7, 1.0, 1.5])[priority]
-    waiting = np.exp(rng.normal(np.log(figures.FIRST_REPLY_MEDIAN_BUSINESS_MINUTES * 60), figures.FIRST_REPLY_SIGMA, n)) * pace
+    waiting = (
+        np.exp(rng.normal(np.log(figures.FIRST_REPLY_MEDIAN_BUSINESS_MINUTES * 60), figures.FIRST_REPLY_SIGMA, n))
+        * pace
+    )
     replied = calendar.after(opened, np.ceil(waiting).astype(np.int64))
     after_hours = rng.random(n) < 0.06
     replied = np.where(after_hours, opened + rng.integers(240, 3 * HOUR, n), replied)
@@ -110,7 +113,9 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
     pending = _known(replied + 60, ~pends)
     back = _known(pending + np.ceil(np.exp(rng.normal(np.log(7 * HOUR), 1.1, n))).astype(np.int64), (pending == ABSENT))
     resumed = np.where(pending == ABSENT, replied, back)
-    work = np.exp(rng.normal(np.log(figures.RESOLUTION_MEDIAN_BUSINESS_MINUTES * 60), figures.RESOLUTION_SIGMA, n)) * pace
+    work = (
+        np.exp(rng.normal(np.log(figures.RESOLUTION_MEDIAN_BUSINESS_MINUTES * 60), figures.RESOLUTION_SIGMA, n)) * pace
+    )
     work = np.minimum(work, 400 * HOUR)
     never = (rng.random(n) < figures.CASE_UNRESOLVED * 0.6) | (resumed == ABSENT)
     resolved = _known(calendar.after(np.maximum(resumed, opened), 300 + np.ceil(work).astype(np.int64)), never)
@@ -118,7 +123,9 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
     reopens = (resolved != ABSENT) & (rng.random(n) < figures.CASE_REOPENED)
     reopened = _known(resolved + 600 + np.ceil(rng.exponential(11 * DAY, n)).astype(np.int64), ~reopens)
     resolved_again = _known(
-        calendar.after(np.maximum(reopened, opened), np.ceil(np.exp(rng.normal(np.log(5 * HOUR), 1.0, n))).astype(np.int64) + 300),
+        calendar.after(
+            np.maximum(reopened, opened), np.ceil(np.exp(rng.normal(np.log(5 * HOUR), 1.0, n))).astype(np.int64) + 300
+        ),
         reopened == ABSENT,
     )
     last = np.where(reopens, resolved_again, resolved)
@@ -133,7 +140,9 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
             "source": source,
             "person": who,
             "opened_by": np.where(by_agent, "agent", "customer"),
-            "channel": np.where(by_agent, "phone", np.array(["email", "web", "chat"])[rng.choice(3, n, p=[0.45, 0.3, 0.25])]),
+            "channel": np.where(
+                by_agent, "phone", np.array(["email", "web", "chat"])[rng.choice(3, n, p=[0.45, 0.3, 0.25])]
+            ),
             "case_type": np.array(TYPES)[case_type],
             "category": np.array(CATEGORIES)[rng.integers(0, len(CATEGORIES), n)],
             "first_priority": np.array(PRIORITIES)[first_priority],
@@ -153,7 +162,9 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
             "replied": replied,
             "pending": pending,
             "back": back,
-            "escalated": _known((replied + resolved) // 2, (rng.random(n) > 0.04) | (replied == ABSENT) | (resolved == ABSENT)),
+            "escalated": _known(
+                (replied + resolved) // 2, (rng.random(n) > 0.04) | (replied == ABSENT) | (resolved == ABSENT)
+            ),
             "noted": _known(replied - 30, (rng.random(n) > 0.3) | (replied == ABSENT)),
             "resolved": resolved,
             "notified": _known(resolved + 300, (resolved == ABSENT) | (rng.random(n) > 0.6)),
@@ -212,7 +223,9 @@ def _events(frame: pd.DataFrame) -> pd.DataFrame:
     """The log: one row per event; `event` = case × 32 + code, `sequence` orders one instant."""
     parts = [_part(frame, frame[moment], moment, *shape) for moment, shape in EVENTS.items()]
     by_agent = frame[frame["opened_by"] == "agent"]
-    parts.append(_part(by_agent, by_agent["opened"], "first_agent_message", "message_out", "agent", "reply", False, True))
+    parts.append(
+        _part(by_agent, by_agent["opened"], "first_agent_message", "message_out", "agent", "reply", False, True)
+    )
     parts.append(_part(frame, frame["back"], "status_open", "status", "system", "", True, False))
     merged = frame[frame["is_merged"]]
     parts.append(_part(merged, merged["closed"], "merged", "merged", "agent", "", False, False))
@@ -220,7 +233,14 @@ def _events(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _part(
-    frame: pd.DataFrame, at: pd.Series, moment: str, event_type: str, role: str, tone: str, automatic: bool, public: bool
+    frame: pd.DataFrame,
+    at: pd.Series,
+    moment: str,
+    event_type: str,
+    role: str,
+    tone: str,
+    automatic: bool,
+    public: bool,
 ) -> pd.DataFrame:
     happened = at != ABSENT
     chosen = frame[happened]

@@ -25,7 +25,9 @@ def build(seed: int = SEED, customers: int = CUSTOMERS) -> World:
     return world
 
 
-def write(inbox: Path, truth_folder: Path | None = None, seed: int = SEED, customers: int = CUSTOMERS, wave: int | None = None) -> World:
+def write(
+    inbox: Path, truth_folder: Path | None = None, seed: int = SEED, customers: int = CUSTOMERS, wave: int | None = None
+) -> World:
     """Write the inbox of the sample company, and its true answers outside of any home.
 
     inbox: one folder per source below it. truth_folder: left out when None. wave: 1 = history until November 2025,
@@ -35,7 +37,7 @@ def write(inbox: Path, truth_folder: Path | None = None, seed: int = SEED, custo
     world = build(seed, customers)
     waves = (1, 2) if wave is None else (wave,)
     if 1 in waves:
-        reference.write(inbox / "reference")
+        reference.write(world, inbox / "reference")
     exports.write(world, inbox, waves)
     if truth_folder is not None:
         truth.write(world, truth_folder, waves)

@@ -44,7 +44,11 @@ def ledger(world: World, view: View) -> pd.DataFrame:
     for source, kind, n in _duplicates(world, view):
         lines.append((source, "rows", kind, "duplicate", "", n))
     frame = pd.DataFrame(lines, columns=["source", "level", "name", "measure", "reason", "n"])
-    return frame[frame["n"] > 0].groupby(["source", "level", "name", "measure", "reason"], as_index=False)["n"].sum()
+    return (
+        frame[frame["n"] > 0]
+        .groupby(["source", "level", "name", "measure", "reason"], as_index=False)
+        .agg({"n": "sum"})
+    )
 
 
 def _exported(world: World) -> dict[str, pd.DataFrame]:
@@ -81,7 +85,10 @@ def _exported(world: World) -> dict[str, pd.DataFrame]:
 def _refused(world: World, view: View) -> list[tuple[str, str, str, int]]:
     rows = _exported(world)
     found: list[tuple[str, str, str, int]] = []
-    for name, source, kind in (("invitation", "survey_forms", "survey_invitation"), ("answer", "survey_forms", "survey_answer")):
+    for name, source, kind in (
+        ("invitation", "survey_forms", "survey_invitation"),
+        ("answer", "survey_forms", "survey_answer"),
+    ):
         frame = rows[name]
         refused = ~view.consented(frame["person"], frame["at"])
         unguarded = view.unguarded(frame["person"])
@@ -106,7 +113,9 @@ def _refused(world: World, view: View) -> list[tuple[str, str, str, int]]:
 def _duplicates(world: World, view: View) -> list[tuple[str, str, int]]:
     rows = _exported(world)
     crm, orders, answers = rows["customer"], rows["order"], rows["answer"]
-    crm_kept = view.allowed(crm["person"], view.subjects_of("crm", "C" + crm["person"].astype(str).str.zfill(7), crm["person"]))
+    crm_kept = view.allowed(
+        crm["person"], view.subjects_of("crm", "C" + crm["person"].astype(str).str.zfill(7), crm["person"])
+    )
     orders_kept = view.allowed(orders["person"], order_subjects(orders, view))
     answers_kept = view.consented(answers["person"], answers["at"])
     calls = world.count("(select 1 from call where fate(call, call.at) = 'double')")
@@ -114,7 +123,11 @@ def _duplicates(world: World, view: View) -> list[tuple[str, str, int]]:
     return [
         ("crm", "customer", int((crm["is_double"] & crm_kept).sum())),
         ("web_shop", "order", int(((orders["fate"] == "double") & orders_kept).sum())),
-        ("survey_forms", "survey_answer", int(answers.loc[(answers["fate"] == "double") & answers_kept, "cells"].sum())),
+        (
+            "survey_forms",
+            "survey_answer",
+            int(answers.loc[(answers["fate"] == "double") & answers_kept, "cells"].sum()),
+        ),
         ("telephony", "call", calls),
         ("social", "mention", posts),
     ]

@@ -18,9 +18,12 @@ COURSES = ("complaints", "product", "privacy", "english")
 QUEUES = ("orders", "service", "members")
 FEATURES = ("search", "basket", "checkout", "member_card", "returns")
 COST_TYPES = ("staff", "tools", "incentives", "other")
-TICKET_TYPES = {"zh": "zh", "en": "en"}
 # Forms, as the survey tool numbers them, and the widgets of their fields.
-FORMS = {"nps_relationship": "65f0000000000000000000a1", "csat_purchase": "65f0000000000000000000b2", "ces_service": "65f0000000000000000000c3"}
+FORMS = {
+    "nps_relationship": "65f0000000000000000000a1",
+    "csat_purchase": "65f0000000000000000000b2",
+    "ces_service": "65f0000000000000000000c3",
+}
 FIELDS = (
     "member_no", "country", "minor", "language", "channel", "store", "sku", "ticket", "weight", "contact", "comment",
     "nps_score", "overall", "quality", "delivery", "staff", "ease", "effort",
@@ -77,8 +80,11 @@ def crm(world: World, folder: Path, wave: int) -> None:
     """
     broken: tuple[str, ...] = ()
     if wave == 1:
-        broken = tuple('{"id": "C99%05d", "name": "' % i for i in range(faults.BROKEN_JSON_LINES["crm", "customers"])) + tuple(
-            '{"id": null, "segment": "new", "updatedAt": "2025-01-0%dT00:00:00Z"}' % (i + 1) for i in range(faults.WITHOUT_ID["crm", "customers"])
+        broken = tuple(
+            f'{{"id": "C99{i:05d}", "name": "' for i in range(faults.BROKEN_JSON_LINES["crm", "customers"])
+        ) + tuple(
+            f'{{"id": null, "segment": "new", "updatedAt": "2025-01-0{i + 1}T00:00:00Z"}}'
+            for i in range(faults.WITHOUT_ID["crm", "customers"])
         )
     files.jsonl(world, folder / f"customers_{STEM[wave]}.jsonl", customers, broken=broken)
     files.jsonl(
@@ -144,10 +150,18 @@ def web_shop(world: World, folder: Path, wave: int) -> None:
     if wave == 1:
         key = ("web_shop", "orders")
         tail = ",CNY,60.00,1,P001,web,,2024-05-05 10:00:00"
-        lines = [f"O99{i:07d},purchase,W4999999,,,,CN,2024-13-{40 + i},100.00{tail}" for i in range(faults.UNPARSABLE_DATES[key])]
-        lines += [f"O98{i:07d},purchase,W4999999,,,,CN,2024-05-05 10:00:00,n/a{tail}" for i in range(faults.UNPARSABLE_AMOUNTS[key])]
+        lines = [
+            f"O99{i:07d},purchase,W4999999,,,,CN,2024-13-{40 + i},100.00{tail}"
+            for i in range(faults.UNPARSABLE_DATES[key])
+        ]
+        lines += [
+            f"O98{i:07d},purchase,W4999999,,,,CN,2024-05-05 10:00:00,n/a{tail}"
+            for i in range(faults.UNPARSABLE_AMOUNTS[key])
+        ]
         lines += [f",purchase,W4999999,,,,CN,2024-05-05 10:00:0{i},100.00{tail}" for i in range(faults.WITHOUT_ID[key])]
-        lines += [f"O97{i:07d},gift,W4999999,,,,CN,2024-05-05 10:00:00,100.00{tail}" for i in range(faults.UNKNOWN_TYPES[key])]
+        lines += [
+            f"O97{i:07d},gift,W4999999,,,,CN,2024-05-05 10:00:00,100.00{tail}" for i in range(faults.UNKNOWN_TYPES[key])
+        ]
         extra = tuple(lines)
     files.csv(
         world,
@@ -205,7 +219,9 @@ def helpdesk(world: World, folder: Path, wave: int) -> None:
     """Users, tickets and ticket events as saved API pages; times in UTC. Wave 2 lists what changed, and deletions."""
     until = CUT if wave == 1 else END
     changed = "true" if wave == 1 else f"(updated >= {CUT} or is_deleted)"
-    world.sql(f"create or replace temp table ticket_now as select * from ({cases.snapshot(until)}) where source = 'helpdesk' and {changed}")
+    world.sql(
+        f"create or replace temp table ticket_now as select * from ({cases.snapshot(until)}) where source = 'helpdesk' and {changed}"
+    )
     files.pages(
         world,
         folder,
@@ -359,7 +375,8 @@ def survey_forms(world: World, folder: Path, wave: int) -> None:
         """,
     )
     labels = " ".join(
-        f"when s = {score} then case when lang = 'zh' then {literal(zh)} else {literal(en)} end" for score, (zh, en) in SATISFACTION.items()
+        f"when s = {score} then case when lang = 'zh' then {literal(zh)} else {literal(en)} end"
+        for score, (zh, en) in SATISFACTION.items()
     )
     world.sql(f"create or replace macro satisfaction(s, lang) as case {labels} end")
     cells = {
@@ -381,9 +398,13 @@ def survey_forms(world: World, folder: Path, wave: int) -> None:
         "effort": "s['effort']",
     }  # fmt: skip
     entry = ", ".join(f'"{names[f]}": {sql}' for f, sql in cells.items())
-    broken = (faults.UNKNOWN_LABELS["survey_forms", "responses"], faults.OUT_OF_RANGE_SCORES["survey_forms", "responses"]) if wave == 1 else (0, 0)
+    broken = (
+        (faults.UNKNOWN_LABELS["survey_forms", "responses"], faults.OUT_OF_RANGE_SCORES["survey_forms", "responses"])
+        if wave == 1
+        else (0, 0)
+    )
     creator = "creator: {name: '问卷助手', username: 'bot', type: 0}"
-    good = '(select person from person where is_member and not is_minor and country = \'US\' order by person limit 1)'
+    good = "(select person from person where is_member and not is_minor and country = 'US' order by person limit 1)"
     files.pages(
         world,
         folder,
@@ -456,7 +477,7 @@ def reviews(world: World, folder: Path, wave: int) -> None:
         """,
         encoding="utf-16",
         packed="gz",
-        extra=tuple("V9999%d,shown,shop" % i for i in range(faults.TORN_ROWS["reviews", "reviews"])) if wave == 1 else (),
+        extra=tuple(f"V9999{i},shown,shop" for i in range(faults.TORN_ROWS["reviews", "reviews"])) if wave == 1 else (),
     )
 
 
@@ -474,7 +495,12 @@ def social(world: World, folder: Path, wave: int) -> None:
         where comes_in(case fate when 'corrected' then 'plain' else fate end, {wave})
         order by mention
         """,
-        broken=tuple('{"post_id": "M99%d", "platform": "weibo", "content": ' % i for i in range(faults.BROKEN_JSON_LINES["social", "posts"])) if wave == 1 else (),
+        broken=tuple(
+            f'{{"post_id": "M99{i}", "platform": "weibo", "content": '
+            for i in range(faults.BROKEN_JSON_LINES["social", "posts"])
+        )
+        if wave == 1
+        else (),
     )
 
 

@@ -26,12 +26,19 @@ def jsonl(world: World, path: Path, query: str, *, broken: tuple[str, ...] = ())
 
 
 def csv(
-    world: World, path: Path, query: str, *, encoding: str = "utf-8", delimiter: str = ",", packed: str = "", extra: tuple[str, ...] = ()
+    world: World,
+    path: Path,
+    query: str,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+    packed: str = "",
+    extra: tuple[str, ...] = (),
 ) -> None:
     """A delimited file with a header; packed: '', 'gz' or 'zip'; `extra` lines are appended as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    table = world.con.execute(query).fetch_arrow_table()
+    table = world.con.execute(query).to_arrow_table()
     _note(world, path.parent, path.name, table.num_rows + len(extra))
     pc.write_csv(table, buffer, pc.WriteOptions(delimiter=delimiter, quoting_style="needed"))
     buffer.write("".join(line + "\n" for line in extra).encode())
@@ -51,12 +58,20 @@ def csv(
 
 
 def parquet(world: World, path: Path, query: str) -> None:
+    """A Parquet file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _note(world, path.parent, path.name, _copy(world, query, path, "format parquet, compression zstd"))
 
 
 def pages(
-    world: World, folder: Path, stem: str, records: str, query: str, *, size: int = 1000, about: Mapping[str, object] | None = None
+    world: World,
+    folder: Path,
+    stem: str,
+    records: str,
+    query: str,
+    *,
+    size: int = 1000,
+    about: Mapping[str, object] | None = None,
 ) -> None:
     """Saved API pages `<stem>_p0001.json`: the records under one key, in the order of the query.
 
@@ -75,7 +90,9 @@ def pages(
         number += 1
         _note(world, folder, stem, row[1])
         tail = "".join(f",{json.dumps(k)}:{json.dumps(v)}" for k, v in (about or {}).items())
-        (folder / f"{stem}_p{number:04d}.json").write_text(f"{{{json.dumps(records)}:{row[0]}{tail}}}\n", encoding="utf-8")
+        (folder / f"{stem}_p{number:04d}.json").write_text(
+            f"{{{json.dumps(records)}:{row[0]}{tail}}}\n", encoding="utf-8"
+        )
 
 
 def _copy(world: World, query: str, path: Path, options: str) -> int:

@@ -1,7 +1,7 @@
 """Synthetic identifiers with valid checksums, made from numbers that nobody can have.
 
 Keep out: who they belong to. Phone numbers lie in ranges that are not assigned (China 142, 143, 154) or kept for films
-(France 06 39 98, Germany 0171 39200 and 0176 040690, USA 555-01xx); resident ids carry a region that does not exist;
+(France 06 39 98, Germany 0171 39200 and 0176 040690, USA 555-01xx); resident ids carry a prefecture that does not exist;
 mail domains end in `.example`; IBANs name a bank that does not exist.
 """
 
@@ -19,8 +19,8 @@ CHINESE_UNASSIGNED = ("142", "143", "154")
 
 
 def resident_ids(rng: np.random.Generator, n: int) -> list[str]:
-    """Mainland resident ids of region 99xxxx, birthday and sequence drawn, check digit by ISO 7064 mod 11-2."""
-    head = np.array([f"99{r:04d}" for r in rng.integers(101, 9000, n)])
+    """Mainland resident ids of region 1199xx, birthday and sequence drawn, check digit by ISO 7064 mod 11-2."""
+    head = np.array([f"1199{r:02d}" for r in rng.integers(1, 99, n)])
     born = rng.integers(0, 22_000, n).astype("timedelta64[D]") + np.datetime64("1950-01-01")
     days = np.char.replace(np.datetime_as_string(born, unit="D"), "-", "")
     seventeen = np.char.add(np.char.add(head, days), np.char.zfill(rng.integers(0, 1000, n).astype(str), 3))

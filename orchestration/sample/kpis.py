@@ -39,7 +39,9 @@ class View:
         lookup = pd.Series(subjects["subject"].to_numpy("int64"), index=subjects["source"] + "/" + subjects["account"])
         consent = consents_of(world.con).set_index("person")
         crm = subjects[subjects["source"] == "crm"]
-        ward = consent.loc[crm["person"], "has_guardian"].to_numpy(bool) & ~consent.loc[crm["person"], "is_withdrawn"].to_numpy(bool)
+        ward = consent.loc[crm["person"], "has_guardian"].to_numpy(bool) & ~consent.loc[
+            crm["person"], "is_withdrawn"
+        ].to_numpy(bool)
         gone = crm["person"].isin(world.frame("select person from erasure")["person"])
         return cls(consent, lookup, set(crm.loc[ward, "subject"]), set(crm.loc[gone, "subject"]))
 
@@ -60,7 +62,12 @@ class View:
         needs = told["country"].isin(["CN", ""]).to_numpy()
         given, expires = told["given_at"].to_numpy(), told["expires_at"].to_numpy()
         moment = at.to_numpy()
-        holds = (given != ABSENT) & (given <= moment) & ((expires == ABSENT) | (moment < expires)) & ~told["is_withdrawn"].to_numpy(bool)
+        holds = (
+            (given != ABSENT)
+            & (given <= moment)
+            & ((expires == ABSENT) | (moment < expires))
+            & ~told["is_withdrawn"].to_numpy(bool)
+        )
         unguarded = self.unguarded(person)
         # A guardian's consent is given for the same purpose as the ward's own.
         holds |= told["is_minor"].to_numpy(bool) & ~unguarded
@@ -89,7 +96,13 @@ def compute(world: World, view: View) -> pd.DataFrame:
 
 
 def tally(
-    frame: pd.DataFrame, metric: str, variant: str, at: str | None, cell: Callable[[pd.DataFrame], Cell], *, all_only: bool = False
+    frame: pd.DataFrame,
+    metric: str,
+    variant: str,
+    at: str | None,
+    cell: Callable[[pd.DataFrame], Cell],
+    *,
+    all_only: bool = False,
 ) -> list[dict[str, object]]:
     """One row per grain (all, year, month), period and breakdown ('' and 'source'); `at` names the anchoring instant."""
     rows: list[dict[str, object]] = []
@@ -130,6 +143,7 @@ def share(column: str) -> Callable[[pd.DataFrame], Cell]:
 
 
 def mean(column: str) -> Callable[[pd.DataFrame], Cell]:
+    """Sum ÷ count of the values there are."""
     return lambda g: part(int(g[column].notna().sum()), float(g[column].sum()), int(g[column].notna().sum()), 1.0)
 
 
@@ -142,15 +156,21 @@ def _surveys(world: World, view: View) -> list[dict[str, object]]:
     sent["is_completed"] = sent["completed"] != ABSENT
     rows = tally(sent, "response_rate", "completed_of_delivered", "sent", share("is_completed"))
 
-    answers = world.frame("select a.*, r.weight from answer as a join response as r using (response) where not a.is_declined order by response, position")
+    answers = world.frame(
+        "select a.*, r.weight from answer as a join response as r using (response) where not a.is_declined order by response, position"
+    )
     answers["subject"] = view.subjects_of("crm", "C" + answers["person"].astype(str).str.zfill(7), answers["person"])
-    answers = answers[view.consented(answers["person"], answers["at"]) & view.present(answers["subject"])].assign(source="survey_forms")
+    answers = answers[view.consented(answers["person"], answers["at"]) & view.present(answers["subject"])].assign(
+        source="survey_forms"
+    )
 
     nps = answers[answers["metric"] == "nps"].copy()
     nps["sign"] = np.select([nps["score"] >= 9, nps["score"] < 7], [1, -1], 0)
     nps["weighted"] = nps["sign"] * nps["weight"]
     rows += tally(nps, "nps", "per_response", "at", lambda g: part(len(g), int(g["sign"].sum()), len(g)))
-    rows += tally(nps, "nps", "weighted", "at", lambda g: part(len(g), float(g["weighted"].sum()), float(g["weight"].sum())))
+    rows += tally(
+        nps, "nps", "weighted", "at", lambda g: part(len(g), float(g["weighted"].sum()), float(g["weight"].sum()))
+    )
 
     def latest(group: pd.DataFrame) -> Cell:
         last = group.sort_values(["at", "response"]).drop_duplicates("subject", keep="last")
@@ -159,18 +179,34 @@ def _surveys(world: World, view: View) -> list[dict[str, object]]:
     rows += tally(nps, "nps", "latest_per_subject", "at", latest)
 
     tablets = world.frame("select t.at, score from tablet as t").assign(source="store_tablet", weight=np.nan)
-    csat = pd.concat([answers.loc[answers["metric"] == "csat", ["at", "score", "source", "weight"]], tablets], ignore_index=True)
+    csat = pd.concat(
+        [answers.loc[answers["metric"] == "csat", ["at", "score", "source", "weight"]], tablets], ignore_index=True
+    )
     csat["is_satisfied"] = csat["score"] >= 4
     weighed = csat[csat["weight"].notna()].assign(weight_satisfied=lambda f: f["weight"] * f["is_satisfied"])
     rows += tally(csat, "csat", "top2", "at", share("is_satisfied"))
-    rows += tally(csat.assign(place=(csat["score"] - 1) / 4), "csat", "mean_pct", "at", lambda g: part(len(g), float(g["place"].sum()), len(g)))
     rows += tally(
-        weighed, "csat", "weighted_top2", "at", lambda g: part(len(g), float(g["weight_satisfied"].sum()), float(g["weight"].sum()))
+        csat.assign(place=(csat["score"] - 1) / 4),
+        "csat",
+        "mean_pct",
+        "at",
+        lambda g: part(len(g), float(g["place"].sum()), len(g)),
+    )
+    rows += tally(
+        weighed,
+        "csat",
+        "weighted_top2",
+        "at",
+        lambda g: part(len(g), float(g["weight_satisfied"].sum()), float(g["weight"].sum())),
     )
 
     reviews = _shown_reviews(world, view)
     rated = pd.concat(
-        [csat[["at", "score", "source"]], reviews[["posted_at", "rating", "source"]].set_axis(["at", "score", "source"], axis=1)], ignore_index=True
+        [
+            csat[["at", "score", "source"]],
+            reviews[["posted_at", "rating", "source"]].set_axis(["at", "score", "source"], axis=1),
+        ],
+        ignore_index=True,
     )
     rows += tally(rated, "rating_mean", "per_response", "at", mean("score"))
 
@@ -179,7 +215,9 @@ def _surveys(world: World, view: View) -> list[dict[str, object]]:
     rows += tally(ces, "ces", "pct_easy", "at", share("is_easy"))
     rows += tally(ces, "ces", "pct_easy_5_7", "at", share("is_easy_5_7"))
     rows += tally(ces, "ces", "mean", "at", mean("score"))
-    rows += tally(ces, "ces", "net_easy", "at", lambda g: part(len(g), int(g["is_easy"].sum()) - int(g["is_hard"].sum()), len(g)))
+    rows += tally(
+        ces, "ces", "net_easy", "at", lambda g: part(len(g), int(g["is_easy"].sum()) - int(g["is_hard"].sum()), len(g))
+    )
     return rows
 
 
@@ -197,11 +235,21 @@ def _timed(frame: pd.DataFrame, metric: str, at: str, clocks: dict[str, str], un
 
         def finished(g: pd.DataFrame, column: str = column) -> Cell:
             done = g.loc[g["happened"], column] / unit
-            return {"n": len(g), "numerator": float(done.sum()), "denominator": len(done), "value": float(done.mean()) if len(done) else None}
+            return {
+                "n": len(g),
+                "numerator": float(done.sum()),
+                "denominator": len(done),
+                "value": float(done.mean()) if len(done) else None,
+            }
 
         def middle(g: pd.DataFrame, column: str = column) -> Cell:
             done = g.loc[g["happened"], column] / unit
-            return {"n": len(g), "numerator": None, "denominator": len(done), "value": float(done.median()) if len(done) else None}
+            return {
+                "n": len(g),
+                "numerator": None,
+                "denominator": len(done),
+                "value": float(done.median()) if len(done) else None,
+            }
 
         rows += tally(frame, metric, f"mean_finished_{clock}", at, finished)
         if clock == "calendar":
@@ -217,26 +265,38 @@ def _cases(world: World, view: View) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for metric, column, unit in (("first_reply_minutes", "replied", 60.0), ("resolution_hours", "resolved", 3600.0)):
         until = cohort[column].where(cohort[column] != ABSENT, END)
-        timed = cohort.assign(happened=cohort[column] != ABSENT, calendar=until - cohort["opened"], business=_business(cohort, until))
+        timed = cohort.assign(
+            happened=cohort[column] != ABSENT, calendar=until - cohort["opened"], business=_business(cohort, until)
+        )
         rows += _timed(timed, metric, "opened", {"calendar": "calendar", "business": "business"}, unit)
 
-    instances = pd.concat([_instances(cohort, p.source, metric) for p in POLICY_OF.values() for metric in ("first_reply", "resolution")])
-    settled = instances[instances["state"] != "active"].assign(is_met=lambda f: f["state"] == "met").reset_index(drop=True)
+    instances = pd.concat(
+        [_instances(cohort, p.source, metric) for p in POLICY_OF.values() for metric in ("first_reply", "resolution")]
+    )
+    settled = (
+        instances[instances["state"] != "active"].assign(is_met=lambda f: f["state"] == "met").reset_index(drop=True)
+    )
     rows += tally(settled, "sla_attainment", "house", "due", share("is_met"))
     flagged = cases[cases["source"] == "helpdesk_eu"]
     rows += tally(flagged, "sla_attainment", "source_flag", "opened", share("is_sla_met"))
     rows += tally(flagged, "timely_response", "source_flag", "opened", share("is_timely"))
 
     matured = cohort[(cohort["resolved"] != ABSENT) & (cohort["resolved"] + 30 * DAY <= END)]
-    matured = matured.assign(is_back=(matured["reopened"] != ABSENT) & (matured["reopened"] - matured["resolved"] <= 30 * DAY))
+    matured = matured.assign(
+        is_back=(matured["reopened"] != ABSENT) & (matured["reopened"] - matured["resolved"] <= 30 * DAY)
+    )
     rows += tally(matured, "reopen_rate", "within_30_days", "resolved", share("is_back"))
-    rows += tally(cohort.assign(is_back=cohort["reopened"] != ABSENT), "reopen_rate", "ever_reopened", "opened", share("is_back"))
+    rows += tally(
+        cohort.assign(is_back=cohort["reopened"] != ABSENT), "reopen_rate", "ever_reopened", "opened", share("is_back")
+    )
 
     asking = cohort[cohort["case_type"] != "praise"]
     for days, name in ((1, "within_1_day"), (3, "within_3_days"), (7, "within_7_days"), (30, "within_30_days")):
         old = asking[asking["opened"] + days * DAY <= END]
         old = old.assign(is_handled=(old["resolved"] != ABSENT) & (old["resolved"] - old["opened"] <= days * DAY))
-        rows += [r for r in tally(old, "processing_rate", name, "opened", share("is_handled")) if r["breakdown"] == "source"]
+        rows += [
+            r for r in tally(old, "processing_rate", name, "opened", share("is_handled")) if r["breakdown"] == "source"
+        ]
 
     rows += _backlog(cases)
     return rows
@@ -267,12 +327,18 @@ def _instances(cohort: pd.DataFrame, source: str, metric: str) -> pd.DataFrame:
     if metric == "resolution":
         pending, back = cases["pending"].to_numpy(), cases["back"].to_numpy()
         until = np.where(back == ABSENT, END, back)
-        stood = np.where(round_the_clock, until - pending, policy.calendar.between(np.maximum(pending, START), np.maximum(until, START)))
+        stood = np.where(
+            round_the_clock,
+            until - pending,
+            policy.calendar.between(np.maximum(pending, START), np.maximum(until, START)),
+        )
         paused = (pending != ABSENT) & (due > pending)
         due = np.where(paused, after(target + np.where(paused, stood, 0)), due)
         suspended = paused & (back == ABSENT)
     state = np.select(
-        [(ended != ABSENT) & (ended <= due), ended != ABSENT, ~suspended & (due < END)], ["met", "breached", "active_breached"], "active"
+        [(ended != ABSENT) & (ended <= due), ended != ABSENT, ~suspended & (due < END)],
+        ["met", "breached", "active_breached"],
+        "active",
     )
     return pd.DataFrame({"source": source, "metric": metric, "due": due, "state": state})
 
@@ -290,7 +356,10 @@ def _backlog(cases: pd.DataFrame) -> list[dict[str, object]]:
         is_open = before("opened", t) & ~before("closed", t)
         is_open &= ~before("resolved", t) | (before("reopened", t) & ~before("resolved_again", t))
         period = str(pd.to_datetime(start + ZONE_OFFSET, unit="s").date())
-        groups = {"": is_open.sum(), **cases.loc[is_open, "source"].value_counts().reindex(POLICY_OF, fill_value=0)}
+        groups = {
+            "": is_open.sum(),
+            **cases.loc[is_open, "source"].value_counts().reindex(list(POLICY_OF), fill_value=0),
+        }
         rows += [
             {
                 "metric_id": "backlog",
@@ -324,7 +393,9 @@ def order_subjects(orders: pd.DataFrame, view: View) -> pd.Series:
 
 
 def _orders(world: World, view: View) -> list[dict[str, object]]:
-    bought = world.frame("select b.person, b.at, identity, phone from purchase as b join person as p using (person) order by purchase")
+    bought = world.frame(
+        "select b.person, b.at, identity, phone from purchase as b join person as p using (person) order by purchase"
+    )
     bought["subject"] = order_subjects(bought, view)
     bought = bought[view.allowed(bought["person"], bought["subject"]) & view.present(bought["subject"])]
     day = (bought["at"] + ZONE_OFFSET) // DAY
@@ -340,12 +411,15 @@ def _orders(world: World, view: View) -> list[dict[str, object]]:
     paid["subject"] = view.subjects_of("web_shop", "W" + (5_000_000 + paid["person"]).astype(str), paid["person"])
     paid = paid[view.present(paid["subject"])]
     months = {m: g.set_index("subject") for m, g in paid.groupby("month")}
-    for grain, first, last in [("month", m, m + 1) for m in range(24)] + [("year", 0, 12), ("year", 12, 24)]:
+    # Who renews on the day observation ends is not known: the last month and year are left out.
+    for grain, first, last in [("month", m, m + 1) for m in range(23)] + [("year", 0, 12)]:
         if first not in months:
             continue
-        start = months[first]
-        later = months[last]["amount"].reindex(start.index) if last in months else pd.Series(np.nan, index=start.index)
-        rows += _kept("logo", grain, boundaries[first], int(later.notna().sum()), len(start))
+        paying = months[first]
+        later = (
+            months[last]["amount"].reindex(paying.index) if last in months else pd.Series(np.nan, index=paying.index)
+        )
+        rows += _kept("logo", grain, boundaries[first], int(later.notna().sum()), len(paying))
     crm = world.frame("select person, is_churned from person where is_member order by 1")
     crm["subject"] = view.subjects_of("crm", "C" + crm["person"].astype(str).str.zfill(7), crm["person"])
     crm = crm[view.allowed(crm["person"], crm["subject"]) & view.present(crm["subject"])].assign(source="crm")
@@ -424,9 +498,13 @@ def _reviews(world: World, view: View) -> list[dict[str, object]]:
 
 def _mentions(world: World) -> list[dict[str, object]]:
     posts = world.frame("select * from mention order by mention").assign(source="social")
-    count = tally(posts, "mentions", "count", "at", lambda g: {"n": len(g), "numerator": len(g), "denominator": None, "value": len(g)})
+    count = tally(
+        posts,
+        "mentions",
+        "count",
+        "at",
+        lambda g: {"n": len(g), "numerator": len(g), "denominator": None, "value": len(g)},
+    )
     old = posts[posts["at"] + DAY <= END]
     old = old.assign(in_time=(old["replied_at"] != ABSENT) & (old["replied_at"] - old["at"] <= DAY))
     return count + tally(old, "mention_replied_share", "within_24_h", "at", share("in_time"))
-
-

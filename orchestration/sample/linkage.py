@@ -28,7 +28,12 @@ def identifiers(world: World) -> pd.DataFrame:
     base = accounts[["person", "source", "account"]]
     proved = accounts["verified_from"].clip(lower=0).where(accounts["email"] != SHARED_MAILBOX[0], 0)
     parts = [
-        base.assign(type="account", written=accounts["account"], value=accounts["source"] + "/" + accounts["account"], proves_from=1),
+        base.assign(
+            type="account",
+            written=accounts["account"],
+            value=accounts["source"] + "/" + accounts["account"],
+            proves_from=1,
+        ),
         base.assign(type="email", written=accounts["email_written"], value=accounts["email"], proves_from=proved),
         base.assign(
             type="phone",
@@ -47,7 +52,9 @@ def subjects(found: pd.DataFrame, wave: int) -> pd.DataFrame:
     Columns source, account, person, subject; a number stands with source 'phone' and itself as account.
     """
     proving = found[(found["proves_from"] > 0) & (found["proves_from"] <= wave)]
-    nodes, _ = pd.factorize(pd.concat([proving["source"] + "/" + proving["account"], proving["type"] + ":" + proving["value"]]))
+    nodes, _ = pd.factorize(
+        pd.concat([proving["source"] + "/" + proving["account"], proving["type"] + ":" + proving["value"]])
+    )
     n = len(proving)
     size = int(nodes.max(initial=-1)) + 1
     graph = coo_matrix((np.ones(n, dtype=np.int8), (nodes[:n], nodes[n:])), shape=(size, size))
@@ -62,4 +69,6 @@ def subjects(found: pd.DataFrame, wave: int) -> pd.DataFrame:
             "subject": component[nodes[n:]][(proving["type"] == "phone").to_numpy()],
         }
     )
-    return pd.concat([accounts, numbers], ignore_index=True).drop_duplicates(["source", "account"]).reset_index(drop=True)
+    return (
+        pd.concat([accounts, numbers], ignore_index=True).drop_duplicates(["source", "account"]).reset_index(drop=True)
+    )

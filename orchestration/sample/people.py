@@ -45,7 +45,9 @@ def _persons(world: World, n: int) -> None:
             "is_namesake": rng.random(n) < NAMESAKES,
             "is_minor": is_minor,
             "has_guardian": rng.random(n) < 0.5,
-            "age": np.where(is_minor, rng.integers(9, 14, n), np.clip(rng.normal(39, 13, n).round(), 18, 88)).astype(np.int64),
+            "age": np.where(is_minor, rng.integers(9, 14, n), np.clip(rng.normal(39, 13, n).round(), 18, 88)).astype(
+                np.int64
+            ),
             "gender": np.array(["f", "m", "x"])[rng.choice(3, n, p=[0.53, 0.45, 0.02])],
             "region_index": rng.integers(0, 8, n),
             "has_phone": (rng.random(n) >= figures.WITHOUT_PHONE),

@@ -3,7 +3,9 @@
 Keep out: choosing between phrases. {product} stands for a product's name, {value} for a planted identity.
 """
 
-NEGATIVE = {
+ByLanguage = dict[str, tuple[str, ...]]
+
+NEGATIVE: ByLanguage = {
     "zh": (
         "收到的{product}有破损，希望尽快处理。", "{product}用了两天就坏了，质量太差。", "物流太慢，等了一个多星期还没到。",
         "客服一直不回复，体验非常差。", "退款申请提交很久了还没有结果。", "门店排队时间太长，店员态度也不好。",
@@ -19,7 +21,7 @@ NEGATIVE = {
         "The fitter did not come at the agreed time.",
     ),
 }  # fmt: skip
-POSITIVE = {
+POSITIVE: ByLanguage = {
     "zh": (
         "{product}很好用，下次还会买。", "物流很快，包装也很仔细。", "店员很热情，讲解很清楚。", "性价比不错，推荐给朋友了。",
         "客服处理得很及时，满意。", "{product}质量比想象中好。", "整体不错，希望多一些颜色可选。",
@@ -31,14 +33,14 @@ POSITIVE = {
         "Good overall, a few more colours would be nice.",
     ),
 }  # fmt: skip
-QUESTION = {
+QUESTION: ByLanguage = {
     "zh": ("请问{product}什么时候补货？", "想了解一下会员积分怎么兑换。", "{product}支持以旧换新吗？", "建议增加夜间配送的选项。"),
     "en": (
         "When will the {product} be back in stock?", "How do I redeem my member points?",
         "Can I trade in my old {product}?", "I suggest offering evening delivery.",
     ),
 }  # fmt: skip
-REPLY = {
+REPLY: ByLanguage = {
     "zh": (
         "您好，问题已经核实，我们今天安排补发。", "非常抱歉给您带来不便，退款已经提交，预计三个工作日到账。",
         "您好，已经为您更换，请留意物流信息。", "感谢反馈，我们已经转给门店处理。",
@@ -49,33 +51,37 @@ REPLY = {
         "It has been exchanged for you, please watch the tracking.", "Thank you, we passed this on to the shop.",
     ),
 }  # fmt: skip
-AUTOMATIC = {
+AUTOMATIC: ByLanguage = {
     "zh": ("我们已收到您的消息，工作人员会尽快回复。",),
     "en": ("We have received your message and will reply as soon as we can.",),
 }
-FOLLOW_UP = {
+FOLLOW_UP: ByLanguage = {
     "zh": ("照片已经补充，请查收。", "还没有收到，请再确认一下。", "好的，我再等等。"),
     "en": ("I have added the photos.", "Nothing has arrived yet, please check again.", "All right, I will wait."),
 }
-INTERNAL = {
+INTERNAL: ByLanguage = {
     "zh": ("已联系仓库核实库存。", "客户要求电话回访。", "疑似批次问题，转质量组。"),
-    "en": ("Checked the stock with the warehouse.", "Customer asked to be called back.", "Maybe a batch fault, to quality."),
+    "en": (
+        "Checked the stock with the warehouse.",
+        "Customer asked to be called back.",
+        "Maybe a batch fault, to quality.",
+    ),
 }
-CALL_NOTE = {
+CALL_NOTE: ByLanguage = {
     "zh": ("来电咨询{product}的保修。", "来电投诉配送延误，已登记。", "来电查询订单进度。", "来电要求修改收货信息。"),
     "en": (
         "Asked about the warranty of the {product}.", "Complained about a late delivery, noted.",
         "Asked where the order is.", "Wanted the delivery details changed.",
     ),
 }  # fmt: skip
-POST = {
+POST: ByLanguage = {
     "zh": ("在岚桥买的{product}，大家觉得怎么样？", "岚桥的售后真的要改进。", "今天逛了岚桥新店，氛围不错。", "岚桥双十一的活动有点复杂。"),
     "en": (
         "Bought a {product} at Lanqiao, what do you think?", "Lanqiao really has to improve its after-sales.",
         "Went to the new Lanqiao shop today, nice place.", "The Lanqiao sale is a bit complicated.",
     ),
 }  # fmt: skip
-INTERVIEW = {
+INTERVIEW: ByLanguage = {
     "zh": ("受访者认为结账流程步骤太多。", "店员反映顾客常问{product}的安装。", "受访者希望可以预约到店时间。", "用户测试中多数人找不到退货入口。"),
     "en": (
         "The interviewee finds the checkout too long.", "Shop staff say customers often ask how to fit the {product}.",

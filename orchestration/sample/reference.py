@@ -11,6 +11,7 @@ from orchestration.sample.cases import POLICIES, PRIORITIES, TARGET_METRICS
 from orchestration.sample.clock import CALENDARS
 from orchestration.sample.exports import FORMS
 from orchestration.sample.phrases import NO_ANSWER, SATISFACTION, STORES
+from orchestration.sample.world import World
 
 SINCE = "2023-12-01T00:00:00Z"
 TABLET_SURVEY = "store_tablet"
@@ -42,22 +43,56 @@ QUESTIONS = (
 TARGETS = (
     ("T-nps", "nps", "per_response", "", "", 45, "2024-01-01", "", "head of customer experience", "board plan 2024"),
     ("T-csat", "csat", "top2", "", "", 85, "2024-01-01", "", "head of customer experience", "board plan 2024"),
-    ("T-reply", "first_reply_minutes", "km_p50_calendar", "", "", 240, "2024-01-01", "2025-01-01", "head of service", "service plan"),
-    ("T-reply-2025", "first_reply_minutes", "km_p50_calendar", "", "", 180, "2025-01-01", "", "head of service", "raised after review"),
+    (
+        "T-reply",
+        "first_reply_minutes",
+        "km_p50_calendar",
+        "",
+        "",
+        240,
+        "2024-01-01",
+        "2025-01-01",
+        "head of service",
+        "service plan",
+    ),
+    (
+        "T-reply-2025",
+        "first_reply_minutes",
+        "km_p50_calendar",
+        "",
+        "",
+        180,
+        "2025-01-01",
+        "",
+        "head of service",
+        "raised after review",
+    ),
     ("T-sla", "sla_attainment", "house", "", "", 90, "2024-01-01", "", "head of service", "service plan"),
     ("T-retention", "retention_rate", "inactive_90_days", "", "", 40, "2024-01-01", "", "head of sales", "sales plan"),
 )
 
 
-def write(folder: Path) -> None:
+def write(world: World, folder: Path) -> None:
     """Write the files of the source `reference`."""
     folder.mkdir(parents=True, exist_ok=True)
     _csv(
+        world,
         folder / "calendars.csv",
-        ("calendar_id", "entry_id", "entry_type", "timezone", "weekday", "on_date", "start_minute", "end_minute", "updated_at"),
+        (
+            "calendar_id",
+            "entry_id",
+            "entry_type",
+            "timezone",
+            "weekday",
+            "on_date",
+            "start_minute",
+            "end_minute",
+            "updated_at",
+        ),
         _calendar_rows(),
     )
     _csv(
+        world,
         folder / "sla_policies.csv",
         ("policy_id", "rule_id", "metric", "priority", "source", "target_minutes", "is_business_time", "calendar_id", "pausing_statuses",
          "stop_at", "valid_from", "updated_at"),
@@ -69,6 +104,7 @@ def write(folder: Path) -> None:
         ),
     )  # fmt: skip
     _csv(
+        world,
         folder / "scales.csv",
         ("scale_id", "label", "score", "scale_min", "scale_max", "is_satisfied", "language", "updated_at"),
         (
@@ -78,17 +114,32 @@ def write(folder: Path) -> None:
         ),
     )
     _csv(
+        world,
         folder / "targets.csv",
-        ("target_id", "metric_id", "variant", "breakdown", "member", "target_value", "valid_from", "valid_to", "owner", "reason", "updated_at"),
+        (
+            "target_id",
+            "metric_id",
+            "variant",
+            "breakdown",
+            "member",
+            "target_value",
+            "valid_from",
+            "valid_to",
+            "owner",
+            "reason",
+            "updated_at",
+        ),
         ((*t, SINCE) for t in TARGETS),
     )
     _csv(
+        world,
         folder / "questions.csv",
         ("survey_id", "survey_name_zh", "survey_name_en", "question_id", "metric", "answer_type", "scale_id", "scale_min", "scale_max",
          "is_effort_worded", "text_zh", "text_en", "theme", "position", "no_answer_codes", "updated_at"),
         ((*q, ";".join(NO_ANSWER) if q[4] == "driver" else "", SINCE) for q in QUESTIONS),
     )  # fmt: skip
     _csv(
+        world,
         folder / "stores.csv",
         ("store_id", "name_zh", "name_en", "region", "country", "timezone", "opened_on", "updated_at"),
         ((*s, SINCE) for s in STORES),
@@ -106,8 +157,10 @@ def _calendar_rows() -> Iterable[Sequence[object]]:
             yield (about[0], f"holiday_{day}", "holiday", about[1], "", day, "", "", SINCE)
 
 
-def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _csv(world: World, path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    listed = list(rows)
+    world.written["reference", path.stem] += len(listed)
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows(listed)

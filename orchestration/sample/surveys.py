@@ -36,11 +36,32 @@ def _invitations(world: World) -> None:
     rng = world.rng("invitation")
     members = world.frame("select person from person where is_member order by 1")["person"].to_numpy()
     asked = []
-    for quarter_end in ("2024-04-10", "2024-07-10", "2024-10-10", "2025-01-10", "2025-04-10", "2025-07-10", "2025-10-10"):
+    for quarter_end in (
+        "2024-04-10",
+        "2024-07-10",
+        "2024-10-10",
+        "2025-01-10",
+        "2025-04-10",
+        "2025-07-10",
+        "2025-10-10",
+    ):
         chosen = members[rng.random(len(members)) < 0.32]
         at = instant(f"{quarter_end}T10:00:00") + rng.integers(0, 6 * HOUR, len(chosen))
-        asked.append(pd.DataFrame({"person": chosen, "survey": "nps_relationship", "at": at, "store": 0, "product": ABSENT, "case": ABSENT}))
-    bought = world.frame("select person, b.at + 86400 as at, store, product from purchase as b join person using (person) where is_member order by purchase")
+        asked.append(
+            pd.DataFrame(
+                {
+                    "person": chosen,
+                    "survey": "nps_relationship",
+                    "at": at,
+                    "store": 0,
+                    "product": ABSENT,
+                    "case": ABSENT,
+                }
+            )
+        )
+    bought = world.frame(
+        "select person, b.at + 86400 as at, store, product from purchase as b join person using (person) where is_member order by purchase"
+    )
     bought = bought[rng.random(len(bought)) < 0.5].assign(survey="csat_purchase", case=ABSENT)
     solved = world.frame(
         f"""select c.person, c.resolved + 7200 as at, c.store, c.product, c.case from case_ as c join person using (person)
@@ -58,7 +79,9 @@ def _invitations(world: World) -> None:
     completes = reaches & (progress < figures.COMPLETION_RATE)
     starts = reaches & (progress < figures.COMPLETION_RATE + 0.04)
     opens = reaches & (progress < 0.62)
-    started = np.where(starts, sent + 200 + np.ceil(rng.exponential(1.5 * DAY, n)).astype(np.int64).clip(0, 12 * DAY), ABSENT)
+    started = np.where(
+        starts, sent + 200 + np.ceil(rng.exponential(1.5 * DAY, n)).astype(np.int64).clip(0, 12 * DAY), ABSENT
+    )
     frame.insert(0, "invitation", np.arange(n) + 1)
     frame["sent"] = sent
     frame["delivered"] = delivered
@@ -102,10 +125,17 @@ def _answers(world: World) -> None:
             keep = asks_effort[item.index] == (question == "effort")
         declined = (rng.random(k) < 0.08) if metric == "driver" else np.zeros(k, dtype=bool)
         part = item[["response", "person", "survey", "at"]].assign(
-            question=question, metric=metric, position=position, score=score, raw=(8 - score if question == "effort" else score), is_declined=declined
+            question=question,
+            metric=metric,
+            position=position,
+            score=score,
+            raw=(8 - score if question == "effort" else score),
+            is_declined=declined,
         )
         parts.append(part[keep])
-    answers = pd.concat(parts, ignore_index=True).sort_values(["response", "position"], kind="stable").reset_index(drop=True)
+    answers = (
+        pd.concat(parts, ignore_index=True).sort_values(["response", "position"], kind="stable").reset_index(drop=True)
+    )
     response["asks_effort"] = asks_effort
     response["has_comment"] = response["is_complete"] & (rng.random(n) < 0.4)
     world.add("response", response)

@@ -4,6 +4,7 @@ Keep out: which records carry text. Every planted value is kept beside its text,
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from orchestration.engine import literal
@@ -11,7 +12,7 @@ from orchestration.sample import figures, phrases
 from orchestration.sample.identities import cards, ibans, resident_ids
 from orchestration.sample.world import World, quoted
 
-TONES = {
+TONES: dict[str, phrases.ByLanguage] = {
     "negative": phrases.NEGATIVE,
     "positive": phrases.POSITIVE,
     "question": phrases.QUESTION,
@@ -32,17 +33,19 @@ def build(world: World, customers: int) -> None:
     """Create the table stranger: third persons' values to plant, by entity and number."""
     rng = world.rng("stranger")
     n = max(400, customers // 5)
-    numbers = pd.Series(np.arange(n))
-    phone = np.char.add("1540000", np.char.zfill((np.arange(n) % 10_000).astype(str), 4))
-    values = {
-        "email": "friend" + numbers.astype(str) + "@elsewhere.example",
-        "phone": phone,
+    numbers = np.arange(n)
+    friends = _spelled("friend", numbers, "@elsewhere.example")
+    values: dict[str, object] = {
+        "email": friends,
+        "phone": np.char.add("1540000", np.char.zfill((numbers % 10_000).astype(str), 4)),
         "resident_id": resident_ids(rng, n),
         "card": cards(rng, n),
         "iban": ibans(rng, n),
-        "address": "上海市示例区岚桥路" + (numbers % 900 + 1).astype(str) + "号" + (numbers % 30 + 1).astype(str) + "栋502室",
-        "plate": "沪Z" + pd.Series(np.char.zfill((numbers.to_numpy() * 37 % 10_000).astype(str), 4)) + "K",
-        "url": "https://shop.lanqiao.example/track?order=" + numbers.astype(str) + "&mail=friend" + numbers.astype(str) + "@elsewhere.example",
+        "address": np.char.add(
+            _spelled("上海市示例区岚桥路", numbers % 900 + 1, "号"), _spelled("", numbers % 30 + 1, "栋502室")
+        ),
+        "plate": np.char.add("沪Z", np.char.add(np.char.zfill((numbers * 37 % 10_000).astype(str), 4), "K")),
+        "url": np.char.add(_spelled("https://shop.lanqiao.example/track?order=", numbers, "&mail="), friends),
     }
     frames = [pd.DataFrame({"entity": entity, "k": np.arange(n), "value": v}) for entity, v in values.items()]
     world.add("stranger", pd.concat(frames, ignore_index=True))
@@ -57,6 +60,10 @@ def build(world: World, customers: int) -> None:
         for e, (zh, en) in phrases.SNIPPETS.items()
     )
     world.sql(f"create macro snippet(entity, lang) as case {snippets} end")
+
+
+def _spelled(before: str, numbers: npt.NDArray[np.int64], after: str) -> npt.NDArray[np.str_]:
+    return np.char.add(np.char.add(before, numbers.astype(str)), after)
 
 
 def compose(world: World, name: str, slots: str, share: float = figures.TEXTS_WITH_IDENTITIES) -> None:
@@ -80,7 +87,10 @@ def compose(world: World, name: str, slots: str, share: float = figures.TEXTS_WI
     world.add("text_draws", draws)
     entities = quoted(ENTITIES)
     strangers = world.count("stranger") // 8
-    spread = " ".join(f"when '{e}' then s_{e}.value" for e in sorted(set(ENTITIES) - {"own_name", "own_email", "own_phone", "agent_name"}))
+    spread = " ".join(
+        f"when '{e}' then s_{e}.value"
+        for e in sorted(set(ENTITIES) - {"own_name", "own_email", "own_phone", "agent_name"})
+    )
     joins = " ".join(
         f"left join stranger as s_{e} on s_{e}.entity = d.entity and d.entity = '{e}' and s_{e}.k = d.pick % {strangers}"
         for e in sorted(set(ENTITIES) - {"own_name", "own_email", "own_phone", "agent_name"})

@@ -43,9 +43,9 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     if waves == (1, 2):
         counts.ledger(world, view).to_csv(folder / "ledger.csv", index=False)
         kpis.compute(world, view).to_csv(folder / "kpis.csv", index=False)
-    world.frame("select person, name, country, email, phone, is_minor, has_guardian from person order by person").to_csv(
-        folder / "persons.csv", index=False
-    )
+    world.frame(
+        "select person, name, country, email, phone, is_minor, has_guardian from person order by person"
+    ).to_csv(folder / "persons.csv", index=False)
     about = {
         "seed": world.seed,
         "persons": world.count("person"),
@@ -73,7 +73,9 @@ def planted(world: World) -> pd.DataFrame:
         ("case_event_text", {"helpdesk": "ticket_events", "helpdesk_eu": "history"}, "e.event", "case_event"),
     ):
         join = (
-            'join case_ as c on c."case" = t.slot' if kind == "case" else 'join case_event as e on e.event = t.slot join case_ as c on c."case" = e."case"'
+            'join case_ as c on c."case" = t.slot'
+            if kind == "case"
+            else 'join case_event as e on e.event = t.slot join case_ as c on c."case" = e."case"'
         )
         prefix = "case when c.source = 'helpdesk_eu' then 'EU-' else '' end || " if kind == "case" else ""
         parts.append(

@@ -36,7 +36,7 @@ PERSONAL_COLUMNS = frozenset(
      "case_event_key", "event_key", "call_key", "review_key", "mention_key", "note_key", "order_key", "usage_key",
      "response_key", "answer_key", "invitation_key", "survey_answer_key", "survey_invitation_key", "training_key",
      "action_key", "cost_key", "consent_ref", "record_key", "agent_id", "subject_id", "case_id", "text", "body",
-     "comment", "title", "email", "phone", "handle", "name", "age_band", "content_hash")
+     "comment", "title", "email", "phone", "handle", "age_band", "content_hash")
 )  # fmt: skip
 
 Checks = Callable[[Path], list[str]]
@@ -180,7 +180,7 @@ def _fill(
             con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
     core = _tables(con, catalog, "core")
     for name in (f"dim_{d}" for d in DIMENSION_TABLES):
-        if name in core and not _is_personal([c for c in core[name] if c != "name"]):
+        if name in core and not _is_personal(core[name]):
             con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
     return disclosed
 

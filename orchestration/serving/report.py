@@ -254,31 +254,27 @@ class _Reader:
 
 
 def figure(value: float | None, unit: str, signed: bool = False) -> str:
-    """A number as a reader wants it: NPS with its sign, shares with %, durations in the unit a person would say."""
+    """A number as a reader wants it: NPS with its sign, shares with %, durations in the unit a person would say.
+
+    `signed` is for differences: shares differ by percentage points (pp).
+    """
     if value is None:
         return "–"
-    if unit == "percent":
-        return f"{value:+.1f}%" if signed else f"{value:.1f}%"
-    if unit == "points":
-        return f"{value:+.1f}".replace("-", "−")
+    sign = "−" if value < 0 else "+" if signed or unit == "points" else ""
+    size = abs(value)
     if unit in ("minutes", "seconds", "hours"):
-        minutes = value / 60 if unit == "seconds" else value * 60 if unit == "hours" else value
-        return _duration(minutes, signed)
-    if unit == "count":
-        return f"{value:+,.0f}" if signed else f"{value:,.0f}"
-    return f"{value:+.2f}" if signed else f"{value:.2f}"
+        return sign + _duration(size / 60 if unit == "seconds" else size * 60 if unit == "hours" else size)
+    if unit == "percent":
+        return f"{sign}{size:.1f}{' pp' if signed else '%'}"
+    return sign + (f"{size:,.0f}" if unit == "count" else f"{size:.1f}" if unit == "points" else f"{size:.2f}")
 
 
-def _duration(minutes: float, signed: bool) -> str:
-    sign = "−" if minutes < 0 else "+" if signed else ""
-    size = abs(minutes)
-    if size < 1:
-        return f"{sign}{size * 60:.0f} s"
-    if size < 90:
-        return f"{sign}{size:.0f} min"
-    if size < 48 * 60:
-        return f"{sign}{size / 60:.1f} h"
-    return f"{sign}{size / 1440:.1f} d"
+def _duration(minutes: float) -> str:
+    if minutes < 1:
+        return f"{minutes * 60:.0f} s"
+    if minutes < 90:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.1f} d"
 
 
 def period(start: date | None, grain: str) -> str:

@@ -161,7 +161,9 @@ def detect_encoding(head: bytes) -> str:
             text = decoder.decode(head)
         except UnicodeDecodeError:
             continue
-        if encoding == "gb18030" and not any("一" <= c <= "鿿" for c in text):
+        # Latin-1 decodes as GB18030 too, into rare characters; Chinese text is made of those of GB 2312.
+        wide = [c for c in text if c > "\x7f"]
+        if encoding == "gb18030" and len("".join(wide).encode("gb2312", "ignore")) < 1.8 * len(wide):
             continue
         return encoding
     return "latin-1"

@@ -12,7 +12,7 @@ from orchestration.privacy.disclosure import DIMENSIONS
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
 
-# metric, variant, is_headline, unit, direction, disclosure, denominator, zh, en
+# metric, variant, is_headline, unit, direction, disclosure, denominator_is, zh, en
 REGISTRY = (
     ("nps", "per_response", True, "points", "up", "subject", "answers to nps", "净推荐值", "Net Promoter Score"),
     ("csat", "top2", True, "percent", "up", "subject", "answers to csat", "满意度", "Satisfaction (CSAT)"),
@@ -65,7 +65,7 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
     con.execute(f"CREATE TABLE wh.kpis.kpi_values AS {_COMPARED.format(cells=' UNION ALL '.join(selects))}")
     con.execute(
         "CREATE TABLE wh.kpis.kpi_metrics (metric_id VARCHAR, variant VARCHAR, is_headline BOOLEAN, unit VARCHAR, "
-        "direction VARCHAR, disclosure VARCHAR, denominator VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
+        "direction VARCHAR, disclosure VARCHAR, denominator_is VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
         "period_anchor VARCHAR)"
     )
     for row in REGISTRY:

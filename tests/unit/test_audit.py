@@ -9,7 +9,7 @@ import pytest
 from protected_rows import rows
 
 from orchestration.lake import audit
-from orchestration.lake.audit import AuditError, audit_batch, audit_mart, audit_published
+from orchestration.lake.audit import AuditError, audit_batch, audit_mart, audit_published, published_failures
 from orchestration.records import KINDS
 
 
@@ -124,6 +124,12 @@ def test_two_versions_of_one_row_only_warn():
     assert broken(result) == {"one row per key and version": (30, 30, False)}
 
 
+def test_rows_without_an_end_of_keeping_are_let_in_from_a_declared_public_set_only():
+    table = rows("case", 30, retain_until="null")
+    assert broken(audit_batch(table, "case")) == {"an end of keeping is set": (30, 30, True)}
+    assert audit_batch(table, "case", is_public=True).passed
+
+
 def test_result_and_logs_hold_no_value_of_the_batch(caplog):
     secret = "Kryptonym-4711"
     with caplog.at_level(logging.DEBUG):
@@ -137,7 +143,7 @@ def test_fault_of_the_engine_is_an_error_and_never_a_verdict(monkeypatch):
     from expectations.rules import shaped
 
     unreadable = shaped("status", "(", "status has a form")  # no regular expression
-    monkeypatch.setattr(audit, "_suite", lambda kind: (unreadable,))
+    monkeypatch.setattr(audit, "_suite", lambda kind, is_public: (unreadable,))
     with pytest.raises(AuditError, match="status has a form"):
         audit_batch(rows("case", 5), "case")
 
@@ -145,7 +151,9 @@ def test_fault_of_the_engine_is_an_error_and_never_a_verdict(monkeypatch):
 def test_evidence_that_cannot_be_read_is_an_error_without_the_engine_text(monkeypatch):
     from expectations.rules import holds
 
-    monkeypatch.setattr(audit, "_suite", lambda kind: (holds("whatever", "no_such_column = 'Kryptonym-4711'"),))
+    monkeypatch.setattr(
+        audit, "_suite", lambda kind, is_public: (holds("whatever", "no_such_column = 'Kryptonym-4711'"),)
+    )
     with pytest.raises(AuditError) as raised:
         audit_batch(rows("case", 5), "case")
     assert "Kryptonym" not in str(raised.value)
@@ -215,13 +223,27 @@ def test_kpi_values_with_a_wrong_cell_are_stopped(change, rule):
         assert set(broken(result)) == ({rule} if rule else set())
 
 
-def test_every_table_of_a_published_file_is_judged(tmp_path):
+def test_cell_without_anybody_is_not_a_small_cell():
+    with duckdb.connect() as con:
+        con.execute(CELLS)
+        con.execute(
+            "update kpi_values set value = 0, ci_low = null, ci_high = null, n_subjects = 0, n_answered = 0, "
+            "n_eligible = 0, numerator = 0, denominator = null where metric_id = 'nps'"
+        )
+        assert broken(audit_mart(con, "kpi_values", threshold=10)) == {}
+
+
+def test_every_table_of_a_published_file_is_judged_by_its_own_threshold(tmp_path):
     path = tmp_path / "kpi.duckdb"
     with duckdb.connect(str(path)) as con:
         con.execute(CELLS)
         con.execute("create table dim_channels as select 'web' as channel, '网站' as name_zh")
-    found = audit_published(path, threshold=10)
-    assert set(found) == {"kpi_values", "kpi_metrics", "dim_channels"}
+        con.execute("create table publication as select 'internal' as profile, 10 as threshold")
+    found = audit_published(path)
+    assert set(found) == {"kpi_values", "kpi_metrics", "dim_channels", "publication"}
     assert {mart: broken(result) for mart, result in found.items()} == dict.fromkeys(found, {})
-    leaked = audit_published(path, threshold=10, canaries=["网站"])
+    leaked = audit_published(path, canaries=["网站"])
     assert [mart for mart, result in leaked.items() if not result.passed] == ["dim_channels"]
+    with duckdb.connect(str(path)) as con:
+        con.execute("update publication set threshold = 81")
+    assert published_failures(path) == ["kpi_values:cells about persons have enough of them"]

@@ -120,7 +120,7 @@ def test_names_that_are_common_words_or_patterns_mask_nothing_else(redact, text,
 
 
 def test_text_and_names_that_look_like_sql_stay_data(redact):
-    text = "'); ATTACH 'x.db' AS y; drop table g; --"
+    text = "'); ATTACH 'x.db' AS y; select 1; --"
     assert redact(text, name=["Robert'); drop table g; --"])["text"] == text
     assert redact("I am Robert'); drop table g; --", name=["Robert'); drop table g; --"])["n"] == 1
 
@@ -204,7 +204,7 @@ def test_sensitive_matters_are_flagged(redact, text):
     assert redact(text)["is_sensitive"]
 
 
-@pytest.mark.parametrize("text", ["The parcel came late", "物流很快,质量不错", "a small scratch"])
+@pytest.mark.parametrize("text", ["The parcel came late", "物流很快,质量不错", "a minor scratch, an hour late"])
 def test_ordinary_complaints_are_not_flagged(redact, text):
     assert not redact(text)["is_sensitive"]
 

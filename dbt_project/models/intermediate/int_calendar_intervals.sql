@@ -1,6 +1,8 @@
 -- One row per calendar and stretch of business time, in UTC, with the running total of minutes before it.
--- A day named by an exception or a holiday has no weekly shifts; an exception brings its own hours (a working Saturday),
--- also where the day is a holiday too. A shift that ends at or before its start runs into the next day, whatever that day is.
+-- A day named by an exception or a holiday has no weekly shifts; an exception brings its own hours (a working
+-- Saturday),
+-- also where the day is a holiday too. A shift that ends at or before its start runs into the next day, whatever that
+-- day is.
 with
     -- what the house declares replaces a calendar that a source delivers
     ranked as (
@@ -9,21 +11,24 @@ with
             max(case when source = 'reference' then 1 else 0 end) over (
                 partition by calendar_id
             ) as is_declared_by_house
-        from {{ ref('stg_calendars') }}
+        from {{ ref("stg_calendars") }}
         where is_current
     ),
     entries as (select * from ranked where is_declared_by_house = 0 or source = 'reference'),
     span as (
         select
             *,
-            cast({{ add_minutes('first_at', '-2 * 1440') }} as date) as first_day,
-            cast({{ add_minutes('last_at', '2 * 1440') }} as date) as last_day
-        from {{ ref('int_calendar_span') }}
+            cast({{ add_minutes("first_at", "-2 * 1440") }} as date) as first_day,
+            cast({{ add_minutes("last_at", "2 * 1440") }} as date) as last_day
+        from {{ ref("int_calendar_span") }}
     ),
-    days as ({{ days_of('span', 'first_day', 'last_day') }}),
-    weekdays as (select day, {{ iso_weekday('day') }} as weekday from days),
+    days as ({{ days_of("span", "first_day", "last_day") }}),
+    weekdays as (select day, {{ iso_weekday("day") }} as weekday from days),
     special_days as (
-        select calendar_id, on_date from entries where entry_type in ('exception', 'holiday') group by calendar_id, on_date
+        select calendar_id, on_date
+        from entries
+        where entry_type in ('exception', 'holiday')
+        group by calendar_id, on_date
     ),
     shifts as (
         select entries.calendar_id, entries.timezone, weekdays.day, entries.start_minute, entries.end_minute
@@ -33,8 +38,7 @@ with
             on weekdays.weekday = entries.weekday
             and (entries.valid_from is null or weekdays.day >= entries.valid_from)
             and (entries.valid_to is null or weekdays.day < entries.valid_to)
-        left join
-            special_days on special_days.calendar_id = entries.calendar_id and special_days.on_date = weekdays.day
+        left join special_days on special_days.calendar_id = entries.calendar_id and special_days.on_date = weekdays.day
         where entries.entry_type = 'interval' and special_days.on_date is null
         union all
         select entries.calendar_id, entries.timezone, weekdays.day, entries.start_minute, entries.end_minute
@@ -46,11 +50,11 @@ with
         select
             calendar_id,
             timezone,
-            {{ add_minutes('cast(day as timestamp)', 'start_minute') }} as starts_at,
+            {{ add_minutes("cast(day as timestamp)", "start_minute") }} as starts_at,
             {{
                 add_minutes(
-                    'cast(day as timestamp)',
-                    'case when end_minute <= start_minute then end_minute + 1440 else end_minute end',
+                    "cast(day as timestamp)",
+                    "case when end_minute <= start_minute then end_minute + 1440 else end_minute end",
                 )
             }} as ends_at
         from shifts
@@ -59,8 +63,8 @@ with
     stretches as (
         select
             calendar_id,
-            {{ to_utc('starts_at', 'timezone') }} as starts_at,
-            {{ to_utc('ends_at', 'timezone') }} as ends_at
+            {{ to_utc("starts_at", "timezone") }} as starts_at,
+            {{ to_utc("ends_at", "timezone") }} as ends_at
         from local_shifts
         union all
         select '{{ around_the_clock() }}' as calendar_id, first_at, last_at
@@ -71,9 +75,7 @@ with
         select
             *,
             max(ends_at) over (
-                partition by calendar_id
-                order by starts_at, ends_at
-                rows between unbounded preceding and 1 preceding
+                partition by calendar_id order by starts_at, ends_at rows between unbounded preceding and 1 preceding
             ) as reached_at
         from stretches
         where starts_at < ends_at
@@ -91,7 +93,7 @@ with
         from numbered
         group by calendar_id, stretch
     ),
-    measured as (select *, {{ minutes_between('starts_at', 'ends_at') }} as minutes from intervals)
+    measured as (select *, {{ minutes_between("starts_at", "ends_at") }} as minutes from intervals)
 select
     calendar_id,
     starts_at,

@@ -1,27 +1,30 @@
--- One row per metric (first_reply, resolution) and current case: the calendar its business time runs on, and how long its first reply and first resolution took, or
--- have been awaited, in minutes of the wall clock and of that calendar.
--- Calendar: that of a matching SLA rule of the metric, else the one named as the source, else the one named 'default'; none =
--- business time is not measurable. A case closed without reply or resolution is awaited until it was closed, an open one until its
--- source was last observed. Null durations: not in the cohort (merged, spam, not told, end unknown); negative ones stay, to be counted.
+-- One row per metric (first_reply, resolution) and current case: how long it took, or has been awaited, in minutes of
+-- the wall
+-- clock and of the case's calendar; is_event tells which.
+-- Calendar: the one that an SLA rule of the metric names for such cases (of whatever priority), else the one named as
+-- the
+-- source, else the one named 'default'; none = business time is not measurable. A case closed without reply or
+-- resolution is
+-- awaited until it was closed, an open one until its source was last observed. Merged and spam cases, and milestones
+-- that the
+-- source never tells, are not here; negative durations are, to be counted as findings.
 with
     cases as (
         select
             *,
             not is_merged and not is_spam and not is_end_unknown as is_in_cohort,
             case when closed_at < observed_until then closed_at else observed_until end as left_at
-        from {{ ref('int_case_milestones') }}
+        from {{ ref("int_case_milestones") }}
     ),
-    calendars as (select calendar_id from {{ ref('int_calendar_intervals') }} group by calendar_id),
+    calendars as (select calendar_id from {{ ref("int_calendar_intervals") }} group by calendar_id),
     rules as (
         select cases.case_key, policies.metric, min(policies.calendar_id) as calendar_id
         from cases
         inner join
-            {{ ref('stg_sla_policies') }} as policies
+            {{ ref("stg_sla_policies") }} as policies
             on policies.is_current
-            and policies.is_business_time
-            and coalesce(policies.applies_to_source, cases.source) = cases.source
-            and coalesce(policies.applies_to_channel, cases.channel, '') = coalesce(cases.channel, '')
-            and coalesce(policies.priority, cases.priority, '') = coalesce(cases.priority, '')
+            and (policies.applies_to_source is null or policies.applies_to_source = cases.source)
+            and (policies.applies_to_channel is null or policies.applies_to_channel = cases.channel)
             and (policies.valid_from is null or policies.valid_from <= cases.opened_at)
             and (policies.valid_to is null or policies.valid_to > cases.opened_at)
         inner join calendars on calendars.calendar_id = policies.calendar_id
@@ -50,18 +53,15 @@ with
         where is_in_cohort and is_resolution_told
     ),
     placed as (
-        select
-            spans.*,
-            coalesce(rules.calendar_id, own.calendar_id, house.calendar_id) as calendar_id
+        select spans.*, coalesce(rules.calendar_id, own.calendar_id, house.calendar_id) as calendar_id
         from spans
         left join rules on rules.case_key = spans.case_key and rules.metric = spans.metric
         left join calendars as own on own.calendar_id = spans.source
         left join calendars as house on house.calendar_id = 'default'
     ),
     opened as (
-        select placed.*, {{ total_at('opening', 'placed.calendar_id', 'placed.opened_at') }} as total_at_opening
-        from placed
-        {{ join_interval('opening', 'placed.calendar_id', 'placed.opened_at') }}
+        select placed.*, {{ total_at("opening", "placed.calendar_id", "placed.opened_at") }} as total_at_opening
+        from placed {{ join_interval("opening", "placed.calendar_id", "placed.opened_at") }}
     )
 select
     opened.metric,
@@ -71,7 +71,6 @@ select
     opened.is_event,
     opened.opened_at,
     opened.until_at,
-    {{ minutes_between('opened.opened_at', 'opened.until_at') }} as calendar_minutes,
-    {{ total_at('ending', 'opened.calendar_id', 'opened.until_at') }} - opened.total_at_opening as business_minutes
-from opened
-{{ join_interval('ending', 'opened.calendar_id', 'opened.until_at') }}
+    {{ minutes_between("opened.opened_at", "opened.until_at") }} as calendar_minutes,
+    {{ total_at("ending", "opened.calendar_id", "opened.until_at") }} - opened.total_at_opening as business_minutes
+from opened {{ join_interval("ending", "opened.calendar_id", "opened.until_at") }}

@@ -1,21 +1,23 @@
--- One row per current case: when each of its milestones was reached, by the case's own events where they tell, else by the
+-- One row per current case: when each of its milestones was reached, by the case's own events where they tell, else
+-- by the
 -- times the case declares (first and last resolution: else by its status history).
--- A declared resolution counts only while the case stands resolved or closed. Bots and notes are not replies; a case that
+-- A declared resolution counts only while the case stands resolved or closed. Bots and notes are not replies; a case
+-- that
 -- an agent opened for a customer waits for the second agent message. Null = not reached, or not told by the source.
 with
     cases as (
         select cases.*, sources.observed_until
-        from {{ ref('stg_cases') }} as cases
-        inner join {{ ref('int_sources') }} as sources on sources.source = cases.source
+        from {{ ref("stg_cases") }} as cases
+        inner join {{ ref("int_sources") }} as sources on sources.source = cases.source
         where cases.is_current
     ),
     versions as (
         select case_key, max(reopen_count) as reopen_count
-        from {{ ref('stg_cases') }}
+        from {{ ref("stg_cases") }}
         where withheld_reason is null
         group by case_key
     ),
-    events as (select * from {{ ref('stg_case_events') }} where is_current),
+    events as (select * from {{ ref("stg_case_events") }} where is_current),
     openers as (
         select case_key, min(author_role) as author_role from events where event_type = 'opened' group by case_key
     ),
@@ -42,7 +44,9 @@ with
         from agent_messages
         inner join cases on cases.case_key = agent_messages.case_key
         left join openers on openers.case_key = cases.case_key
-        where agent_messages.message >= case when coalesce(cases.opened_by, openers.author_role) = 'agent' then 2 else 1 end
+        where
+            agent_messages.message
+            >= case when coalesce(cases.opened_by, openers.author_role) = 'agent' then 2 else 1 end
         group by agent_messages.case_key
     ),
     told as (
@@ -51,7 +55,8 @@ with
             min(case when event_type = 'acknowledged' then occurred_at end) as acknowledged_at,
             min(
                 case
-                    when event_type = 'message_out' and (author_role in ('bot', 'system') or is_automatic) then occurred_at
+                    when event_type = 'message_out' and (author_role in ('bot', 'system') or is_automatic)
+                    then occurred_at
                 end
             ) as first_automatic_message_at,
             min(case when event_type = 'resolved' then occurred_at end) as first_resolved_at,
@@ -71,7 +76,7 @@ with
             *,
             lag(status) over (partition by case_key order by turn) in ('resolved', 'closed')
             and status in ('new', 'open', 'pending', 'on_hold') as is_reopening
-        from {{ ref('int_case_status_intervals') }}
+        from {{ ref("int_case_status_intervals") }}
     ),
     states as (
         select
@@ -90,7 +95,9 @@ with
     milestones as (
         select
             cases.*,
-            coalesce(told.acknowledged_at, cases.acknowledged_at, told.first_automatic_message_at) as any_acknowledged_at,
+            coalesce(
+                told.acknowledged_at, cases.acknowledged_at, told.first_automatic_message_at
+            ) as any_acknowledged_at,
             case
                 when told.has_messages = 1 then replies.first_replied_at else cases.first_replied_at
             end as any_first_replied_at,
@@ -189,7 +196,6 @@ select
     -- whether the source tells a milestone at all; a milestone it never tells is not measurable, not unreached
     max(case when has_replies then 1 else 0 end) over (partition by source) = 1 as is_reply_told,
     max(case when first_resolved_at is not null then 1 else 0 end) over (partition by source) = 1 as is_resolution_told,
-    max(case when has_events or first_reopened_at is not null then 1 else 0 end) over (
-        partition by source
-    ) = 1 as is_reopening_timed
+    max(case when has_events or first_reopened_at is not null then 1 else 0 end) over (partition by source)
+    = 1 as is_reopening_timed
 from settled

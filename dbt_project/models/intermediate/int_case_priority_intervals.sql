@@ -1,9 +1,10 @@
--- One row per case and stretch of one priority, [starts_at, ends_at): by its events, else by its versions, else as it stands.
+-- One row per case and stretch of one priority, [starts_at, ends_at): by its events, else by its versions, else as it
+-- stands.
 with
     cases as (
         select cases.case_key, cases.priority, cases.opened_at, sources.observed_until
-        from {{ ref('stg_cases') }} as cases
-        inner join {{ ref('int_sources') }} as sources on sources.source = cases.source
+        from {{ ref("stg_cases") }} as cases
+        inner join {{ ref("int_sources") }} as sources on sources.source = cases.source
         where cases.is_current
     ),
     told as (
@@ -14,7 +15,7 @@ with
             from_value,
             to_value,
             row_number() over (partition by case_key order by occurred_at, sequence, event_key) as nr
-        from {{ ref('stg_case_events') }}
+        from {{ ref("stg_case_events") }}
         where is_current and event_type = 'priority_changed'
     ),
     versions as (
@@ -24,7 +25,7 @@ with
             coalesce(source_version, 0) as source_version,
             priority,
             row_number() over (partition by case_key order by updated_at, source_version, version_rank desc) as nr
-        from {{ ref('stg_cases') }}
+        from {{ ref("stg_cases") }}
         where withheld_reason is null and updated_at is not null
     ),
     changes as (
@@ -64,9 +65,7 @@ with
         from changes
     ),
     turns as (
-        select
-            *,
-            lead(changed_at) over (partition by case_key order by changed_at, sequence) as next_changed_at
+        select *, lead(changed_at) over (partition by case_key order by changed_at, sequence) as next_changed_at
         from ordered
         where nr = 1 or coalesce(priority, '') <> coalesce(previous_priority, '')
     )

@@ -1,10 +1,11 @@
--- One row per case and stretch of one status, [starts_at, ends_at); the last stretch ends where the source was last observed.
+-- One row per case and stretch of one status, [starts_at, ends_at); the last stretch ends where the source was last
+-- observed.
 -- Told by the case's events where it has any, else by its versions and its own declared times.
 with
     cases as (
         select cases.*, sources.observed_until
-        from {{ ref('stg_cases') }} as cases
-        inner join {{ ref('int_sources') }} as sources on sources.source = cases.source
+        from {{ ref("stg_cases") }} as cases
+        inner join {{ ref("int_sources") }} as sources on sources.source = cases.source
         where cases.is_current
     ),
     events as (
@@ -24,14 +25,16 @@ with
                 then 'closed'
                 else event_type
             end as status
-        from {{ ref('stg_case_events') }}
+        from {{ ref("stg_case_events") }}
         where is_current and event_type in ('opened', 'status', 'resolved', 'reopened', 'closed', 'merged')
     ),
     cases_with_events as (select case_key from events where event_type <> 'opened' group by case_key),
     changes as (
         select
             events.case_key,
-            case when events.occurred_at < cases.opened_at then cases.opened_at else events.occurred_at end as changed_at,
+            case
+                when events.occurred_at < cases.opened_at then cases.opened_at else events.occurred_at
+            end as changed_at,
             case when events.event_type = 'opened' then 0 else 1 end as step,
             coalesce(events.sequence, 0) as sequence,
             case when events.event_type = 'status' then 0 else 1 end as substep,
@@ -51,7 +54,7 @@ with
             coalesce(versions.source_version, 0),
             0,
             versions.status
-        from {{ ref('stg_cases') }} as versions
+        from {{ ref("stg_cases") }} as versions
         inner join cases on cases.case_key = versions.case_key
         left join cases_with_events on cases_with_events.case_key = versions.case_key
         where

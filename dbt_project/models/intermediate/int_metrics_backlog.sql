@@ -1,17 +1,18 @@
--- One row per period and breakdown cell: backlog open_at_period_end, the cases open at the end of the period, or, in the period in
+-- One row per period and breakdown cell: backlog open_at_period_end, the cases open at the end of the period, or, in
+-- the period in
 -- which a source was last observed, at that instant. A cell once seen stays in, at zero when nothing is open.
-{% set breakdowns = ['', 'source', 'channel', 'store', 'team', 'case_type', 'category', 'priority'] %}
+{% set breakdowns = ["", "source", "channel", "store", "team", "case_type", "category", "priority"] %}
 with
     sources as (
         select
             movements.source,
             min(movements.moved_on) as first_day,
-            max({{ local_date('sources.observed_until') }}) as last_day
-        from {{ ref('int_case_movements') }} as movements
-        inner join {{ ref('int_sources') }} as sources on sources.source = movements.source
+            max({{ local_date("sources.observed_until") }}) as last_day
+        from {{ ref("int_case_movements") }} as movements
+        inner join {{ ref("int_sources") }} as sources on sources.source = movements.source
         group by movements.source
     ),
-    days as ({{ days_of('sources', 'first_day', 'last_day', ['source', 'last_day']) }}),
+    days as ({{ days_of("sources", "first_day", "last_day", ["source", "last_day"]) }}),
     -- a day ends a period of a grain when the period ends with it, or when it is the last one observed
     instants as (
         select *
@@ -22,8 +23,8 @@ with
                     days.day,
                     days.last_day,
                     grains.period_grain,
-                    {{ period_start_of('grains.period_grain', 'days.day') }} as period_start,
-                    {{ period_end_of('grains.period_grain', 'days.day') }} as period_end
+                    {{ period_start_of("grains.period_grain", "days.day") }} as period_start,
+                    {{ period_end_of("grains.period_grain", "days.day") }} as period_end
                 from days
                 cross join
                     (
@@ -35,7 +36,7 @@ with
                         {% endfor %}
                     ) as grains
             ) as periods_of_day
-        where day = last_day or period_end = {{ add_days('day', 1) }}
+        where day = last_day or period_end = {{ add_days("day", 1) }}
     ),
     items as (
         select
@@ -48,17 +49,17 @@ with
             instants.last_day,
             cases.case_key as record_key,
             cases.subject_key,
-            {{ case_dimensions('cases') }}
-        from {{ ref('int_case_open_days') }} as open_days
+            {{ case_dimensions("cases") }}
+        from {{ ref("int_case_open_days") }} as open_days
         inner join instants on instants.source = open_days.source and instants.day = open_days.day
-        inner join {{ ref('int_case_milestones') }} as cases on cases.case_key = open_days.case_key
+        inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = open_days.case_key
     ),
     cells as (
         {{
             metric_cells(
-                'items',
+                "items",
                 breakdowns,
-                {'n_open': 'count(*)', 'first_day': 'min(day)', 'last_day': 'max(last_day)'},
+                {"n_open": "count(*)", "first_day": "min(day)", "last_day": "max(last_day)"},
                 anchor=none,
             )
         }}
@@ -68,11 +69,11 @@ with
             metric_id,
             variant,
             breakdown,
-            {{ metric_dimensions() | join(', ') }},
+            {{ metric_dimensions() | join(", ") }},
             min(first_day) as first_day,
             max(last_day) as last_day
         from cells
-        group by metric_id, variant, breakdown, {{ metric_dimensions() | join(', ') }}
+        group by metric_id, variant, breakdown, {{ metric_dimensions() | join(", ") }}
     ),
     ends as (
         select day, period_grain, period_start, period_end
@@ -87,7 +88,7 @@ with
             period_start,
             period_end,
             breakdown,
-            {{ metric_dimensions() | join(', ') }},
+            {{ metric_dimensions() | join(", ") }},
             n_subjects,
             subject_basis,
             n_open
@@ -106,6 +107,8 @@ with
             0
         from members
         inner join ends on ends.day >= members.first_day and ends.day <= members.last_day
+        -- days and weeks are cut for the whole and by source only, as in metric_cells
+        where members.breakdown in ('', 'source') or ends.period_grain not in ('day', 'week')
     ),
     totals as (
         select
@@ -115,7 +118,7 @@ with
             period_start,
             period_end,
             breakdown,
-            {{ metric_dimensions() | join(', ') }},
+            {{ metric_dimensions() | join(", ") }},
             sum(n_subjects) as n_subjects,
             coalesce(max(subject_basis), 'record') as subject_basis,
             sum(n_open) as n_open
@@ -127,7 +130,7 @@ with
             period_start,
             period_end,
             breakdown,
-            {{ metric_dimensions() | join(', ') }}
+            {{ metric_dimensions() | join(", ") }}
     )
-select {{ metric_row({'numerator': 'n_open', 'value': 'n_open'}) }}
+select {{ metric_row({"numerator": "n_open", "value": "n_open"}) }}
 from totals

@@ -1,11 +1,11 @@
 -- One row per metric, variant, period and breakdown cell: reopen_rate and processing_rate.
 -- Rates within N days count matured cohorts only: items whose N days had passed when their source was last observed.
--- Received items that call for handling: cases (not merged, not spam, not praise), answers that ask to be contacted, and, where
--- a source replies at all, mentions and reviews of at most the middle of their scale. Handled = first of: resolved; a
--- substantive reply (review, mention); closed with a reason; followed up by an action.
-{% set windows = {'within_7_days': 7, 'within_1_day': 1, 'within_3_days': 3, 'within_30_days': 30} %}
+{% set windows = {"within_7_days": 7, "within_1_day": 1, "within_3_days": 3, "within_30_days": 30} %}
 with
-    cases as (select *, not is_merged and not is_spam and not is_end_unknown as is_in_cohort from {{ ref('int_case_milestones') }}),
+    cases as (
+        select *, not is_merged and not is_spam and not is_end_unknown as is_in_cohort
+        from {{ ref("int_case_milestones") }}
+    ),
     reopenings as (
         select
             'reopen_rate' as metric_id,
@@ -13,9 +13,9 @@ with
             first_resolved_at as anchor_at,
             case_key as record_key,
             subject_key,
-            {{ case_dimensions('cases') }},
+            {{ case_dimensions("cases") }},
             coalesce(
-                reopen_count > 0 and {{ minutes_between('first_resolved_at', 'first_reopened_at') }} <= 30 * 1440, false
+                reopen_count > 0 and {{ minutes_between("first_resolved_at", "first_reopened_at") }} <= 30 * 1440, false
             ) as is_hit
         from cases
         where
@@ -23,7 +23,7 @@ with
             and is_reopening_timed
             and reopen_count is not null
             and first_resolved_at >= opened_at
-            and {{ minutes_between('first_resolved_at', 'observed_until') }} >= 30 * 1440
+            and {{ minutes_between("first_resolved_at", "observed_until") }} >= 30 * 1440
         union all
         select
             'reopen_rate',
@@ -31,111 +31,19 @@ with
             opened_at,
             case_key,
             subject_key,
-            {{ case_dimensions('cases') }},
+            {{ case_dimensions("cases") }},
             reopen_count > 0
         from cases
         where not is_merged and not is_spam and reopen_count is not null
     ),
-    followed_up as ({{ unnest_strings(ref('stg_actions'), 'feedback_keys') }}),
-    follow_ups as (
-        select element as record_key, min(coalesce(notified_at, shipped_at)) as followed_up_at
-        from followed_up
-        where is_current and action_type = 'follow_up'
-        group by element
-    ),
-    received as (
-        select
-            case_key as record_key,
-            subject_key,
-            {{ case_dimensions('cases') }},
-            opened_at as received_at,
-            case
-                when first_resolved_at is not null
-                then first_resolved_at
-                when close_reason is not null
-                then closed_at
-            end as handled_at
-        from cases
-        where is_in_cohort and calls_for_handling and (is_resolution_told or closed_at is not null)
-        union all
-        select
-            answers.answer_key,
-            answers.subject_key,
-            answers.source,
-            answers.channel,
-            answers.store_id,
-            null,
-            null,
-            null,
-            null,
-            null,
-            answers.answered_at,
-            follow_ups.followed_up_at
-        from {{ ref('stg_survey_answers') }} as answers
-        left join follow_ups on follow_ups.record_key = answers.answer_key
-        where answers.is_current and answers.wants_contact
-        union all
-        select
-            reviews.review_key,
-            reviews.subject_key,
-            reviews.source,
-            reviews.channel,
-            reviews.store_id,
-            null,
-            null,
-            null,
-            null,
-            null,
-            reviews.posted_at,
-            reviews.replied_at
-        from {{ ref('stg_reviews') }} as reviews
-        inner join
-            (
-                select source from {{ ref('stg_reviews') }} where is_current and replied_at is not null group by source
-            ) as replying
-            on replying.source = reviews.source
-        where
-            reviews.is_current
-            and reviews.posted_at is not null
-            and (reviews.rating is null or reviews.rating_max is null or 2 * reviews.rating <= reviews.rating_max + 1)
-        union all
-        select
-            mentions.mention_key,
-            mentions.subject_key,
-            mentions.source,
-            mentions.channel,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            mentions.posted_at,
-            mentions.replied_at
-        from {{ ref('stg_mentions') }} as mentions
-        inner join
-            (
-                select source from {{ ref('stg_mentions') }} where is_current and replied_at is not null group by source
-            ) as replying
-            on replying.source = mentions.source
-        where mentions.is_current
-    ),
-    timed as (
-        select
-            received.*,
-            {{ minutes_between('received.received_at', 'received.handled_at') }} as minutes_to_handling,
-            {{ minutes_between('received.received_at', 'sources.observed_until') }} as minutes_observed
-        from received
-        inner join {{ ref('int_sources') }} as sources on sources.source = received.source
-        where received.handled_at is null or received.handled_at >= received.received_at
-    ),
+    timed as (select * from {{ ref("int_handling_items") }}),
     processed as (
         select
             'processing_rate' as metric_id,
             received_at as anchor_at,
             record_key,
             subject_key,
-            {{ case_dimensions('timed') }},
+            {{ case_dimensions("timed") }},
             minutes_to_handling / 1440 as days_to_handling,
             minutes_observed / 1440 as days_observed
         from timed
@@ -144,18 +52,22 @@ with
     {% for variant, days in windows.items() %}
         {% do counts.update(
             {
-                variant ~ '_n': 'sum(case when days_observed >= ' ~ days ~ ' then 1 else 0 end)',
+                variant ~ "_n": "sum(case when days_observed >= " ~ days ~ " then 1 else 0 end)",
                 variant
-                ~ '_subjects': 'count(distinct case when days_observed >= '
+                ~ "_subjects": "count(distinct case when days_observed >= "
                 ~ days
-                ~ ' then coalesce(subject_key, record_key) end)',
-                variant ~ '_hit': 'sum(case when days_observed >= '
-                ~ days ~ ' and days_to_handling <= ' ~ days ~ ' then 1 else 0 end)',
+                ~ " then coalesce(subject_key, record_key) end)",
+                variant
+                ~ "_hit": "sum(case when days_observed >= "
+                ~ days
+                ~ " and days_to_handling <= "
+                ~ days
+                ~ " then 1 else 0 end)",
             }
         ) %}
     {% endfor %}
-    processed_cells as ({{ metric_cells('processed', processing_breakdowns(), counts, keys=['metric_id']) }}),
-    in_periods as ({{ periods('timed', 'received_at') }}),
+    processed_cells as ({{ metric_cells("processed", processing_breakdowns(), counts, keys=["metric_id"]) }}),
+    in_periods as ({{ periods("timed", "received_at") }}),
     within_period as (
         select
             'processing_rate' as metric_id,
@@ -165,14 +77,18 @@ with
             period_end,
             record_key,
             subject_key,
-            {{ case_dimensions('in_periods') }},
+            {{ case_dimensions("in_periods") }},
             coalesce(
-                case when period_grain = 'all' then handled_at is not null else {{ local_date('handled_at') }} < period_end end,
+                case
+                    when period_grain = 'all'
+                    then handled_at is not null
+                    else {{ local_date("handled_at") }} < period_end
+                end,
                 false
             ) as is_hit
         from in_periods
     ),
-    reopening_rows as ({{ share_rows('reopenings', case_breakdowns()) }}),
+    reopening_rows as ({{ share_rows("reopenings", case_breakdowns()) }}),
     matured_cells as (
         {% for variant in windows %}
             select
@@ -188,16 +104,12 @@ with
             {% endif %}
         {% endfor %}
     ),
-    period_rows as ({{ share_rows('within_period', processing_breakdowns(), anchor=none) }})
+    period_rows as ({{ share_rows("within_period", processing_breakdowns(), anchor=none) }})
 select *
 from reopening_rows
 union all
 select
-    {{
-        metric_row(
-            dict(share_expressions('n_hit', 'n_matured', 'n_matured', '0'), n_subjects='n_matured_subjects')
-        )
-    }}
+    {{ metric_row(dict(share_expressions("n_hit", "n_matured", "n_matured", "0"), n_subjects="n_matured_subjects")) }}
 from matured_cells
 union all
 select *

@@ -2,11 +2,11 @@
 with
     clocks as (
         select clocks.*, 'calendar' as clock, calendar_minutes as minutes
-        from {{ ref('int_case_clocks') }} as clocks
+        from {{ ref("int_case_clocks") }} as clocks
         where metric = 'resolution' and calendar_minutes >= 0
         union all
         select clocks.*, 'business' as clock, business_minutes as minutes
-        from {{ ref('int_case_clocks') }} as clocks
+        from {{ ref("int_case_clocks") }} as clocks
         where metric = 'resolution' and calendar_minutes >= 0 and business_minutes is not null
     ),
     items as (
@@ -16,11 +16,11 @@ with
             cases.opened_at as anchor_at,
             cases.case_key as record_key,
             cases.subject_key,
-            {{ case_dimensions('cases') }},
+            {{ case_dimensions("cases") }},
             clocks.minutes / 60 as duration,
             clocks.is_event
         from clocks
-        inner join {{ ref('int_case_milestones') }} as cases on cases.case_key = clocks.case_key
+        inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = clocks.case_key
     )
 select *
-from ({{ km_metric_rows('items', case_breakdowns()) }}) as rows
+from ({{ km_metric_rows("items", case_breakdowns()) }}) as rows

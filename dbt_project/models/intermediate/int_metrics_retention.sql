@@ -1,14 +1,17 @@
--- One row per variant, period and breakdown cell: retention_rate, the share of those active at the start of the period who still are at
--- its end (those who came in between do not count); gross and net revenue of the same customers; and, with cohort_age_months, the
--- triangle of cohorts by month of first purchase: the share still active at the end of that month of age, null where that end
+-- One row per variant, period and breakdown cell: retention_rate, the share of those active at the start of the
+-- period who still are at
+-- its end (those who came in between do not count); gross and net revenue of the same customers; and, with
+-- cohort_age_months, the
+-- triangle of cohorts by month of first purchase: the share still active at the end of that month of age, null where
+-- that end
 -- was not observed.
-{% set breakdowns = ['', 'source', 'channel', 'segment', 'contract', 'region', 'source,contract'] %}
+{% set breakdowns = ["", "source", "channel", "segment", "contract", "region", "source,contract"] %}
 with
     items as (
         select 'retention_rate' as metric_id, items.*, items.is_retained as is_hit
-        from {{ ref('int_retention_items') }} as items
+        from {{ ref("int_retention_items") }} as items
     ),
-    share_rows as ({{ share_rows('items', breakdowns, anchor=none) }}),
+    share_rows as ({{ share_rows("items", breakdowns, anchor=none) }}),
     revenue_items as (
         select
             items.metric_id,
@@ -42,20 +45,18 @@ with
     revenue_cells as (
         {{
             metric_cells(
-                'revenue_items',
+                "revenue_items",
                 breakdowns,
-                {'n': 'count(*)', 'kept': 'sum(amount_kept)', 'at_start': 'sum(amount_at_start)'},
-                keys=['metric_id', 'variant', 'currency'],
+                {"n": "count(*)", "kept": "sum(amount_kept)", "at_start": "sum(amount_at_start)"},
+                keys=["metric_id", "variant", "currency"],
                 anchor=none,
             )
         }}
     ),
     cohorts as (
         select
-            source,
-            subject_key,
-            cast(date_trunc('month', min({{ local_date('ordered_at') }})) as date) as cohort_month
-        from {{ ref('stg_orders') }}
+            source, subject_key, cast(date_trunc('month', min({{ local_date("ordered_at") }})) as date) as cohort_month
+        from {{ ref("stg_orders") }}
         where is_current and subject_key is not null and order_type = 'purchase'
         group by source, subject_key
     ),
@@ -63,13 +64,13 @@ with
     spans as (
         select
             sizes.source,
-            {{ add_months('min(sizes.cohort_month)', 1) }} as first_end,
-            max({{ local_date('sources.observed_until') }}) as last_day
+            {{ add_months("min(sizes.cohort_month)", 1) }} as first_end,
+            max({{ local_date("sources.observed_until") }}) as last_day
         from sizes
-        inner join {{ ref('int_sources') }} as sources on sources.source = sizes.source
+        inner join {{ ref("int_sources") }} as sources on sources.source = sizes.source
         group by sizes.source
     ),
-    days as ({{ days_of('spans', 'first_end', 'last_day', ['source', 'last_day']) }}),
+    days as ({{ days_of("spans", "first_end", "last_day", ["source", "last_day"]) }}),
     ages as (
         select source, last_day, row_number() over (partition by source order by day) - 1 as age
         from days
@@ -83,7 +84,7 @@ with
             sizes.n,
             ages.last_day,
             ages.age,
-            {{ add_months('sizes.cohort_month', 'ages.age + 1') }} as ends_on
+            {{ add_months("sizes.cohort_month", "ages.age + 1") }} as ends_on
         from sizes
         inner join ages on ages.source = sizes.source
     ),
@@ -91,7 +92,7 @@ with
         select cohorts.source, cohorts.cohort_month, activity.boundary, count(*) as n_active
         from cohorts
         inner join
-            {{ ref('int_customer_activity') }} as activity
+            {{ ref("int_customer_activity") }} as activity
             on activity.activity = 'purchase'
             and activity.source = cohorts.source
             and activity.subject_key = cohorts.subject_key
@@ -103,10 +104,10 @@ with
             'inactive_90_days' as variant,
             'month' as period_grain,
             triangle_ages.cohort_month as period_start,
-            {{ add_months('triangle_ages.cohort_month', 1) }} as period_end,
+            {{ add_months("triangle_ages.cohort_month", 1) }} as period_end,
             'source' as breakdown,
             {% for dimension in metric_dimensions() %}
-                {% if dimension == 'source' %} triangle_ages.source,
+                {% if dimension == "source" %} triangle_ages.source,
                 {% else %} cast(null as {{ dbt.type_string() }}) as {{ dimension }},
                 {% endif %}
             {% endfor %}
@@ -114,7 +115,9 @@ with
             triangle_ages.n,
             triangle_ages.n as n_subjects,
             'person' as subject_basis,
-            case when triangle_ages.ends_on <= triangle_ages.last_day then coalesce(still_active.n_active, 0) end as n_active
+            case
+                when triangle_ages.ends_on <= triangle_ages.last_day then coalesce(still_active.n_active, 0)
+            end as n_active
         from triangle_ages
         left join
             still_active
@@ -129,12 +132,12 @@ select
     {{
         metric_row(
             {
-                'currency': 'currency',
-                'n_eligible': 'n',
-                'n_answered': 'n',
-                'numerator': 'kept',
-                'denominator': 'at_start',
-                'value': '100 * ' ~ ratio('kept', 'at_start'),
+                "currency": "currency",
+                "n_eligible": "n",
+                "n_answered": "n",
+                "numerator": "kept",
+                "denominator": "at_start",
+                "value": "100 * " ~ ratio("kept", "at_start"),
             }
         )
     }}
@@ -144,16 +147,18 @@ select
     {{
         metric_row(
             {
-                'cohort_age_months': 'age',
-                'n_eligible': 'n',
-                'n_answered': 'case when n_active is not null then n end',
-                'numerator': 'n_active',
-                'denominator': 'case when n_active is not null then n end',
-                'value': '100 * ' ~ ratio('n_active', 'n'),
-                'standard_error': 'case when n_active is not null then 100 * ' ~ proportion_se('n_active', 'n') ~ ' end',
-                'ci_low': 'case when n_active is not null then 100 * ' ~ wilson_low('n_active', 'n') ~ ' end',
-                'ci_high': 'case when n_active is not null then 100 * ' ~ wilson_high('n_active', 'n') ~ ' end',
-                'ci_method': "'wilson'",
+                "cohort_age_months": "age",
+                "n_eligible": "n",
+                "n_answered": "case when n_active is not null then n end",
+                "numerator": "n_active",
+                "denominator": "case when n_active is not null then n end",
+                "value": "100 * " ~ ratio("n_active", "n"),
+                "standard_error": "case when n_active is not null then 100 * "
+                ~ proportion_se("n_active", "n")
+                ~ " end",
+                "ci_low": "case when n_active is not null then 100 * " ~ wilson_low("n_active", "n") ~ " end",
+                "ci_high": "case when n_active is not null then 100 * " ~ wilson_high("n_active", "n") ~ " end",
+                "ci_method": "'wilson'",
             }
         )
     }}

@@ -27,4 +27,4 @@ with
     )
 
 select *
-from ({{ km_metric_rows("items", ["", "source", "channel", "product", "store", "language"]) }}) as timed
+from ({{ km_metric_rows("items", review_breakdowns()) }}) as timed

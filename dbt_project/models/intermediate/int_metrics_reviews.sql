@@ -47,7 +47,7 @@ with
         {{
             metric_cells(
                 "items",
-                ["", "source", "channel", "product", "store", "language"],
+                review_breakdowns(),
                 {"n": "count(*)", "n_qualifying": "sum(qualifies)"},
             )
         }}

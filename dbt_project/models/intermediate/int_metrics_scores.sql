@@ -1,30 +1,5 @@
 -- One row per metric, variant, period and breakdown cell: nps, csat, rating_mean, ces and recommend_rate.
 -- A csat or rating item of a driver question counts in breakdown source,question only.
-{% set survey_breakdowns = [
-    "",
-    "source",
-    "channel",
-    "store",
-    "region",
-    "touchpoint",
-    "segment",
-    "language",
-    "survey",
-    "channel,touchpoint",
-] %}
-{% set rating_breakdowns = [
-    "",
-    "source",
-    "channel",
-    "product",
-    "store",
-    "region",
-    "touchpoint",
-    "segment",
-    "language",
-    "survey",
-] %}
-{% set review_breakdowns = ["", "source", "channel", "product", "store", "language"] %}
 {% set aggregates = {
     "n": "count(*)",
     "n_promoters": "sum(promoter)",
@@ -101,23 +76,23 @@ with
 
     cells as (
         select *
-        from ({{ metric_cells("overall_items", survey_breakdowns, aggregates, keys=["family"]) }}) as overall
+        from ({{ metric_cells("overall_items", survey_breakdowns(), aggregates, keys=["family"]) }}) as overall
         union all
         select *
-        from ({{ metric_cells("csat_items", survey_breakdowns, counting, keys=["family"]) }}) as csat
+        from ({{ metric_cells("csat_items", survey_breakdowns(), counting, keys=["family"]) }}) as csat
         union all
         select *
-        from ({{ metric_cells("rating_items", rating_breakdowns, counting, keys=["family"]) }}) as rating
+        from ({{ metric_cells("rating_items", rating_breakdowns(), counting, keys=["family"]) }}) as rating
         union all
         select *
         from ({{ metric_cells("question_items", ["source,question"], counting, keys=["family"], grains=["month", "quarter", "year", "all"]) }}) as question
         union all
         select *
-        from ({{ metric_cells("recommending_items", review_breakdowns, aggregates, keys=["family"]) }}) as recommending
+        from ({{ metric_cells("recommending_items", review_breakdowns(), aggregates, keys=["family"]) }}) as recommending
         union all
         select *
         from
-            ({{ metric_cells("latest_items", survey_breakdowns, aggregates, keys=["family"], anchor=none) }}) as latest
+            ({{ metric_cells("latest_items", survey_breakdowns(), aggregates, keys=["family"], anchor=none) }}) as latest
     ),
 
     judged as (

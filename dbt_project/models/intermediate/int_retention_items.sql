@@ -1,16 +1,19 @@
 -- One row per variant, period and person active at its start: whether the person is still active at its end.
 -- Only periods observed to their end. Grain all: the 90 days up to where the source was last observed.
 with
-    activity as (select * from {{ ref('int_customer_activity') }}),
+    activity as (select * from {{ ref("int_customer_activity") }}),
+    boundaries as (
+        select activity, source, boundary, last_day from activity group by activity, source, boundary, last_day
+    ),
     periods_of_source as (
         select
             starts.activity,
             starts.source,
             grains.period_grain,
             starts.boundary as period_start,
-            {{ period_end_of('grains.period_grain', 'starts.boundary') }} as period_end,
+            {{ period_end_of("grains.period_grain", "starts.boundary") }} as period_end,
             starts.last_day
-        from (select activity, source, boundary, last_day from activity group by activity, source, boundary, last_day) as starts
+        from boundaries as starts
         cross join
             (
                 select 'month' as period_grain
@@ -19,14 +22,29 @@ with
                 union all
                 select 'year'
             ) as grains
-        where {{ period_start_of('grains.period_grain', 'starts.boundary') }} = starts.boundary
+        where {{ period_start_of("grains.period_grain", "starts.boundary") }} = starts.boundary
     ),
     windows as (
-        select activity, source, period_grain, period_start, period_end, period_start as starts_on, period_end as ends_on
-        from periods_of_source
-        where period_end <= last_day
+        select
+            spans.activity,
+            spans.source,
+            spans.period_grain,
+            spans.period_start,
+            spans.period_end,
+            spans.period_start as starts_on,
+            spans.period_end as ends_on
+        from periods_of_source as spans
+        left join
+            boundaries as ends
+            on ends.activity = spans.activity
+            and ends.source = spans.source
+            and ends.boundary = spans.period_end
+        -- on the last day renewals show only where they are booked ahead: where nobody's is, that day tells nothing
+        where
+            spans.period_end < spans.last_day
+            or (spans.period_end = spans.last_day and (spans.activity = 'purchase' or ends.boundary is not null))
         union all
-        select 'purchase', source, 'all', null, null, {{ add_days('max(last_day)', -90) }}, max(last_day)
+        select 'purchase', source, 'all', null, null, {{ add_days("max(last_day)", -90) }}, max(last_day)
         from activity
         where activity = 'purchase'
         group by source
@@ -59,7 +77,7 @@ with
     ),
     flags as (
         select source, subject_key, customer_key, is_churned
-        from {{ ref('stg_customers') }}
+        from {{ ref("stg_customers") }}
         where is_current and is_churned is not null
     ),
     items as (
@@ -78,8 +96,7 @@ with
         from kept
         union all
         -- a source that flags its customers without dates speaks of no period
-        select
-            'source_flag', source, 'all', null, null, subject_key, customer_key, not is_churned, null, null, null
+        select 'source_flag', source, 'all', null, null, subject_key, customer_key, not is_churned, null, null, null
         from flags
     ),
     customers as (
@@ -88,7 +105,7 @@ with
             row_number() over (
                 partition by source, subject_key order by updated_at desc nulls last, customer_key
             ) as nr_of_source
-        from {{ ref('stg_customers') }}
+        from {{ ref("stg_customers") }}
         where is_current and subject_key is not null
     ),
     anywhere as (
@@ -105,6 +122,5 @@ select
     coalesce(own.contract, elsewhere.contract) as contract,
     coalesce(own.region, elsewhere.region) as region
 from items
-left join
-    customers as own on own.source = items.source and own.subject_key = items.subject_key and own.nr_of_source = 1
+left join customers as own on own.source = items.source and own.subject_key = items.subject_key and own.nr_of_source = 1
 left join anywhere as elsewhere on elsewhere.subject_key = items.subject_key and elsewhere.nr = 1

@@ -1,16 +1,20 @@
 -- One row per case, policy, metric and instance: what was promised, by when, and what became of it.
--- state: met | breached | active | active_breached | cancelled (merged, spam, or closed in time without what was awaited).
--- The clock runs from starts_at in the statuses that the metric counts, less the rule's pausing statuses, on the rule's calendar.
--- The target in force is that of the priority at that moment: an instance breaches at the first instant at which what has run
--- exceeds the target of the priority it then has, also where a raised priority shortens the target below what has run already.
+-- state: met | breached | active | active_breached | cancelled (merged, spam, or closed in time without what was
+-- awaited).
+-- The clock runs from starts_at in the statuses that the metric counts, less the rule's pausing statuses, on the
+-- rule's calendar.
+-- The target in force is that of the priority at that moment: an instance breaches at the first instant at which what
+-- has run
+-- exceeds the target of the priority it then has, also where a raised priority shortens the target below what has run
+-- already.
 -- due_at: that instant, else when the target would run out were the clock to run on from the end.
 with
     cases as (
         select *, last_resolved_at is not null and status in ('resolved', 'closed') as is_resolved_now
-        from {{ ref('int_case_milestones') }}
+        from {{ ref("int_case_milestones") }}
         where not is_end_unknown
     ),
-    calendars as (select calendar_id from {{ ref('int_calendar_intervals') }} group by calendar_id),
+    calendars as (select calendar_id from {{ ref("int_calendar_intervals") }} group by calendar_id),
     rules as (
         select
             policies.policy_id,
@@ -31,7 +35,7 @@ with
             policies.valid_to,
             calendars.calendar_id,
             case when policies.source = 'reference' then 0 else 1 end as standing
-        from {{ ref('stg_sla_policies') }} as policies
+        from {{ ref("stg_sla_policies") }} as policies
         inner join
             calendars
             on calendars.calendar_id
@@ -57,7 +61,7 @@ with
                     rules.rule_id
             ) as choice
         from cases
-        inner join {{ ref('int_case_priority_intervals') }} as priorities on priorities.case_key = cases.case_key
+        inner join {{ ref("int_case_priority_intervals") }} as priorities on priorities.case_key = cases.case_key
         inner join
             rules
             on (rules.applies_to_source is null or rules.applies_to_source = cases.source)
@@ -74,7 +78,7 @@ with
             sequence,
             event_key,
             case when event_type = 'message_out' then 'agent' else 'customer' end as author
-        from {{ ref('stg_case_events') }}
+        from {{ ref("stg_case_events") }}
         where
             is_current
             and (
@@ -180,18 +184,9 @@ with
         inner join cases on cases.case_key = awaited.case_key
         inner join
             (
-                select
-                    case_key,
-                    metric,
-                    policy_id,
-                    rule_id,
-                    target_minutes,
-                    calendar_id,
-                    pausing_statuses,
-                    stop_at
+                select case_key, metric, policy_id, rule_id, target_minutes, calendar_id, pausing_statuses, stop_at
                 from chosen
-                group by
-                    case_key, metric, policy_id, rule_id, target_minutes, calendar_id, pausing_statuses, stop_at
+                group by case_key, metric, policy_id, rule_id, target_minutes, calendar_id, pausing_statuses, stop_at
             ) as rules_of_case
             on rules_of_case.case_key = awaited.case_key
             and rules_of_case.metric = awaited.metric
@@ -227,7 +222,7 @@ with
                 then states.status in ('new', 'open', 'on_hold')
                 else ended.stop_at = 'first' or states.status not in ('resolved', 'closed')
             end
-            and not {{ array_has('ended.pausing_statuses', 'states.status') }} as is_running,
+            and not {{ array_has("ended.pausing_statuses", "states.status") }} as is_running,
             chosen.rule_id is not null as is_in_force,
             greatest(ended.starts_at, states.starts_at, priorities.starts_at) as starts_at,
             least(
@@ -237,12 +232,12 @@ with
             ) as ends_at
         from ended
         inner join
-            {{ ref('int_case_status_intervals') }} as states
+            {{ ref("int_case_status_intervals") }} as states
             on states.case_key = ended.case_key
             and states.starts_at < ended.ends_at
             and (states.ends_at > ended.starts_at or states.is_last)
         inner join
-            {{ ref('int_case_priority_intervals') }} as priorities
+            {{ ref("int_case_priority_intervals") }} as priorities
             on priorities.case_key = ended.case_key
             and priorities.starts_at < ended.ends_at
             and (priorities.ends_at > ended.starts_at or priorities.is_last)
@@ -255,18 +250,15 @@ with
             and chosen.turn = priorities.turn
     ),
     from_totals as (
-        select pieces.*, {{ total_at('opening', 'pieces.calendar_id', 'pieces.starts_at') }} as total_at_start
-        from pieces {{ join_interval('opening', 'pieces.calendar_id', 'pieces.starts_at') }}
+        select pieces.*, {{ total_at("opening", "pieces.calendar_id", "pieces.starts_at") }} as total_at_start
+        from pieces {{ join_interval("opening", "pieces.calendar_id", "pieces.starts_at") }}
         where pieces.starts_at < pieces.ends_at
     ),
     to_totals as (
-        select from_totals.*, {{ total_at('ending', 'from_totals.calendar_id', 'from_totals.ends_at') }} as total_at_end
-        from from_totals {{ join_interval('ending', 'from_totals.calendar_id', 'from_totals.ends_at') }}
+        select from_totals.*, {{ total_at("ending", "from_totals.calendar_id", "from_totals.ends_at") }} as total_at_end
+        from from_totals {{ join_interval("ending", "from_totals.calendar_id", "from_totals.ends_at") }}
     ),
-    runs as (
-        select *, case when is_running then total_at_end - total_at_start else 0 end as minutes
-        from to_totals
-    ),
+    runs as (select *, case when is_running then total_at_end - total_at_start else 0 end as minutes from to_totals),
     elapsed as (
         select
             *,
@@ -296,16 +288,14 @@ with
             case
                 when excesses.minutes_before > excesses.target_minutes or due.starts_at is null
                 then excesses.starts_at
-                else {{ add_minutes('due.starts_at', 'excesses.total_at_due - due.minutes_before') }}
+                else {{ add_minutes("due.starts_at", "excesses.total_at_due - due.minutes_before") }}
             end as breached_at
-        from excesses {{ join_interval_by_total('due', 'excesses.calendar_id', 'excesses.total_at_due') }}
+        from excesses {{ join_interval_by_total("due", "excesses.calendar_id", "excesses.total_at_due") }}
     ),
     first_breaches as (
         select
             *,
-            row_number() over (
-                partition by case_key, policy_id, metric, instance order by breached_at, rule_id
-            ) as nr
+            row_number() over (partition by case_key, policy_id, metric, instance order by breached_at, rule_id) as nr
         from breaches
     ),
     -- the rule last in force while the clock ran decides what is due where nothing was breached
@@ -341,10 +331,10 @@ with
     final_totals as (
         select
             finals.*,
-            {{ total_at('ending', 'finals.calendar_id', 'finals.ends_at') }}
+            {{ total_at("ending", "finals.calendar_id", "finals.ends_at") }}
             + finals.target_minutes
             - finals.elapsed_minutes as total_at_due
-        from finals {{ join_interval('ending', 'finals.calendar_id', 'finals.ends_at') }}
+        from finals {{ join_interval("ending", "finals.calendar_id", "finals.ends_at") }}
         where finals.nr = 1
     ),
     dues as (
@@ -353,9 +343,9 @@ with
             case
                 -- beyond the calendar's horizon nothing is due yet
                 when final_totals.total_at_due <= due.minutes_before + due.minutes
-                then {{ add_minutes('due.starts_at', 'final_totals.total_at_due - due.minutes_before') }}
+                then {{ add_minutes("due.starts_at", "final_totals.total_at_due - due.minutes_before") }}
             end as runs_out_at
-        from final_totals {{ join_interval_by_total('due', 'final_totals.calendar_id', 'final_totals.total_at_due') }}
+        from final_totals {{ join_interval_by_total("due", "final_totals.calendar_id", "final_totals.total_at_due") }}
     )
 select
     dues.case_key,

@@ -76,6 +76,7 @@ def defs() -> dg.Definitions:
                 },
                 check_results=[
                     dg.AssetCheckResult(
+                        asset_key=dg.AssetKey(["lake", kind]),
                         check_name="expectations",
                         passed=not broken,
                         severity=dg.AssetCheckSeverity.WARN,

@@ -27,7 +27,9 @@ RULE = Rule(
     order=130,
     needs=rf"{_N}\s?(?:号楼|栋|幢|座|单元|室|弄)|(?:[路街道巷弄村里屯段区同])\s?{_N}{{1,6}}(?:\s?-\s?{_N}{{1,5}})?\s?号",
     patterns=(
-        Pattern(value=rf"{_ROAD}\s?{_N}{{1,6}}(?:\s?[\-]\s?{_N}{{1,5}})?\s?(?:号楼|号院|号|弄|栋|幢){_TAIL}"),
+        Pattern(
+            value=rf"{_ROAD}\s?{_N}{{1,6}}(?:\s?[\-]\s?{_N}{{1,5}})?\s?(?:号楼|号院|号|栋|幢){_TAIL}|{_ROAD}\s?[0-9]{{1,5}}\s?弄{_TAIL}"
+        ),
         Pattern(value=rf"{_ESTATE}\s?{_ROOM}(?:\s?{_UNIT}){{1,5}}(?:\s?[0-9]{{3,4}}\b)?"),
         Pattern(value=rf"{_ESTATE}\s?[0-9]{{1,3}}\s?(?:号楼|栋|幢)\s?[0-9]{{3,4}}\b"),
     ),

@@ -7,8 +7,9 @@ from orchestration.privacy.rules.rule import HAN, Pattern, Rule
 
 _LOCAL = r"[A-Za-z0-9._%+'\-]*[A-Za-z0-9_%+\-]"
 _DOMAIN = r"(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
-_AT = r"\s{0,2}[(\[{（【<]\s?(?i:at|a|@|艾特)\s?[)\]}）】>]\s{0,2}|\s{1,2}(?i:at|@|艾特|圈a)\s{1,2}|艾特|圈a"
-_DOT = r"(?:\s?\.\s?|\s{0,2}[(\[{（【]\s?(?i:dot|\.|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s|点)"
+_AT = r"\s{0,2}[(\[{（【<]\s?(?i:at|a|@|艾特)\s?[)\]}）】>]\s{0,2}|\s{1,2}(?:@|艾特|圈a)\s{1,2}|艾特|圈a"
+_SPOKEN_DOT = r"(?:\s{0,2}[(\[{（【]\s?(?i:dot|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s)"
+_DOT = r"(?:\.|\s\.\s|\s{0,2}[(\[{（【]\s?(?i:dot|\.|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s|点)"
 _TOP = r"(?i:com|net|org|cn|de|fr|uk|eu|io|me|co|edu|gov|info|us|ca|au|jp|kr|hk|tw|ru|in|nl|it|es|ch|at|se)\b"
 
 RULE = Rule(
@@ -23,5 +24,11 @@ RULE = Rule(
         ),
         Pattern(value=rf"[{HAN}]{{1,4}}@" + _DOMAIN),
         Pattern(value=_LOCAL + f"(?:{_AT})" + rf"[A-Za-z0-9\-]+(?:{_DOT}[A-Za-z0-9\-]+)*?{_DOT}{_TOP}"),
+        # A bare "at" is an ordinary word: only with a dot that is spelt out too.
+        Pattern(
+            value=_LOCAL
+            + r"\s{1,2}(?i:at)\s{1,2}"
+            + rf"[A-Za-z0-9\-]+(?:{_SPOKEN_DOT}[A-Za-z0-9\-]+)*?{_SPOKEN_DOT}{_TOP}"
+        ),
     ),
 )

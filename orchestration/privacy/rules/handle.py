@@ -12,6 +12,6 @@ RULE = Rule(
     needs="@",
     patterns=(
         Pattern(before=r"^|[^A-Za-z0-9_.@]", value=r"@[A-Za-z_][A-Za-z0-9_\-]{1,30}"),
-        Pattern(value=rf"@[{HAN}A-Za-z0-9_\-]{{2,16}}", after=r"[\s:：]|$"),
+        Pattern(value=rf"@[{HAN}A-Za-z_][{HAN}A-Za-z0-9_\-]{{1,15}}", after=r"[\s:：]|$"),
     ),
 )

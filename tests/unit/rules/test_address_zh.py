@@ -29,6 +29,7 @@ def test_address_zh_masks_addresses_and_nothing_around_them(rule, text, expected
         "商场3楼",
         "上海市很大",
         "第一单元考试",
+        "空调得弄一弄了",
     ],
 )
 def test_address_zh_leaves_readable_what_only_looks_alike(rule, text):

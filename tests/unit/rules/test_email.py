@@ -34,6 +34,9 @@ def test_email_masks_addresses_and_nothing_around_them(rule, text, expected):
         "@",
         "user@localhost",
         "at dot com",
+        "not good at all. it is",
+        "a manager at example.com",
+        "look (at) this. It is",
     ],
 )
 def test_email_leaves_readable_what_only_looks_alike(rule, text):

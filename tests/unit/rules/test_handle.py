@@ -25,6 +25,7 @@ def test_handle_masks_mentions_and_nothing_around_them(rule, text, expected):
         "a@b",
         "@",
         "5@3",
+        "weigh @140 lbs",
     ],
 )
 def test_handle_leaves_readable_what_only_looks_alike(rule, text):

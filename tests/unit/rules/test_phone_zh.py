@@ -40,6 +40,7 @@ def test_phone_zh_masks_numbers_and_nothing_around_them(rule, text, expected):
         "+49 151 23456789",
         "2024-01-01 10:30",
         "手机20240101买的",
+        "发票号码:10342543",
     ],
 )
 def test_phone_zh_leaves_readable_what_only_looks_alike(rule, text):

@@ -3,7 +3,7 @@
 with
     metric_rows as (
         select
-            row.*,
+            cell.*,
             registry.version as metric_version,
             registry.is_headline,
             registry.unit,
@@ -11,12 +11,15 @@ with
             registry.min_n,
             registry.maturity_days,
             registry.record_kind,
-            coalesce(row.n_answered, row.n_eligible, row.denominator) as n
-        from {{ ref("int_metrics_all") }} as row
+            coalesce(cell.n_answered, cell.n_eligible, cell.denominator) as n,
+            -- one text each to join and sort by: the period of a metric, and the series a row stands in
+            {{ key_of(["metric_id", "variant", "period_grain", "period_start"], "cell") }} as period_key,
+            {{ key_of(series_columns(), "cell") }} as series_key
+        from {{ ref("int_metrics_all") }} as cell
         inner join
             {{ ref("dim_metrics") }} as registry
-            on row.metric_id = registry.metric_id
-            and row.variant = registry.variant
+            on cell.metric_id = registry.metric_id
+            and cell.variant = registry.variant
     ),
 
     newest_loads as (
@@ -42,24 +45,18 @@ with
     -- a cell that pools sources is observed as far as the least far of those that are in it
     contributions as (
         select
-            metric_rows.metric_id,
-            metric_rows.variant,
-            metric_rows.period_grain,
-            metric_rows.period_start,
-            min(sources.observed_until) over (
-                partition by
-                    metric_rows.metric_id, metric_rows.variant, metric_rows.period_grain, metric_rows.period_start
-            ) as observed_until,
+            metric_rows.period_key,
+            min(sources.observed_until) over (partition by metric_rows.period_key) as observed_until,
             sources.load_id,
             row_number() over (
-                partition by
-                    metric_rows.metric_id, metric_rows.variant, metric_rows.period_grain, metric_rows.period_start
-                order by sources.loaded_at desc nulls last, sources.load_id desc
+                partition by metric_rows.period_key order by sources.loaded_at desc nulls last, sources.load_id desc
             ) as recency
         from metric_rows
         inner join sources on metric_rows.source = sources.source
         where metric_rows.breakdown = 'source' and metric_rows.cohort_age_months is null
     ),
+
+    pooled as (select period_key, observed_until, load_id from contributions where recency = 1),
 
     consent_rejections as (
         select source, name as record_kind, sum(n) as n
@@ -68,24 +65,30 @@ with
         group by source, name
     ),
 
+    rejections as (
+        select 'source|' || record_kind || '|' || source as rejection_key, n
+        from consent_rejections
+        union all
+        select '|' || record_kind || '|' as rejection_key, sum(n) as n
+        from consent_rejections
+        group by record_kind
+    ),
+
     placed as (
         select
             metric_rows.*,
             coalesce(own.observed_until, pooled.observed_until) as data_through,
             coalesce(own.load_id, pooled.load_id) as load_id,
-            concat_ws(
+            case when cohort_age_months is null then concat_ws(
                 ',' {% for dimension in metric_dimensions() %}, metric_rows.{{ dimension }} {% endfor %}
-            ) as member
+            ) end as member,
+            case
+                when period_grain = 'all' and breakdown in ('', 'source')
+                then breakdown || '|' || record_kind || '|' || coalesce(metric_rows.source, '')
+            end as rejection_key
         from metric_rows
         left join sources as own on metric_rows.source = own.source
-        left join
-            contributions as pooled
-            on metric_rows.metric_id = pooled.metric_id
-            and metric_rows.variant = pooled.variant
-            and metric_rows.period_grain = pooled.period_grain
-            and metric_rows.period_start is not distinct from pooled.period_start
-            and pooled.recency = 1
-            and metric_rows.source is null
+        left join pooled on metric_rows.period_key = pooled.period_key
     ),
 
     completed as (
@@ -107,17 +110,8 @@ with
         select
             completed.*,
             {% for column in ["value", "standard_error", "n", "period_end", "is_complete_period"] %}
-                lag({{ column }}) over (
-                    partition by
-                        metric_id,
-                        variant,
-                        period_grain,
-                        breakdown,
-                        {{ metric_dimensions() | join(", ") }},
-                        cohort_age_months,
-                        currency
-                    order by period_start
-                ) as last_{{ column }} {% if not loop.last %}, {% endif %}
+                lag({{ column }}) over (partition by series_key order by period_start) as last_{{ column }}
+                {% if not loop.last %}, {% endif %}
             {% endfor %}
         from completed
     ),
@@ -133,35 +127,9 @@ with
         from sequenced
     ),
 
-    targets as (
-        select
-            metric_id,
-            variant,
-            coalesce(breakdown, '') as breakdown,
-            coalesce(member, '') as member,
-            target_value,
-            valid_from,
-            coalesce(
-                valid_to,
-                lead(valid_from) over (
-                    partition by metric_id, variant, breakdown, member order by valid_from, target_id
-                )
-            ) as valid_to
-        from {{ ref("stg_targets") }}
-        where is_current
-    ),
-
     -- the channel's value had it the case mix of all channels; null where it covers less than four fifths of that mix
     strata as (
-        select
-            metric_id,
-            variant,
-            period_grain,
-            period_start,
-            channel,
-            coalesce(touchpoint, case_type) as stratum,
-            value,
-            denominator
+        select period_key, channel, coalesce(touchpoint, case_type) as stratum, value, denominator
         from metric_rows
         where
             breakdown in ('channel,touchpoint', 'channel,case_type')
@@ -170,44 +138,22 @@ with
             and denominator > 0
     ),
 
-    mix as (
-        select metric_id, variant, period_grain, period_start, stratum, sum(denominator) as weight
-        from strata
-        group by metric_id, variant, period_grain, period_start, stratum
-    ),
+    mix as (select period_key, stratum, sum(denominator) as weight from strata group by period_key, stratum),
 
-    totals as (
-        select metric_id, variant, period_grain, period_start, sum(weight) as weight
-        from mix
-        group by metric_id, variant, period_grain, period_start
-    ),
+    totals as (select period_key, sum(weight) as weight from mix group by period_key),
 
     standardised as (
         select
-            strata.metric_id,
-            strata.variant,
-            strata.period_grain,
-            strata.period_start,
+            strata.period_key,
             strata.channel,
             case
                 when sum(mix.weight) >= .8 * max(totals.weight)
                 then sum(mix.weight * strata.value) / nullif(sum(mix.weight), 0)
             end as value_standardised
         from strata
-        inner join
-            mix
-            on strata.metric_id = mix.metric_id
-            and strata.variant = mix.variant
-            and strata.period_grain = mix.period_grain
-            and strata.period_start is not distinct from mix.period_start
-            and strata.stratum = mix.stratum
-        inner join
-            totals
-            on strata.metric_id = totals.metric_id
-            and strata.variant = totals.variant
-            and strata.period_grain = totals.period_grain
-            and strata.period_start is not distinct from totals.period_start
-        group by strata.metric_id, strata.variant, strata.period_grain, strata.period_start, strata.channel
+        inner join mix on strata.period_key = mix.period_key and strata.stratum = mix.stratum
+        inner join totals on strata.period_key = totals.period_key
+        group by strata.period_key, strata.channel
     ),
 
     clock as (select {{ known_at() }} as known_at)
@@ -269,33 +215,14 @@ from compared as c
 cross join clock
 left join
     standardised
-    on c.breakdown = 'channel'
-    and c.metric_id = standardised.metric_id
-    and c.variant = standardised.variant
-    and c.period_grain = standardised.period_grain
-    and c.period_start is not distinct from standardised.period_start
-    and c.channel = standardised.channel
+    on c.period_key = standardised.period_key
+    and case when c.breakdown = 'channel' then c.channel end = standardised.channel
 left join
-    targets as target
+    {{ ref("dim_targets") }} as target
     on c.metric_id = target.metric_id
-    and coalesce(target.variant, case when c.is_headline then c.variant end) = c.variant
     and c.breakdown = target.breakdown
     and c.member = target.member
-    and c.cohort_age_months is null
+    and c.variant = coalesce(target.variant, case when c.is_headline then c.variant end)
     and coalesce(c.period_start, {{ local_date("c.data_through") }}) >= target.valid_from
-    and (
-        target.valid_to is null or coalesce(c.period_start, {{ local_date("c.data_through") }}) < target.valid_to
-    )
-left join
-    (
-        select 'source' as breakdown, source, record_kind, n
-        from consent_rejections
-        union all
-        select '' as breakdown, cast(null as {{ text }}) as source, record_kind, sum(n) as n
-        from consent_rejections
-        group by record_kind
-    ) as rejections
-    on c.period_grain = 'all'
-    and c.breakdown = rejections.breakdown
-    and c.record_kind = rejections.record_kind
-    and c.source is not distinct from rejections.source
+    and coalesce(c.period_start, {{ local_date("c.data_through") }}) < target.valid_to
+left join rejections on c.rejection_key = rejections.rejection_key

@@ -1,0 +1,274 @@
+"""The gate on small loads of real files: conform, resolve, protect, stage, promote. Keep out: dbt and serving."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestration import pipeline
+from orchestration.errors import ContractError
+from orchestration.home import Home
+from tests.house import TestHouse, write_source
+
+CASE = """
+select
+    _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.priority' as priority,
+    raw ->> '$.account' as person_account_id, raw ->> '$.email' as person_email, raw ->> '$.verified' as person_email_verified,
+    raw ->> '$.phone' as person_phone, raw ->> '$.name' as person_name, raw ->> '$.country' as person_country,
+    raw ->> '$.minor' as person_is_minor, raw ->> '$.text' as text, raw ->> '$.updated' as updated_at
+from rows
+"""
+CONSENT = """
+select
+    _record, raw ->> '$.id' as consent_id, raw ->> '$.account' as person_account_id, raw ->> '$.email' as person_email,
+    'true' as person_email_verified, raw ->> '$.purpose' as purpose, raw ->> '$.action' as action,
+    raw ->> '$.type' as consent_type, raw ->> '$.at' as given_at
+from rows
+"""
+
+
+def case(number: int, **given: object) -> dict[str, object]:
+    return {"id": f"T{number}", "at": "2025-01-02T03:04:05Z", "priority": "high", **given}
+
+
+def lines(*records: dict[str, object]) -> str:
+    return "\n".join(json.dumps(r, ensure_ascii=False) for r in records) + "\n"
+
+
+def test_identities_become_pseudonyms_and_texts_lose_what_names_people(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    text = "我叫张伟，请打电话13800138000或写信给 zhang@example.org"
+    house.drop("rows.jsonl", lines(case(1, account="A1", name="张伟", phone="13800138000", country="CN", text=text)))
+    house.take()
+    (row,) = house.rows("select case_key, subject_key, subject_basis, jurisdiction, text, text_redactions from lake.case")
+    key, subject, basis, jurisdiction, redacted, n = row
+    assert len(key) == len(subject) == 64 and basis == "person" and jurisdiction == "CN"
+    assert n == 3
+    assert not any(value in redacted for value in ("张伟", "13800138000", "zhang"))
+
+
+def test_two_identifiers_of_one_person_are_one_subject_and_shared_ones_prove_nothing(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    same = [
+        case(1, account="A1", email="Li@Example.org", verified="true"),
+        case(2, email=" li@example.ORG", verified="true"),
+        case(3, phone="+86 139-1111-2222", email="li@example.org", verified="true"),
+        case(4, phone="13911112222", country="CN"),
+    ]
+    others = [
+        case(5, account="B1", email="info@firm.example", verified="true"),
+        case(6, account="B2", email="info@firm.example", verified="true"),
+        case(7, email="li@example.org", verified="false"),
+        case(8, name="Li"),
+    ]
+    house.drop("rows.jsonl", lines(*same, *others))
+    house.take()
+    subjects = dict(house.rows("select case_key, subject_key from lake.case"))
+    by_number = dict(zip([c["id"] for c in (*same, *others)], _in_order(house, subjects), strict=True))
+    assert len({by_number[f"T{i}"] for i in (1, 2, 3, 4)}) == 1
+    assert len({by_number[f"T{i}"] for i in (1, 5, 6)}) == 3
+    assert by_number["T7"] is None and by_number["T8"] is None
+
+
+def _in_order(house: TestHouse, subjects: dict[str, str | None]) -> list[str | None]:
+    """Subjects in the order of the case ids, by the way back that the vault keeps."""
+    from orchestration.engine import connect
+    from orchestration.privacy import pseudonyms
+    from orchestration.privacy.vault import open_vault
+
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        with open_vault(con, house.home, house.keyring):
+            found = con.execute("select key_hash from vault.record_key where domain = 'case' order by original").fetchall()
+    finally:
+        con.close()
+    return [subjects[k] for (k,) in found]
+
+
+def test_a_person_proved_one_later_is_merged_without_touching_old_rows(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows_1.jsonl", lines(case(1, account="A1"), case(2, email="x@example.org", verified="true")))
+    house.take()
+    before = house.rows("select case_key, subject_key from lake.case order by 1")
+    assert len({s for _, s in before}) == 2
+    house.drop("rows_2.jsonl", lines(case(3, account="A1", email="x@example.org", verified="true")))
+    house.take()
+    after = dict(house.rows("select case_key, subject_key from lake.case"))
+    assert all(after[k] == s for k, s in before)
+    ((old, new, reason),) = house.rows("select subject_key, current_subject_key, reason from lake._subjects")
+    assert {old, new} == {s for _, s in before} and reason == "merge"
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
+def test_shuffled_loads_give_the_same_clusters(house: TestHouse, order: tuple[str, ...]) -> None:
+    loads = {
+        "a": case(1, account="A1"),
+        "b": case(2, email="x@example.org", verified="true"),
+        "c": case(3, account="A1", email="x@example.org", verified="true"),
+    }
+    for name, record in loads.items():
+        sql = CASE.replace("from rows", f"from rows_{name}")
+        write_source(house.sources, name, {"case": sql.replace("'$.account'", "'$.account'")}, stream=f"rows_{name}")
+        house.drop(f"rows_{name}.jsonl", lines(record))
+    # Accounts are scoped by source: all three name the one of source a.
+    for name in loads:
+        path = house.sources / name / "case.sql"
+        path.write_text(path.read_text().replace("raw ->> '$.account' as", "account_ref('a', raw ->> '$.account') as"))
+    house.take(*order)
+    current = house.rows(
+        "select count(distinct coalesce(m.current_subject_key, c.subject_key)) from lake.case c "
+        "left join lake._subjects m using (subject_key)"
+    )
+    assert current == [(1,)]
+
+
+def test_the_same_file_again_changes_nothing_and_is_counted(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1), case(2), case(2)))
+    house.take()
+    house.drop("rows.jsonl", lines(case(1), case(2), case(2), case(3)))
+    house.take()
+    assert house.rows("select count(*) from lake.case") == [(3,)]
+    ledger = house.ledger()
+    assert ledger[("case", "emitted", "")] == 7 and ledger[("case", "duplicate", "")] == 4
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_bad_values_are_rejected_with_a_counted_reason_and_no_value(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    bad = [
+        case(1, at="soon, says planted@example.org"),
+        case(2, priority="planted"),
+        case(3, at=None),
+        case(4, at="2999-01-01T00:00:00Z"),
+        case(5, at="0001-01-01T00:00:00Z"),
+    ]
+    house.drop("rows.jsonl", lines(*bad, case(6)) + "{not json\n")
+    house.take()
+    ledger = house.ledger()
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    assert ledger[("case", "rejected", "unparsable:opened_at")] == 1
+    assert ledger[("case", "rejected", "unknown_value:priority")] == 1
+    assert ledger[("case", "rejected", "missing:opened_at")] == 1
+    assert ledger[("case", "rejected", "out_of_range:opened_at")] + ledger.get(("case", "rejected", "in_future:opened_at"), 0) == 2
+    assert ledger[("rows", "rejected", "malformed_json")] == 1
+    commits = "".join(p.read_text() for p in (house.home.root / "lake" / "_commits").iterdir())
+    assert "planted" not in commits
+
+
+def test_consent_decides_by_person_purpose_and_time(house: TestHouse) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace("from rows", "from cases")
+    write_source(house.sources, "desk", {"case": desk}, stream="cases", cn="consent")
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop(
+        "rows.jsonl",
+        lines(
+            {"id": "c1", "account": "given", **grant},
+            {"id": "c2", "account": "late", **grant, "at": "2025-06-01T00:00:00Z"},
+            {"id": "c3", "account": "withdrawn", **grant},
+            {"id": "c4", "account": "withdrawn", **grant, "action": "withdraw", "at": "2025-02-01T00:00:00Z"},
+            {"id": "c5", "account": "child", **grant},
+            {"id": "c6", "account": "guarded", **grant, "type": "guardian"},
+        ),
+    )
+    people = ["given", "late", "withdrawn", "never"]
+    minors = ["child", "guarded"]
+    records = [case(i, account=a, country="CN") for i, a in enumerate(people)]
+    records += [case(10 + i, account=a, country="CN", minor="true") for i, a in enumerate(minors)]
+    records += [case(20, account="german", country="DE")]
+    house.drop("cases.jsonl", lines(*records))
+    house.take("register", "desk")
+    ledger = house.ledger()
+    assert ledger[("case", "rejected", "no_consent")] == 3
+    assert ledger[("case", "rejected", "minor_without_guardian")] == 1
+    found = sorted(house.rows("select jurisdiction, basis, purposes, consent_ref is not null from lake.case"))
+    assert found == [
+        ("CN", "consent", ["analytics"], True),
+        ("CN", "consent", ["analytics"], True),
+        ("EU", "contract", ["service", "analytics"], False),
+    ]
+
+
+def test_a_source_that_breaks_its_contract_is_an_outcome_and_the_others_go_on(house: TestHouse) -> None:
+    write_source(house.sources, "good", {"case": CASE})
+    write_source(house.sources, "bad", {"case": "select _record, 'x' as no_such_column from rows"})
+    house.drop("rows.jsonl", lines(case(1)))
+    house.take()
+    assert house.rows("select source from lake.case") == [("good",)]
+    failures = pipeline.Outcomes(house.home, "test").failures
+    assert list(failures) == ["bad"] and "no_such_column" in failures["bad"]["reason"]
+
+
+def test_an_unknown_basis_in_a_source_is_refused(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE}, cn="legitimate_interests")
+    with pytest.raises(ContractError, match="no basis under the law of CN"):
+        pipeline.sources(house.home)
+
+
+def test_nothing_planted_stands_in_the_clear_anywhere_under_the_home(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    planted = ["planted.person@example.org", "13700001234", "普兰特"]
+    text = f"我是{planted[2]}，{planted[1]}，{planted[0]}"
+    record = case(1, account="A1", name=planted[2], phone=planted[1], email=planted[0], country="CN", text=text)
+    house.drop("rows planted.person@example.org.jsonl", lines(record))
+    house.take()
+    assert found_under(house.inbox, planted) == set(planted)  # the control: the search finds what is in the clear
+    assert found_under(house.home.root, planted) == set()
+    assert house.rows("select count(*) from lake.case where text not like '%普兰特%'") == [(1,)]
+
+
+def found_under(folder: Path, planted: list[str]) -> set[str]:
+    """Which of the values stand in any byte or any name below a folder."""
+    found = set()
+    for path in folder.rglob("*"):
+        content = (path.read_bytes() if path.is_file() else b"") + str(path.name).encode()
+        found |= {p for p in planted if p.encode() in content or p.encode("utf-16-le") in content}
+    return found
+
+
+def test_a_batch_that_fails_is_quarantined_and_replayed(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.lake import audit, quarantine
+    from orchestration.lake.audit import AuditResult, CheckResult
+
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1), case(2)))
+    real = audit.audit_batch
+    monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult((CheckResult("planned to fail", False, 2, 1),)))
+    house.take()
+    assert house.rows("select count(*) from lake.case") == [(0,)]
+    (note,) = quarantine.batches(house.home)
+    assert note["failed"][0]["name"] == "planned to fail" and "T1" not in json.dumps(note)
+    assert not quarantine.replay(house.home, house.keyring, note["batch"])
+    monkeypatch.setattr(audit, "audit_batch", real)
+    assert quarantine.replay(house.home, house.keyring, note["batch"])
+    assert house.rows("select count(*) from lake.case") == [(2,)]
+    assert quarantine.batches(house.home) == []
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_a_death_between_promotion_and_commit_leaves_no_orphans_and_loses_nothing(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1)))
+    orphan = Home.open(house.home.root).folder("lake", "case", "source=desk", "load=dead") / "part-0.parquet"
+    orphan.write_bytes(b"half a file")
+    house.take()
+    assert not orphan.exists()
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+
+
+def test_a_vault_put_back_from_older_days_is_refused(house: TestHouse) -> None:
+    from orchestration.errors import VoicehouseError
+
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows_1.jsonl", lines(case(1, account="A1")))
+    house.take()
+    vault = house.home.root / "vault" / "vault.duckdb"
+    old = vault.read_bytes()
+    house.drop("rows_2.jsonl", lines(case(2, account="A2")))
+    house.take()
+    vault.write_bytes(old)
+    house.drop("rows_3.jsonl", lines(case(3, account="A3")))
+    with pytest.raises(VoicehouseError, match="older"):
+        house.take()

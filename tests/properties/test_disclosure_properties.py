@@ -1,0 +1,163 @@
+"""Whatever the answers, no hidden cell comes back: an attacker written apart from the code takes the published table.
+
+Keep out: single rules (tests/unit/test_disclosure.py).
+"""
+
+from collections import defaultdict
+from fractions import Fraction
+from typing import Any
+
+import duckdb
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestration.privacy.disclosure import DIMENSIONS, PROFILES, disclose
+
+BREAKDOWNS = ("", "channel", "store", "channel,store")
+GRAINS = ("week", "month", "quarter", "all")
+
+answers = st.lists(
+    st.tuples(
+        st.integers(0, 30),  # person
+        st.integers(0, 120),  # day
+        st.sampled_from("ab"),  # channel
+        st.sampled_from("wxyz"),  # store
+        st.booleans(),  # satisfied
+    ),
+    min_size=40,
+    max_size=400,
+)
+
+
+def cube(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
+    """The exact cells of some answers, computed by plain grouping."""
+    con = duckdb.connect()
+    con.execute("CREATE TABLE a (person BIGINT, day INTEGER, channel VARCHAR, store VARCHAR, satisfied BOOLEAN)")
+    con.executemany("INSERT INTO a VALUES (?, ?, ?, ?, ?)", rows)
+    selects = []
+    for breakdown in BREAKDOWNS:
+        names = breakdown.split(",") if breakdown else []
+        listed = ", ".join(f"{d if d in names else 'CAST(NULL AS VARCHAR)'} AS {d}" for d in DIMENSIONS)
+        for grain in GRAINS:
+            start = "CAST(NULL AS DATE)" if grain == "all" else f"CAST(date_trunc('{grain}', DATE '2026-01-01' + day) AS DATE)"
+            grouped = ", ".join([start, *names] if grain != "all" else names) or "true"
+            selects.append(
+                f"""SELECT 'csat' AS metric_id, 'top2' AS variant, '{grain}' AS period_grain, {start} AS period_start,
+                '{breakdown}' AS breakdown, {listed}, CAST(NULL AS BIGINT) AS cohort_age_months,
+                CAST(NULL AS VARCHAR) AS currency, count(*) AS n_eligible, count(*) AS n_answered,
+                count(DISTINCT person) AS n_subjects, CAST(count(*) FILTER (satisfied) AS DOUBLE) AS numerator,
+                CAST(count(*) AS DOUBLE) AS denominator, 100.0 * count(*) FILTER (satisfied) / count(*) AS value,
+                0.0 AS ci_low, 100.0 AS ci_high, CAST(NULL AS VARCHAR) AS suppressed_reason FROM a GROUP BY {grouped}"""
+            )
+    con.execute("CREATE TABLE exact AS " + " UNION ALL ".join(selects))
+    con.execute(
+        "CREATE TABLE registry AS SELECT 'csat' AS metric_id, 'top2' AS variant, 'subject' AS disclosure, "
+        "'percent' AS unit, 'answered' AS period_anchor, 'answers' AS denominator_is"
+    )
+    return con
+
+
+Place = tuple[str, str, str, str, str]  # breakdown, channel, store, grain, start
+
+
+def read(con: duckdb.DuckDBPyConnection, relation: str) -> dict[Place, tuple[int | None, int | None, float | None]]:
+    rows = con.execute(
+        "SELECT breakdown, coalesce(channel, ''), coalesce(store, ''), period_grain, "
+        f"coalesce(CAST(period_start AS VARCHAR), ''), n_answered, n_subjects, numerator FROM {relation} ORDER BY ALL"
+    ).fetchall()
+    return {row[:5]: row[5:] for row in rows}
+
+
+def equations(places: list[Place]) -> list[tuple[Place, list[Place]]]:
+    """Every total and its parts, found by comparing all cells with all: slow, and owing nothing to the code."""
+    parts: dict[tuple[Place, str, str], list[Place]] = defaultdict(list)
+    for total, part in ((t, p) for t in places for p in places if t != p):
+        same_time = total[3:] == part[3:]
+        same_cut = total[:3] == part[:3]
+        narrower = set(filter(None, total[0].split(","))) < set(filter(None, part[0].split(",")))
+        if same_time and narrower and total[1] in ("", part[1]) and total[2] in ("", part[2]):
+            parts[(total, part[0], "")].append(part)
+        if same_cut and _within(part, total):
+            parts[(total, "", part[3])].append(part)
+    return [(key[0], found) for key, found in parts.items()]
+
+
+def _within(part: Place, total: Place) -> bool:
+    grain, start = total[3], part[4]
+    if part[3] == "all" or grain == part[3]:
+        return False
+    if grain == "all":
+        return True
+    if grain == "quarter" and part[3] == "month":
+        return start[:4] == total[4][:4] and (int(start[5:7]) - 1) // 3 == (int(total[4][5:7]) - 1) // 3
+    return False
+
+
+def subtract(shown: dict[Place, Any], sums: list[tuple[Place, list[Place]]]) -> dict[Place, Fraction]:
+    """All that follows by taking known cells from known totals, and adding known cells to totals, again and again."""
+    known = {place: Fraction(figures[0]) for place, figures in shown.items() if figures[0] is not None}
+    first = set(known)
+    growing = True
+    while growing:
+        growing = False
+        for total, parts in sums:
+            members = [total, *parts]
+            unknown = [m for m in members if m not in known]
+            if len(unknown) == 1:
+                rest = sum((known[p] for p in parts if p in known), Fraction(0))
+                known[unknown[0]] = rest if unknown[0] == total else known[total] - rest
+                growing = True
+    return {place: value for place, value in known.items() if place not in first}
+
+
+def determined(shown: dict[Place, Any], sums: list[tuple[Place, list[Place]]]) -> set[Place]:
+    """Hidden cells fixed by all equations together, by the rank of the matrix with and without the cell."""
+    hidden = [p for p, f in shown.items() if f[0] is None]
+    index = {p: i for i, p in enumerate(hidden)}
+    matrix = np.zeros((len(sums), len(hidden)))
+    for row, (total, parts) in enumerate(sums):
+        for sign, members in ((-1.0, [total]), (1.0, parts)):
+            for member in members:
+                if member in index:
+                    matrix[row, index[member]] = sign
+    if not hidden:
+        return set()
+    _, singular, rows = np.linalg.svd(matrix, full_matrices=True)
+    rank = int((singular > 1e-9).sum())
+    free = rows[rank:]
+    return {p for p in hidden if not (np.abs(free[:, index[p]]) > 1e-9).any()}
+
+
+@given(rows=answers)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_no_hidden_cell_comes_back(rows):
+    con = cube(rows)
+    disclose(con, "exact", "registry", PROFILES["internal"], "published")
+    exact, shown = read(con, "exact"), read(con, "published")
+    sums = equations(list(exact))
+    for place, figures in exact.items():
+        if figures[1] < 10:
+            assert shown[place] == (None, None, None), "a small cell is shown"
+        elif figures[2] in (0, figures[0]):
+            assert shown[place] == (None, None, None), "a homogeneous cell is shown"
+        assert shown[place] in ((None, None, None), figures), "a shown cell is not the exact one"
+    assert not subtract(shown, sums)
+    blank = {
+        (b, g) for b, g in {(p[0], p[3]) for p in exact if "," in p[0]}
+        if all(f[0] is None for p, f in shown.items() if (p[0], p[3]) == (b, g))
+    }  # fmt: skip
+    whole = [(t, p) for t, p in sums if not any((m[0], m[3]) in blank for m in (t, *p))]
+    assert not {p for p in determined(shown, whole) if (p[0], p[3]) not in blank}
+
+
+def test_the_attacker_succeeds_where_only_small_cells_are_hidden():
+    """The positive control: the same attack brings cells back when nothing complements the small ones."""
+    rows = [(i % 31, i % 120, "ab"[i % 7 == 0], "wxyz"[min(i % 11, 3)], i % 3 > 0) for i in range(300)]
+    exact = read(cube(rows), "exact")
+    naive = {p: (None, None, None) if f[1] < 10 else f for p, f in exact.items()}
+    back = subtract(naive, equations(list(exact)))
+    assert back
+    assert all(value == exact[place][0] for place, value in back.items())
+
+

@@ -1,0 +1,231 @@
+"""The rules of disclosure, one by one, on tables small enough to check by hand.
+
+Keep out: random tables (tests/properties).
+"""
+
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.errors import VoicehouseError
+from orchestration.privacy.disclosure import (
+    CELL,
+    DIMENSIONS,
+    PROFILES,
+    Profile,
+    choose_profile,
+    derivable,
+    disclose,
+    hide,
+)
+
+INTERNAL, EXTERNAL, OPEN = PROFILES["internal"], PROFILES["external"], PROFILES["open_data"]
+COLUMNS = {
+    **dict.fromkeys(("metric_id", "variant", "period_grain"), "VARCHAR"),
+    "period_start": "DATE",
+    "breakdown": "VARCHAR",
+    **dict.fromkeys(DIMENSIONS, "VARCHAR"),
+    "cohort_age_months": "BIGINT",
+    "currency": "VARCHAR",
+    **dict.fromkeys(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects"), "BIGINT"),
+    **dict.fromkeys(("numerator", "denominator", "value", "ci_low", "ci_high", "previous_value", "difference"), "DOUBLE"),
+    "suppressed_reason": "VARCHAR",
+    "load_id": "VARCHAR",
+}
+REGISTRY = [
+    ("csat", "top2", "subject", "percent", "answered", "answers to csat"),
+    ("csat", "mean_pct", "subject", "percent", "answered", "answers to csat"),
+    ("sla_attainment", "house", "operational", "percent", "due", "instances"),
+]
+
+
+def cell(n: int, numerator: float | None = None, grain: str = "all", start: date | None = None, **given: Any) -> dict[str, Any]:
+    """One exact cell of `n` answers by as many persons, six in ten of them satisfied."""
+    yes = round(n * 0.6) if numerator is None else numerator
+    breakdown = ",".join(d for d in DIMENSIONS if d in given)
+    value = 100 * yes / n if n else None
+    row = {"metric_id": "csat", "variant": "top2", "period_grain": grain, "period_start": start, "breakdown": breakdown}
+    figures = {
+        "n_answered": n, "n_subjects": n, "numerator": yes, "denominator": n, "value": value,
+        "ci_low": value and value - 5, "ci_high": value and value + 5, "load_id": "l1",
+    }  # fmt: skip
+    return {**dict.fromkeys(COLUMNS), **row, **figures, **given}
+
+
+def published(rows: list[dict[str, Any]], profile: Profile = INTERNAL, **options: Any) -> list[dict[str, Any]]:
+    return _rows(_disclosed(rows, profile, **options), "published")
+
+
+def reasons(rows: list[dict[str, Any]], name: str) -> dict[Any, Any]:
+    return {r[name]: r["suppressed_reason"] for r in rows if r[name] is not None}
+
+
+def _disclosed(rows: list[dict[str, Any]], profile: Profile, **options: Any) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    con.execute(f"CREATE TABLE exact ({', '.join(f'{c} {t}' for c, t in COLUMNS.items())})")
+    con.executemany(
+        f"INSERT INTO exact VALUES ({', '.join('?' for _ in COLUMNS)})", [[r[c] for c in COLUMNS] for r in rows]
+    )
+    con.execute(
+        "CREATE TABLE registry (metric_id VARCHAR, variant VARCHAR, disclosure VARCHAR, unit VARCHAR, "
+        "period_anchor VARCHAR, denominator_is VARCHAR)"
+    )
+    con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?)", REGISTRY)
+    disclose(con, "exact", "registry", profile, "published", **options)
+    return con
+
+
+def _rows(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
+    result = con.execute(f"SELECT * FROM {relation} ORDER BY ALL")
+    names = [d[0] for d in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+STORES = [cell(100), cell(5, store="north"), cell(25, store="east"), cell(30, store="south"), cell(40, store="west")]
+
+
+def test_a_cell_of_fewer_persons_than_the_threshold_is_hidden():
+    assert reasons(published(STORES), "store")["north"] == "small_cell"
+    assert reasons(published([cell(100), cell(9, grain="all", store="a"), *STORES[2:]]), "store")["a"] == "small_cell"
+
+
+def test_answers_do_not_stand_in_for_persons():
+    rows = published([cell(200), cell(60, store="a", n_subjects=4), cell(70, store="b"), cell(70, store="c")])
+    assert reasons(rows, "store")["a"] == "small_cell"
+
+
+def test_a_total_less_its_published_parts_does_not_give_the_hidden_one():
+    found = reasons(published(STORES), "store")
+    assert found == {"north": "small_cell", "east": "complement", "south": None, "west": None}
+
+
+def test_a_rest_that_is_not_in_any_part_is_not_left_below_the_threshold():
+    rows = published([cell(100), cell(27, store="a"), cell(30, store="b"), cell(40, store="c")])  # 3 without
+    assert reasons(rows, "store") == {"a": "complement", "b": "complement", "c": None}
+
+
+def test_months_of_a_quarter_are_parts_too():
+    quarter = cell(60, grain="quarter", start=date(2026, 1, 1))
+    months = [cell(n, grain="month", start=date(2026, m, 1)) for m, n in ((1, 6), (2, 24), (3, 30))]
+    found = {r["period_start"].month: r["suppressed_reason"] for r in published([quarter, *months]) if r["period_grain"] == "month"}
+    assert found == {1: "small_cell", 2: "complement", 3: None}
+
+
+def test_a_total_with_one_part_shares_its_fate():
+    rows = published([cell(17), cell(12, store="a", channel="web"), cell(12, channel="web"), cell(5, channel="sms")])
+    web = {r["breakdown"]: r["suppressed_reason"] for r in rows if r["channel"] == "web"}
+    assert set(web.values()) == {"complement"}
+
+
+def test_all_having_said_the_same_is_hidden_whatever_the_size():
+    rows = published([cell(300), cell(80, 80, store="a"), cell(100, 0, store="b"), cell(120, store="c")])
+    assert reasons(rows, "store") == {"a": "homogeneous", "b": "homogeneous", "c": None}
+
+
+def test_what_is_left_of_a_total_is_not_homogeneous_either():
+    rows = published([cell(300, 120), cell(9, 0, store="a"), cell(60, 0, store="b"), cell(111, 50, store="c"), cell(120, 70, store="d")])
+    assert reasons(rows, "store") == {"a": "small_cell", "b": "homogeneous", "c": "complement", "d": None}
+
+
+def test_the_parts_of_a_wide_mart_tell_homogeneous_cells_too():
+    con = _disclosed([cell(100), *(cell(n, n / 2, store=s) for s, n in (("a", 40), ("b", 30), ("c", 30)))], OPEN)
+    con.execute("CREATE TABLE wide AS SELECT *, CASE store WHEN 'a' THEN 40 ELSE 3 END::BIGINT AS n_passives FROM exact")
+    disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"])
+    assert reasons(_rows(con, "published"), "store")["a"] == "homogeneous"
+
+
+def test_a_hidden_row_shows_nothing_but_its_place():
+    for row in published(STORES):
+        if row["suppressed_reason"]:
+            shown = {c for c, v in row.items() if v is not None} - set(CELL) - {"suppressed_reason"}
+            assert not shown
+
+
+def test_nobody_in_a_cell_is_a_fact_about_nobody():
+    rows = published([cell(100), cell(0, store="empty"), cell(40, store="a"), cell(60, store="b")])
+    assert reasons(rows, "store") == {"empty": None, "a": None, "b": None}
+
+
+def test_the_period_after_a_hidden_one_does_not_tell_its_value():
+    january = cell(6, grain="month", start=date(2026, 1, 1))
+    february = cell(40, grain="month", start=date(2026, 2, 1), previous_value=66.0, difference=-6.0)
+    march = cell(40, grain="month", start=date(2026, 3, 1), previous_value=60.0, difference=0.0)
+    shown = {r["period_start"].month: (r["value"], r["previous_value"], r["difference"]) for r in published([january, february, march])}
+    assert shown == {1: (None, None, None), 2: (60.0, None, None), 3: (60.0, 60.0, 0.0)}
+
+
+def test_variants_of_one_population_are_hidden_together():
+    rows = published(STORES + [{**r, "variant": "mean_pct", "numerator": 40.0 * r["n_answered"] / 100} for r in STORES])
+    hidden = {(r["variant"], r["store"]) for r in rows if r["suppressed_reason"]}
+    assert hidden == {(v, s) for v in ("top2", "mean_pct") for s in ("north", "east")}
+
+
+def test_operational_metrics_obey_the_threshold_inside_and_all_rules_outside():
+    rows = [{**r, "metric_id": "sla_attainment", "variant": "house"} for r in STORES]
+    assert reasons(published(rows), "store") == {"north": "small_cell", "east": None, "south": None, "west": None}
+    assert reasons(published(rows, EXTERNAL), "store")["east"] == "complement"
+
+
+def test_a_team_of_few_agents_is_hidden():
+    rows = [{**cell(n, team=t), "metric_id": "sla_attainment", "variant": "house"} for t, n in (("night", 400), ("day", 500))]
+    assert reasons(published(rows, small_teams=["night"]), "team") == {"night": "small_team", "day": None}
+
+
+def test_a_table_of_mostly_small_days_is_hidden_whole_and_its_weeks_with_it():
+    days = [cell(n, grain="day", start=date(2026, 1, d)) for d, n in ((5, 4), (6, 20), (7, 33), (12, 60))]
+    weeks = [cell(n, grain="week", start=date(2026, 1, d)) for d, n in ((5, 57), (12, 60))]
+    months = [cell(117, grain="month", start=date(2026, 1, 1))]
+    shown = {r["period_grain"] for r in published([*days, *weeks, *months]) if not r["suppressed_reason"]}
+    assert shown == {"month"}
+
+
+def test_small_counts_of_missing_consent_are_not_shown():
+    rows = published([cell(100, n_excluded_consent=3), cell(100, store="a", n_excluded_consent=30)])
+    assert {r["store"]: r["n_excluded_consent"] for r in rows} == {None: None, "a": 30}
+
+
+def test_wide_marts_are_hidden_by_the_same_cells():
+    con = _disclosed(STORES, INTERNAL)
+    con.execute("CREATE TABLE wide AS SELECT * EXCLUDE (suppressed_reason), 3 AS n_promoters FROM exact")
+    assert hide(con, "wide", "wide_published", INTERNAL) == 2
+    rows = {r["store"]: (r["n_promoters"], r["value"], r["suppressed_reason"]) for r in _rows(con, "wide_published")}
+    assert rows["north"] == (None, None, "small_cell") and rows["east"] == (None, None, "complement")
+    assert rows["west"] == (3, 60.0, None)
+
+
+def test_open_data_hides_nothing_and_is_refused_when_a_source_is_not_public():
+    assert not any(r["suppressed_reason"] for r in published(STORES, OPEN))
+    assert choose_profile("open_data", {"sfo": True, "uci": True}) is OPEN
+    with pytest.raises(VoicehouseError, match="crm"):
+        choose_profile("open_data", {"sfo": True, "crm": False})
+    with pytest.raises(VoicehouseError, match="no publication profile"):
+        choose_profile("everything", {})
+
+
+def test_a_metric_without_a_class_is_not_published():
+    with pytest.raises(VoicehouseError, match="nps/per_response"):
+        published([{**cell(100), "metric_id": "nps", "variant": "per_response"}])
+
+
+def test_the_audit_finds_what_a_naive_suppression_leaves_open():
+    con = _disclosed(STORES, OPEN)
+    figures = "n_answered = NULL, n_subjects = NULL, numerator = NULL, denominator = NULL, value = NULL"
+    con.execute(f"UPDATE published SET suppressed_reason = 'small_cell', {figures} WHERE store = 'north'")
+    assert [f["store"] for f in derivable(con, "published", "registry", INTERNAL)] == ["north"]
+    assert derivable(_disclosed(STORES, INTERNAL), "published", "registry", INTERNAL) == []
+
+
+def test_the_audit_finds_a_cell_that_takes_two_equations():
+    """Both rows and both columns of a crossed table hide two cells, save that one chain of them ends in a single one."""
+    table = {("a", "x"): 20, ("a", "y"): 30, ("b", "x"): 25, ("b", "y"): 35, ("c", "x"): 40, ("c", "y"): 45}
+    rows = [cell(sum(table.values()))]
+    rows += [cell(sum(n for (s, _), n in table.items() if s == k), store=k) for k in "abc"]
+    rows += [cell(sum(n for (_, c), n in table.items() if c == k), channel=k) for k in "xy"]
+    rows += [cell(n, store=s, channel=c) for (s, c), n in table.items()]
+    con = _disclosed(rows, OPEN)
+    gone = "suppressed_reason = 'small_cell', n_answered = NULL, n_subjects = NULL, value = NULL"
+    con.execute(f"UPDATE published SET {gone} WHERE (store IN ('a', 'b') AND channel = 'x') OR (store = 'a' AND channel = 'y')")
+    found = {(f["store"], f["channel"]) for f in derivable(con, "published", "registry", INTERNAL)}
+    assert found == {("a", "x"), ("a", "y"), ("b", "x")}

@@ -1,0 +1,111 @@
+"""The file reader: encodings, packings, odd rows. Keep out: sealing and conforming."""
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orchestration.errors import SourceError
+from orchestration.sources import files
+from orchestration.sources.contract import Page, Stream
+
+TEXT = 'id,说明\n1,"第一行\n第二行"\n2,"他说""好"""\n3,\n'
+
+
+def rows(data: bytes, **stream: object) -> tuple[list[dict[str, str]], dict[str, int]]:
+    found: list[dict[str, str]] = []
+    rejected: dict[str, int] = {}
+    for page in files.read_file(io.BytesIO(data), "f", Stream(**{"name": "s", "format": "csv", **stream})):
+        assert isinstance(page.content, pa.Table)
+        found += page.content.to_pylist()
+        for reason, n in page.rejected.items():
+            rejected[reason] = rejected.get(reason, 0) + n
+    return found, rejected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_csv_reads_the_same_in_every_encoding_with_newlines_and_quotes_inside(encoding: str) -> None:
+    found, rejected = rows(TEXT.encode(encoding))
+    assert [r["说明"] for r in found] == ["第一行\n第二行", '他说"好"', None]
+    assert not rejected
+
+
+def test_latin_1_is_told_from_chinese() -> None:
+    found, _ = rows("id,name\n1,Müller\n".encode("latin-1"))
+    assert found == [{"id": "1", "name": "Müller"}]
+
+
+def test_gzip_and_zip_are_read_in_memory() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("../climbs/out.csv", "a\n1\n")
+        archive.writestr("b.csv", "a\n2\n")
+    assert rows(gzip.compress(b"a\n1\n"))[0] == [{"a": "1"}]
+    assert rows(packed.getvalue())[0] == [{"a": "1"}, {"a": "2"}]
+
+
+def test_a_damaged_gzip_is_a_clear_error_without_content() -> None:
+    whole = gzip.compress(b"a,b\n" + b"secret,2\n" * 5000)
+    with pytest.raises(SourceError, match="damaged") as error:
+        rows(whole[: len(whole) // 2])
+    assert "secret" not in str(error.value)
+
+
+def test_rows_with_another_number_of_cells_are_counted_not_lost() -> None:
+    found, rejected = rows(b"a,b\n1,2\n1,2,3\n4\n5,6\n")
+    assert [r["a"] for r in found] == ["1", "5"]
+    assert rejected == {"malformed_row": 2}
+
+
+def test_a_header_without_rows_and_an_empty_file_give_nothing() -> None:
+    assert rows(b"a,b\n") == ([], {})
+    assert rows(b"") == ([], {})
+
+
+def test_headers_that_repeat_or_are_blank_get_names_of_their_own() -> None:
+    found, _ = rows(b",a,a\n0,1,2\n")
+    assert found == [{"unnamed": "0", "a": "1", "a_2": "2"}]
+
+
+def test_a_binary_file_is_refused() -> None:
+    with pytest.raises(SourceError, match="binary"):
+        rows(bytes(range(256)) * 64 + b"\x00" * 4096)
+
+
+def test_a_large_file_comes_in_pages_that_number_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PAGE_BYTES", 1 << 16)
+    data = b"a,b\n" + b"".join(b"%d,x\n" % i for i in range(50_000))
+    pages = list(files.read_file(io.BytesIO(data), "f", Stream("s", format="csv")))
+    assert len(pages) > 3
+    assert [p.first_row for p in pages][:2] == [1, 1 + pages[0].content.num_rows]
+    assert sum(p.content.num_rows for p in pages) == 50_000
+
+
+def test_a_saved_api_page_gives_its_records_and_a_broken_one_is_counted() -> None:
+    stream = Stream("s", format="json_pages", records="calls")
+    good = list(files.read_file(io.BytesIO(json.dumps({"calls": [{"id": 1}, {"id": 2}]}).encode()), "f", stream))
+    assert good[0].content == b'{"id":1}\n{"id":2}'
+    broken = list(files.read_file(io.BytesIO(b'{"calls": [{"id": 1}, {'), "f", stream))
+    assert broken == [Page("s", b"", file="f", rejected={"malformed_json": 1})]
+
+
+def test_parquet_comes_as_text() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"n": [1, None], "t": ["a", "b"]}), sink)
+    found, _ = rows(sink.getvalue(), format="parquet")
+    assert found == [{"n": "1", "t": "a"}, {"n": None, "t": "b"}]
+
+
+def test_a_pattern_may_not_leave_the_inbox(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.house import settings
+
+    outside = replace(settings(tmp_path), streams={"s": Stream("s", files="../x.csv", format="csv")}, inbox=str(tmp_path))
+    with pytest.raises(SourceError, match="leaves the inbox"):
+        list(files.pages(outside, {}, files.Window()))

@@ -1,0 +1,76 @@
+"""The home: its folders, lock, clock and durable writes. Keep out: what steps put there."""
+
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import HomeLockedError, VoicehouseError
+from orchestration.home import Home, House, now, write_durably
+
+
+def test_folders_are_closed_to_others(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    assert stat.S_IMODE(home.folder("vault").stat().st_mode) == 0o700
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
+
+
+def test_a_home_of_another_format_is_refused_with_a_word_on_what_to_do(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    (home.root / "format.json").write_text('{"format": 99}')
+    with pytest.raises(VoicehouseError, match="format 99"):
+        Home.open(tmp_path)
+
+
+def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    child = (
+        "import sys\nfrom orchestration.home import Home\n"
+        f"h = Home.open({str(tmp_path)!r})\n"
+        "with h.writing('the first run'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(HomeLockedError, match="the first run"), home.writing("the second run"):
+            pass
+        process.kill()
+        process.wait()
+    with home.writing("after a death the lock is free"):
+        pass
+
+
+def test_a_writer_may_write_again_inside_its_own_lock(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    with home.writing("outer"), home.writing("inner"):
+        assert os.environ["VOICEHOUSE_LOCK_HELD"] == str(home.root)
+    assert "VOICEHOUSE_LOCK_HELD" not in os.environ
+
+
+def test_house_settings_are_written_once_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOICEHOUSE_SOURCES", raising=False)
+    monkeypatch.delenv("VOICEHOUSE_INBOX", raising=False)
+    home = Home.open(tmp_path)
+    house = House(("/a folder", "/b"), str(tmp_path / "in"), "Asia/Shanghai", "external")
+    home.furnish(house)
+    home.furnish(House(("/other",)))
+    assert home.house == house
+    assert home.inbox == str(tmp_path / "in")
+
+
+def test_the_clock_can_be_set_and_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-03-01T08:00:00+08:00")
+    assert now() == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_durable_write_leaves_no_draft(tmp_path: Path) -> None:
+    write_durably(tmp_path / "f", b"one")
+    write_durably(tmp_path / "f", b"two")
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"two"

@@ -1,0 +1,61 @@
+"""The keyring. Keep out: what keys are used for."""
+
+import base64
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import KeyMissingError
+from orchestration.home import Home
+from orchestration.privacy.keys import MASTER_VARIABLE, Keyring
+
+
+@pytest.fixture(autouse=True)
+def _no_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MASTER_VARIABLE, raising=False)
+
+
+def test_keys_are_stable_random_and_never_in_the_clear(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    first = Keyring(home)
+    assert first.created_master is not None
+    key = first.key("lake")
+    again = Keyring(home)
+    assert again.created_master is None
+    assert again.key("lake") == key != again.key("vault")
+    ring = (home.root / "keys" / "keyring.json").read_bytes()
+    assert key not in ring and base64.b64encode(key) not in ring and key.hex().encode() not in ring
+    assert stat.S_IMODE(first.created_master.stat().st_mode) == 0o600
+
+
+def test_a_lost_master_key_is_named_and_no_new_one_is_made(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    Keyring(home).key("lake")
+    (home.root / "keys" / "master.key").unlink()
+    with pytest.raises(KeyMissingError, match=r"master\.key"):
+        Keyring(home)
+
+
+def test_another_master_key_does_not_open_the_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home.open(tmp_path)
+    Keyring(home).key("lake")
+    monkeypatch.setenv(MASTER_VARIABLE, base64.b64encode(os.urandom(32)).decode())
+    with pytest.raises(KeyMissingError, match="does not open"):
+        Keyring(home)
+
+
+def test_a_master_key_of_the_wrong_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MASTER_VARIABLE, base64.b64encode(b"short").decode())
+    with pytest.raises(KeyMissingError, match="32 bytes"):
+        Keyring(Home.open(tmp_path))
+
+
+def test_a_dropped_key_is_gone(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    ring = Keyring(home)
+    key = ring.key("landing:x")
+    ring.drop("landing:x")
+    assert "landing:x" not in Keyring(home).purposes()
+    assert Keyring(home).key("landing:x") != key

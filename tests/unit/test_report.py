@@ -1,0 +1,151 @@
+"""The report: what its first screen answers, what it admits, and that it needs nothing but itself.
+
+Keep out: how it looks in a browser (tests/browser).
+"""
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+
+import duckdb
+import pytest
+import served_house
+from duckdb_extensions import import_extension
+
+from orchestration.home import Home
+from orchestration.serving.publish import publish, withdraw
+from orchestration.serving.report import figure, period, write_report
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    root = tmp_path_factory.mktemp("served")
+    house = served_house.warehouse(root, answers=2400, cases=1600, days=240)
+    import_extension("httpfs", con=house)
+    house.execute("LOAD httpfs")
+    home = served_house.home(root)
+    publish(house, home, "internal", datetime(2026, 7, 20, 1))
+    return home
+
+
+def texts(page: str, language: str) -> str:
+    """What a reader of one language reads."""
+    other = {"zh": "en", "en": "zh"}[language]
+    body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.S)
+    body = re.sub(rf'<span lang="{other}">.*?</span>', "", body, flags=re.S)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_first_screen_answers_the_five_questions(home: Home, language: str):
+    read = texts(write_report(home).read_text(), language)
+    first = read.split({"zh": "趋势", "en": "Trends"}[language])[0]
+    words = {
+        "zh": ("净推荐值", "满意度", "95% 区间", "显著", "SLA 达成率", "积压工单", "增长最多的三类工单", "数据截至"),
+        "en": ("Net Promoter Score", "Satisfaction", "95% interval", "significant", "SLA attainment", "Open cases",
+               "Case categories that grew most", "Data through"),
+    }  # fmt: skip
+    assert [w for w in words[language] if w not in first] == []
+
+
+def test_its_figures_are_those_of_the_served_file(home: Home):
+    read = texts(write_report(home).read_text(), "en")
+    with duckdb.connect(str(home.serving / "kpi.duckdb"), read_only=True) as con:
+        value, n = con.execute(
+            "SELECT value, n_answered FROM kpi_values WHERE metric_id = 'nps' AND breakdown = '' AND period_grain = 'month' "
+            "AND is_complete_period AND value IS NOT NULL ORDER BY period_start DESC LIMIT 1"
+        ).fetchone()
+    assert f"{figure(value, 'points')}" in read and f"n = {n:,}" in read
+
+
+def test_it_asks_nothing_of_the_network(home: Home):
+    page = write_report(home).read_text()
+    assert "default-src 'none'" in page
+    charts = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert len(charts) >= 6
+    for picture in charts:
+        drawn = base64.b64decode(picture).decode()
+        assert re.findall(r"https?://(?!www\.w3\.org/)", drawn) == [] and "<script" not in drawn
+    rest = re.sub(r'src="data:[^"]+"', "", page)
+    assert re.findall(r"https?://|@import|<link rel=\"stylesheet\"|src=", rest) == []
+
+
+def test_a_failed_run_shows_as_a_banner_that_names_the_sources(home: Home):
+    history = home.folder("ops") / "runs.jsonl"
+    line = {"run_id": "r", "started_at": "2026-07-20T01:00:00+00:00", "ended_at": "2026-07-20T01:05:00+00:00"}
+    history.write_text(json.dumps({**line, "status": "failed", "failed_sources": ["helpdesk"]}) + "\n")
+    assert "The last run failed (2026-07-20 01:05 UTC) , sources: helpdesk" in texts(write_report(home).read_text(), "en")
+    with history.open("a") as handle:
+        handle.write(json.dumps({**line, "status": "succeeded", "failed_sources": []}) + "\n")
+    assert "The last run failed" not in texts(write_report(home).read_text(), "en")
+
+
+def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):
+    assert 'id="stale" role="status" hidden' in write_report(home).read_text()
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", datetime(2999, 1, 1, tzinfo=UTC).isoformat())
+    assert 'id="stale" role="status">' in write_report(home).read_text()
+
+
+def test_hidden_and_unmeasurable_are_told_apart(home: Home, tmp_path: Path):
+    other = Home.open(tmp_path / "home")
+    path = other.serving / "kpi.duckdb"
+    path.write_bytes((home.serving / "kpi.duckdb").read_bytes())
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE kpi_values SET value = NULL, suppressed_reason = 'small_cell' WHERE metric_id = 'nps'")
+        con.execute("UPDATE kpi_values SET value = NULL, suppressed_reason = NULL WHERE metric_id = 'csat'")
+    read = texts(write_report(other).read_text(), "en")
+    assert "Not shown, to protect privacy" in read and "Not measurable" in read
+
+
+def test_a_home_with_little_says_what_is_not_there(home: Home, tmp_path: Path):
+    other = Home.open(tmp_path / "home")
+    path = other.serving / "kpi.duckdb"
+    path.write_bytes((home.serving / "kpi.duckdb").read_bytes())
+    with duckdb.connect(str(path)) as con:
+        con.execute("DELETE FROM kpi_values WHERE metric_id <> 'rating_mean' OR period_grain <> 'all'")
+        for table in ("privacy_checks", "load_ledger", "kpi_data_quality", "dim_channels"):
+            con.execute(f"DROP TABLE {table}")
+    read = texts(write_report(other).read_text(), "en")
+    assert "Mean rating · all time" in read
+    for said in ("No cases, or no SLA policy", "No case categories to compare", "The ledger is empty"):
+        assert said in read
+
+
+def test_names_from_data_are_text_and_not_markup(home: Home, tmp_path: Path):
+    other = Home.open(tmp_path / "home")
+    path = other.serving / "kpi.duckdb"
+    path.write_bytes((home.serving / "kpi.duckdb").read_bytes())
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE dim_channels SET name_en = '<script>alert(1)</script>'")
+    page = write_report(other).read_text()
+    assert "&lt;script&gt;alert(1)" in page and "<script>alert(1)" not in page
+
+
+def test_without_a_served_file_it_says_whether_it_was_withdrawn(tmp_path: Path):
+    home = Home.open(tmp_path / "home")
+    assert "Nothing is published yet" in texts(write_report(home).read_text(), "en")
+    withdraw(home, "privacy check C5 failed")
+    read = texts(write_report(home).read_text(), "en")
+    assert "has been withdrawn" in read and "privacy check C5 failed" in read
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "signed", "text"),
+    [
+        (42.04, "points", False, "+42.0"), (-9.6, "points", False, "−9.6"), (85.05, "percent", False, "85.0%"),
+        (-1.2, "percent", True, "−1.2 pp"), (0.5, "minutes", False, "30 s"), (200, "minutes", False, "3.3 h"),
+        (72, "hours", False, "3.0 d"), (-0.5, "hours", True, "−30 min"), (1234, "count", False, "1,234"),
+        (None, "percent", False, "–"), (0, "percent", False, "0.0%"),
+    ],
+)  # fmt: skip
+def test_figures_read_as_a_person_writes_them(value: float | None, unit: str, signed: bool, text: str):
+    assert figure(value, unit, signed) == text
+
+
+def test_periods_read_the_same_in_every_language():
+    start = datetime(2026, 4, 1).date()
+    assert [period(start, g) for g in ("month", "quarter", "year")] == ["2026-04", "2026-Q2", "2026"]
+    assert period(None, "all") == ""

@@ -1,0 +1,133 @@
+"""Publication: what is built, what is refused, what stays when a check fails, what goes when it is withdrawn.
+
+Keep out: the rules of disclosure and the look of the report.
+"""
+
+import json
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+import served_house
+from duckdb_extensions import import_extension
+
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home
+from orchestration.privacy.keys import Keyring
+from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
+from orchestration.serving.swap import swap
+
+KNOWN_AT = datetime(2026, 7, 20, 1)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    con = served_house.warehouse(tmp_path_factory.mktemp("made"), answers=600, cases=400, days=120)
+    import_extension("httpfs", con=con)
+    con.execute("LOAD httpfs")
+    return con
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return served_house.home(tmp_path)
+
+
+def served(home: Home, house: duckdb.DuckDBPyConnection, **given: object) -> PublishResult:
+    return publish(house, home, **{"profile": "internal", "known_at": KNOWN_AT, **given})
+
+
+def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home, house: duckdb.DuckDBPyConnection):
+    result = served(home, house)
+    assert result.is_served and result.disclosed and result.disclosed.derivable == 0
+    expected = {"kpi_values", "kpi_metrics", "kpi_data_quality", "privacy_checks", "load_ledger", "dim_channels", "publication"}
+    assert set(result.rows) == expected
+    assert {p.stem for p in (home.serving / "parquet").iterdir()} == expected
+    with duckdb.connect(str(result.path), read_only=True) as con:
+        told = con.execute("SELECT profile, threshold, known_at, n_cells FROM publication").fetchone()
+        assert told == ("internal", 10, KNOWN_AT, result.rows["kpi_values"])
+        shown = con.execute("SELECT count(*) FROM kpi_values WHERE n_subjects < 10 AND n_subjects > 0").fetchone()
+        assert shown == (0,)
+    assert stat.S_IMODE(result.path.stat().st_mode) == 0o640
+    assert not list(home.serving.glob("*.wal")) and not list(home.serving.glob(".*.duckdb"))
+
+
+def test_the_restricted_file_opens_with_its_own_key_only(home: Home, house: duckdb.DuckDBPyConnection):
+    served(home, house)
+    path = home.serving / "team.duckdb"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert b"parcel is late" not in path.read_bytes()
+    with pytest.raises(duckdb.Error):
+        duckdb.connect(str(path), read_only=True)
+    house.execute(f"ATTACH '{path}' AS opened (ENCRYPTION_KEY '{Keyring(home).hex('team')}', READ_ONLY)")
+    rows = house.execute("SELECT count(*) FROM opened.fct_cases").fetchone()
+    house.execute("DETACH opened")
+    assert rows == (1,)
+
+
+def test_a_failed_check_keeps_the_last_good_version(home: Home, house: duckdb.DuckDBPyConnection):
+    good = served(home, house).path.read_bytes()
+    seen: list[Path] = []
+
+    def refuse(candidate: Path) -> list[str]:
+        seen.append(candidate)
+        return ["kpi_values:between"]
+
+    result = served(home, house, checks=refuse)
+    assert not result.is_served and result.failed_checks == ("kpi_values:between",)
+    assert seen[0] != result.path and not seen[0].exists()
+    assert result.path.read_bytes() == good
+
+
+def test_a_mart_with_rows_per_person_is_restricted(home: Home, house: duckdb.DuckDBPyConnection):
+    house.execute("CREATE OR REPLACE TABLE wh.kpis.kpi_agents AS SELECT 'a1' AS agent_key, 0.9 AS value")
+    result = served(home, house)
+    house.execute("DROP TABLE wh.kpis.kpi_agents")
+    assert "kpi_agents" not in result.rows
+    house.execute(f"ATTACH '{home.serving / 'team.duckdb'}' AS team (ENCRYPTION_KEY '{Keyring(home).hex('team')}')")
+    found = house.execute("SELECT count(*) FROM team.kpi_agents").fetchone()
+    house.execute("DETACH team")
+    assert found == (1,)
+
+
+def test_a_candidate_with_a_person_column_or_a_showing_hidden_row_is_refused(tmp_path: Path):
+    path = tmp_path / "candidate.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE TABLE kpi_x AS SELECT 'k' AS subject_key")
+        con.execute("CREATE TABLE kpi_y AS SELECT 'small_cell' AS suppressed_reason, 3 AS n_answered")
+        con.execute("CREATE TABLE kpi_z AS SELECT 'small_cell' AS suppressed_reason, NULL::BIGINT AS n_answered")
+    assert person_free(path) == ["personal_column:kpi_x", "hidden_row_shows:kpi_y"]
+
+
+def test_open_data_needs_every_source_declared(home: Home, house: duckdb.DuckDBPyConnection):
+    with pytest.raises(VoicehouseError, match="desk"):
+        served(home, house, profile="open_data")
+    assert not (home.serving / "kpi.duckdb").exists()
+
+
+def test_withdrawing_takes_everything_away_until_the_next_good_publication(home: Home, house: duckdb.DuckDBPyConnection):
+    served(home, house)
+    assert withdraw(home, "C5") == ["kpi.duckdb", "team.duckdb", "parquet"]
+    assert [p.name for p in home.serving.iterdir()] == ["withdrawn.json"]
+    assert json.loads((home.serving / "withdrawn.json").read_text())["reason"] == "C5"
+    served(home, house)
+    assert not (home.serving / "withdrawn.json").exists()
+
+
+def test_readers_of_the_old_file_are_not_disturbed_and_open_files_are_not_swapped(tmp_path: Path):
+    old, new = tmp_path / "kpi.duckdb", tmp_path / "draft.duckdb"
+    for path, value in ((old, 1), (new, 2)):
+        with duckdb.connect(str(path)) as con:
+            con.execute(f"CREATE TABLE t AS SELECT {value} AS v")
+    reader = duckdb.connect(str(old), read_only=True)
+    swap(new, old, 0o640)
+    assert reader.execute("SELECT v FROM t").fetchone() == (1,)
+    reader.close()
+    with duckdb.connect(str(old), read_only=True) as con:
+        assert con.execute("SELECT v FROM t").fetchone() == (2,)
+    new.write_bytes(b"x")
+    new.with_name(new.name + ".wal").write_bytes(b"open")
+    with pytest.raises(VoicehouseError, match="open for writing"):
+        swap(new, old, 0o640)
