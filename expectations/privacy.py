@@ -117,13 +117,10 @@ def _hashed(field: Field) -> str:
 
 
 def row_level_columns() -> tuple[str, ...]:
-    """Columns that tell a single person, record, member of staff or text: never published."""
-    own = {
-        name
-        for record in KINDS.values()
-        for f in record.fields
-        if (name := f.protected_name) and f.privacy in (Privacy.RECORD_KEY, Privacy.IDENTIFIER, Privacy.TEXT)
-    }
+    """Columns that tell a single person, record, member of staff or text, before or behind the gate: never published."""
+    closed = (Privacy.RECORD_KEY, Privacy.IDENTIFIER, Privacy.TEXT, Privacy.SENSITIVE)
+    fields = [f for record in KINDS.values() for f in record.fields if f.privacy in closed]
+    own = {name for f in fields for name in (f.name, f.protected_name) if name}
     technical = {f.name for f in LINEAGE} - {"subject_basis", "source", "load_id", "loaded_at"}
     return tuple(sorted(own | technical | {"current_subject_key"}))
 

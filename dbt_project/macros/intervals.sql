@@ -6,7 +6,7 @@
     nps_se(p, d, n), nps_low(p, d, n), nps_high(p, d, n)
                                           100 (p - d) / n in points: adjusted Wald, n + 3, p + 3/4, d + 3/4
     mean_se(sd, n)                        sd / sqrt(n)
-    t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df (within .5 % from df = 4 on)
+    t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df, within 1 %
     effective_n(sum_w, sum_w2)            (sum w)^2 / sum w^2 (Kish 1965): n divided by the design effect
 #}
 {% macro z() %} {{ return("1.959963984540054") }}{% endmacro %}
@@ -23,8 +23,7 @@
             * {{ z() }}
             / (2 * nullif({{ n }}, 0)) {{ sign }} {{ z() }}
             * sqrt(
-                greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0)
-                / nullif({{ n }}, 0)
+                greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n }}, 0)
                 + {{ z() }} * {{ z() }} / (4 * power(nullif({{ n }}, 0), 2))
             )
         )
@@ -42,11 +41,7 @@
 {% macro nps_se(p, d, n) -%}
     (
         100 * sqrt(
-            greatest(
-                ({{ p }} + {{ d }} + 1.5) / ({{ n }} + 3.0)
-                - power({{ nps_centre(p, d, n) }}, 2),
-                0
-            )
+            greatest(({{ p }} + {{ d }} + 1.5) / ({{ n }} + 3.0) - power({{ nps_centre(p, d, n) }}, 2), 0)
             / ({{ n }} + 3.0)
         )
     )
@@ -61,15 +56,16 @@
 {% macro mean_se(sd, n) -%}({{ sd }} / sqrt(nullif({{ n }}, 0))) {%- endmacro %}
 
 {% macro t_quantile(df) -%}
-    (
-        {{ z() }}
-        + 2.372271 / nullif({{ df }}, 0)
-        + 2.822500 / power(nullif({{ df }}, 0), 2)
-        + 2.555850 / power(nullif({{ df }}, 0), 3)
-        + 1.589536 / power(nullif({{ df }}, 0), 4)
-    )
+    case
+        when {{ df }} <= 1
+        then 12.706205
+        else
+            {{ z() }}
+            + 2.372271 / nullif({{ df }}, 0)
+            + 2.822500 / power(nullif({{ df }}, 0), 2)
+            + 2.555850 / power(nullif({{ df }}, 0), 3)
+            + 1.589536 / power(nullif({{ df }}, 0), 4)
+    end
 {%- endmacro %}
 
-{% macro effective_n(sum_w, sum_w2) -%}
-    (power({{ sum_w }}, 2) / nullif({{ sum_w2 }}, 0))
-{%- endmacro %}
+{% macro effective_n(sum_w, sum_w2) -%} (power({{ sum_w }}, 2) / nullif({{ sum_w2 }}, 0)) {%- endmacro %}

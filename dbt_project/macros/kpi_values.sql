@@ -6,8 +6,7 @@
     series_columns()         the same without the period: the rows that follow one another in time
     key_of(columns, relation)  their values as one text, to join and sort by where nulls are equal
     wide_mart(metrics, families=[], parts=[], where=none)
-        A wide mart: the rows of kpi_values of these metrics, with the columns `parts` of the family models (of int_metrics_*,
-        null where a family has no such column).
+        A wide mart: the rows of kpi_values of these metrics, with the columns `parts` of the family models.
 #}
 {% macro cell_columns() %}
     {{
@@ -22,7 +21,9 @@
 {% macro series_columns() %}
     {{
         return(
-            ["metric_id", "variant", "period_grain", "breakdown"] + metric_dimensions() + ["cohort_age_months", "currency"]
+            ["metric_id", "variant", "period_grain", "breakdown"]
+            + metric_dimensions()
+            + ["cohort_age_months", "currency"]
         )
     }}
 {% endmacro %}
@@ -30,8 +31,8 @@
 {% macro key_of(columns, relation) -%}
     concat_ws(
         '|'
-        {% for column in columns %},
-            coalesce(cast({{ relation }}.{{ column }} as {{ dbt.type_string() }}), '')
+        {% for column in columns %}
+            , coalesce(cast({{ relation }}.{{ column }} as {{ dbt.type_string() }}), '')
         {% endfor %}
     )
 {%- endmacro %}
@@ -107,7 +108,5 @@
             ) as p
             on {{ key_of(cell_columns(), "v") }} = {{ key_of(cell_columns(), "p") }}
     {% endif %}
-    where
-        v.metric_id in ('{{ metrics | join("', '") }}')
-        {% if where %} and {{ where }} {% endif %}
+    where v.metric_id in ('{{ metrics | join("', '") }}') {% if where %} and {{ where }} {% endif %}
 {%- endmacro %}

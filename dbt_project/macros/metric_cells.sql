@@ -14,8 +14,8 @@
             the dimension columns named in `breakdowns`
         `breakdowns` e.g. ['', 'source', 'source,priority']: names in the order of metric_dimensions(), at most two.
         `aggregates` e.g. {'n': 'count(*)', 'n_met': 'sum(case when is_met then 1 else 0 end)'}.
-        Gives: keys, period_grain, period_start, period_end, breakdown, all dimension columns (null where not part of the
-        breakdown; a missing member reads 'unknown', so the cells of a breakdown add up to the whole), n_subjects,
+        Gives: keys, period_grain, period_start, period_end, breakdown, all dimension columns (null where not part of
+        the breakdown; a missing member reads 'unknown', so the cells of a breakdown add up to the whole), n_subjects,
         subject_basis, then the aggregates. Days and weeks are cut for the whole and by source only; every other
         breakdown comes in the grains of `coarse`.
 
@@ -31,7 +31,7 @@
         with
             items as (select 'nps' as metric_id, 'per_response' as variant, answered_at as anchor_at, answer_key as
                       record_key, subject_key, source, channel, score from ...),
-            cells as ({{ metric_cells('items', ['', 'source', 'source,channel'], {'n': 'count(*)', 'total': 'sum(score)'}) }})
+            cells as ({{ metric_cells('items', ['', 'source'], {'n': 'count(*)', 'total': 'sum(score)'}) }})
         select {{ metric_row({'n_answered': 'n', 'numerator': 'total', 'denominator': 'n', 'value': 'total / n'}) }}
         from cells
 #}
@@ -71,9 +71,7 @@
         ["period_end", "date"],
         ["breakdown", text],
     ] %}
-    {% for dimension in metric_dimensions() %}
-        {% do columns.append([dimension, text]) %}
-    {% endfor %}
+    {% for dimension in metric_dimensions() %} {% do columns.append([dimension, text]) %} {% endfor %}
     {% do columns.extend(
         [
             ["cohort_age_months", whole],
@@ -107,9 +105,7 @@
 ) -%}
     with
         cell_items as (
-            {% if anchor %}{{ periods(relation, anchor, grains) }}
-            {% else %}select * from {{ relation }}
-            {% endif %}
+            {% if anchor %}{{ periods(relation, anchor, grains) }}{% else %}select * from {{ relation }} {% endif %}
         )
     {% for breakdown in breakdowns %}
             {% set members = breakdown.split(",") if breakdown else [] %}
@@ -120,29 +116,18 @@
             period_end,
             '{{ breakdown }}' as breakdown,
             {% for dimension in metric_dimensions() %}
-                {% if dimension in members %}
-                    coalesce(
-                        cast({{ dimension }} as {{ dbt.type_string() }}), 'unknown'
-                    )
+                {% if dimension in members %} coalesce(cast({{ dimension }} as {{ dbt.type_string() }}), 'unknown')
                 {% else %} cast(null as {{ dbt.type_string() }})
                 {% endif %} as {{ dimension }},
             {% endfor %}
             count(distinct coalesce(subject_key, record_key)) as n_subjects,
-            case
-                when count(subject_key) = count(*) then 'person' else 'record'
-            end as subject_basis
-            {% for name, expression in aggregates.items() %}
-                , {{ expression }} as {{ name }}
-            {% endfor %}
+            case when count(subject_key) = count(*) then 'person' else 'record' end as subject_basis
+            {% for name, expression in aggregates.items() %}, {{ expression }} as {{ name }} {% endfor %}
         from cell_items
-        {% if members not in ([], ['source']) %}
-            where period_grain in ('{{ coarse | join("', '") }}')
-        {% endif %}
+        {% if members not in ([], ["source"]) %} where period_grain in ('{{ coarse | join("', '") }}') {% endif %}
         group by
             {% for key in keys %} {{ key }}, {% endfor %}
-            {% for member in members %}
-                coalesce(cast({{ member }} as {{ dbt.type_string() }}), 'unknown'),
-            {% endfor %}
+            {% for member in members %} coalesce(cast({{ member }} as {{ dbt.type_string() }}), 'unknown'), {% endfor %}
             period_grain,
             period_start,
             period_end

@@ -9,21 +9,15 @@
     periods(relation, at, grains=none)
                           a select of relation.* with period_grain, period_start, period_end (dates, end exclusive):
                           every row once per grain. Rows without `at` (a naive UTC instant) come out in grain all only.
-                          `grains` restricts them. Use it inside a CTE: `timed as ({{ periods('items', 'opened_at') }})`.
+                          `grains` restricts them. In a CTE: `timed as ({{ periods('items', 'opened_at') }})`.
 
     Grain all has a null period_start and period_end. Weeks start on Monday.
 #}
-{% macro known_at() -%}
-    (select max(loaded_at) from {{ source("lake", "_sources") }})
-{%- endmacro %}
+{% macro known_at() -%} (select max(loaded_at) from {{ source("lake", "_sources") }}) {%- endmacro %}
 
-{% macro local_date(ts) -%}
-    cast({{ to_local(ts, "'" ~ var("reporting_tz") ~ "'") }} as date)
-{%- endmacro %}
+{% macro local_date(ts) -%} cast({{ to_local(ts, "'" ~ var("reporting_tz") ~ "'") }} as date) {%- endmacro %}
 
-{% macro period_grains() %}
-    {{ return(["day", "week", "month", "quarter", "year", "all"]) }}
-{% endmacro %}
+{% macro period_grains() %} {{ return(["day", "week", "month", "quarter", "year", "all"]) }} {% endmacro %}
 
 {% macro period_start_of(grain, day) -%}
     case
@@ -63,11 +57,7 @@
         grains.period_grain,
         {{ period_start_of("grains.period_grain", "dated.local_day") }} as period_start,
         {{ period_end_of("grains.period_grain", "dated.local_day") }} as period_end
-    from
-        (
-            select item.*, {{ local_date("item." ~ at) }} as local_day
-            from {{ relation }} as item
-        ) as dated
+    from (select item.*, {{ local_date("item." ~ at) }} as local_day from {{ relation }} as item) as dated
     inner join
         (
             {% for grain in grains or period_grains() %}

@@ -3,8 +3,9 @@
 
     lineage_columns()  what every protected row carries; written_subject_key is the pseudonym as the lake has it
     staged(relation, kind, key, deleted_by=none, is_bound=true)
-        select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at, loaded_at,
-        content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are not in the lake any
+        select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at,
+        loaded_at, content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are
+        not in the lake any
         more), is_current (newest, neither deleted nor withheld).
         `key` names the columns of one record within a source, `deleted_by` the record key a tombstone would name,
         `is_bound` whether purposes and consent bind the rows (not so for reference data, consents and tombstones).
@@ -26,20 +27,14 @@
 {%- endmacro %}
 
 {% macro staged(relation, kind, key, deleted_by=none, is_bound=true) -%}
-    select
-        versions.*,
-        version_rank = 1 and not is_deleted and withheld_reason is null as is_current
+    select versions.*, version_rank = 1 and not is_deleted and withheld_reason is null as is_current
     from
         (
             select
                 record.*,
-                coalesce(
-                    subject.current_subject_key, record.written_subject_key
-                ) as subject_key,
+                coalesce(subject.current_subject_key, record.written_subject_key) as subject_key,
                 row_number() over (
-                    partition by
-                        record.source
-                        {% for column in key %}, record.{{ column }} {% endfor %}
+                    partition by record.source {% for column in key %}, record.{{ column }} {% endfor %}
                     order by
                         record.source_version desc nulls last,
                         record.updated_at desc nulls last,
@@ -48,43 +43,26 @@
                 ) as version_rank,
                 {% if kind == "deletion" %} false
                 {% else %}
-                    coalesce(
-                        person_gone.deleted_at
-                        >= coalesce(record.updated_at, person_gone.deleted_at),
-                        false
-                    )
+                    coalesce(person_gone.deleted_at >= coalesce(record.updated_at, person_gone.deleted_at), false)
                     {% if deleted_by %}
                         or coalesce(
-                            record_gone.deleted_at
-                            >= coalesce(record.updated_at, record_gone.deleted_at),
-                            false
+                            record_gone.deleted_at >= coalesce(record.updated_at, record_gone.deleted_at), false
                         )
                     {% endif %}
                 {% endif %} as is_deleted,
                 case
                     {% if is_bound %}
-                        when
-                            record.basis = 'consent'
-                            and withdrawal.subject_key is not null
-                        then 'withdrawn'
+                        when record.basis = 'consent' and withdrawal.subject_key is not null then 'withdrawn'
                     {% endif %}
                     when record.retain_until < clock.known_at
                     then 'expired'
                     {% if is_bound %}
-                        when
-                            not {{
-                                array_has(
-                                    "record.purposes", "'" ~ var("purpose") ~ "'"
-                                )
-                            }}
-                        then 'purpose'
+                        when not {{ array_has("record.purposes", "'" ~ var("purpose") ~ "'") }} then 'purpose'
                     {% endif %}
                 end as withheld_reason
             from {{ relation }} as record
             cross join (select {{ known_at() }} as known_at) as clock
-            left join
-                {{ ref("stg_subjects") }} as subject
-                on record.written_subject_key = subject.subject_key
+            left join {{ ref("stg_subjects") }} as subject on record.written_subject_key = subject.subject_key
             {% if kind != "deletion" %}
                 left join
                     (
@@ -93,8 +71,7 @@
                         where deleted_kind = 'person' and subject_key is not null
                         group by subject_key
                     ) as person_gone
-                    on coalesce(subject.current_subject_key, record.written_subject_key)
-                    = person_gone.subject_key
+                    on coalesce(subject.current_subject_key, record.written_subject_key) = person_gone.subject_key
             {% endif %}
             {% if deleted_by %}
                 left join
@@ -116,19 +93,14 @@
                                     subject_key,
                                     action,
                                     row_number() over (
-                                        partition by subject_key
-                                        order by given_at desc, action desc
+                                        partition by subject_key order by given_at desc, action desc
                                     ) as entry_rank
                                 from {{ ref("stg_consents") }}
-                                where
-                                    purpose = '{{ var("purpose") }}'
-                                    and is_current
-                                    and subject_key is not null
+                                where purpose = '{{ var("purpose") }}' and is_current and subject_key is not null
                             ) as entry
                         where entry_rank = 1 and action = 'withdraw'
                     ) as withdrawal
-                    on coalesce(subject.current_subject_key, record.written_subject_key)
-                    = withdrawal.subject_key
+                    on coalesce(subject.current_subject_key, record.written_subject_key) = withdrawal.subject_key
             {% endif %}
         ) as versions
 {%- endmacro %}

@@ -120,8 +120,12 @@ def disclose(
         while found := _computable(con):
             each *= 2
             passes += 1 + _widen(con, found, each) + _complement(con, profile)
-    con.execute("CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, " + _listed(CELL) + """,
-        reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL""")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, "
+        + _listed(CELL)
+        + """,
+        reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL"""
+    )
     hide(con, values, into, profile)
     counted = con.execute("SELECT reason, count(*) FROM cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
     hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
@@ -166,9 +170,11 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
         f"LEFT JOIN hidden_keys AS h ON h.key = {_key(shared, prefix='m')} "
         f"LEFT JOIN hidden_keys AS b ON b.key = {before}"
     )
-    return _number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL") if (
-        "suppressed_reason" in _columns(con, into)
-    ) else 0
+    return (
+        _number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL")
+        if ("suppressed_reason" in _columns(con, into))
+        else 0
+    )
 
 
 def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, profile: Profile) -> list[dict[str, Any]]:
@@ -200,7 +206,9 @@ def _cells(
         "ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.disclosure IN ('subject', 'operational') "
         "WHERE m.metric_id IS NULL ORDER BY ALL"
     ).fetchall():
-        raise VoicehouseError(f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}")
+        raise VoicehouseError(
+            f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}"
+        )
     population = (
         "coalesce(m.denominator_is, m.metric_id)" if "denominator_is" in _columns(con, metrics) else "m.metric_id"
     )
@@ -232,16 +240,19 @@ def _cells(
 
 
 def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
-    """Table `answers`: per cell, how many gave each kind of answer, from the whole-numbered `n_` columns of wide marts."""
-    selects = ["SELECT CAST(NULL AS BIGINT) AS id, CAST(NULL AS BIGINT) AS n WHERE false"]
+    """Table `answers`: cells all of whose answers fall into one whole-numbered `n_` column of a wide mart."""
+    selects = ["SELECT CAST(NULL AS BIGINT) AS id WHERE false"]
     for mart in parts:
         described = con.execute(f"DESCRIBE SELECT * FROM {mart}").fetchall()
         columns = [str(row[0]) for row in described]
         split = [str(c) for c, kind, *_ in described if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
-        if split and set(CELL) <= set(columns):
-            largest = f"greatest({', '.join(f'm.{identifier(c)}' for c in split)})"
+        if len(split) > 1 and set(CELL) <= set(columns):
+            counts = [f"coalesce(m.{identifier(c)}, 0)" for c in split]
             joined = f"{_key(CELL, prefix='m')} = {_key(CELL, prefix='c')}"
-            selects.append(f"SELECT c.id, {largest} FROM cells c JOIN {mart} m ON {joined}")
+            selects.append(
+                f"SELECT c.id FROM cells c JOIN {mart} m ON {joined} "
+                f"WHERE greatest({', '.join(counts)}) = c.n AND {' + '.join(counts)} = c.n"
+            )
     con.execute("CREATE OR REPLACE TEMP TABLE answers AS " + " UNION ALL ".join(selects))
 
 
@@ -256,7 +267,7 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
             WHEN NOT is_protected OR metric_unit IN ('count', 'minutes', 'hours', 'seconds') THEN NULL
             WHEN has_no_spread OR (denominator > 0 AND abs(numerator) = denominator) THEN 'homogeneous'
             WHEN metric_unit = 'percent' AND denominator > 0 AND numerator = 0 THEN 'homogeneous'
-            WHEN id IN (SELECT a.id FROM answers a JOIN cells c USING (id) WHERE a.n >= c.n) THEN 'homogeneous'
+            WHEN id IN (SELECT id FROM answers) THEN 'homogeneous'
         END
         WHERE NOT is_empty
         """
@@ -321,7 +332,9 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
     """
     con.execute("CREATE OR REPLACE TEMP TABLE terms (kind INTEGER, total BIGINT, part BIGINT)")
     protected = "SELECT * FROM cells WHERE is_protected AND NOT is_empty"
-    breakdowns = [str(row[0]) for row in con.execute(f"SELECT DISTINCT breakdown FROM ({protected}) ORDER BY 1").fetchall()]
+    breakdowns = [
+        str(row[0]) for row in con.execute(f"SELECT DISTINCT breakdown FROM ({protected}) ORDER BY 1").fetchall()
+    ]
     pairs = [
         (wide, narrow)
         for wide, narrow in permutations(sorted(breakdowns, key=lambda b: -len(_names(b))), 2)
@@ -375,6 +388,8 @@ def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
     passes = 0
     while _number(con, _open_equations(profile.threshold)):
         passes += 1
+        if _reveal(con):
+            continue
         con.execute(
             """
             CREATE OR REPLACE TEMP TABLE candidates AS
@@ -387,6 +402,28 @@ def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
         )
         _hide_cheapest(con, 1)
     return passes
+
+
+def _reveal(con: duckdb.DuckDBPyConnection) -> int:
+    """Show the cells that only their table hides where an equation gives them away: that costs nothing, hiding would.
+
+    A cell is large enough to be known when no figure at its place is hidden for another reason.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE revealed AS
+        WITH lone AS (
+            SELECT any_value(c.place) AS place, any_value(c.reason) AS reason
+            FROM open_equations JOIN members USING (kind, total) JOIN cells c USING (id)
+            WHERE c.reason IS NOT NULL GROUP BY kind, total HAVING count(*) = 1
+        )
+        SELECT DISTINCT place FROM lone WHERE reason = 'too_fine' AND place NOT IN (
+            SELECT place FROM cells WHERE is_protected AND reason <> 'too_fine'
+        )
+        """
+    )
+    con.execute("UPDATE cells SET reason = NULL FROM revealed WHERE cells.place = revealed.place AND is_protected")
+    return _number(con, "SELECT count(*) FROM revealed")
 
 
 def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
@@ -458,7 +495,8 @@ def _open_equations(threshold: int) -> str:
 def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> int:
     """For each computable cell, hide the `each` cheapest parts of its totals; the totals where no part is left."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE reached AS SELECT id AS wanted, id FROM (SELECT unnest(?::BIGINT[]) AS id)", [computable]
+        "CREATE OR REPLACE TEMP TABLE reached AS SELECT id AS wanted, id FROM (SELECT unnest(?::BIGINT[]) AS id)",
+        [computable],
     )
     before = -1
     while before != (now := _number(con, "SELECT count(*) FROM reached")):
@@ -493,7 +531,8 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     """Ids of hidden cells on which all solutions of the equations agree (see `derivable`).
 
     Series with the same cells hidden have the same equations: one stands for all. A table of two dimensions that is
-    hidden whole, with no published table below it, is left out: it can take up whatever its margins leave open.
+    hidden whole, with no published table below it, is left out: it can take up whatever its margins leave open. Cells
+    that are hidden only because their table is too fine are large enough to be known: they may follow from others.
     """
     from scipy.sparse import coo_array, eye_array
     from scipy.sparse.linalg import splu
@@ -523,10 +562,11 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     ).fetchnumpy()
     if not len(unknowns["id"]):
         return []
-    rows, places = unknowns["equation"].astype(np.int64), unknowns["place"].astype(np.int64)
+    rows = np.asarray(unknowns["equation"], dtype=np.int64)
+    places = np.asarray(unknowns["place"], dtype=np.int64)
     ids = np.zeros(places.max() + 1, dtype=np.int64)
     ids[places] = unknowns["id"]
-    matrix = coo_array((unknowns["sign"].astype(float), (rows, places)), shape=(rows.max() + 1, len(ids))).tocsr()
+    matrix = coo_array((np.asarray(unknowns["sign"], dtype=float), (rows, places)), shape=(rows.max() + 1, len(ids))).tocsr()
     # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
     # what the ridge leaves behind.
     gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
@@ -538,7 +578,7 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     same = con.execute(
         """
         SELECT o.id FROM cells c JOIN patterns p ON p.example = c.series JOIN cells o ON o.series = p.series
-        AND o.place = c.place WHERE c.id IN (SELECT unnest(?::BIGINT[])) ORDER BY o.id
+        AND o.place = c.place WHERE c.id IN (SELECT unnest(?::BIGINT[])) AND o.reason <> 'too_fine' ORDER BY o.id
         """,
         [found],
     ).fetchall()
@@ -582,7 +622,13 @@ def _names(breakdown: str) -> list[str]:
 def _previous_start(prefix: str) -> str:
     step = " ".join(
         f"WHEN '{grain}' THEN INTERVAL {interval}"
-        for grain, interval in (("day", "1 DAY"), ("week", "7 DAY"), ("month", "1 MONTH"), ("quarter", "3 MONTH"), ("year", "1 YEAR"))
+        for grain, interval in (
+            ("day", "1 DAY"),
+            ("week", "7 DAY"),
+            ("month", "1 MONTH"),
+            ("quarter", "3 MONTH"),
+            ("year", "1 YEAR"),
+        )
     )
     return f"CAST({prefix}.period_start - CASE {prefix}.period_grain {step} END AS DATE)"
 

@@ -33,7 +33,7 @@ _COMMON_ZH = (
     "付款 付费 左右 东西 南方 上官 东方 叶子 段落 谢谢 孔子 汤圆 康复 贺卡 顾虑 白白 钟表 钟头 余额 余下 项目 祖国 武器 舒服 舒适 齐全 齐备"
 )
 _TITLES_ZH = ("先生", "女士", "小姐", "太太", "师傅", "老师", "经理", "总")
-_GAP_IN_NUMBER = r"[ ().\-/_·*\t\n–—]{0,3}"
+_GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
 _COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{_GAP_IN_NUMBER})?(?:[(]?\b0[)]?)?[(\-]?"
 
 _SENSITIVE = (
@@ -242,10 +242,13 @@ def _finishing() -> dict[str, str]:
         r"list_filter(string_split_regex(v, '[,;\n]\s*'), lambda x: length(x) >= 8 and regexp_matches(x, '[0-9]')), "
         r"[regexp_replace(v, '^\p{Han}{2,}?(?:省|自治区|市)(?:\p{Han}{1,8}?(?:市|区|县))?', ''), replace(v, ' ', '')])))))"
     )
+    # A number written in one piece is replaced as it is; only one with gaps needs a pattern of its own, which is slow.
     phones = (
         "list_transform([regexp_replace(t, '[^0-9]', '', 'g')], lambda all_digits: list_reduce(list_filter(numbers, lambda d: "
-        f"contains(all_digits, d)), lambda seen, d: regexp_replace(seen, '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), "
-        f"'{_GAP_IN_NUMBER}'), sign, 'g'), t))[1]"
+        "contains(all_digits, d)), lambda seen, d: list_transform([case when contains(seen, d) then "
+        f"regexp_replace(replace(seen, d, sign), '{_COUNTRY_CODE}([\\x0e-\\x1f])', '\\1', 'g') else seen end], lambda rest: "
+        "case when contains(regexp_replace(rest, '[^0-9]', '', 'g'), d) then regexp_replace(rest, "
+        f"'{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{_GAP_IN_NUMBER}'), sign, 'g') else rest end)[1], t))[1]"
     )
     linked = _chain(
         "t",

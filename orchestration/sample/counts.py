@@ -22,7 +22,7 @@ ROW_FAULTS = (
     (faults.NEGATIVE_WAITS, {"telephony": ("call", "out_of_range:wait_seconds")}),
 )  # fmt: skip
 RECORD_FAULTS = ((faults.BROKEN_JSON_LINES, "malformed_json"), (faults.TORN_ROWS, "malformed_row"))
-REFERENCE_STREAMS = {("helpdesk", "users"), ("survey_forms", "widgets")}
+REFERENCE_STREAMS = {("survey_forms", "widgets")}
 
 
 def ledger(world: World, view: View) -> pd.DataFrame:

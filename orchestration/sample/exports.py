@@ -285,7 +285,7 @@ TICKET_FIELD_SQL = """case
 def helpdesk_eu(world: World, folder: Path, wave: int) -> None:
     """Tickets and their history, tab-separated, German local times without a zone."""
     until = CUT if wave == 1 else END
-    changed = "true" if wave == 1 else f"updated >= {CUT}"
+    changed = "true" if wave == 1 else f"(updated >= {CUT} or a.verified_from = 2)"
     berlin = "local_time({}, 'Europe/Berlin', '%d.%m.%Y %H:%M:%S')"
     files.csv(
         world,

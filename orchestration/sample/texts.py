@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestration.engine import literal
 from orchestration.sample import figures, phrases
 from orchestration.sample.identities import cards, ibans, resident_ids
 from orchestration.sample.world import World, quoted
@@ -49,17 +48,17 @@ def build(world: World, customers: int) -> None:
     }
     frames = [pd.DataFrame({"entity": entity, "k": np.arange(n), "value": v}) for entity, v in values.items()]
     world.add("stranger", pd.concat(frames, ignore_index=True))
-    cases = " ".join(
-        f"when tone = {literal(tone)} and lang = {literal(lang)} then {quoted(words)}[1 + k % {len(words)}]"
+    spoken = [
+        (tone, language, len(words), n, text)
         for tone, by_language in TONES.items()
-        for lang, words in by_language.items()
-    )
-    world.sql(f"create macro phrase(tone, lang, k) as case {cases} end")
-    snippets = " ".join(
-        f"when entity = {literal(e)} and lang = 'zh' then {literal(zh)} when entity = {literal(e)} then {literal(en)}"
-        for e, (zh, en) in phrases.SNIPPETS.items()
-    )
-    world.sql(f"create macro snippet(entity, lang) as case {snippets} end")
+        for language, words in by_language.items()
+        for n, text in enumerate(words)
+    ]
+    world.add("phrase", pd.DataFrame(spoken, columns=["tone", "language", "words", "n", "text"]))
+    said = [
+        (e, lang, text) for e, pair in phrases.SNIPPETS.items() for lang, text in zip(("zh", "en"), pair, strict=True)
+    ]
+    world.add("snippet", pd.DataFrame(said, columns=["entity", "language", "text"]))
 
 
 def _spelled(before: str, numbers: npt.NDArray[np.int64], after: str) -> npt.NDArray[np.str_]:
@@ -87,14 +86,6 @@ def compose(world: World, name: str, slots: str, share: float = figures.TEXTS_WI
     world.add("text_draws", draws)
     entities = quoted(ENTITIES)
     strangers = world.count("stranger") // 8
-    spread = " ".join(
-        f"when '{e}' then s_{e}.value"
-        for e in sorted(set(ENTITIES) - {"own_name", "own_email", "own_phone", "agent_name"})
-    )
-    joins = " ".join(
-        f"left join stranger as s_{e} on s_{e}.entity = d.entity and d.entity = '{e}' and s_{e}.k = d.pick % {strangers}"
-        for e in sorted(set(ENTITIES) - {"own_name", "own_email", "own_phone", "agent_name"})
-    )
     world.sql(
         f"""
         create table {name} as
@@ -106,19 +97,20 @@ def compose(world: World, name: str, slots: str, share: float = figures.TEXTS_WI
         ),
         chosen as (
             select d.slot, d.language, d.form_index, d.entity as wanted,
-                replace(phrase(d.tone, d.language, d.k), '{{product}}', p.name) as base,
+                replace(f.text, '{{product}}', p.name) as base,
                 case d.entity
                     when 'own_name' then o.name
                     when 'own_email' then o.email
                     when 'own_phone' then as_written(o.phone, o.country, d.style)
                     when 'agent_name' then a.name
-                    {spread}
+                    else s.value
                 end as plain_value
             from d
             left join person as o on o.person = d.person
             left join agent as a on a.agent = d.agent
             left join product_name as p on p.product = d.product and p.language = d.language
-            {joins}
+            left join stranger as s on s.entity = d.entity and s.k = d.pick % {strangers}
+            join phrase as f on f.tone = d.tone and f.language = d.language and f.n = d.k % f.words
         ),
         formed as (
             select *, case when plain_value is not null then wanted end as entity,
@@ -135,12 +127,12 @@ def compose(world: World, name: str, slots: str, share: float = figures.TEXTS_WI
                 else plain_value end as value
             from formed
         )
-        select slot, entity, form, value,
-            case when value is null then base
-                else base || case when language = 'zh' then '' else ' ' end || replace(snippet(entity, language), '{{value}}', value)
+        select w.slot, w.entity, w.form, w.value,
+            case when w.value is null then base
+                else base || case when w.language = 'zh' then '' else ' ' end || replace(s.text, '{{value}}', w.value)
             end as text
-        from written
-        order by slot
+        from written as w left join snippet as s using (entity, language)
+        order by w.slot
         """
     )
     world.sql("drop table text_draws")

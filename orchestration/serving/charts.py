@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import vl_convert
 
@@ -35,8 +36,8 @@ def trend(rows: list[dict[str, Any]], unit: str) -> Chart:
 
 
 def _trend(frame: pd.DataFrame, unit: str, width: int, height: int) -> alt.LayerChart:
-    bounds = frame[["value", "ci_low", "ci_high"]].stack()
-    low, high = float(bounds.min()), float(bounds.max())
+    bounds = frame[["value", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(bounds)), float(np.nanmax(bounds))
     room = (high - low) * 0.08 or 1.0
     limits = {"percent": (0.0, 100.0), "points": (-100.0, 100.0)}.get(unit, (0.0, float("inf")))
     domain = [max(low - room, limits[0]), min(high + room, limits[1])]

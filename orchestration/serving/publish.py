@@ -26,7 +26,17 @@ RESTRICTED_MODE = 0o600
 TEAM_KEY = "team"
 
 # Dimensions without persons that go beside the marts, where the warehouse has them.
-DIMENSION_TABLES = ("dates", "channels", "products", "stores", "touchpoints", "surveys", "questions", "metrics", "scales")
+DIMENSION_TABLES = (
+    "dates",
+    "channels",
+    "products",
+    "stores",
+    "touchpoints",
+    "surveys",
+    "questions",
+    "metrics",
+    "scales",
+)
 # Rows per case, agent or training: the restricted file only.
 TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
 
@@ -87,7 +97,8 @@ def publish(
         disclosed = _fill(con, catalog, open_marts, chosen)
         _describe(con, chosen, known_at, published_at, disclosed)
         rows = {
-            name: _count(con, f"candidate.main.{identifier(name)}") for name in sorted(_tables(con, "candidate", "main"))
+            name: _count(con, f"candidate.main.{identifier(name)}")
+            for name in sorted(_tables(con, "candidate", "main"))
         }
         con.execute("CHECKPOINT candidate")
     except (duckdb.Error, VoicehouseError):
@@ -158,12 +169,12 @@ def withdraw(home: Home, reason: str) -> list[str]:
     return removed
 
 
-def _fill(
-    con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile
-) -> Disclosed:
+def _fill(con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile) -> Disclosed:
     """Every open mart after disclosure, then the person-free dimensions, into the attached candidate."""
     source = f"{catalog}.kpis"
-    cell_marts = [m for m, c in marts.items() if m != VALUES and {"breakdown", "period_grain", "period_start"} <= set(c)]
+    cell_marts = [
+        m for m, c in marts.items() if m != VALUES and {"breakdown", "period_grain", "period_start"} <= set(c)
+    ]
     disclosed = disclose(
         con,
         values=f"{source}.{VALUES}",
@@ -234,9 +245,7 @@ def _write_parquet(path: Path, folder: Path) -> None:
     draft.rmdir()
 
 
-def _write_team(
-    con: duckdb.DuckDBPyConnection, home: Home, catalog: str, restricted: Mapping[str, list[str]]
-) -> None:
+def _write_team(con: duckdb.DuckDBPyConnection, home: Home, catalog: str, restricted: Mapping[str, list[str]]) -> None:
     """`serving/team.duckdb`: rows per case, agent and training with redacted text, encrypted with a key of its own."""
     draft = home.serving / ".team.draft.duckdb"
     discard(draft)
@@ -249,9 +258,7 @@ def _write_team(
             if name in core:
                 con.execute(f"CREATE TABLE team.main.{name} AS SELECT * FROM {catalog}.core.{name}")
         for name in restricted:
-            con.execute(
-                f"CREATE TABLE team.main.{identifier(name)} AS SELECT * FROM {catalog}.kpis.{identifier(name)}"
-            )
+            con.execute(f"CREATE TABLE team.main.{identifier(name)} AS SELECT * FROM {catalog}.kpis.{identifier(name)}")
         con.execute("CHECKPOINT team")
     finally:
         con.execute("DETACH team")

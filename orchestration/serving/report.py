@@ -23,7 +23,16 @@ STALE_AFTER = timedelta(hours=36)  # a daily schedule that missed one run and a 
 GRAINS = ("month", "quarter", "year", "all")  # the finest first: what the first screen prefers
 SCORES = ("nps", "csat", "rating_mean", "ces")
 TRENDS = ("nps", "csat", "rating_mean", "ces", "sla_attainment", "first_reply_minutes", "resolution_hours")
-SIDE_BY_SIDE = ("nps", "csat", "rating_mean", "ces", "response_rate", "first_reply_minutes", "resolution_hours", "sla_attainment")
+SIDE_BY_SIDE = (
+    "nps",
+    "csat",
+    "rating_mean",
+    "ces",
+    "response_rate",
+    "first_reply_minutes",
+    "resolution_hours",
+    "sla_attainment",
+)
 TIMES = ("first_reply_minutes", "resolution_hours", "review_reply_hours")
 CASES_RECEIVED = "resolution_hours"  # its n_eligible counts the cases received in a period
 LONGEST_TREND = 36  # periods
@@ -80,7 +89,7 @@ class _Reader:
         published_at = publication.get("published_at")
         return {
             "publication": publication,
-            "is_stale": bool(published_at) and now().replace(tzinfo=None) - published_at > STALE_AFTER,
+            "is_stale": published_at is not None and now().replace(tzinfo=None) - published_at > STALE_AFTER,
             "stale_after_hours": int(STALE_AFTER.total_seconds() // 3600),
             "scores": [s for m in SCORES if (s := self.headline(m))],
             "sla": self.headline("sla_attainment") or self.headline("sla_attainment", "source_flag"),
@@ -103,7 +112,7 @@ class _Reader:
         }
 
     def headline(self, metric: str, variant: str | None = None) -> Row | None:
-        """The newest complete period of a metric over everything: of the finest grain that shows a value, else hidden.
+        """The newest complete period that shows a value, of the finest grain that has one; else one that hides it.
 
         Rows carry `metric` (registry), and `state`: shown, hidden or unmeasurable.
         """
@@ -113,7 +122,9 @@ class _Reader:
             WHERE metric_id = ? AND breakdown = '' AND (variant = ? OR (? IS NULL AND is_headline))
                 AND period_grain IN ('month', 'quarter', 'year', 'all')
                 AND coalesce(is_complete_period, true) AND cohort_age_months IS NULL
-            QUALIFY row_number() OVER (PARTITION BY period_grain ORDER BY period_start DESC NULLS LAST, currency) = 1
+            QUALIFY row_number() OVER (
+                PARTITION BY period_grain ORDER BY value IS NULL, period_start DESC NULLS LAST, currency
+            ) = 1
             """,
             metric, variant, variant,
         )  # fmt: skip
@@ -213,7 +224,9 @@ class _Reader:
             "AND period_start IS NOT DISTINCT FROM ?",
             metric, newest["period_grain"], newest["period_start"],
         )  # fmt: skip
-        return [{"metric": newest["metric"], "newest": newest, "variants": {r["variant"]: self._described(r) for r in rows}}]
+        return [
+            {"metric": newest["metric"], "newest": newest, "variants": {r["variant"]: self._described(r) for r in rows}}
+        ]
 
     def ledger(self) -> list[Row]:
         """The ledger summed over loads: one row per source and kind or stream."""
@@ -225,7 +238,9 @@ class _Reader:
         lines: dict[tuple[str, str, str], Row] = {}
         for r in rows:
             key = (r["level"], r["source"], r["name"])
-            lines.setdefault(key, {"level": r["level"], "source": r["source"], "name": r["name"], "n": {}})["n"][r["measure"]] = r["n"]
+            lines.setdefault(key, {"level": r["level"], "source": r["source"], "name": r["name"], "n": {}})["n"][
+                r["measure"]
+            ] = r["n"]
         return list(lines.values())
 
     def name(self, dimension: str, code: str) -> tuple[str, str]:
@@ -234,7 +249,9 @@ class _Reader:
             table = f"dim_{dimension}s"
             has = {dimension, "name_zh", "name_en"} <= self._tables.get(table, set())
             rows = self._rows(f"SELECT {dimension} AS code, name_zh, name_en FROM {table}") if has else []
-            self._names[dimension] = {str(r["code"]): (r["name_zh"] or r["code"], r["name_en"] or r["code"]) for r in rows}
+            self._names[dimension] = {
+                str(r["code"]): (r["name_zh"] or r["code"], r["name_en"] or r["code"]) for r in rows
+            }
         return self._names[dimension].get(code, (code, code))
 
     def _described(self, row: Row) -> Row:

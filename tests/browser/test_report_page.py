@@ -15,11 +15,7 @@ from duckdb_extensions import import_extension
 from orchestration.serving.publish import publish
 from orchestration.serving.report import write_report
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(chromium.BINARY is None, reason="needs Chromium (Debian: apt-get install chromium)"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

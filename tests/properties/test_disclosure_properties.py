@@ -40,7 +40,11 @@ def cube(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
         names = breakdown.split(",") if breakdown else []
         listed = ", ".join(f"{d if d in names else 'CAST(NULL AS VARCHAR)'} AS {d}" for d in DIMENSIONS)
         for grain in GRAINS:
-            start = "CAST(NULL AS DATE)" if grain == "all" else f"CAST(date_trunc('{grain}', DATE '2026-01-01' + day) AS DATE)"
+            start = (
+                "CAST(NULL AS DATE)"
+                if grain == "all"
+                else f"CAST(date_trunc('{grain}', DATE '2026-01-01' + day) AS DATE)"
+            )
             grouped = ", ".join([start, *names] if grain != "all" else names) or "true"
             selects.append(
                 f"""SELECT 'csat' AS metric_id, 'top2' AS variant, '{grain}' AS period_grain, {start} AS period_start,
@@ -159,5 +163,3 @@ def test_the_attacker_succeeds_where_only_small_cells_are_hidden():
     back = subtract(naive, equations(list(exact)))
     assert back
     assert all(value == exact[place][0] for place, value in back.items())
-
-

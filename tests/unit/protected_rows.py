@@ -36,7 +36,6 @@ NAMED = {
     "start_minute": "540",
     "end_minute": "1080",
     "amount": "0",
-    "answered_at": "null",
     "bounced_at": "null",
 }
 

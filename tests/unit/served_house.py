@@ -104,13 +104,22 @@ def home(root: Path) -> Home:
 
 
 def _cells(
-    metric: str, variant: str, headline: bool, where: str, numerator: str, factor: int | None, breakdown: str, grain: str
+    metric: str,
+    variant: str,
+    headline: bool,
+    where: str,
+    numerator: str,
+    factor: int | None,
+    breakdown: str,
+    grain: str,
 ) -> str:
     start = "CAST(NULL AS DATE)" if grain == "all" else f"CAST(date_trunc('{grain}', day) AS DATE)"
-    end = "CAST(NULL AS DATE)" if grain == "all" else f"CAST(date_trunc('{grain}', max(day)) + INTERVAL 1 {grain} AS DATE)"
-    dimensions = ", ".join(
-        f"{d if d == breakdown else 'CAST(NULL AS VARCHAR)'} AS {d}" for d in DIMENSIONS
+    end = (
+        "CAST(NULL AS DATE)"
+        if grain == "all"
+        else f"CAST(date_trunc('{grain}', max(day)) + INTERVAL 1 {grain} AS DATE)"
     )
+    dimensions = ", ".join(f"{d if d == breakdown else 'CAST(NULL AS VARCHAR)'} AS {d}" for d in DIMENSIONS)
     value = f"{factor}.0 * ({numerator}) / count(*)" if factor else f"CAST({numerator} AS DOUBLE)"
     spread = {100: "98.0 / sqrt(count(*))", 1: "stddev_samp(minutes) / sqrt(count(*)) / 100", None: "NULL"}[factor]
     grouped = ", ".join(c for c in ("" if grain == "all" else start, breakdown) if c) or "true"

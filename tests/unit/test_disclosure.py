@@ -30,7 +30,9 @@ COLUMNS = {
     "cohort_age_months": "BIGINT",
     "currency": "VARCHAR",
     **dict.fromkeys(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects"), "BIGINT"),
-    **dict.fromkeys(("numerator", "denominator", "value", "ci_low", "ci_high", "previous_value", "difference"), "DOUBLE"),
+    **dict.fromkeys(
+        ("numerator", "denominator", "value", "ci_low", "ci_high", "previous_value", "difference"), "DOUBLE"
+    ),
     "suppressed_reason": "VARCHAR",
     "load_id": "VARCHAR",
 }
@@ -41,7 +43,9 @@ REGISTRY = [
 ]
 
 
-def cell(n: int, numerator: float | None = None, grain: str = "all", start: date | None = None, **given: Any) -> dict[str, Any]:
+def cell(
+    n: int, numerator: float | None = None, grain: str = "all", start: date | None = None, **given: Any
+) -> dict[str, Any]:
     """One exact cell of `n` answers by as many persons, six in ten of them satisfied."""
     yes = round(n * 0.6) if numerator is None else numerator
     breakdown = ",".join(d for d in DIMENSIONS if d in given)
@@ -109,7 +113,11 @@ def test_a_rest_that_is_not_in_any_part_is_not_left_below_the_threshold():
 def test_months_of_a_quarter_are_parts_too():
     quarter = cell(60, grain="quarter", start=date(2026, 1, 1))
     months = [cell(n, grain="month", start=date(2026, m, 1)) for m, n in ((1, 6), (2, 24), (3, 30))]
-    found = {r["period_start"].month: r["suppressed_reason"] for r in published([quarter, *months]) if r["period_grain"] == "month"}
+    found = {
+        r["period_start"].month: r["suppressed_reason"]
+        for r in published([quarter, *months])
+        if r["period_grain"] == "month"
+    }
     assert found == {1: "small_cell", 2: "complement", 3: None}
 
 
@@ -125,15 +133,31 @@ def test_all_having_said_the_same_is_hidden_whatever_the_size():
 
 
 def test_what_is_left_of_a_total_is_not_homogeneous_either():
-    rows = published([cell(300, 120), cell(9, 0, store="a"), cell(60, 0, store="b"), cell(111, 50, store="c"), cell(120, 70, store="d")])
+    rows = published(
+        [
+            cell(300, 120),
+            cell(9, 0, store="a"),
+            cell(60, 0, store="b"),
+            cell(111, 50, store="c"),
+            cell(120, 70, store="d"),
+        ]
+    )
     assert reasons(rows, "store") == {"a": "small_cell", "b": "homogeneous", "c": "complement", "d": None}
 
 
 def test_the_parts_of_a_wide_mart_tell_homogeneous_cells_too():
     con = _disclosed([cell(100), *(cell(n, n / 2, store=s) for s, n in (("a", 40), ("b", 30), ("c", 30)))], OPEN)
-    con.execute("CREATE TABLE wide AS SELECT *, CASE store WHEN 'a' THEN 40 ELSE 3 END::BIGINT AS n_passives FROM exact")
+    con.execute(
+        "CREATE TABLE wide AS SELECT *, CASE store WHEN 'a' THEN 40 ELSE 3 END::BIGINT AS n_passives FROM exact"
+    )
     disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"])
     assert reasons(_rows(con, "published"), "store")["a"] == "homogeneous"
+
+
+def test_counts_that_do_not_split_the_answers_say_nothing_about_them():
+    con = _disclosed([cell(100), *(cell(n, n / 2, store=s) for s, n in (("a", 40), ("b", 30), ("c", 30)))], OPEN)
+    con.execute("CREATE TABLE wide AS SELECT *, n_answered AS n_completed, n_answered + 9 AS n_delivered FROM exact")
+    assert disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"]).hidden == {}
 
 
 def test_a_hidden_row_shows_nothing_but_its_place():
@@ -152,7 +176,10 @@ def test_the_period_after_a_hidden_one_does_not_tell_its_value():
     january = cell(6, grain="month", start=date(2026, 1, 1))
     february = cell(40, grain="month", start=date(2026, 2, 1), previous_value=66.0, difference=-6.0)
     march = cell(40, grain="month", start=date(2026, 3, 1), previous_value=60.0, difference=0.0)
-    shown = {r["period_start"].month: (r["value"], r["previous_value"], r["difference"]) for r in published([january, february, march])}
+    shown = {
+        r["period_start"].month: (r["value"], r["previous_value"], r["difference"])
+        for r in published([january, february, march])
+    }
     assert shown == {1: (None, None, None), 2: (60.0, None, None), 3: (60.0, 60.0, 0.0)}
 
 
@@ -169,7 +196,10 @@ def test_operational_metrics_obey_the_threshold_inside_and_all_rules_outside():
 
 
 def test_a_team_of_few_agents_is_hidden():
-    rows = [{**cell(n, team=t), "metric_id": "sla_attainment", "variant": "house"} for t, n in (("night", 400), ("day", 500))]
+    rows = [
+        {**cell(n, team=t), "metric_id": "sla_attainment", "variant": "house"}
+        for t, n in (("night", 400), ("day", 500))
+    ]
     assert reasons(published(rows, small_teams=["night"]), "team") == {"night": "small_team", "day": None}
 
 
@@ -226,6 +256,8 @@ def test_the_audit_finds_a_cell_that_takes_two_equations():
     rows += [cell(n, store=s, channel=c) for (s, c), n in table.items()]
     con = _disclosed(rows, OPEN)
     gone = "suppressed_reason = 'small_cell', n_answered = NULL, n_subjects = NULL, value = NULL"
-    con.execute(f"UPDATE published SET {gone} WHERE (store IN ('a', 'b') AND channel = 'x') OR (store = 'a' AND channel = 'y')")
+    con.execute(
+        f"UPDATE published SET {gone} WHERE (store IN ('a', 'b') AND channel = 'x') OR (store = 'a' AND channel = 'y')"
+    )
     found = {(f["store"], f["channel"]) for f in derivable(con, "published", "registry", INTERNAL)}
     assert found == {("a", "x"), ("a", "y"), ("b", "x")}

@@ -106,6 +106,8 @@ def test_a_pattern_may_not_leave_the_inbox(tmp_path: Path) -> None:
 
     from tests.house import settings
 
-    outside = replace(settings(tmp_path), streams={"s": Stream("s", files="../x.csv", format="csv")}, inbox=str(tmp_path))
+    outside = replace(
+        settings(tmp_path), streams={"s": Stream("s", files="../x.csv", format="csv")}, inbox=str(tmp_path)
+    )
     with pytest.raises(SourceError, match="leaves the inbox"):
         list(files.pages(outside, {}, files.Window()))

@@ -77,7 +77,9 @@ def test_a_failed_run_shows_as_a_banner_that_names_the_sources(home: Home):
     history = home.folder("ops") / "runs.jsonl"
     line = {"run_id": "r", "started_at": "2026-07-20T01:00:00+00:00", "ended_at": "2026-07-20T01:05:00+00:00"}
     history.write_text(json.dumps({**line, "status": "failed", "failed_sources": ["helpdesk"]}) + "\n")
-    assert "The last run failed (2026-07-20 01:05 UTC) , sources: helpdesk" in texts(write_report(home).read_text(), "en")
+    assert "The last run failed (2026-07-20 01:05 UTC) , sources: helpdesk" in texts(
+        write_report(home).read_text(), "en"
+    )
     with history.open("a") as handle:
         handle.write(json.dumps({**line, "status": "succeeded", "failed_sources": []}) + "\n")
     assert "The last run failed" not in texts(write_report(home).read_text(), "en")

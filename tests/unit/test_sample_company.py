@@ -27,7 +27,7 @@ from orchestration.sample.survival import quantile
 from orchestration.sources.contract import read_settings
 
 SOURCES = Path(__file__).parents[2] / "orchestration" / "sample" / "sources"
-CUSTOMERS = 250
+CUSTOMERS = 600
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,15 @@ def served(home: Home, house: duckdb.DuckDBPyConnection, **given: object) -> Pub
 def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home, house: duckdb.DuckDBPyConnection):
     result = served(home, house)
     assert result.is_served and result.disclosed and result.disclosed.derivable == 0
-    expected = {"kpi_values", "kpi_metrics", "kpi_data_quality", "privacy_checks", "load_ledger", "dim_channels", "publication"}
+    expected = {
+        "kpi_values",
+        "kpi_metrics",
+        "kpi_data_quality",
+        "privacy_checks",
+        "load_ledger",
+        "dim_channels",
+        "publication",
+    }
     assert set(result.rows) == expected
     assert {p.stem for p in (home.serving / "parquet").iterdir()} == expected
     with duckdb.connect(str(result.path), read_only=True) as con:
@@ -107,7 +115,9 @@ def test_open_data_needs_every_source_declared(home: Home, house: duckdb.DuckDBP
     assert not (home.serving / "kpi.duckdb").exists()
 
 
-def test_withdrawing_takes_everything_away_until_the_next_good_publication(home: Home, house: duckdb.DuckDBPyConnection):
+def test_withdrawing_takes_everything_away_until_the_next_good_publication(
+    home: Home, house: duckdb.DuckDBPyConnection
+):
     served(home, house)
     assert withdraw(home, "C5") == ["kpi.duckdb", "team.duckdb", "parquet"]
     assert [p.name for p in home.serving.iterdir()] == ["withdrawn.json"]

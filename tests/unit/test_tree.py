@@ -64,8 +64,10 @@ def test_every_make_target_of_the_docs_exists():
         assert named <= targets, f"{path.name} names targets that do not exist: {sorted(named - targets)}"
 
 
-def test_every_voicehouse_command_of_the_docs_exists():
+def test_every_voicehouse_command_of_the_docs_exists(monkeypatch, tmp_path):
     from orchestration.cli import main
+
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "home"))
 
     for path in DOCS:
         text = " ".join(path.read_text(encoding="utf-8").split())

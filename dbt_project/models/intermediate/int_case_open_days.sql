@@ -1,8 +1,8 @@
--- One row per case and day of the reporting zone at whose end it is open; the last day of a source ends where it was
--- last observed.
+-- One row per case and day of the reporting zone at whose end it is open. The last day of a source ends where it was
+-- last observed; observed until midnight, that is the day before.
 with
     sources as (
-        select source, {{ local_date("observed_until") }} as last_day
+        select source, {{ local_date(add_minutes("observed_until", "-1.0 / 60")) }} as last_day
         from {{ ref("int_sources") }}
         where observed_until is not null
     ),

@@ -7,7 +7,7 @@ with
         select
             movements.source,
             min(movements.moved_on) as first_day,
-            max({{ local_date("sources.observed_until") }}) as last_day
+            max({{ local_date(add_minutes("sources.observed_until", "-1.0 / 60")) }}) as last_day
         from {{ ref("int_case_movements") }} as movements
         inner join {{ ref("int_sources") }} as sources on sources.source = movements.source
         group by movements.source

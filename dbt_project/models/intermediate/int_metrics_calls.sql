@@ -1,4 +1,5 @@
--- One row per metric, variant, period and breakdown cell: call_abandon_rate, call_service_level, call_answer_seconds and
+-- One row per metric, variant, period and breakdown cell: call_abandon_rate, call_service_level, call_answer_seconds
+-- and
 -- call_handle_seconds, of inbound calls. A short abandon gave up within 5 seconds.
 with
     calls as (
@@ -53,14 +54,14 @@ with
         }}
     )
 
-{% set parts = {
-    "n_offered": "n_offered",
-    "n_answered_calls": "n_answered_calls",
-    "n_abandoned_short": "n_abandoned_short",
-    "n_abandoned_late": "n_abandoned_late",
-    "n_answered_20_s": "n_answered_20_s",
-    "n_transferred": "n_transferred",
-} %}
+    {% set parts = {
+        "n_offered": "n_offered",
+        "n_answered_calls": "n_answered_calls",
+        "n_abandoned_short": "n_abandoned_short",
+        "n_abandoned_late": "n_abandoned_late",
+        "n_answered_20_s": "n_answered_20_s",
+        "n_transferred": "n_transferred",
+    } %}
 select
     {{
         share_row(
@@ -82,8 +83,8 @@ select
     }}
 from cells
 {% for timed in ["answer", "handle"] %}
-    {% set mean = "sum_" ~ timed ~ " / nullif(n_timed_" ~ timed ~ ", 0)" %}
-    {% set error = mean_se("sd_" ~ timed, "n_timed_" ~ timed) %}
+        {% set mean = "sum_" ~ timed ~ " / nullif(n_timed_" ~ timed ~ ", 0)" %}
+        {% set error = mean_se("sd_" ~ timed, "n_timed_" ~ timed) %}
     union all
     select
         {{

@@ -1,4 +1,5 @@
--- One row per metric, variant, period and breakdown cell: response_rate. Of delivered invitations at least 14 days old at the
+-- One row per metric, variant, period and breakdown cell: response_rate. Of delivered invitations at least 14 days
+-- old at the
 -- end of observation, the share completed.
 with
     items as (
@@ -16,17 +17,20 @@ with
             invitation.survey_id as survey,
             invitation.sent_at as anchor_at,
             case
-                when invitation.bounced_at is null
-                and coalesce(
-                    invitation.delivered_at, invitation.opened_at, invitation.started_at, invitation.completed_at
-                )
-                is not null
+                when
+                    invitation.bounced_at is null
+                    and coalesce(
+                        invitation.delivered_at, invitation.opened_at, invitation.started_at, invitation.completed_at
+                    )
+                    is not null
                 then 1
                 else 0
             end as delivered,
             case when invitation.bounced_at is not null then 1 else 0 end as bounced,
             case when invitation.completed_at is not null then 1 else 0 end as completed,
-            case when invitation.started_at is not null or invitation.completed_at is not null then 1 else 0 end as started,
+            case
+                when invitation.started_at is not null or invitation.completed_at is not null then 1 else 0
+            end as started,
             case when invitation.incentive_type is not null then 1 else 0 end as incentivised
         from {{ ref("fct_survey_invitations") }} as invitation
         inner join {{ ref("int_sources") }} as sources on invitation.source = sources.source

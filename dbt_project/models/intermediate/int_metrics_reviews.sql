@@ -1,4 +1,5 @@
--- One row per metric, variant, period and breakdown cell: review_low_share and review_replied_share. Low = at most 2 of 5,
+-- One row per metric, variant, period and breakdown cell: review_low_share and review_replied_share. Low = at most 2
+-- of 5,
 -- in proportion on other scales. Replied within N hours = of reviews observed for N hours; a reply older than the last
 -- edit counts as answered at once.
 with
@@ -37,9 +38,7 @@ with
                 'within_{{ hours }}_h' as variant,
                 case when is_event and calendar_minutes <= {{ hours * 60 }} then 1 else 0 end as qualifies
             from reviews
-            where
-                observed_minutes >= {{ hours * 60 }}
-                or (is_event and calendar_minutes < 0)
+            where observed_minutes >= {{ hours * 60 }} or (is_event and calendar_minutes < 0)
         {% endfor %}
     ),
 

@@ -33,12 +33,26 @@
 {% endfor %}
 {% set counting = dict(aggregates, **counted) %}
 {% set aggregates = dict(aggregates, **uncounted) %}
+{# what only nps and ces need is not counted for driver items: there are many of them #}
+{% set counting_questions = dict(counting) %}
+{% for name in counting %}
+    {% if name in [
+        "n_promoters",
+        "n_detractors",
+        "n_easy",
+        "n_easy_5_7",
+        "n_hard",
+        "n_recommended",
+        "w_promoters",
+        "w_detractors",
+    ] %}
+        {% do counting_questions.update({name: uncounted["n_score_0"]}) %}
+    {% endif %}
+{% endfor %}
 with
     items as (select * from {{ ref("int_score_items") }}),
 
-    overall_items as (
-        select *, item_type as family from items where item_type in ('nps', 'ces') and score is not null
-    ),
+    overall_items as (select *, item_type as family from items where item_type in ('nps', 'ces') and score is not null),
 
     csat_items as (select *, 'csat' as family from items where item_type = 'csat' and score is not null),
 
@@ -72,8 +86,6 @@ with
         where recency = 1
     ),
 
-
-
     cells as (
         select *
         from ({{ metric_cells("overall_items", survey_breakdowns(), aggregates, keys=["family"]) }}) as overall
@@ -85,14 +97,28 @@ with
         from ({{ metric_cells("rating_items", rating_breakdowns(), counting, keys=["family"]) }}) as rating
         union all
         select *
-        from ({{ metric_cells("question_items", ["source,question"], counting, keys=["family"], grains=["month", "quarter", "year", "all"]) }}) as question
-        union all
-        select *
-        from ({{ metric_cells("recommending_items", review_breakdowns(), aggregates, keys=["family"]) }}) as recommending
+        from
+            (
+                {{
+                    metric_cells(
+                        "question_items",
+                        ["source,question"],
+                        counting_questions,
+                        keys=["family"],
+                        grains=["month", "quarter", "year", "all"],
+                    )
+                }}
+            ) as question
         union all
         select *
         from
-            ({{ metric_cells("latest_items", survey_breakdowns(), aggregates, keys=["family"], anchor=none) }}) as latest
+            ({{ metric_cells("recommending_items", review_breakdowns(), aggregates, keys=["family"]) }}) as recommending
+        union all
+        select *
+        from
+            (
+                {{ metric_cells("latest_items", survey_breakdowns(), aggregates, keys=["family"], anchor=none) }}
+            ) as latest
     ),
 
     judged as (
@@ -103,14 +129,15 @@ with
         from cells
     )
 
-{% set weighted_share = "n_effective * w_satisfied / sum_w" %}
-{% set weighted_p, weighted_d = "n_effective * w_promoters / sum_w", "n_effective * w_detractors / sum_w" %}
-{% set mean_se_expression = "case when is_one_scale then sd_score / sqrt(n) end" %}
-{% set position_se = "100 * sd_position / sqrt(n)" %}
-{% set weighted_mean_se = (
-    "case when is_one_scale and n_effective > 1 then sqrt(greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0) / n_effective) end"
-) %}
-{% set variants = [
+    {% set weighted_share = "n_effective * w_satisfied / sum_w" %}
+    {% set weighted_p, weighted_d = "n_effective * w_promoters / sum_w", "n_effective * w_detractors / sum_w" %}
+    {% set mean_se_expression = "case when is_one_scale then sd_score / sqrt(n) end" %}
+    {% set position_se = "100 * sd_position / sqrt(n)" %}
+    {% set weighted_variance = "greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0)" %}
+    {% set weighted_mean_se = (
+        "case when is_one_scale and n_effective > 1 then sqrt(" ~ weighted_variance ~ " / n_effective) end"
+    ) %}
+    {% set variants = [
     {
         "metric": "nps",
         "variant": "per_response",
@@ -261,18 +288,18 @@ with
         "ci": "wilson",
     },
 ] %}
-{% set parts = {
-    "n_promoters": "n_promoters",
-    "n_passives": "n - n_promoters - n_detractors",
-    "n_detractors": "n_detractors",
-    "n_satisfied": "n_satisfied",
-    "n_easy": "n_easy",
-    "n_hard": "n_hard",
-    "n_effective": "n_effective",
-    "scale_min": "case when is_one_scale then low_scale_min end",
-    "scale_max": "case when is_one_scale then high_scale_max end",
-} %}
-{% for point in range(11) %}{% do parts.update({"n_score_" ~ point: "n_score_" ~ point}) %}{% endfor %}
+    {% set parts = {
+        "n_promoters": "n_promoters",
+        "n_passives": "n - n_promoters - n_detractors",
+        "n_detractors": "n_detractors",
+        "n_satisfied": "n_satisfied",
+        "n_easy": "n_easy",
+        "n_hard": "n_hard",
+        "n_effective": "n_effective",
+        "scale_min": "case when is_one_scale then low_scale_min end",
+        "scale_max": "case when is_one_scale then high_scale_max end",
+    } %}
+    {% for point in range(11) %} {% do parts.update({"n_score_" ~ point: "n_score_" ~ point}) %} {% endfor %}
 {% for v in variants %}
     select
         {{

@@ -13,7 +13,9 @@ with
             mention.replied_at,
             sources.observed_until,
             case
-                when {{ minutes_between("mention.posted_at", "mention.replied_at") }} between 0 and 24 * 60 then 1 else 0
+                when {{ minutes_between("mention.posted_at", "mention.replied_at") }} between 0 and 24 * 60
+                then 1
+                else 0
             end as replied_in_time
         from {{ ref("fct_mentions") }} as mention
         inner join {{ ref("int_sources") }} as sources on mention.source = sources.source
@@ -58,7 +60,6 @@ select
 from cells
 where metric_id = 'mentions'
 union all
-select
-    {{ share_row("n_replied", "n", parts={"total_reach": "total_reach", "n_with_reach": "n_with_reach"}) }}
+select {{ share_row("n_replied", "n", parts={"total_reach": "total_reach", "n_with_reach": "n_with_reach"}) }}
 from cells
 where metric_id = 'mention_replied_share'

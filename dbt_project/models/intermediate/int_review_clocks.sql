@@ -21,8 +21,7 @@ with
 
     opened as (
         select spans.*, {{ total_at("opening", "spans.calendar_id", "spans.awaited_from") }} as total_at_opening
-        from spans
-        {{ join_interval("opening", "spans.calendar_id", "spans.awaited_from") }}
+        from spans {{ join_interval("opening", "spans.calendar_id", "spans.awaited_from") }}
     )
 
 select
@@ -35,5 +34,4 @@ select
     {{ minutes_between("opened.awaited_from", "opened.observed_until") }} as observed_minutes,
     -- flags
     opened.is_event
-from opened
-{{ join_interval("ending", "opened.calendar_id", "opened.until_at") }}
+from opened {{ join_interval("ending", "opened.calendar_id", "opened.until_at") }}

@@ -1,4 +1,5 @@
--- One row per scored answer to an nps, csat, ces or driver item, and per rated review, with every dimension it is cut by.
+-- One row per scored answer to an nps, csat, ces or driver item, and per rated review, with every dimension it is cut
+-- by.
 with
     scale_points as (
         select

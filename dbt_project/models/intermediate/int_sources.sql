@@ -25,7 +25,9 @@ with
     ),
 
     last_events as (
-        select source, min(first_event_at) as first_event_at, max(last_event_at) as last_event_at from events group by source
+        select source, min(first_event_at) as first_event_at, max(last_event_at) as last_event_at
+        from events
+        group by source
     ),
 
     known as (select {{ known_at() }} as known_at)

@@ -13,8 +13,7 @@ with
             -- times
             valid_from,
             row_number() over (
-                partition by subject_key
-                order by valid_from desc nulls last, current_subject_key
+                partition by subject_key order by valid_from desc nulls last, current_subject_key
             ) as version_rank
         from source
     )

@@ -1,8 +1,18 @@
 -- One row per channel feedback comes by: the shipped ones, and those that sources name beyond them.
 with
     used as (
-        {% for model in ["stg_survey_invitations", "stg_survey_answers", "stg_cases", "stg_reviews", "stg_mentions", "stg_notes", "stg_orders"] %}
-            select distinct channel from {{ ref(model) }} where is_current and channel is not null
+        {% for model in [
+            "stg_survey_invitations",
+            "stg_survey_answers",
+            "stg_cases",
+            "stg_reviews",
+            "stg_mentions",
+            "stg_notes",
+            "stg_orders",
+        ] %}
+            select distinct channel
+            from {{ ref(model) }}
+            where is_current and channel is not null
             {% if not loop.last %}
                 union
             {% endif %}

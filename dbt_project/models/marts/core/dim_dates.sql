@@ -8,19 +8,38 @@ with
     ),
 
     days as (
-        {{ day_series("(select first_day from span)", "(select " ~ add_days(add_months("last_year", 24), -1) ~ " from span)") }}
+        {{
+            day_series(
+                "(select first_day from span)", "(select " ~ add_days(add_months("last_year", 24), -1) ~ " from span)"
+            )
+        }}
     )
 
 select
     -- ids
     date_day,
     -- text
-    case extract(month from date_day)
-        {% for name in ["一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月", "九月", "十月", "十一月", "十二月"] %}
+    case
+        extract(month from date_day)
+        {% for name in [
+            "一月",
+            "二月",
+            "三月",
+            "四月",
+            "五月",
+            "六月",
+            "七月",
+            "八月",
+            "九月",
+            "十月",
+            "十一月",
+            "十二月",
+        ] %}
             when {{ loop.index }} then '{{ name }}'
         {% endfor %}
     end as month_name_zh,
-    case extract(month from date_day)
+    case
+        extract(month from date_day)
         {% for name in [
             "January",
             "February",

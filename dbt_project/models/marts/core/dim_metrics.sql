@@ -1,3 +1,2 @@
 -- One row per metric, variant and version: the registry.
-select *
-from {{ ref("metrics") }}
+select * from {{ ref("metrics") }}

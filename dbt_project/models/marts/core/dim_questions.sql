@@ -1,11 +1,17 @@
 -- One row per survey item and source that asks it; a reference file overrides what the source delivers.
 with
     asked as (
-        select distinct source, survey_id from {{ ref("stg_survey_answers") }} where is_current
+        select distinct source, survey_id
+        from {{ ref("stg_survey_answers") }}
+        where is_current
         union
-        select distinct source, survey_id from {{ ref("stg_survey_invitations") }} where is_current
+        select distinct source, survey_id
+        from {{ ref("stg_survey_invitations") }}
+        where is_current
         union
-        select distinct source, survey_id from {{ ref("stg_questions") }} where is_current and source <> 'reference'
+        select distinct source, survey_id
+        from {{ ref("stg_questions") }}
+        where is_current and source <> 'reference'
     ),
 
     candidates as (
@@ -17,10 +23,7 @@ with
                 order by case when question.source = 'reference' then 0 else 1 end
             ) as choice
         from {{ ref("stg_questions") }} as question
-        inner join
-            asked
-            on question.survey_id = asked.survey_id
-            and question.source in (asked.source, 'reference')
+        inner join asked on question.survey_id = asked.survey_id and question.source in (asked.source, 'reference')
         where question.is_current
     )
 

@@ -2,7 +2,9 @@
 with
     used as (
         {% for model in ["stg_survey_invitations", "stg_survey_answers", "stg_cases"] %}
-            select distinct touchpoint from {{ ref(model) }} where is_current and touchpoint is not null
+            select distinct touchpoint
+            from {{ ref(model) }}
+            where is_current and touchpoint is not null
             {% if not loop.last %}
                 union
             {% endif %}

@@ -33,20 +33,20 @@ select *
 from responses
 
 {% for kind, given_at, channel, category, touchpoint, score, party in [
-    ("case", "opened_at", "channel", "category", "touchpoint", none, "'customer'"),
-    ("call", "offered_at", "'phone'", none, none, none, "'customer'"),
-    (
-        "review",
-        "posted_at",
-        "channel",
-        none,
-        none,
-        "case when rating_max > 1 then 100 * (rating - 1) / (rating_max - 1) end",
-        "'customer'",
-    ),
-    ("mention", "posted_at", "channel", none, none, none, "'customer'"),
-    ("note", "noted_at", "channel", "category", none, none, "coalesce(party, 'customer')"),
-] %}
+        ("case", "opened_at", "channel", "category", "touchpoint", none, "'customer'"),
+        ("call", "offered_at", "'phone'", none, none, none, "'customer'"),
+        (
+            "review",
+            "posted_at",
+            "channel",
+            none,
+            none,
+            "case when rating_max > 1 then 100 * (rating - 1) / (rating_max - 1) end",
+            "'customer'",
+        ),
+        ("mention", "posted_at", "channel", none, none, none, "'customer'"),
+        ("note", "noted_at", "channel", "category", none, none, "coalesce(party, 'customer')"),
+    ] %}
     union all
     select
         {{ kind }}_key as feedback_key,
@@ -54,8 +54,12 @@ from responses
         {{ party }} as party,
         source,
         {{ channel }} as channel,
-        {% if kind == "call" %} {{ missing_text }} {% else %} product_id {% endif %} as product_id,
-        {% if kind == "mention" %} {{ missing_text }} {% else %} store_id {% endif %} as store_id,
+        {% if kind == "call" %} {{ missing_text }}
+        {% else %} product_id
+        {% endif %} as product_id,
+        {% if kind == "mention" %} {{ missing_text }}
+        {% else %} store_id
+        {% endif %} as store_id,
         {{ touchpoint or missing_text }} as touchpoint,
         language,
         {{ category or missing_text }} as category,

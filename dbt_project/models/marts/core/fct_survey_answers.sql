@@ -27,10 +27,7 @@ with
 
     judged as (
         select
-            *,
-            score is not null
-            and not is_no_answer
-            and (score < scale_min or score > scale_max) as is_outside_scale
+            *, score is not null and not is_no_answer and (score < scale_min or score > scale_max) as is_outside_scale
         from matched
     )
 

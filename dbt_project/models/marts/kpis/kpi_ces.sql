@@ -1,2 +1,13 @@
 -- One row per metric, variant, period and breakdown cell: customer effort, with the count of easy and hard answers.
-{{ wide_mart(["ces"], ["int_metrics_scores"], [["n_easy", dbt.type_bigint()], ["n_hard", dbt.type_bigint()], ["scale_min", type_double()], ["scale_max", type_double()]]) }}
+{{
+    wide_mart(
+        ["ces"],
+        ["int_metrics_scores"],
+        [
+            ["n_easy", dbt.type_bigint()],
+            ["n_hard", dbt.type_bigint()],
+            ["scale_min", type_double()],
+            ["scale_max", type_double()],
+        ],
+    )
+}}

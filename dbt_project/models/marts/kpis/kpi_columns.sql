@@ -17,14 +17,14 @@ from
             cast(null as {{ text }}) as label_en
         {% for node in marts %}
             {% for column in node.columns.values() %}
-                {% set labels = column.description.split("|") %}
+                    {% set labels = column.description.split("|") %}
                 union all
                 select
                     '{{ node.name }}',
                     {{ loop.index }},
                     '{{ column.name }}',
-                    '{{ labels[0] | trim | replace("'", "''") }}',
-                    '{{ labels[1:] | join("|") | trim | replace("'", "''") }}'
+                    {{ dbt.string_literal(dbt.escape_single_quotes(labels[0] | trim)) }},
+                    {{ dbt.string_literal(dbt.escape_single_quotes(labels[1] | trim)) }}
             {% endfor %}
         {% endfor %}
     ) as described

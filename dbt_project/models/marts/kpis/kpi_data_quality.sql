@@ -1,4 +1,5 @@
--- One row per source, kind and finding: how many records, and a load that has one. Findings are facts about the data, counted
+-- One row per source, kind and finding: how many records, and a load that has one. Findings are facts about the data,
+-- counted
 -- rather than averaged away.
 {% set text = dbt.type_string() %}
 with

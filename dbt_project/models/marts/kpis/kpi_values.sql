@@ -79,9 +79,10 @@ with
             metric_rows.*,
             coalesce(own.observed_until, pooled.observed_until) as data_through,
             coalesce(own.load_id, pooled.load_id) as load_id,
-            case when cohort_age_months is null then concat_ws(
-                ',' {% for dimension in metric_dimensions() %}, metric_rows.{{ dimension }} {% endfor %}
-            ) end as member,
+            case
+                when cohort_age_months is null
+                then concat_ws(',' {% for dimension in metric_dimensions() %}, metric_rows.{{ dimension }} {% endfor %})
+            end as member,
             case
                 when period_grain = 'all' and breakdown in ('', 'source')
                 then breakdown || '|' || record_kind || '|' || coalesce(metric_rows.source, '')
@@ -192,10 +193,7 @@ select
     cast(c.value - c.previous_value + {{ z() }} * c.difference_error as {{ real }}) as difference_ci_high,
     case
         when c.difference_error is not null
-        then
-            abs(c.value - c.previous_value) > {{ z() }} * c.difference_error
-            and c.n >= c.min_n
-            and c.last_n >= c.min_n
+        then abs(c.value - c.previous_value) > {{ z() }} * c.difference_error and c.n >= c.min_n and c.last_n >= c.min_n
     end as is_significant,
     c.n_censored,
     cast(target.target_value as {{ real }}) as target_value,
@@ -203,8 +201,9 @@ select
         case
             when c.value is null or target.target_value is null
             then null
-            when (c.direction = 'up' and c.value >= target.target_value)
-            or (c.direction = 'down' and c.value <= target.target_value)
+            when
+                (c.direction = 'up' and c.value >= target.target_value)
+                or (c.direction = 'down' and c.value <= target.target_value)
             then 'met'
             else 'missed'
         end as {{ text }}

@@ -1,0 +1,238 @@
+"""The whole job on the sample company against the sample's own truth. Keep out: single steps."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration import pipeline
+from orchestration.engine import connect
+from orchestration.lake.store import Lake
+from orchestration.privacy import pseudonyms
+from orchestration.privacy.normalise import normal_account
+from orchestration.privacy.vault import open_vault
+from orchestration.records import KINDS
+from tests.sample_company.conftest import SampleRun
+
+
+def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
+    printed = (run.root / "printed.txt").read_text()
+    for wanted in ("Ledger", "NPS", "CSAT", "Median first reply", "SLA attainment", "Retention", "Privacy checks",
+                   "index.html", "master.key", "Losing them"):  # fmt: skip
+        assert wanted in printed, wanted
+
+
+def test_every_rejected_duplicate_and_read_count_is_what_was_planted(run: SampleRun) -> None:
+    planned: Counter[tuple[str, ...]] = Counter()
+    for line in run.read("ledger.csv"):
+        planned[(line["source"], line["level"], line["name"], line["measure"], line["reason"])] += int(line["n"])
+    found: Counter[tuple[str, ...]] = Counter()
+    for line in Lake(run.home, run.keyring.base64("lake")).ledger_rows():
+        key = (line["source"], line["level"], line["name"], line["measure"], line["reason"] or "")
+        if line["measure"] in ("rejected", "duplicate", "quarantined") or key in planned:
+            found[key] += line["n"]
+    assert {k: n for k, n in found.items() if n} == dict(planned)
+
+
+def test_the_ledger_adds_up(run: SampleRun) -> None:
+    assert pipeline.ledger_faults(run.home, run.keyring) == []
+
+
+def test_every_kpi_equals_the_truth(run: SampleRun) -> None:
+    with run.exact() as con:
+        truth = str(run.truth / "kpis.csv")
+        compared = con.execute(
+            """
+            with truth as (from read_csv(?, all_varchar = true)),
+            marts as (
+                select *, coalesce(period_start::varchar, '') as started from wh.kpis.kpi_values
+                where cohort_age_months is null
+            )
+            select
+                t.metric_id, t.variant, t.period_grain, t.period_start, t.breakdown, t.source,
+                try_cast(t.value as double) as wanted, m.value as found, m.metric_id is null as is_missing
+            from truth t left join marts m
+                on m.metric_id = t.metric_id and m.variant = t.variant and m.period_grain = t.period_grain
+                and m.started = coalesce(t.period_start, '') and m.breakdown = coalesce(t.breakdown, '')
+                and coalesce(m.source, '') = coalesce(t.source, '')
+            """,
+            [truth],
+        ).fetchall()
+    assert len(compared) > 3000
+    wrong = [
+        row
+        for row in compared
+        if row[8] or (row[6] is None) != (row[7] is None) or (row[6] is not None and abs(row[6] - row[7]) > 1e-6)
+    ]
+    assert wrong == []
+    assert sum(1 for row in compared if row[6] is not None) > 2000  # the control: most truths are numbers
+
+
+def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) -> None:
+    """Accounts of the truth against the vault: one true subject, one vault subject, and the other way round."""
+    con = connect(run.home.temp)
+    try:
+        pseudonyms.install(con, run.keyring)
+        with open_vault(con, run.home, run.keyring):
+            rows = con.execute(
+                f"""
+                with truth as (
+                    select *, source || chr(31) || 'person.account' || chr(31) || {normal_account("account")} as value
+                    from read_csv(?, all_varchar = true)
+                )
+                select t.subject, v.subject_id
+                from truth t join vault.identity v
+                    on v.domain = 'account' and v.index_hash = hmac_blind_index('account' || chr(31) || lower(t.value))
+                """,
+                [str(run.truth / "subjects.csv")],
+            ).fetchall()
+    finally:
+        con.close()
+    assert len(rows) > 1000
+    by_truth: dict[str, set[str]] = {}
+    by_vault: dict[str, set[str]] = {}
+    for truth, vault in rows:
+        by_truth.setdefault(truth, set()).add(vault)
+        by_vault.setdefault(vault, set()).add(truth)
+    assert [t for t, found in by_truth.items() if len(found) != 1] == []
+    assert [v for v, found in by_vault.items() if len(found) != 1] == []
+
+
+def test_every_identity_in_a_field_is_gone_from_lake_warehouse_and_served_files(run: SampleRun) -> None:
+    """Every e-mail, phone, name and account of the truth, against every text of every store, decompressed."""
+    values = {p[c] for p in run.read("persons.csv") for c in ("email", "phone") if p[c]}
+    values |= {i["written"] for i in run.read("identifiers.csv") if i["type"] in ("email", "phone") and len(i["written"]) > 6}
+    texts = _texts_of_lake(run) + _texts_of_warehouse(run) + _texts_of_served(run)
+    assert len(texts) > 5000
+    whole = "\n".join(texts)
+    inbox = "\n".join(p.read_bytes().decode("utf-8", "ignore") for p in run.inbox.rglob("*") if p.is_file())
+    assert sum(v in inbox for v in values) > 1000  # the control: the same search finds them where they are
+    assert [v for v in values if v in whole] == []
+
+
+def test_planted_identities_in_free_text_are_redacted(run: SampleRun) -> None:
+    """Identities by rule or of the record's own person; third persons' bare names are a stated limit."""
+    whole = "\n".join(_texts_of_lake(run))
+    planted = run.read("planted.csv")
+    missed = Counter(p["entity"] for p in planted if len(p["value"]) >= 6 and p["value"] in whole)
+    by_rule = {"email", "phone", "card", "resident_id", "iban", "plate", "url", "ip", "wechat", "qq"}
+    assert {entity: n for entity, n in missed.items() if any(entity.startswith(r) for r in by_rule)} == {}
+
+
+def _strings(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    columns = [c for c, t, *_ in con.execute(f"describe {relation}").fetchall() if t == "VARCHAR"]
+    found: set[str] = set()
+    for column in columns:
+        found.update(v for (v,) in con.execute(f'select distinct "{column}" from {relation}').fetchall() if v)
+    return list(found)
+
+
+def _texts_of_lake(run: SampleRun) -> list[str]:
+    con = connect(run.home.temp)
+    try:
+        Lake(run.home, run.keyring.base64("lake")).register(con)
+        return [t for kind in KINDS for t in _strings(con, f'lake."{kind}"')]
+    finally:
+        con.close()
+
+
+def _texts_of_warehouse(run: SampleRun) -> list[str]:
+    with run.exact() as con:
+        tables = con.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'wh'"
+        ).fetchall()
+        return [t for (table,) in tables for t in _strings(con, f"wh.{table}")]
+
+
+def _texts_of_served(run: SampleRun) -> list[str]:
+    with run.served() as con:
+        tables = con.execute("select table_name from duckdb_tables() where not internal").fetchall()
+        texts = [t for (table,) in tables for t in _strings(con, table)]
+    return [*texts, (run.home.root / "serving" / "report" / "index.html").read_text()]
+
+
+def test_no_planted_value_stands_in_any_byte_under_the_home(run: SampleRun) -> None:
+    values = [p["value"].encode() for p in run.read("planted.csv") if len(p["value"]) >= 8][:400]
+    values += [p["email"].encode() for p in run.read("persons.csv") if p["email"]][:400]
+    inbox = b"".join(p.read_bytes() for p in run.inbox.rglob("*") if p.is_file())
+    assert sum(v in inbox for v in values) > 100  # the control
+    for path in (p for p in run.home.root.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        content = path.read_bytes()
+        assert [v for v in values if v in content] == [], path.relative_to(run.home.root)
+
+
+@pytest.mark.parametrize("metric", ["nps", "csat", "ces", "retention_rate"])
+def test_with_profile_internal_every_cell_under_the_threshold_is_hidden_and_says_so(run: SampleRun, metric: str) -> None:
+    with run.exact() as con:
+        small = con.execute(
+            "select count(*) from wh.kpis.kpi_values where metric_id = ? and n_subjects between 1 and 9 and value is not null",
+            [metric],
+        ).fetchone()
+    with run.served() as con:
+        shown = con.execute(
+            "select count(*) from kpi_values where metric_id = ? and suppressed_reason is null and n_subjects between 1 and 9",
+            [metric],
+        ).fetchone()
+        hidden = con.execute(
+            "select count(*), count(value), count(n_subjects) from kpi_values where metric_id = ? and suppressed_reason is not null",
+            [metric],
+        ).fetchone()
+    assert small and small[0] > 0  # the control: there are such cells in the exact mart
+    assert shown == (0,)
+    assert hidden and hidden[0] >= small[0] and hidden[1:] == (0, 0)
+
+
+def test_no_row_per_person_case_agent_or_text_is_published(run: SampleRun) -> None:
+    with run.served() as con:
+        columns = {c for (c,) in con.execute("select column_name from duckdb_columns() where not internal").fetchall()}
+    assert not {c for c in columns if c.endswith("_key") or c in ("text", "title", "subject_id", "agent_id")}
+
+
+def test_stores_are_closed_without_their_keys(run: SampleRun) -> None:
+    for name in ("warehouse.duckdb", "vault/vault.duckdb", "serving/team.duckdb"):
+        with pytest.raises(duckdb.Error):
+            duckdb.connect(str(run.home.root / name), read_only=True)
+    parts = list((run.home.root / "lake").glob("*/source=*/load=*/*.parquet"))
+    assert parts and all(p.read_bytes()[:4] == b"PARE" for p in parts)
+
+
+def test_a_second_run_says_nothing_new_and_changes_nothing(run: SampleRun) -> None:
+    before = _state(run)
+    done = run.voicehouse("run", "--sample")
+    assert done.returncode == 0, done.stderr
+    assert "nothing new" in done.stdout
+    assert _state(run) == before
+
+
+def _state(run: SampleRun) -> dict[str, bytes]:
+    """Content of everything that is data: served files, lake, vault."""
+    root = run.home.root
+    files = [p for d in ("serving", "lake") for p in (root / d).rglob("*") if p.is_file() and p.name != "_checks.json"]
+    return {str(p.relative_to(root)): p.read_bytes() for p in files}
+
+
+def test_commands_that_read_have_machine_readable_answers(run: SampleRun) -> None:
+    import json
+
+    status = json.loads(run.voicehouse("status", "--json").stdout)
+    assert status["waiting_loads"] == [] and status["quarantined_batches"] == 0
+    assert status["last_runs"][0]["status"] == "succeeded"
+    names = {s["name"] for s in json.loads(run.voicehouse("sources", "list", "--json").stdout)}
+    assert {"crm", "helpdesk", "survey_forms", "jiandaoyun"} <= names
+    assert json.loads(run.voicehouse("quarantine", "list", "--json").stdout) == []
+
+
+def test_a_mistake_ends_in_a_sentence_not_a_traceback(run: SampleRun) -> None:
+    done = run.voicehouse("run", "--source", "no_such_source")
+    assert done.returncode == 1 and "no active source is called no_such_source" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
+    serving = Path(run.home.root / "serving")
+    for name in ("kpi.duckdb", "team.duckdb", "parquet/kpi_values.parquet", "report/index.html"):
+        assert (serving / name).exists(), name
+    with (run.truth / "persons.csv").open(encoding="utf-8") as handle:
+        assert len(list(csv.DictReader(handle))) == 2000
