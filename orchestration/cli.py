@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -123,7 +122,7 @@ def status(as_json: bool) -> None:
 
     home = Home.open()
     served = home.root / "ops" / "served.json"
-    found = {
+    found: dict[str, Any] = {
         "home": str(home.root),
         "waiting_loads": [
             load.load_id
@@ -240,12 +239,19 @@ def summary() -> None:
     tell(Home.open(), click.echo)
 
 
-def instant(text: str | None) -> datetime | None:
-    """An ISO 8601 instant, UTC where it names no offset."""
-    if text is None:
-        return None
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+@main.command()
+@click.option("--port", default=3000, show_default=True)
+@_told
+def ui(port: int) -> None:
+    """Open Dagster on 127.0.0.1: graph, runs, schedule, sensor, checks."""
+    from orchestration.running import dagster_home
+
+    folder = dagster_home(Home.open())
+    click.echo(f"Dagster on http://127.0.0.1:{port} (stop with Ctrl-C); its history is in {folder}")
+    workspace = str(PACKAGE.parent / "workspace.yaml")
+    arguments = ["dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)]
+    os.chdir(PACKAGE.parent)
+    os.execv(str(Path(sys.executable).parent / "dagster"), ["dagster", *arguments])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def environment(home: Home, keyring: Keyring | None = None, known_at: str | None
 
 
 @contextmanager
-def environment_set(values: Mapping[str, str]):
+def environment_set(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables for the processes started inside, and only for them."""
     before = {k: os.environ.get(k) for k in values}
     os.environ.update(values)

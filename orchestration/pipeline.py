@@ -6,7 +6,6 @@ Keep out: how a step does its work (its own package) and Dagster.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -233,21 +232,13 @@ def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[di
 
 def publish(home: Home, keyring: Keyring) -> PublishResult:
     """Disclosure, candidate, checks, swap. When the checks fail the last good version stays and the run is told."""
-    from orchestration.lake.audit import audit_mart
-
-    def failed_checks(candidate: Path) -> list[str]:
-        with duckdb.connect(str(candidate), read_only=True) as served:
-            tables = [
-                t for (t,) in served.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
-            ]
-            marts = [t for t in tables if t.startswith("kpi_")]
-            return [f"{m}:{c.name}" for m in marts for c in audit_mart(served, m).failed]
+    from orchestration.lake.audit import published_failures
 
     con = open_warehouse(home, keyring)
     try:
         row = con.execute("SELECT max(known_at) FROM wh.kpis.kpi_values").fetchone()
         known_at = row[0] if row else None
-        result = serving.publish(con, home, home.house.profile, known_at, failed_checks)
+        result = serving.publish(con, home, home.house.profile, known_at, published_failures)
     finally:
         con.close()
     return result

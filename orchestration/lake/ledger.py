@@ -19,7 +19,7 @@ def faults(lines: list[dict[str, Any]]) -> list[str]:
     found = []
     for (load_id, level, name), n in sorted(sums.items()):
         if level == "records":
-            identities = [("read", ("conformed", "reference", "rejected"))]
+            identities: list[tuple[str, tuple[str, ...]]] = [("read", ("conformed", "reference", "rejected"))]
         else:
             identities = [("emitted", ("staged", "rejected", "duplicate")), ("staged", ("promoted", "quarantined"))]
         for whole, parts in identities:

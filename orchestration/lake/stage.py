@@ -53,6 +53,7 @@ class Manifest:
 
 
 def folder(home: Home) -> Path:
+    """Where staged loads wait."""
     return home.folder("lake", "_staged")
 
 

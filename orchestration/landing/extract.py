@@ -71,15 +71,15 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
 
     failure = None
     with _quiet_dlt():
+        from dlt.common.exceptions import DltException
+        from requests import RequestException
+
         try:
             _run_dlt(home, settings.name, sealed_pages, window)
         except SourceError as error:
             failure = str(error)
-        except (OSError, ValueError, RuntimeError) as error:
-            failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
-        except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("dlt", "requests", "urllib3"):
-                raise
+        except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
+            # Only our own errors are free of values: of any other no more than its name is told.
             failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
     if failure or not counted["pages"]:
         keyring.drop(f"landing:{load_id}")

@@ -6,6 +6,7 @@ Keep out: repairing anything, and checks of single batches (expectations/privacy
 import json
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -235,7 +236,7 @@ def _modes(home: Home) -> tuple[int, int, str]:
     return checked, bad, "closed folders and the master key that others than their owner may open"
 
 
-def _declared(sources: dict[str, Settings], rule, what: str) -> tuple[int, int, str]:
+def _declared(sources: dict[str, Settings], rule: Callable[[Settings], bool], what: str) -> tuple[int, int, str]:
     missing = [n for n, s in sources.items() if not rule(s)]
     return (
         len(sources),

@@ -535,6 +535,7 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     that are hidden only because their table is too fine are large enough to be known: they may follow from others.
     """
     from scipy.sparse import coo_array, eye_array
+    from scipy.sparse.csgraph import connected_components
     from scipy.sparse.linalg import splu
 
     con.execute(
@@ -554,10 +555,13 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
             LEFT JOIN blank_tables b USING (series, breakdown, period_grain)
             WHERE m.is_needed AND c.series IN (SELECT example FROM patterns)
         ),
-        bound AS (SELECT kind, total FROM open_members GROUP BY ALL HAVING NOT bool_or(is_blank))
+        bound AS (
+            SELECT kind, total, bool_or(reason IS NULL) AS is_told FROM open_members
+            GROUP BY ALL HAVING NOT bool_or(is_blank)
+        )
         SELECT dense_rank() OVER (ORDER BY kind, total) - 1 AS equation, dense_rank() OVER (ORDER BY id) - 1 AS place,
-            sign, id
-        FROM open_members SEMI JOIN bound USING (kind, total) WHERE reason IS NOT NULL
+            sign, id, is_told
+        FROM open_members JOIN bound USING (kind, total) WHERE reason IS NOT NULL
         """
     ).fetchnumpy()
     if not len(unknowns["id"]):
@@ -566,7 +570,9 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     places = np.asarray(unknowns["place"], dtype=np.int64)
     ids = np.zeros(places.max() + 1, dtype=np.int64)
     ids[places] = unknowns["id"]
-    matrix = coo_array((np.asarray(unknowns["sign"], dtype=float), (rows, places)), shape=(rows.max() + 1, len(ids))).tocsr()
+    matrix = coo_array(
+        (np.asarray(unknowns["sign"], dtype=float), (rows, places)), shape=(rows.max() + 1, len(ids))
+    ).tocsr()
     # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
     # what the ridge leaves behind.
     gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
@@ -574,7 +580,10 @@ def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     direction = random.uniform(1.0, 2.0, len(ids)) * random.choice((-1.0, 1.0), len(ids))
     for _ in range(PROJECTIONS):
         direction = direction - matrix.T @ gram.solve(matrix @ direction)
-    found = [int(i) for i in ids[np.abs(direction) < NO_FREEDOM]]
+    # Cells that no published figure reaches can only be "fixed" by totals that are not sums: that tells nobody anything.
+    _, group = connected_components(matrix.T @ matrix)
+    told = np.isin(group, group[places[np.asarray(unknowns["is_told"], dtype=bool)]])
+    found = [int(i) for i in ids[(np.abs(direction) < NO_FREEDOM) & told]]
     same = con.execute(
         """
         SELECT o.id FROM cells c JOIN patterns p ON p.example = c.series JOIN cells o ON o.series = p.series

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from orchestration.sample import figures, phrases
-from orchestration.sample.clock import ABSENT, DAY, END, START, Seconds, instant, month_starts
+from orchestration.sample.clock import ABSENT, CUT, DAY, END, START, Seconds, instant, month_starts
 from orchestration.sample.texts import compose
 from orchestration.sample.world import World
 
@@ -259,10 +259,13 @@ def _reviews(world: World) -> None:
             }
         ),
     )
+    # Staff are named in a review only where every export of it tells who answered.
+    names_agent = f"replied_at <> {ABSENT} and (replied_at < {CUT} or posted_at >= {CUT})"
     compose(
         world,
         "review_text",
-        "select review as slot, r.person, agent, language, case when rating <= 3 then 'negative' else 'positive' end as tone,"
+        f"select review as slot, r.person, case when {names_agent} then agent end as agent, language,"
+        " case when rating <= 3 then 'negative' else 'positive' end as tone,"
         " product from review as r join person using (person) where has_text",
     )
     compose(
@@ -306,7 +309,8 @@ def _mentions(world: World) -> None:
     compose(
         world,
         "mention_text",
-        "select mention as slot, m.person, agent, language, 'post' as tone, product from mention as m join person using (person)",
+        f"select mention as slot, m.person, case when replied_at <> {ABSENT} then agent end as agent, language, 'post' as tone,"
+        " product from mention as m join person using (person)",
     )
     compose(
         world,

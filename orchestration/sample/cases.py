@@ -75,7 +75,7 @@ def build(world: World) -> None:
         world,
         "case_event_text",
         """
-        select event as slot, c.person, c.agent, language, tone, product
+        select event as slot, c.person, case when author_role = 'agent' then c.agent end as agent, language, tone, product
         from case_event as e join case_person as c using ("case") where tone <> ''
         """,
         0.06,

@@ -112,7 +112,7 @@ class _Reader:
         }
 
     def headline(self, metric: str, variant: str | None = None) -> Row | None:
-        """The newest complete period that shows a value, of the finest grain that has one; else one that hides it.
+        """The newest complete period that shows a value, of the finest grain that can say whether it changed.
 
         Rows carry `metric` (registry), and `state`: shown, hidden or unmeasurable.
         """
@@ -129,7 +129,7 @@ class _Reader:
             metric, variant, variant,
         )  # fmt: skip
         order = {grain: i for i, grain in enumerate(GRAINS)}
-        ranked = sorted(rows, key=lambda r: (r["value"] is None, order[r["period_grain"]]))
+        ranked = sorted(rows, key=lambda r: (r["value"] is None, r["difference"] is None, order[r["period_grain"]]))
         if not ranked:
             return None
         return self._described(ranked[0])

@@ -5,6 +5,7 @@ Keep out: where files come from (dlt's filesystem source) and what their columns
 
 import codecs
 import csv
+import gzip
 import io
 import zipfile
 from collections.abc import Iterator
@@ -79,8 +80,6 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
     head = handle.read(4)
     handle.seek(0)
     if head[:2] == b"\x1f\x8b":
-        import gzip
-
         try:
             yield from _read(gzip.GzipFile(fileobj=handle), name, stream)
         except (EOFError, OSError):
@@ -100,7 +99,7 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
         yield from _read(handle, name, stream)
 
 
-def _read(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
+def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream) -> Iterator[Page]:
     if stream.format == "parquet":
         yield from _parquet(handle, name, stream)
         return
@@ -116,7 +115,7 @@ def _read(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
 class _Recoded(io.RawIOBase):
     """A byte stream decoded from one encoding and encoded as UTF-8, a block at a time."""
 
-    def __init__(self, head: bytes, rest: IO[bytes], encoding: str):
+    def __init__(self, head: bytes, rest: IO[bytes] | gzip.GzipFile, encoding: str):
         self._rest = rest
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._ready = self._decoder.decode(head).encode()
@@ -136,7 +135,7 @@ class _Recoded(io.RawIOBase):
         return n
 
 
-def _utf8(handle: IO[bytes], stream: Stream) -> IO[bytes]:
+def _utf8(handle: IO[bytes] | gzip.GzipFile, stream: Stream) -> io.BufferedReader:
     head = handle.read(1 << 20)
     encoding = detect_encoding(head) if stream.encoding == "auto" else stream.encoding
     if encoding in ("utf-8", "utf-8-sig"):
@@ -260,7 +259,7 @@ def _json_document(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]
     yield Page(stream.name, b"\n".join(orjson.dumps(r) for r in records), file=name)
 
 
-def _parquet(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
+def _parquet(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream) -> Iterator[Page]:
     import pyarrow.parquet as pq
 
     try:

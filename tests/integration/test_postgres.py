@@ -29,10 +29,22 @@ class Server:
         if self.user:
             os.chown(root, pwd.getpwnam(self.user).pw_uid, -1)
         self.run("initdb", "-D", str(root / "data"), "-A", "trust", "-U", "owner", "--no-sync")
-        self.run("pg_ctl", "-D", str(root / "data"), "-w", "-l", str(root / "log"), "-o", f"-c listen_addresses= -k {root}", "start")
+        self.run(
+            "pg_ctl",
+            "-D",
+            str(root / "data"),
+            "-w",
+            "-l",
+            str(root / "log"),
+            "-o",
+            f"-c listen_addresses= -k {root}",
+            "start",
+        )
 
     def run(self, *command: str) -> None:
-        subprocess.run(command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        subprocess.run(
+            command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
 
     def stop(self) -> None:
         self.run("pg_ctl", "-D", str(self.root / "data"), "-m", "immediate", "stop")

@@ -148,7 +148,8 @@ def test_what_is_left_of_a_total_is_not_homogeneous_either():
 def test_the_parts_of_a_wide_mart_tell_homogeneous_cells_too():
     con = _disclosed([cell(100), *(cell(n, n / 2, store=s) for s, n in (("a", 40), ("b", 30), ("c", 30)))], OPEN)
     con.execute(
-        "CREATE TABLE wide AS SELECT *, CASE store WHEN 'a' THEN 40 ELSE 3 END::BIGINT AS n_passives FROM exact"
+        "CREATE TABLE wide AS SELECT *, CASE store WHEN 'a' THEN 40 ELSE n_answered - 3 END AS n_passives, "
+        "CASE store WHEN 'a' THEN 0 ELSE 3 END::BIGINT AS n_promoters FROM exact"
     )
     disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"])
     assert reasons(_rows(con, "published"), "store")["a"] == "homogeneous"

@@ -24,9 +24,7 @@ def test_a_page_opens_to_what_it_was_and_shows_nothing_before(page: Page) -> Non
     opened = open_page(sealed, key, "helpdesk", "load-1", "tickets", 3)
     assert (opened.file, opened.first_row, opened.is_sweep) == ("keyed-name", page.first_row, page.is_sweep)
     assert dict(opened.rejected) == dict(page.rejected)
-    if isinstance(page.content, pa.Table):
-        assert opened.content == page.content
-    elif isinstance(page.content, bytes):
+    if isinstance(page.content, pa.Table | bytes):
         assert opened.content == page.content
     else:
         assert b"planted@example.org" in opened.content  # the control: it was there to be found

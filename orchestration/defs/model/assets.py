@@ -43,7 +43,8 @@ def defs() -> dg.Definitions:
         if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run_id).failures:
             context.log.info("nothing new: what is served was made from just what the lake holds")
             return
-        arguments = ["build", "--vars", json.dumps(modelling.variables(home))]
+        # Unit tests prove the models, not the data: they run in `make test`.
+        arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(modelling.variables(home))]
         with modelling.environment_set(modelling.environment(home, keyring)):
             yield from dbt.cli(
                 arguments, context=context, target_path=home.folder("dbt", "target"), raise_on_error=True
