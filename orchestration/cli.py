@@ -49,7 +49,9 @@ def main(home: Path | None) -> None:
 @main.command()
 @click.option("--sources", multiple=True, type=click.Path(path_type=Path), help="A folder of sources; may be repeated.")
 @click.option("--inbox", help="Where files are dropped: a folder or s3://bucket/prefix.")
-@click.option("--profile", type=click.Choice(["internal", "external", "open_data"]), default="internal", show_default=True)
+@click.option(
+    "--profile", type=click.Choice(["internal", "external", "open_data"]), default="internal", show_default=True
+)
 @click.option("--reporting-tz", default="UTC", show_default=True, help="IANA zone in which periods are cut.")
 @_told
 def init(sources: tuple[Path, ...], inbox: str | None, profile: str, reporting_tz: str) -> None:

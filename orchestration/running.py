@@ -139,7 +139,9 @@ def summary(home: Home, say: Say) -> None:
             )
             + " FROM load_ledger GROUP BY source ORDER BY source"
         ).fetchall()
-        say(f"  {'source':18} {'records':>9} {'rows':>9} {'promoted':>9} {'rejected':>9} {'duplicate':>9} {'quarantd':>9}")
+        say(
+            f"  {'source':18} {'records':>9} {'rows':>9} {'promoted':>9} {'rejected':>9} {'duplicate':>9} {'quarantd':>9}"
+        )
         for source, *counts in rows:
             say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in counts))
         say("\nHeadline KPIs (whole company, all time)")

@@ -80,5 +80,3 @@ def expire(home: Home, days: int = QUARANTINE_DAYS) -> list[str]:
             path.unlink()
             gone.append(note["batch"])
     return gone
-
-

@@ -13,9 +13,39 @@ from orchestration.errors import ContractError
 from orchestration.home import Home
 from orchestration.sources.contract import Settings
 
-EU = (
-    ["AT", "BE", "BG", "HR", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "IS", "LI", "NO", "GB"]
-)  # the EEA, and the United Kingdom's like regime
+EU = [
+    "AT",
+    "BE",
+    "BG",
+    "HR",
+    "CY",
+    "CZ",
+    "DE",
+    "DK",
+    "EE",
+    "ES",
+    "FI",
+    "FR",
+    "GR",
+    "HU",
+    "IE",
+    "IT",
+    "LT",
+    "LU",
+    "LV",
+    "MT",
+    "NL",
+    "PL",
+    "PT",
+    "RO",
+    "SE",
+    "SI",
+    "SK",
+    "IS",
+    "LI",
+    "NO",
+    "GB",
+]  # the EEA, and the United Kingdom's like regime
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
 DEFAULT = """\

@@ -19,7 +19,33 @@ from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS
 
 ACCOUNT_CAP = 5  # an e-mail or phone with more accounts than this is shared, and proves nothing
-ROLE_MAILBOXES = ["info", "office", "service", "support", "contact", "sales", "admin", "help", "kefu", "hr", "mail", "team", "hello", "reception", "frontdesk", "postmaster", "noreply", "no-reply", "accounts", "billing", "marketing", "enquiries", "inquiries", "webmaster", "customerservice"]
+ROLE_MAILBOXES = [
+    "info",
+    "office",
+    "service",
+    "support",
+    "contact",
+    "sales",
+    "admin",
+    "help",
+    "kefu",
+    "hr",
+    "mail",
+    "team",
+    "hello",
+    "reception",
+    "frontdesk",
+    "postmaster",
+    "noreply",
+    "no-reply",
+    "accounts",
+    "billing",
+    "marketing",
+    "enquiries",
+    "inquiries",
+    "webmaster",
+    "customerservice",
+]
 
 
 @dataclass(frozen=True)

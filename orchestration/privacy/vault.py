@@ -97,7 +97,9 @@ def unseal_identities(rows: pa.Table) -> pa.Array:
 
 def merge(con: duckdb.DuckDBPyConnection, into_of: Mapping[str, str], merged_at: str, load_id: str) -> None:
     """Let subjects go on as others: what the vault holds of them moves, sealed anew under the other subject's key."""
-    moves = pa.table({"subject_id": pa.array(list(into_of), pa.string()), "into": pa.array(list(into_of.values()), pa.string())})
+    moves = pa.table(
+        {"subject_id": pa.array(list(into_of), pa.string()), "into": pa.array(list(into_of.values()), pa.string())}
+    )
     con.register("_moves", moves)
     con.execute("INSERT INTO vault.merge SELECT subject_id, \"into\", ?, 'merge', ? FROM _moves", [merged_at, load_id])
     rows = con.execute(

@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, agent_id, key, plain, text, v
 RECORD = Record(
     kind="action",
     grain="One row per improvement, commitment or follow-up, at one version.",
-    key=('action_id',),
-    event_time='opened_at',
+    key=("action_id",),
+    event_time="opened_at",
     fields=(
         key("action_id", "Action at the source.", "action", required=True),
         plain("action_type", "string", "What it is.", required=True, values=("improvement", "commitment", "follow_up")),

@@ -8,8 +8,8 @@ from orchestration.records.contract import Field, Privacy, Record, agent_id, pla
 RECORD = Record(
     kind="agent",
     grain="One row per member of staff, at one version.",
-    key=('agent_id',),
-    event_time='updated_at',
+    key=("agent_id",),
+    event_time="updated_at",
     fields=(
         agent_id(),
         Field("agent_name", "string", Privacy.IDENTIFIER, "Name.", domain="agent.name"),

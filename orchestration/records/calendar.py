@@ -8,14 +8,22 @@ from orchestration.records.contract import Record, plain, version
 RECORD = Record(
     kind="calendar",
     grain="One row per weekly interval, exception or holiday of a calendar.",
-    key=('calendar_id', 'entry_id',),
-    event_time='updated_at',
+    key=(
+        "calendar_id",
+        "entry_id",
+    ),
+    event_time="updated_at",
     is_reference=True,
     fields=(
         plain("calendar_id", "string", "Calendar.", required=True),
         plain("entry_id", "string", "Entry within the calendar.", required=True),
-        plain("entry_type", "string", "A weekly shift, a day with other hours (调休), or a day off.", required=True,
-              values=("interval", "exception", "holiday")),
+        plain(
+            "entry_type",
+            "string",
+            "A weekly shift, a day with other hours (调休), or a day off.",
+            required=True,
+            values=("interval", "exception", "holiday"),
+        ),
         plain("timezone", "string", "IANA zone.", required=True),
         plain("weekday", "integer", "ISO weekday of an interval, Monday 1.", minimum=1, maximum=7),
         plain("on_date", "date", "Day of an exception or holiday."),

@@ -8,13 +8,15 @@ from orchestration.records.contract import Record, agent_id, key, person, plain,
 RECORD = Record(
     kind="call",
     grain="One row per phone call, at one version.",
-    key=('call_id',),
-    event_time='offered_at',
+    key=("call_id",),
+    event_time="offered_at",
     has_person=True,
     fields=(
         key("call_id", "Call at the source.", "call", required=True),
         *person(),
-        plain("offered_at", "timestamp", "When it reached the queue (inbound) or was dialled (outbound).", required=True),
+        plain(
+            "offered_at", "timestamp", "When it reached the queue (inbound) or was dialled (outbound).", required=True
+        ),
         plain("direction", "string", "Inbound or outbound.", values=("inbound", "outbound")),
         plain("queue", "string", "Queue."),
         plain("ivr_path", "string", "Menu choices, separated by '>'."),

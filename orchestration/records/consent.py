@@ -8,15 +8,17 @@ from orchestration.records.contract import Record, key, person, plain, version
 RECORD = Record(
     kind="consent",
     grain="One row per grant or withdrawal of consent.",
-    key=('consent_id',),
-    event_time='given_at',
+    key=("consent_id",),
+    event_time="given_at",
     has_person=True,
     fields=(
         key("consent_id", "Consent entry at the source.", "consent", required=True),
         *person(),
         plain("purpose", "string", "Purpose consented to.", required=True),
         plain("action", "string", "Grant or withdrawal.", required=True, values=("grant", "withdraw")),
-        plain("consent_type", "string", "General, separate or a guardian's.", values=("general", "separate", "guardian")),
+        plain(
+            "consent_type", "string", "General, separate or a guardian's.", values=("general", "separate", "guardian")
+        ),
         plain("notice_version", "string", "Version of the notice shown."),
         plain("collected_via", "string", "Where it was given."),
         key("evidence_id", "Proof at the source.", "evidence"),

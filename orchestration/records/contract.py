@@ -146,7 +146,9 @@ LINEAGE: tuple[pa.Field, ...] = (
 
 def key(name: str, description: str, domain: str, *, required: bool = False, many: bool = False) -> Field:
     """A record's id at its source: hashed outside, sealed in the vault."""
-    return Field(name, "strings" if many else "string", Privacy.RECORD_KEY, description, domain=domain, required=required)
+    return Field(
+        name, "strings" if many else "string", Privacy.RECORD_KEY, description, domain=domain, required=required
+    )
 
 
 def plain(
@@ -162,7 +164,15 @@ def plain(
 ) -> Field:
     """A value that says nothing of who a person is."""
     return Field(
-        name, type, Privacy.PLAIN, description, unit=unit, required=required, values=values, minimum=minimum, maximum=maximum
+        name,
+        type,
+        Privacy.PLAIN,
+        description,
+        unit=unit,
+        required=required,
+        values=values,
+        minimum=minimum,
+        maximum=maximum,
     )
 
 

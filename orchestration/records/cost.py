@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, plain, version
 RECORD = Record(
     kind="cost",
     grain="One row per cost line.",
-    key=('cost_id',),
-    event_time='booked_on',
+    key=("cost_id",),
+    event_time="booked_on",
     fields=(
         key("cost_id", "Line at the source.", "cost", required=True),
         plain("programme", "string", "Programme or project.", required=True),

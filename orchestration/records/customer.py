@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, person, plain, quasi, ve
 RECORD = Record(
     kind="customer",
     grain="One row per person or account as a source knows it, at one version.",
-    key=('customer_id',),
-    event_time='updated_at',
+    key=("customer_id",),
+    event_time="updated_at",
     has_person=True,
     fields=(
         key("customer_id", "Customer at the source.", "customer", required=True),

@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, person, plain, version
 RECORD = Record(
     kind="deletion",
     grain="One row per tombstone: a record, or a person, gone at the source.",
-    key=('deletion_id',),
-    event_time='deleted_at',
+    key=("deletion_id",),
+    event_time="deleted_at",
     has_person=True,
     fields=(
         key("deletion_id", "Tombstone at the source.", "deletion", required=True),

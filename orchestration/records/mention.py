@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, agent_id, key, person, plain,
 RECORD = Record(
     kind="mention",
     grain="One row per social or community post, at one version.",
-    key=('mention_id',),
-    event_time='posted_at',
+    key=("mention_id",),
+    event_time="posted_at",
     has_person=True,
     fields=(
         key("mention_id", "Post at the source.", "mention", required=True),

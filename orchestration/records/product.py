@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, plain, version
 RECORD = Record(
     kind="product",
     grain="One row per product or service, at one version.",
-    key=('product_id',),
-    event_time='updated_at',
+    key=("product_id",),
+    event_time="updated_at",
     fields=(
         plain("product_id", "string", "Product at the source.", required=True),
         plain("name_zh", "string", "Name in Chinese."),

@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, agent_id, key, person, plain,
 RECORD = Record(
     kind="review",
     grain="One row per public review, at one version.",
-    key=('review_id',),
-    event_time='posted_at',
+    key=("review_id",),
+    event_time="posted_at",
     has_person=True,
     fields=(
         key("review_id", "Review at the source.", "review", required=True),

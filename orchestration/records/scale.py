@@ -8,8 +8,11 @@ from orchestration.records.contract import Record, plain, version
 RECORD = Record(
     kind="scale",
     grain="One row per label of a scale, at one version.",
-    key=('scale_id', 'label',),
-    event_time='updated_at',
+    key=(
+        "scale_id",
+        "label",
+    ),
+    event_time="updated_at",
     is_reference=True,
     fields=(
         plain("scale_id", "string", "Scale.", required=True),

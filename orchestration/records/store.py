@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, plain, version
 RECORD = Record(
     kind="store",
     grain="One row per shop, terminal or other place of business, at one version.",
-    key=('store_id',),
-    event_time='updated_at',
+    key=("store_id",),
+    event_time="updated_at",
     is_reference=True,
     fields=(
         plain("store_id", "string", "Store at the source.", required=True),

@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, person, plain, text, ver
 RECORD = Record(
     kind="survey_answer",
     grain="One row per answer to one question of one response, at one version.",
-    key=('answer_id',),
-    event_time='answered_at',
+    key=("answer_id",),
+    event_time="answered_at",
     has_person=True,
     fields=(
         key("answer_id", "Answer at the source.", "answer", required=True),

@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, person, plain, version
 RECORD = Record(
     kind="survey_invitation",
     grain="One row per invitation to a survey, at one version.",
-    key=('invitation_id',),
-    event_time='sent_at',
+    key=("invitation_id",),
+    event_time="sent_at",
     has_person=True,
     fields=(
         key("invitation_id", "Invitation at the source.", "invitation", required=True),

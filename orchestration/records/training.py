@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, agent_id, key, plain, version
 RECORD = Record(
     kind="training",
     grain="One row per training attended by one member of staff.",
-    key=('training_id',),
-    event_time='attended_at',
+    key=("training_id",),
+    event_time="attended_at",
     fields=(
         key("training_id", "Attendance at the source.", "training", required=True),
         agent_id(),

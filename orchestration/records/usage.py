@@ -8,8 +8,8 @@ from orchestration.records.contract import Record, key, person, plain, version
 RECORD = Record(
     kind="usage",
     grain="One row per person, feature and day of use.",
-    key=('usage_id',),
-    event_time='used_on',
+    key=("usage_id",),
+    event_time="used_on",
     has_person=True,
     fields=(
         key("usage_id", "Entry at the source.", "usage", required=True),

@@ -40,7 +40,9 @@ def test_identities_become_pseudonyms_and_texts_lose_what_names_people(house: Te
     text = "我叫张伟，请打电话13800138000或写信给 zhang@example.org"
     house.drop("rows.jsonl", lines(case(1, account="A1", name="张伟", phone="13800138000", country="CN", text=text)))
     house.take()
-    (row,) = house.rows("select case_key, subject_key, subject_basis, jurisdiction, text, text_redactions from lake.case")
+    (row,) = house.rows(
+        "select case_key, subject_key, subject_basis, jurisdiction, text, text_redactions from lake.case"
+    )
     key, subject, basis, jurisdiction, redacted, n = row
     assert len(key) == len(subject) == 64 and basis == "person" and jurisdiction == "CN"
     assert n == 3
@@ -80,7 +82,9 @@ def _in_order(house: TestHouse, subjects: dict[str, str | None]) -> list[str | N
     try:
         pseudonyms.install(con, house.keyring)
         with open_vault(con, house.home, house.keyring):
-            found = con.execute("select key_hash from vault.record_key where domain = 'case' order by original").fetchall()
+            found = con.execute(
+                "select key_hash from vault.record_key where domain = 'case' order by original"
+            ).fetchall()
     finally:
         con.close()
     return [subjects[k] for (k,) in found]
@@ -151,7 +155,11 @@ def test_bad_values_are_rejected_with_a_counted_reason_and_no_value(house: TestH
     assert ledger[("case", "rejected", "unparsable:opened_at")] == 1
     assert ledger[("case", "rejected", "unknown_value:priority")] == 1
     assert ledger[("case", "rejected", "missing:opened_at")] == 1
-    assert ledger[("case", "rejected", "out_of_range:opened_at")] + ledger.get(("case", "rejected", "in_future:opened_at"), 0) == 2
+    assert (
+        ledger[("case", "rejected", "out_of_range:opened_at")]
+        + ledger.get(("case", "rejected", "in_future:opened_at"), 0)
+        == 2
+    )
     assert ledger[("rows", "rejected", "malformed_json")] == 1
     commits = "".join(p.read_text() for p in (house.home.root / "lake" / "_commits").iterdir())
     assert "planted" not in commits
@@ -159,7 +167,9 @@ def test_bad_values_are_rejected_with_a_counted_reason_and_no_value(house: TestH
 
 def test_consent_decides_by_person_purpose_and_time(house: TestHouse) -> None:
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
-    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace("from rows", "from cases")
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace(
+        "from rows", "from cases"
+    )
     write_source(house.sources, "desk", {"case": desk}, stream="cases", cn="consent")
     grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
     house.drop(
@@ -235,7 +245,9 @@ def test_a_batch_that_fails_is_quarantined_and_replayed(house: TestHouse, monkey
     write_source(house.sources, "desk", {"case": CASE})
     house.drop("rows.jsonl", lines(case(1), case(2)))
     real = audit.audit_batch
-    monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult((CheckResult("planned to fail", False, 2, 1),)))
+    monkeypatch.setattr(
+        audit, "audit_batch", lambda *_, **__: AuditResult((CheckResult("planned to fail", False, 2, 1),))
+    )
     house.take()
     assert house.rows("select count(*) from lake.case") == [(0,)]
     (note,) = quarantine.batches(house.home)

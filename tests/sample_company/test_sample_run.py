@@ -103,7 +103,9 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
 def test_every_identity_in_a_field_is_gone_from_lake_warehouse_and_served_files(run: SampleRun) -> None:
     """Every e-mail, phone, name and account of the truth, against every text of every store, decompressed."""
     values = {p[c] for p in run.read("persons.csv") for c in ("email", "phone") if p[c]}
-    values |= {i["written"] for i in run.read("identifiers.csv") if i["type"] in ("email", "phone") and len(i["written"]) > 6}
+    values |= {
+        i["written"] for i in run.read("identifiers.csv") if i["type"] in ("email", "phone") and len(i["written"]) > 6
+    }
     texts = _texts_of_lake(run) + _texts_of_warehouse(run) + _texts_of_served(run)
     assert len(texts) > 5000
     whole = "\n".join(texts)
@@ -164,7 +166,9 @@ def test_no_planted_value_stands_in_any_byte_under_the_home(run: SampleRun) -> N
 
 
 @pytest.mark.parametrize("metric", ["nps", "csat", "ces", "retention_rate"])
-def test_with_profile_internal_every_cell_under_the_threshold_is_hidden_and_says_so(run: SampleRun, metric: str) -> None:
+def test_with_profile_internal_every_cell_under_the_threshold_is_hidden_and_says_so(
+    run: SampleRun, metric: str
+) -> None:
     with run.exact() as con:
         small = con.execute(
             "select count(*) from wh.kpis.kpi_values where metric_id = ? and n_subjects between 1 and 9 and value is not null",

@@ -11,10 +11,10 @@ from orchestration.home import Home
 from orchestration.sources.contract import Settings
 
 
-def _asset(settings: Settings, consents_from: list[str]) -> dg.AssetsDefinition:
+def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
     key = dg.AssetKey(["guard", settings.name])
-    # Sources that know consents go first, so that the same run can act on them.
-    first = [] if settings.name in consents_from else [dg.AssetKey(["guard", n]) for n in consents_from]
+    # Sources that know consents or the names of staff go first, so that the same run can act on them.
+    first = [] if settings.name in registers else [dg.AssetKey(["guard", n]) for n in registers]
 
     @dg.asset(
         key=key,
@@ -44,5 +44,5 @@ def _asset(settings: Settings, consents_from: list[str]) -> dg.AssetsDefinition:
 def defs() -> dg.Definitions:
     """Sources are found by scanning folders."""
     found = pipeline.sources(Home.open())
-    consents_from = [n for n, s in found.items() if "consent" in s.kinds]
-    return dg.Definitions(assets=[_asset(s, consents_from) for s in found.values()])
+    registers = [n for n, s in found.items() if {"consent", "agent"} & set(s.kinds)]
+    return dg.Definitions(assets=[_asset(s, registers) for s in found.values()])

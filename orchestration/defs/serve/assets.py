@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration import pipeline
 from orchestration.defs.resources import HouseResource
+from orchestration.serving.report import write_report
 
 MARTS = dg.AssetKey(["serve", "kpi"])
 
@@ -46,8 +47,6 @@ def kpi(house: HouseResource) -> dg.MaterializeResult:
 )
 def report(house: HouseResource) -> dg.MaterializeResult:
     """Write serving/report/index.html."""
-    from orchestration.serving.report import write_report
-
     path = write_report(house.home())
     return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
 
@@ -61,6 +60,8 @@ def report(house: HouseResource) -> dg.MaterializeResult:
 def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Raise naming the sources that failed."""
     failures = pipeline.conclude(house.home(), context.run_id)
+    if failures:
+        write_report(house.home())  # once more, with the banner that names them
     if failures:
         raise dg.Failure(
             "served, but without news from: " + "; ".join(f"{s} ({f['reason']})" for s, f in failures.items())
