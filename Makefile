@@ -64,7 +64,7 @@ format: setup ## Format Python and SQL
 .PHONY: lock
 lock: ## Resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+		--generate-hashes --no-emit-index-url --no-header --no-strip-extras --output-file requirements.lock
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; homes stay
