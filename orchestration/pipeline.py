@@ -14,7 +14,7 @@ from orchestration import modelling
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.lake import promote, stage
+from orchestration.lake import promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
@@ -150,6 +150,19 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
         promote.promote(home, manifest, failures)
         verdicts += found
     return verdicts
+
+
+def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
+    """Drop what has lain too long in landing and quarantine; a page that expires unread is its source's failure."""
+    counts = {"pages": 0, "batches": len(quarantine.expire(home))}
+    for name in sources(home):
+        gone = pages.expire(home, keyring, name, now())
+        counts["pages"] += len(gone)
+        unread = [load_id for load_id in gone if not promote.is_committed(home, load_id)]
+        if unread:
+            reason = f"{len(unread)} loads expired in landing before the gate could read them"
+            Outcomes(home, run_id).fail(name, "expire", reason)
+    return counts
 
 
 def ledger_faults(home: Home, keyring: Keyring) -> list[str]:

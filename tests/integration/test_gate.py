@@ -284,3 +284,43 @@ def test_a_vault_put_back_from_older_days_is_refused(house: TestHouse) -> None:
     house.drop("rows_3.jsonl", lines(case(3, account="A3")))
     with pytest.raises(VoicehouseError, match="older"):
         house.take()
+
+
+def test_sealed_pages_expire_with_their_keys(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.landing import pages
+    from orchestration.privacy.keys import Keyring
+
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1)))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-01T00:00:00Z")
+    house.take()
+    (load,) = pages.loads(house.home, "desk")
+    assert pipeline.expire(house.home, house.keyring, "test")["pages"] == 0
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-20T00:00:00Z")
+    assert pipeline.expire(house.home, house.keyring, "test")["pages"] == 1
+    assert pages.loads(house.home, "desk") == []
+    assert f"landing:{load.load_id}" not in Keyring(house.home).purposes()
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+
+
+def test_an_old_number_can_be_computed_again_from_what_was_known_then(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import datetime
+
+    from orchestration.engine import connect
+    from orchestration.lake.store import Lake
+
+    write_source(house.sources, "desk", {"case": CASE})
+    for day, number in ((1, 1), (2, 2)):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", f"2026-01-0{day}T00:00:00Z")
+        house.drop(f"rows_{number}.jsonl", lines(case(number)))
+        house.take()
+    counts = []
+    for known_at in (datetime(2026, 1, 1, 12), datetime(2026, 1, 2, 12), None):
+        con = connect(house.home.temp)
+        Lake(house.home, house.keyring.base64("lake"), known_at).register(con)
+        counts.append(con.execute("select count(*) from lake.case").fetchone())
+        con.close()
+    assert counts == [(1,), (2,), (2,)]

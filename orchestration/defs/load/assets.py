@@ -40,12 +40,13 @@ def defs() -> dg.Definitions:
     specs, checks = _specs()
 
     @dg.multi_asset(specs=specs, check_specs=checks, name="load")
-    def load(house: HouseResource) -> Iterator[dg.MaterializeResult]:
+    def load(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
         home, keyring = house.home(), house.keyring()
         verdicts = pipeline.load_staged(home, keyring)
         faults = pipeline.ledger_faults(home, keyring)
         if faults:
             raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+        pipeline.expire(home, keyring, context.run_id)
         pipeline.check_privacy(home, keyring)
         for name in TECHNICAL:
             yield dg.MaterializeResult(asset_key=dg.AssetKey(["lake", name]))

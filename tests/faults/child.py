@@ -1,0 +1,83 @@
+"""One load from a source to the lake, in a process that dies at a given point: `python -m tests.faults.child HOME POINT`.
+
+Keep out: assertions.
+"""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from orchestration import pipeline
+from orchestration.home import Home
+from orchestration.lake import promote, stage
+from orchestration.privacy.keys import Keyring
+from orchestration.sources.contract import Window
+
+
+def die(*_: Any, **__: Any) -> None:
+    """The death that no handler sees."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_in(point: str) -> None:
+    """Arrange for the process to die at a point; `extracting` is arranged by the source itself."""
+    from dlt.pipeline.pipeline import Pipeline
+
+    if point == "before_normalizing":
+        Pipeline.normalize = die
+    elif point == "before_loading":
+        Pipeline.load = die
+    elif point == "after_copying":
+        from dlt.common.storages.load_package import PackageStorage
+
+        PackageStorage.complete_job = die
+    elif point == "before_manifest":
+        stage.finish = die
+    elif point == "before_commit":
+        promote.write_durably = die
+    elif point == "after_commit":
+        stage.begin = _only_after_commit(die)
+    elif point == "while_forgetting":
+        stage.begin = _only_after_commit(_half_forgotten, stage.begin)
+
+
+def _only_after_commit(then: Callable[..., None], otherwise: Callable[..., None] = lambda *_: None) -> Any:
+    def begin(home: Home, manifest: stage.Manifest) -> None:
+        (then if promote.is_committed(home, manifest.load_id) else otherwise)(home, manifest)
+
+    return begin
+
+
+_begin = stage.begin
+
+
+def _half_forgotten(home: Home, manifest: stage.Manifest) -> None:
+    """Die after the first of the two deletions, whichever it is."""
+    remove = shutil.rmtree
+
+    def removed(path: Any, **given: Any) -> None:
+        remove(path, **given)
+        die()
+
+    shutil.rmtree = removed  # type: ignore[assignment]
+    _begin(home, manifest)
+
+
+def main(root: str, point: str) -> None:
+    """Take what is new through the gate, or die on the way."""
+    home = Home.open(root)
+    keyring = Keyring(home)
+    die_in(point)
+    for settings in pipeline.sources(home).values():
+        done = pipeline.extract(home, keyring, settings, Window(), "child")
+        if done.failure:
+            raise SystemExit(done.failure)
+        pipeline.guard_source(home, keyring, settings, "child")
+    pipeline.load_staged(home, keyring)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

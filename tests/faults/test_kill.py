@@ -1,0 +1,193 @@
+"""A process killed at the worst moments: nothing readable is left behind, and the next run makes it good.
+
+Keep out: failures that a process survives (test_source_down.py).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from orchestration import pipeline
+from orchestration.lake.store import Lake
+from orchestration.landing import pages
+from orchestration.records import KINDS
+from tests.faults.traces import found_under
+from tests.house import TestHouse, write_source
+
+ROOT = Path(__file__).parents[2]
+PLANTED = ("planted.person@example.org", "13700001234", "普兰特", "ACC-4417-PLANTED", "TICKET-PLANTED-3")
+POINTS = (
+    "extracting",
+    "before_normalizing",
+    "before_loading",
+    "after_copying",
+    "before_manifest",
+    "before_commit",
+    "after_commit",
+    "while_forgetting",
+)
+
+# Ten pages and more, so that dlt has written some of them to its folder before the end.
+EXTRACT = '''"""Pages of three records, one after the other; dies on the way when told to."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from orchestration.sources.contract import Page
+
+
+def pages(settings, state, window):
+    seen = state.setdefault("files", [])
+    for path in sorted(Path(settings.inbox).glob("*.jsonl")):
+        key = settings.file_id(path.name)
+        if key in seen:
+            continue
+        lines = path.read_bytes().splitlines()
+        for start in range(0, len(lines), 3):
+            if start == 33 and os.environ.get("DIE") == "extracting":
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(0.01)
+            yield Page("rows", b"\\n".join(lines[start : start + 3]), file=path.name, first_row=start + 1)
+        seen.append(key)
+'''
+CASE = """
+select
+    _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.account' as person_account_id,
+    raw ->> '$.email' as person_email, 'true' as person_email_verified, raw ->> '$.phone' as person_phone,
+    raw ->> '$.name' as person_name, 'CN' as person_country, raw ->> '$.text' as text
+from rows where raw ->> '$.what' = 'case'
+"""
+CONSENT = """
+select
+    _record, raw ->> '$.id' as consent_id, raw ->> '$.account' as person_account_id, raw ->> '$.email' as person_email,
+    'true' as person_email_verified, 'analytics' as purpose, 'grant' as action, 'general' as consent_type,
+    raw ->> '$.at' as given_at
+from rows where raw ->> '$.what' = 'consent'
+"""
+
+
+def furnish(house: TestHouse) -> None:
+    """A source of 45 records about 11 persons: some named twice, one line broken, one record twice."""
+    folder = write_source(house.sources, "desk", {"case": CASE, "consent": CONSENT})
+    (folder / "extract.py").write_text(EXTRACT)
+    records = []
+    for i in range(43):
+        person = i % 11
+        record = {
+            "what": "consent" if i % 7 == 0 else "case",
+            "id": f"R{i}",
+            "at": f"2025-01-{1 + i % 28:02d}T03:04:05Z",
+            "account": f"A{person}",
+            "email": f"p{person}@example.org",
+            "phone": f"1380000{1000 + person}",
+            "text": f"第 {i} 号 the parcel is late, write to p{person}@example.org",
+        }
+        if i in (3, 40):  # an early and a late page
+            email, phone, name, account, ticket = PLANTED
+            record |= {"email": email, "phone": phone, "name": name, "account": account, "id": ticket + str(i)}
+            record |= {"what": "case", "text": f"我是{name}，电话{phone}，{email}"}
+        records.append(json.dumps(record, ensure_ascii=False))
+    house.drop("rows of planted.person@example.org.jsonl", "\n".join([*records, records[5], "{broken"]) + "\n")
+
+
+def content(house: TestHouse) -> dict[str, list[tuple]]:
+    """The lake's rows by kind, without what is random or told by the clock of a run."""
+    found = {}
+    for kind in ("case", "consent"):
+        drawn = {"subject_key", "consent_ref", "load_id", "loaded_at", "content_hash"}
+        names = [f.name for f in KINDS[kind].protected_schema if f.name not in drawn and not f.name.endswith("_key")]
+        listed = ", ".join(f'"{n}"' for n in names)
+        found[kind] = house.rows(f"select {listed} from lake.{kind} order by all")
+        found[f"{kind}: rows, keys, subjects"] = house.rows(
+            f"select count(*), count(distinct {kind}_key), count(distinct subject_key) from lake.{kind}"
+        )
+    return found
+
+
+def orphans(house: TestHouse) -> list[str]:
+    """Files of the home that no step will ever read again."""
+    home = house.home
+    lake = Lake(home, house.keyring.base64("lake"))
+    listed = {str(p) for kind in KINDS for p in lake.parts(kind)}
+    left = [p for p in home.lake.glob("*/source=*/load=*/*") if str(p) not in listed]
+    left += list((home.lake / "_staged").iterdir())
+    left += [p for p in (home.root / "dlt").rglob("*") if p.is_file() and p.suffix in (".parquet", ".arrow", ".jsonl")]
+    left += [p for p in home.temp.rglob("*") if p.is_file()]
+    left += list(home.root.rglob(".*.draft"))
+    return [str(p.relative_to(home.root)) for p in left]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[tuple]], dict]:
+    """Rows and ledger of a run that nothing disturbed."""
+    house = TestHouse(tmp_path_factory.mktemp("undisturbed"))
+    furnish(house)
+    house.take()
+    return content(house), house.ledger()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
+    house: TestHouse,
+    undisturbed: tuple[dict[str, list[tuple]], dict],
+    point: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    furnish(house)
+    temp = tmp_path / "tmp"
+    temp.mkdir()
+    given = {"DIE": point, "TMPDIR": str(temp), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    died = subprocess.run(
+        [sys.executable, "-m", "tests.faults.child", str(house.home.root), point],
+        env={**os.environ, **given},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stdout[-2000:] + died.stderr[-2000:]
+    assert not any(p in died.stdout + died.stderr for p in PLANTED)
+    assert found_under([house.inbox], PLANTED) == set(PLANTED)  # the control: the search finds what is in the clear
+    assert found_under([house.home.root, temp], PLANTED) == set()
+
+    monkeypatch.setattr(tempfile, "tempdir", str(temp))
+    again = TestHouse(tmp_path)  # keys and folders as the next process finds them
+    again.take()
+    rows, ledger = undisturbed
+    assert content(again) == rows
+    assert again.ledger() == ledger
+    assert pipeline.ledger_faults(again.home, again.keyring) == []
+    assert orphans(again) == []
+    assert found_under([house.home.root, temp], PLANTED) == set()
+    assert len(pages.loads(again.home, "desk")) == 1
+    again.take()  # and once more there is nothing to do
+    assert content(again) == rows and len(pages.loads(again.home, "desk")) == 1
+
+
+def test_a_load_step_that_fails_keeps_the_pages_openable(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dlt.pipeline.pipeline import Pipeline
+
+    furnish(house)
+    settings = pipeline.sources(house.home)["desk"]
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left for planted.person@example.org")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pipeline, "load", full)
+        house.take()
+        failures = pipeline.Outcomes(house.home, "test").failures
+    assert failures["desk"]["reason"] == "desk: OSError while extracting"
+    assert house.rows("select count(*) from lake.case") == [(0,)]
+    house.take()
+    assert house.rows("select count(*) > 30 from lake.case") == [(True,)]
+    assert settings.name == "desk" and pipeline.ledger_faults(house.home, house.keyring) == []
