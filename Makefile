@@ -43,11 +43,18 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests -m "not browser and not servers"
 
 .PHONY: test-browser
-test-browser: setup ## Look at the report and Dagster in headless Chromium (needs Debian's chromium)
-	@$(BIN)/python -m pytest tests/browser -m browser
+test-browser: setup ## Open the report and Dagster in headless Chromium (installed from Debian when missing)
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y chromium >/dev/null; }
+	@$(BIN)/python -m pytest tests -m browser
+
+.PHONY: test-servers
+test-servers: setup ## Publish to a real PostgreSQL, started and stopped by the test (installed from Debian when missing)
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+		{ apt-get -qq update && apt-get -qq install -y postgresql >/dev/null; }
+	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" $(BIN)/python -m pytest tests -m servers
 
 .PHONY: lint
 lint: setup ## Style, types, import rules

@@ -59,8 +59,9 @@ def folder(home: Home) -> Path:
 
 def begin(home: Home, manifest: Manifest) -> None:
     """Forget what an earlier, broken attempt at this load left."""
-    shutil.rmtree(folder(home) / manifest.stem, ignore_errors=True)
+    # The manifest first: a death in between leaves files that nobody lists, not a list of files that are gone.
     (folder(home) / f"{manifest.stem}.json").unlink(missing_ok=True)
+    shutil.rmtree(folder(home) / manifest.stem, ignore_errors=True)
 
 
 def stage(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, manifest: Manifest, kind: str) -> int:

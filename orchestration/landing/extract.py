@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,8 @@ class Extraction:
 def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, started_at: datetime) -> Extraction:
     """Ask one source for what is new and seal it. A failing source gives an Extraction with `failure`, no exception.
 
-    Nothing of a failed extraction is kept and its cursor does not move: the next run asks again.
+    Nothing of a failed extraction is kept and its cursor does not move: the next run asks again. Only when the disk
+    fails after the source's last page, the pages wait with dlt, sealed, and the next run loads them.
     """
     load_id = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03d}-{secrets.token_hex(3)}-{settings.name}"
     key = keyring.key(f"landing:{load_id}")
@@ -81,25 +83,20 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.
             failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
+        # Pages that dlt has taken over are loaded by the next run, which needs their key.
+        is_waiting = bool(failure and counted["pages"]) and _pipeline(home, settings.name).has_pending_data
     if failure or not counted["pages"]:
-        keyring.drop(f"landing:{load_id}")
+        if not is_waiting:
+            keyring.drop(f"landing:{load_id}")
         return Extraction(settings.name, None, 0, 0, failure)
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"])
 
 
 def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None:
-    """One dlt pipeline per source: packages left by a crash are loaded first, then extraction goes on."""
+    """Packages left by a crash are loaded first, then extraction goes on."""
     import dlt
-    from dlt.destinations import filesystem
 
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
-    pipeline = dlt.pipeline(
-        pipeline_name=f"landing_{source}",
-        destination=filesystem(bucket_url=home.folder("landing").as_uri()),
-        dataset_name=source,
-        pipelines_dir=str(home.folder("dlt")),
-        progress=None,
-    )
+    pipeline = _pipeline(home, source)
 
     @dlt.resource(name="pages", write_disposition="append")
     def landing_pages() -> Iterator[pa.Table]:
@@ -108,11 +105,37 @@ def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None
         state = dict(kept) if window.is_backfill else kept
         yield from sealed_pages(state)
 
-    if pipeline.has_pending_data:
-        pipeline.run()
-    pipeline.run(landing_pages(), loader_file_format="parquet")
-    trace = home.folder("dlt") / f"landing_{source}" / "trace.pickle"
-    trace.unlink(missing_ok=True)
+    _forget_unfinished(home, source)
+    try:
+        if pipeline.has_pending_data:
+            pipeline.run()
+        pipeline.run(landing_pages(), loader_file_format="parquet")
+    finally:
+        _forget_unfinished(home, source)
+
+
+def _pipeline(home: Home, source: str) -> Any:
+    """One dlt pipeline per source."""
+    import dlt
+    from dlt.destinations import filesystem
+
+    return dlt.pipeline(
+        pipeline_name=f"landing_{source}",
+        destination=filesystem(bucket_url=home.folder("landing").as_uri()),
+        dataset_name=source,
+        pipelines_dir=str(home.folder("dlt")),
+        progress=None,
+    )
+
+
+def _forget_unfinished(home: Home, source: str) -> None:
+    """Remove what dlt leaves behind: pages of an extraction that never ended, and its trace, which quotes errors."""
+    folder = home.folder("dlt") / f"landing_{source}"
+    (folder / "trace.pickle").unlink(missing_ok=True)
+    for path in (folder / "normalize").glob("*"):
+        # dlt extracts into a folder with a random name and moves what is complete to `extracted`.
+        if path.is_dir() and path.name != "extracted":
+            shutil.rmtree(path)
 
 
 @contextmanager
@@ -141,8 +164,6 @@ def _quiet_dlt() -> Iterator[None]:
 
 def drop_pending(home: Home, source: str) -> None:
     """Forget what a crash left half extracted, so that the next extraction starts from the last cursor."""
-    import shutil
-
     folder = home.folder("dlt") / f"landing_{source}"
     if not folder.exists():
         raise VoicehouseError(f"{source}: nothing was ever extracted")

@@ -9,6 +9,8 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,11 +40,11 @@ SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}  # CSS pixels
 LANGUAGES = ("zh", "en")
 
 
-def visit(page: Path, shots: Path, profile: Path) -> Visit:
-    """Open a page on every screen in every language, with screenshots `<screen>_<language>.png` in `shots`."""
+@contextmanager
+def _browser(profile: Path) -> Iterator[str]:
+    """A browser with an empty profile; gives the address of its one page's debugging socket."""
     if BINARY is None:
         raise FileNotFoundError("no Chromium: apt-get install chromium, or leave out the tests marked `browser`")
-    shots.mkdir(parents=True, exist_ok=True)
     browser = subprocess.Popen(
         [BINARY, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -55,47 +57,89 @@ def visit(page: Path, shots: Path, profile: Path) -> Visit:
         port = int(port_file.read_text().splitlines()[0])
         with urlopen(f"http://127.0.0.1:{port}/json") as answer:
             target = next(t for t in json.load(answer) if t["type"] == "page")
-        return asyncio.run(_visit(target["webSocketDebuggerUrl"], page.resolve().as_uri(), shots))
+        yield str(target["webSocketDebuggerUrl"])
     finally:
         browser.terminate()
         browser.wait(timeout=30)
 
 
-async def _visit(socket: str, address: str, shots: Path) -> Visit:
-    seen = Visit()
-    async with websockets.connect(socket, max_size=None) as channel:
-        count = 0
+def visit(page: Path, shots: Path, profile: Path) -> Visit:
+    """Open the report on every screen in every language, with screenshots `<screen>_<language>.png` in `shots`."""
+    shots.mkdir(parents=True, exist_ok=True)
+    with _browser(profile) as socket:
+        return asyncio.run(_visit(socket, page.resolve().as_uri(), shots))
 
-        async def call(method: str, **params: Any) -> dict[str, Any]:
-            nonlocal count
-            count += 1
-            mine = count
-            await channel.send(json.dumps({"id": mine, "method": method, "params": params}))
-            while True:
-                message = json.loads(await asyncio.wait_for(channel.recv(), 60))
-                if message.get("id") == mine:
-                    return message.get("result", {})
-                _note(seen, message, address)
 
+def look(address: str, shot: Path, profile: Path, steps: Sequence[tuple[float, str]], size: tuple[int, int]) -> Visit:
+    """Open an address, run scripts after waits of so many seconds, take one screenshot.
+
+    `texts["page"]` is what the page showed in the end.
+    """
+    with _browser(profile) as socket:
+        return asyncio.run(_look(socket, address, shot, steps, size))
+
+
+class _Page:
+    """One page over its debugging socket; everything it reports meanwhile goes into `seen`."""
+
+    def __init__(self, channel: Any, address: str):
+        self._channel = channel
+        self._address = address
+        self._count = 0
+        self.seen = Visit()
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._count += 1
+        mine = self._count
+        await self._channel.send(json.dumps({"id": mine, "method": method, "params": params}))
+        while True:
+            message = json.loads(await asyncio.wait_for(self._channel.recv(), 60))
+            if message.get("id") == mine:
+                found: dict[str, Any] = message.get("result", {})
+                return found
+            _note(self.seen, message, self._address)
+
+    async def open(self, width: int, height: int, mobile: bool) -> None:
         for domain in ("Page", "Network", "Runtime", "Log"):
-            await call(f"{domain}.enable")
+            await self.call(f"{domain}.enable")
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        await self.call("Emulation.setDeviceMetricsOverride", **metrics)
+        await self.call("Page.navigate", url=self._address)
+
+    async def shoot(self, path: Path) -> None:
+        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+async def _look(
+    socket: str, address: str, shot: Path, steps: Sequence[tuple[float, str]], size: tuple[int, int]
+) -> Visit:
+    async with websockets.connect(socket, max_size=None) as channel:
+        page = _Page(channel, address)
+        await page.open(*size, mobile=False)
+        for seconds, script in steps:
+            await asyncio.sleep(seconds)
+            result = await page.call("Runtime.evaluate", expression=script)
+            page.seen.texts["page"] = str(result.get("result", {}).get("value", ""))
+        await page.shoot(shot)
+    return page.seen
+
+
+async def _visit(socket: str, address: str, shots: Path) -> Visit:
+    async with websockets.connect(socket, max_size=None) as channel:
+        page = _Page(channel, address)
         for screen, (width, height) in SCREENS.items():
-            await call(
-                "Emulation.setDeviceMetricsOverride",
-                width=width, height=height, deviceScaleFactor=1, mobile=screen == "phone",
-            )  # fmt: skip
-            await call("Page.navigate", url=address)
+            await page.open(width, height, mobile=screen == "phone")
             await asyncio.sleep(1.5)
             for language in LANGUAGES:
                 script = f"document.getElementById('choose-{language}').click(); document.body.innerText"
-                result = await call("Runtime.evaluate", expression=script)
-                seen.texts[language] = result["result"]["value"]
-                size = await call("Page.getLayoutMetrics")
-                seen.widths[f"{screen}_{language}"] = (width, int(size["cssContentSize"]["width"]))
-                shot = await call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-                (shots / f"{screen}_{language}.png").write_bytes(base64.b64decode(shot["data"]))
-        await call("Runtime.evaluate", expression="1")
-    return seen
+                result = await page.call("Runtime.evaluate", expression=script)
+                page.seen.texts[language] = result["result"]["value"]
+                measured = await page.call("Page.getLayoutMetrics")
+                page.seen.widths[f"{screen}_{language}"] = (width, int(measured["cssContentSize"]["width"]))
+                await page.shoot(shots / f"{screen}_{language}.png")
+        await page.call("Runtime.evaluate", expression="1")
+    return page.seen
 
 
 def _note(seen: Visit, message: dict[str, Any], address: str) -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from orchestration import pipeline
@@ -38,32 +37,18 @@ def die_in(point: str) -> None:
         stage.finish = die
     elif point == "before_commit":
         promote.write_durably = die
-    elif point == "after_commit":
-        stage.begin = _only_after_commit(die)
     elif point == "while_forgetting":
-        stage.begin = _only_after_commit(_half_forgotten, stage.begin)
+        forget = stage.begin
 
+        def begin(home: Home, manifest: stage.Manifest) -> None:
+            """Die between the two deletions that follow a commit."""
+            if promote.is_committed(home, manifest.load_id):
+                shutil.rmtree = die
+            forget(home, manifest)
 
-def _only_after_commit(then: Callable[..., None], otherwise: Callable[..., None] = lambda *_: None) -> Any:
-    def begin(home: Home, manifest: stage.Manifest) -> None:
-        (then if promote.is_committed(home, manifest.load_id) else otherwise)(home, manifest)
-
-    return begin
-
-
-_begin = stage.begin
-
-
-def _half_forgotten(home: Home, manifest: stage.Manifest) -> None:
-    """Die after the first of the two deletions, whichever it is."""
-    remove = shutil.rmtree
-
-    def removed(path: Any, **given: Any) -> None:
-        remove(path, **given)
-        die()
-
-    shutil.rmtree = removed  # type: ignore[assignment]
-    _begin(home, manifest)
+        stage.begin = begin
+    elif point != "extracting":
+        raise SystemExit(f"no such point: {point}")
 
 
 def main(root: str, point: str) -> None:

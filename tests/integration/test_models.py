@@ -36,7 +36,7 @@ def test_no_key_reaches_a_file_or_a_log(tmp_path: Path) -> None:
     keyring = Keyring(home)
     environment = modelling.environment(home, keyring)
     subprocess.run(
-        [modelling.executable(), "--debug", "run", "--select", "stg_stores"],
+        [modelling.executable(), "--debug", "run", "--select", "+stg_stores"],
         env={"PATH": "/usr/bin:/bin", "HOME": str(home.root), **environment},
         cwd=modelling.PROJECT,
         capture_output=True,

@@ -17,7 +17,7 @@ import pytest
 from orchestration.errors import VoicehouseError
 from orchestration.serving.export import PostgresTarget, export_to_postgres
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
 class Server:
