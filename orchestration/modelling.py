@@ -7,8 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestration.errors import VoicehouseError
@@ -37,21 +36,6 @@ def environment(home: Home, keyring: Keyring | None = None, known_at: str | None
     if known_at:
         found["VOICEHOUSE_KNOWN_AT"] = known_at
     return found
-
-
-@contextmanager
-def environment_set(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the processes started inside, and only for them."""
-    before = {k: os.environ.get(k) for k in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for k, v in before.items():
-            if v is None:
-                os.environ.pop(k, None)
-            else:
-                os.environ[k] = v
 
 
 def executable() -> str:

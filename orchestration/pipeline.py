@@ -42,7 +42,10 @@ class BatchVerdict:
 
 
 class Outcomes:
-    """Failures of sources in one run, kept in the home so that every step sees them, whatever process it runs in."""
+    """What went wrong in one run without ending it: sources that failed, figures refused, figures withdrawn.
+
+    Kept in the home so that every step sees them, whatever process it runs in.
+    """
 
     def __init__(self, home: Home, run_id: str):
         self._path = home.folder("ops", "outcomes") / f"{run_id}.json"
@@ -51,7 +54,7 @@ class Outcomes:
         found: dict[str, Any] = (
             json.loads(self._path.read_text())
             if self._path.exists()
-            else {"started_at": now().isoformat(), "failed": {}}
+            else {"started_at": now().isoformat(), "failed": {}, "refused": [], "withdrawn": []}
         )
         return found
 
@@ -65,6 +68,17 @@ class Outcomes:
         content = self._read()
         content["failed"][source] = {"step": step, "reason": reason}
         write_durably(self._path, json.dumps(content, indent=1).encode())
+
+    def note(self, what: str, codes: list[str]) -> None:
+        """Note the codes of checks for which a candidate was `refused`, or what was served was `withdrawn`."""
+        content = self._read()
+        content[what] = codes
+        write_durably(self._path, json.dumps(content, indent=1).encode())
+
+    def codes(self, what: str) -> list[str]:
+        """What was noted; empty when nothing was."""
+        found: list[str] = self._read()[what]
+        return found
 
     @property
     def exists(self) -> bool:
@@ -86,6 +100,8 @@ class Outcomes:
             "status": status,
             "failed_sources": sorted(content["failed"]),
             "reasons": {s: f["reason"] for s, f in content["failed"].items()},
+            "refused": content["refused"],
+            "withdrawn": content["withdrawn"],
             "failed_step": failed_step,
         }
         with (home.folder("ops") / "runs.jsonl").open("a") as handle:
@@ -243,7 +259,38 @@ def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[di
         con.close()
 
 
-def publish(home: Home, keyring: Keyring) -> PublishResult:
+def recheck_served(home: Home, run_id: str) -> list[str]:
+    """Hold what is served against the checks of today; what fails is withdrawn at once, and the incident written down.
+
+    Returns the codes of what failed, without values; empty when all is well or nothing is served.
+    """
+    from orchestration.lake.audit import AuditError, published_failures
+
+    path = home.serving / "kpi.duckdb"
+    if not path.exists():
+        return []
+    try:
+        failed = sorted({*serving.person_free(path), *published_failures(path)})
+    except (duckdb.Error, AuditError):
+        failed = ["unreadable"]
+    if failed:
+        removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
+        # What is not served any more has to be made again, even when there is nothing new.
+        (home.folder("ops") / "served.json").unlink(missing_ok=True)
+        incident = {
+            "at": now().isoformat(),
+            "run_id": run_id,
+            "what": "withdrawn",
+            "failed": failed,
+            "removed": removed,
+        }
+        with (home.folder("ops") / "incidents.jsonl").open("a") as handle:
+            handle.write(json.dumps(incident) + "\n")
+        Outcomes(home, run_id).note("withdrawn", failed)
+    return failed
+
+
+def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
     """Disclosure, candidate, checks, swap. When the checks fail the last good version stays and the run is told."""
     from orchestration.lake.audit import published_failures
 
@@ -254,13 +301,21 @@ def publish(home: Home, keyring: Keyring) -> PublishResult:
         result = serving.publish(con, home, home.house.profile, known_at, published_failures)
     finally:
         con.close()
+    if not result.is_served:
+        Outcomes(home, run_id).note("refused", list(result.failed_checks))
     return result
 
 
-def conclude(home: Home, run_id: str) -> dict[str, dict[str, str]]:
-    """End a run that served: the history gets its line; returns the sources that failed."""
+def conclude(home: Home, run_id: str) -> list[str]:
+    """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)
-    failures = outcomes.failures
-    outcomes.conclude(home, run_id, "failed" if failures else "succeeded")
-    mark_served(home)
-    return failures
+    wrong = [f"no news from {source} ({f['reason']})" for source, f in outcomes.failures.items()]
+    refused, withdrawn = outcomes.codes("refused"), outcomes.codes("withdrawn")
+    if refused:
+        wrong.append(f"the new figures failed their checks ({', '.join(refused)}): the last good ones are still served")
+    if withdrawn:
+        wrong.append(f"what was served before failed its checks ({', '.join(withdrawn)}): it was withdrawn")
+    outcomes.conclude(home, run_id, "failed" if wrong else "succeeded")
+    if not refused:
+        mark_served(home)
+    return wrong

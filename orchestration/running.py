@@ -65,6 +65,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     import dagster as dg
 
     from orchestration.definitions import defs
+    from orchestration.serving.report import write_report
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
@@ -90,10 +91,14 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
             asset_selection=selection,
             raise_on_error=False,
         )
+    before = pipeline.run_history(home)[-1:]
     if not result.success and pipeline.Outcomes(home, run_id).exists:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
+        write_report(home)
     elif result.success and not progress.modelled:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
+        if before and before[0]["status"] == "failed":
+            write_report(home)  # without the banner: all sources answered
     return Outcome(result.success, result.success and not progress.modelled, progress.reason)
 
 

@@ -5,7 +5,6 @@ Keep out: opening pages (pages.py) and what sources do.
 
 import hashlib
 import hmac
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from orchestration.errors import SourceError, VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, environment_set
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Settings, Window
@@ -150,16 +149,8 @@ def _quiet_dlt() -> Iterator[None]:
         "LOAD__WORKERS": "2",
         "LOAD__DELETE_COMPLETED_JOBS": "true",
     }
-    before = {k: os.environ.get(k) for k in wanted}
-    os.environ.update(wanted)
-    try:
+    with environment_set(wanted):
         yield
-    finally:
-        for k, v in before.items():
-            if v is None:
-                os.environ.pop(k, None)
-            else:
-                os.environ[k] = v
 
 
 def drop_pending(home: Home, source: str) -> None:

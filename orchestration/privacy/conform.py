@@ -88,6 +88,8 @@ def conform(
     wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
     result = Conformed(wanted, streams, {}, {})
     con.execute("CREATE OR REPLACE TEMP TABLE _claimed (_record BIGINT, is_rejected BOOLEAN)")
+    for name in settings.shared:
+        _run(con, settings, name, name)
     for kind in wanted:
         _conform_kind(con, settings, KINDS[kind], loaded_at, result)
     _count_records(con, settings, streams)
@@ -179,18 +181,26 @@ def _arrow(page: Page) -> pa.Table:
     return pa.table({"raw": pa.array(lines, pa.string())})
 
 
+def _run(con: duckdb.DuckDBPyConnection, settings: Settings, name: str, table: str) -> None:
+    """A source's select as a temp table.
+
+    Raises ContractError: with the engine's words (about names) when the select does not fit, without them on data.
+    """
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(table)} AS {settings.sql(name).strip().rstrip(';')}")
+    except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
+        raise ContractError(f"{settings.name}/{name}.sql does not run: {_safe(str(error))}") from None
+    except duckdb.Error as error:
+        raise ContractError(
+            f"{settings.name}/{name}.sql failed on its input ({type(error).__name__}): use try_cast and the parse_ macros"
+        ) from None
+
+
 def _conform_kind(
     con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, loaded_at: datetime, result: Conformed
 ) -> None:
     kind = record.kind
-    try:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _raw AS {settings.sql(kind).strip().rstrip(';')}")
-    except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
-        raise ContractError(f"{settings.name}/{kind}.sql does not run: {_safe(str(error))}") from None
-    except duckdb.Error as error:
-        raise ContractError(
-            f"{settings.name}/{kind}.sql failed on its input ({type(error).__name__}): use try_cast and the parse_ macros"
-        ) from None
+    _run(con, settings, kind, "_raw")
     types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE _raw)").fetchall())
     outside = set(types) - {f.name for f in record.fields} - {"_record"}
     if outside:

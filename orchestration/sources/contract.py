@@ -100,8 +100,13 @@ class Settings:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds it feeds: its SQL files."""
-        return tuple(sorted(p.stem for p in self.folder.glob("*.sql")))
+        """The kinds it feeds: its SQL files, those aside whose name begins with an underscore."""
+        return tuple(sorted(p.stem for p in self.folder.glob("*.sql") if not p.stem.startswith("_")))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Selects that several kinds read: `_<name>.sql`, made in the order of their names."""
+        return tuple(sorted(p.stem for p in self.folder.glob("_*.sql")))
 
     def sql(self, kind: str) -> str:
         return (self.folder / f"{kind}.sql").read_text()

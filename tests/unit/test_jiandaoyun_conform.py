@@ -309,15 +309,3 @@ def test_every_field_of_the_contract_can_be_mapped() -> None:
         asked = set(re.findall(r"field = '(\w+)'", sql))
         missing = {f.name for f in KINDS[kind].fields} - asked - derived - (never - {"text"})
         assert not missing, (kind, sorted(missing))
-
-
-def test_the_files_read_cells_alike() -> None:
-    """The cells of a row are taken apart by the same words in each file; only the role of the form differs."""
-
-    def head(kind: str) -> str:
-        sql = (FOLDER / f"{kind}.sql").read_text()
-        found = re.search(r"^with\n.*?^    mapped as \(.*?^    \)", sql, re.S | re.M)
-        assert found, kind
-        return re.sub(r"\(raw ->> 'form_role'\) .*", "", found.group())
-
-    assert head("survey_answer") == head("case") == head("deletion") == head("consent")

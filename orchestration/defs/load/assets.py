@@ -28,7 +28,8 @@ def _specs() -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
         feeding = [dg.AssetKey(["guard", n]) for n, s in found.items() if kind in s.kinds]
         specs.append(dg.AssetSpec(key, deps=feeding, group_name="load", description=record.grain, kinds={"parquet"}))
         checks.append(dg.AssetCheckSpec("expectations", asset=key, description="Every batch met its suite."))
-    every = [dg.AssetKey(["guard", n]) for n in found]
+    # What is served already is checked first: a leak must not wait for the rest of the run.
+    every = [dg.AssetKey(["quality", "served"]), *(dg.AssetKey(["guard", n]) for n in found)]
     for name, description in TECHNICAL.items():
         specs.append(dg.AssetSpec(dg.AssetKey(["lake", name]), deps=every, group_name="load", description=description))
     return specs, checks

@@ -12,7 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
-from orchestration.home import Home
+from orchestration.home import Home, environment_set
 
 
 class Translator(DagsterDbtTranslator):
@@ -45,12 +45,12 @@ def defs() -> dg.Definitions:
             return
         # Unit tests prove the models, not the data: they run in `make test`.
         arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(modelling.variables(home))]
-        with modelling.environment_set(modelling.environment(home, keyring)):
+        with environment_set(modelling.environment(home, keyring)):
             yield from dbt.cli(
                 arguments, context=context, target_path=home.folder("dbt", "target"), raise_on_error=True
             ).stream()
 
-    with modelling.environment_set(modelling.environment(home)):
+    with environment_set(modelling.environment(home)):
         dbt = DbtCliResource(
             project_dir=str(modelling.PROJECT),
             profiles_dir=str(modelling.PROJECT),

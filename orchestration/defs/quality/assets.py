@@ -12,11 +12,29 @@ from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
 
 KEY = dg.AssetKey(["quality", "exact_marts"])
+SERVED = dg.AssetKey(["quality", "served"])
+
+
+@dg.asset(
+    key=SERVED,
+    group_name="quality",
+    description="What is served since earlier runs, against the checks of today: what fails is withdrawn at once.",
+    check_specs=[dg.AssetCheckSpec("served_privacy", asset=SERVED, description="Nothing had to be withdrawn.")],
+)
+def served(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
+    """Runs before anything is loaded; a failure makes the run serve anew and end failed."""
+    failed = pipeline.recheck_served(house.home(), context.run_id)
+    return dg.MaterializeResult(
+        metadata={"failed": len(failed)},
+        check_results=[
+            dg.AssetCheckResult(check_name="served_privacy", passed=not failed, metadata={"failed": ", ".join(failed)})
+        ],
+    )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Downstream steps wait for this one: what fails here is not served, and the last good version stays."""
+    """Downstream steps wait for the exact marts: what fails here is not served, and the last good version stays."""
     marts = modelling.marts(Home.open())
 
     @dg.asset(
@@ -52,4 +70,4 @@ def defs() -> dg.Definitions:
             ],
         )
 
-    return dg.Definitions(assets=[exact_marts])
+    return dg.Definitions(assets=[served, exact_marts])

@@ -1,0 +1,180 @@
+"""The whole job when a source is down, breaks its contract, or figures fail their checks: the rest is served.
+
+Keep out: processes that die (test_kill.py).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration import pipeline
+from tests.faults.traces import found_under
+from tests.house import EXTRACT, TestHouse, write_source
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PLANTED = ("planted.person@example.org", "13700001234")
+CASE = """
+select
+    _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.email' as person_email,
+    'true' as person_email_verified, raw ->> '$.phone' as person_phone, 'CN' as person_country,
+    raw ->> '$.text' as text
+from {stream}
+"""
+DOWN = '''"""A source whose server does not answer."""
+
+from orchestration.errors import SourceError
+
+
+def pages(settings, state, window):
+    raise SourceError("flaky: the server answers 503")
+    yield
+'''
+
+
+def cases(prefix: str, first: int, number: int) -> str:
+    rows = (
+        {"id": f"{prefix}{i}", "at": f"2025-01-{1 + i % 28:02d}T08:00:00Z", "email": f"{prefix}{i}@example.org"}
+        for i in range(first, first + number)
+    )
+    return "".join(json.dumps(r) + "\n" for r in rows)
+
+
+class Job:
+    """A home with two sound sources and a flaky one, and the command line on it."""
+
+    def __init__(self, root: Path):
+        self.house = TestHouse(root)
+        self.home = self.house.home
+        for name in ("desk", "shop", "flaky"):
+            write_source(self.house.sources, name, {"case": CASE.format(stream=f"{name}_rows")}, stream=f"{name}_rows")
+        planted = {"id": "P1", "at": "2025-01-02T00:00:00Z", "email": PLANTED[0], "phone": PLANTED[1]}
+        planted["text"] = f"call {PLANTED[1]} or write to {PLANTED[0]}"
+        self.house.drop("desk_rows_1.jsonl", cases("d", 0, 40) + json.dumps(planted) + "\n")
+        self.house.drop("shop_rows_1.jsonl", cases("s", 0, 30))
+        self.house.drop("flaky_rows_1.jsonl", cases("f", 0, 20))
+
+    def flaky(self, extract: str, sql: str = CASE) -> None:
+        (self.house.sources / "flaky" / "extract.py").write_text(extract)
+        (self.house.sources / "flaky" / "case.sql").write_text(sql.format(stream="flaky_rows"))
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("VOICEHOUSE_")}
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", "--home", str(self.home.root), "run"],
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            cwd=self.home.root.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def served(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.home.serving / "kpi.duckdb"), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def promoted(self) -> dict[str, int]:
+        """Rows of the served ledger by source."""
+        rows = self.served("select source, sum(n)::int from load_ledger where measure = 'promoted' group by 1")
+        return dict(rows)
+
+    @property
+    def last_run(self) -> dict:
+        return pipeline.run_history(self.home)[-1]
+
+    @property
+    def report(self) -> str:
+        return (self.home.serving / "report" / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    """Tests below follow each other on one home, as days do."""
+    yield Job(tmp_path_factory.mktemp("down"))
+
+
+def banner(report: str) -> str:
+    """The part of the page that says a run failed; empty when there is none."""
+    _, found, rest = report.partition('class="banner failed"')
+    return rest.partition("</div>")[0] if found else ""
+
+
+def test_a_source_that_is_down_is_named_and_the_others_are_served(job: Job) -> None:
+    job.flaky(DOWN)
+    done = job.run()
+    assert done.returncode == 1
+    assert "flaky: the server answers 503" in done.stderr and "desk" not in done.stderr
+    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["flaky"]
+    assert job.promoted() == {"desk": 41, "shop": 30}
+    assert job.served("select max(n_eligible) from kpi_values where breakdown = ''") == [(71,)]
+    assert "flaky" in banner(job.report)
+
+
+def test_no_key_and_no_planted_value_stands_in_what_the_run_wrote_about_itself(job: Job) -> None:
+    keyring = job.house.keyring.__class__(job.home)
+    keys = [
+        form for purpose in ("lake", "warehouse", "vault") for form in (keyring.base64(purpose), keyring.hex(purpose))
+    ]
+    probe = job.home.root.parent / "probe"
+    probe.mkdir()
+    (probe / "log").write_text("key=" + keys[0])
+    assert found_under([probe], keys) == {keys[0]}  # the control
+    told = [job.home.root / name for name in ("dagster", "dbt", "dlt", "ops", "serving", "tmp")]
+    assert found_under(told, keys) == set()
+    assert found_under([job.house.inbox], PLANTED) == set(PLANTED)
+    assert found_under([job.home.root], PLANTED) == set()
+
+
+def test_what_is_served_is_withdrawn_when_it_shows_persons_and_made_anew(job: Job) -> None:
+    """Meanwhile the flaky source answers, and its SQL does not fit any more."""
+    path = job.home.serving / "kpi.duckdb"
+    before = path.stat().st_mtime_ns
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table kpi_leak as select 'k' as subject_key")
+    job.flaky(EXTRACT, CASE.replace("as text", "as no_such_column"))
+    job.house.drop("desk_rows_2.jsonl", cases("d", 100, 9))
+    done = job.run()
+    assert done.returncode == 1
+    assert "flaky" in done.stderr and "no_such_column" in done.stderr and "personal_column:kpi_leak" in done.stderr
+    assert job.last_run["failed_sources"] == ["flaky"]
+    assert job.last_run["withdrawn"] == ["personal_column:kpi_leak"]
+    (incident,) = [json.loads(line) for line in (job.home.root / "ops" / "incidents.jsonl").read_text().splitlines()]
+    assert incident["failed"] == ["personal_column:kpi_leak"] and "kpi.duckdb" in incident["removed"]
+    assert path.stat().st_mtime_ns > before
+    assert job.promoted() == {"desk": 50, "shop": 30}
+    assert job.served("select count(*) from duckdb_tables() where table_name = 'kpi_leak'") == [(0,)]
+    assert not (job.home.serving / "withdrawn.json").exists()
+    assert "flaky" in banner(job.report)
+
+
+def test_figures_that_fail_their_checks_are_not_served_and_the_next_run_tries_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.lake import audit
+
+    path = job.home.serving / "kpi.duckdb"
+    good = path.read_bytes()
+    (job.home.root / "ops" / "served.json").unlink()
+    monkeypatch.setattr(audit, "published_failures", lambda _: ["kpi_values:planned to fail"])
+    pipeline.Outcomes(job.home, "candidate").begin()
+    result = pipeline.publish(job.home, job.house.keyring, "candidate")
+    (wrong,) = pipeline.conclude(job.home, "candidate")
+    assert not result.is_served and "planned to fail" in wrong and "last good" in wrong
+    assert path.read_bytes() == good and not list(job.home.serving.glob(".kpi.draft*"))
+    assert job.last_run["status"] == "failed" and job.last_run["refused"] == ["kpi_values:planned to fail"]
+    assert not pipeline.is_served(job.home)
+
+
+def test_what_cannot_be_read_is_withdrawn_too(job: Job) -> None:
+    (job.home.serving / "kpi.duckdb").write_bytes(b"half a file")
+    assert pipeline.recheck_served(job.home, "torn") == ["unreadable"]
+    assert not (job.home.serving / "kpi.duckdb").exists() and not (job.home.serving / "parquet").exists()
+    assert pipeline.recheck_served(job.home, "torn") == []
