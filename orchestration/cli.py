@@ -41,6 +41,7 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--home", type=click.Path(path_type=Path), help="The home; default: VOICEHOUSE_HOME, else .voicehouse.")
 def main(home: Path | None) -> None:
     """A customer-feedback warehouse: extract, guard, load, model, check, serve."""
+    os.umask(0o077)  # what is for readers is opened to them by name
     if home:
         os.environ["VOICEHOUSE_HOME"] = str(home.resolve())
     os.environ["VOICEHOUSE_HOME"] = str(Home.open().root)
@@ -57,7 +58,7 @@ def main(home: Path | None) -> None:
 def init(sources: tuple[Path, ...], inbox: str | None, profile: str, reporting_tz: str) -> None:
     """Make a home: its settings, its policy, its keys."""
     home = Home.open()
-    home.furnish(House(tuple(str(s.resolve()) for s in sources), inbox, reporting_tz, profile))
+    home.furnish(House(tuple(str(s.resolve()) for s in sources), inbox, reporting_tz, profile), anew=True)
     _keys_made(home)
     click.echo(f"home: {home.root}")
 
@@ -75,6 +76,8 @@ def run(sample: bool, customers: int, seed: int, only: tuple[str, ...], since: s
     from orchestration.running import execute, summary
 
     home = Home.open()
+    with home.writing("a run that is about to start"):
+        pass  # says at once who holds the home, before anything heavy is loaded
     if sample:
         _prepare_sample(home, customers, seed)
     created = _keys_made(home)
@@ -95,7 +98,7 @@ def run(sample: bool, customers: int, seed: int, only: tuple[str, ...], since: s
 def _prepare_sample(home: Home, customers: int, seed: int) -> None:
     from orchestration.sample import write
 
-    inbox = home.root.parent / "inbox"
+    inbox = Path(os.environ.get("VOICEHOUSE_INBOX") or home.root.parent / "inbox").resolve()
     home.furnish(House((str(PACKAGE / "sample" / "sources"),), str(inbox), "Asia/Shanghai", "internal"))
     if not inbox.exists() or not any(inbox.iterdir()):
         click.echo(f"writing the sample company (made-up people, seed {seed}, {customers} customers) to {inbox}")

@@ -57,7 +57,8 @@ class Home:
         Raises VoicehouseError when it was written by a newer format.
         """
         path = Path(root or os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Others may walk through to serving/ if they are of the group; every other folder is closed to them.
+        path.mkdir(mode=0o710, parents=True, exist_ok=True)
         marker = path / "format.json"
         if marker.exists():
             found = json.loads(marker.read_text())["format"]
@@ -89,10 +90,10 @@ class Home:
             tuple(listed), raw.get("inbox") or None, raw.get("reporting_tz", "UTC"), raw.get("profile", "internal")
         )
 
-    def furnish(self, house: House) -> None:
-        """Write `house.toml` unless the home has one."""
+    def furnish(self, house: House, anew: bool = False) -> None:
+        """Write `house.toml` unless the home has one; `anew` writes it in any case."""
         path = self.root / "house.toml"
-        if not path.exists():
+        if anew or not path.exists():
             quoted = {
                 "sources": json.dumps(list(house.sources)),
                 "inbox": json.dumps(house.inbox or ""),
@@ -118,7 +119,7 @@ class Home:
     @property
     def serving(self) -> Path:
         path = self.root / "serving"
-        path.mkdir(mode=0o755, exist_ok=True)
+        path.mkdir(mode=0o750, exist_ok=True)
         return path
 
     @property

@@ -128,7 +128,29 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
             done.append(guard(home, keyring, settings, load))
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
+    for load, replay in _waiting_for_consent(home, settings.name):
+        done.append(guard(home, keyring, settings, load, replay))
     return done
+
+
+def _waiting_for_consent(home: Home, source: str) -> list[tuple[pages.Load, int]]:
+    """Loads still in landing with rows refused for want of consent, when consents came since; and their next number."""
+    commits = [json.loads(p.read_text()) for p in home.folder("lake", "_commits").glob("*.json")]
+    manifests = stage.staged(home)
+    newest_consent = max(
+        [c["loaded_at"] for c in commits if any(p["kind"] == "consent" for p in c["parts"])]
+        + [m.loaded_at for m in manifests if any(p.kind == "consent" for p in m.parts)],
+        default="",
+    )
+    found = []
+    for load in pages.loads(home, source):
+        own = [c for c in commits if c["load_id"] == load.load_id]
+        lines = [line for c in own for line in c["ledger"]]
+        refused = sum(line["n"] for line in lines if line["reason"] in ("no_consent", "minor_without_guardian"))
+        is_staged = any(m.load_id == load.load_id for m in manifests)
+        if own and refused > 0 and not is_staged and newest_consent > max(c["loaded_at"] for c in own):
+            found.append((load, max(c["replay"] for c in own) + 1))
+    return found
 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
@@ -240,8 +262,8 @@ def mark_served(home: Home) -> None:
 
 
 def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
-    """The privacy checks on the home as it stands, written where the models find them."""
-    return check_home(home, keyring, sources(home))
+    """The privacy checks on the home as it stands, written where the models find them; left alone when nothing is new."""
+    return [] if is_served(home) else check_home(home, keyring, sources(home))
 
 
 def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[dict[str, Any]]:

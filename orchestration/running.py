@@ -23,11 +23,11 @@ from orchestration.home import Home
 Say = Callable[[str], Any]
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
 HEADLINES = (
-    ("nps", "NPS", "points"),
-    ("csat", "CSAT", "%"),
-    ("first_reply_minutes", "Median first reply", "minutes"),
-    ("sla_attainment", "SLA attainment", "%"),
-    ("retention_rate", "Retention (inactive 90 days)", "%"),
+    ("nps", "NPS"),
+    ("csat", "CSAT"),
+    ("first_reply_minutes", "Median first reply"),
+    ("sla_attainment", "SLA attainment"),
+    ("retention_rate", "Retention (inactive 90 days)"),
 )
 
 
@@ -131,6 +131,8 @@ class Progress:
 
 def summary(home: Home, say: Say) -> None:
     """Print the ledger, the headline KPIs, the privacy checks, and where to look next."""
+    from orchestration.serving.report import Reader
+
     path = home.serving / "kpi.duckdb"
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
@@ -149,19 +151,16 @@ def summary(home: Home, say: Say) -> None:
         )
         for source, *counts in rows:
             say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in counts))
-        say("\nHeadline KPIs (whole company, all time)")
-        for metric, label, unit in HEADLINES:
-            row = con.execute(
-                "SELECT value, ci_low, ci_high, n_answered, suppressed_reason FROM kpi_values WHERE metric_id = ? "
-                "AND is_headline AND breakdown = '' AND period_grain = 'all' AND cohort_age_months IS NULL LIMIT 1",
-                [metric],
-            ).fetchone()
-            if row is None or row[0] is None:
-                why = f"suppressed ({row[4]})" if row and row[4] else "not measurable here"
-                say(f"  {label:30} {why}")
-            else:
-                interval = f"95 % interval {row[1]:,.1f} to {row[2]:,.1f}" if row[1] is not None else "no interval"
-                say(f"  {label:30} {row[0]:,.1f} {unit}   {interval}, n = {row[3] or 0:,}")
+        lost = con.execute(
+            "SELECT source, CAST(sum(n) AS BIGINT) FROM load_ledger WHERE level = 'records' AND measure = 'rejected' "
+            "GROUP BY source HAVING sum(n) > 0 ORDER BY source"
+        ).fetchall()
+        say(f"  records rejected before they gave a row: {', '.join(f'{s} {n:,}' for s, n in lost) or 'none'}")
+        say("\nHeadline KPIs (whole company, newest complete period with enough answers)")
+        reader = Reader(con)
+        for metric, label in HEADLINES:
+            row = reader.headline(metric)
+            say(f"  {_headline(label, row)}")
         say("\nPrivacy checks")
         for status, ids in con.execute(
             "SELECT status, string_agg(check_id, ' ' ORDER BY check_id) FROM privacy_checks GROUP BY 1 ORDER BY 1"
@@ -171,3 +170,23 @@ def summary(home: Home, say: Say) -> None:
     say(f"  report         {home.serving / 'report' / 'index.html'}")
     say(f"  marts for BI   {path}  (docs/bi.md)")
     say("  Dagster        make ui")
+
+
+def _headline(label: str, row: dict[str, Any] | None) -> str:
+    """One headline as the report chooses it; another variant than the headline's goes by its own name."""
+    from orchestration.serving.report import figure, period
+
+    if row is None:
+        return f"{label:30} not measurable here"
+    about = row["metric"]
+    name = label if about["is_headline"] else about["name_en"]
+    if row["state"] == "hidden":
+        return f"{name:30} suppressed ({row['suppressed_reason']})"
+    if row["state"] == "unmeasurable":
+        return f"{name:30} not measurable here"
+    if row["state"] == "too_few":
+        return f"{name:30} too few answers (n = {row['n']:,})"
+    low, high = (figure(row[bound], about["unit"]) for bound in ("ci_low", "ci_high"))
+    interval = f"95 % interval {low} to {high}" if row["ci_low"] is not None else "no interval"
+    when = period(row["period_start"], row["period_grain"]) or "all time"
+    return f"{name:30} {when:9} {figure(row['value'], about['unit']):>8}   {interval}, n = {row['n']:,}"

@@ -70,6 +70,8 @@ def _quarantine(home: Home, manifest: Manifest, part: Part, failed: list[dict[st
     if path.exists():
         shutil.copyfile(path, folder / f"{part.kind}-{part.number}.parquet")
         os.chmod(folder / f"{part.kind}-{part.number}.parquet", 0o600)
+        with (folder / f"{part.kind}-{part.number}.parquet").open("rb") as handle:
+            os.fsync(handle.fileno())
     note = {
         "batch": f"{manifest.stem}/{part.kind}-{part.number}",
         "load_id": manifest.load_id,

@@ -4,6 +4,7 @@ Keep out: what put them there (promote.py).
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 from orchestration.engine import connect, literal
@@ -43,6 +44,10 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
     path = home.root / "quarantine" / f"{note['batch']}.parquet"
     if not path.exists():
         raise VoicehouseError("the batch has expired: only its reasons are left")
+    told = f"replayed {note['batch']}"
+    if any(line["reason"] == told for c in _commits(home, note["load_id"]) for line in c["ledger"]):
+        _forget(path)  # a death came between its commit and this
+        return True
     con = connect(home.temp)
     try:
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{keyring.base64(LAKE_KEY)}')")
@@ -63,12 +68,20 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
     target.write_bytes(path.read_bytes())
     manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), part.rows))
     # The rows were staged and quarantined under the load's first commit; now they move over.
-    manifest.count("rows", part.kind, "quarantined", -part.rows, "replayed")
+    manifest.count("rows", part.kind, "quarantined", -part.rows, told)
     stage.finish(home, manifest)
     promote(home, manifest, {})
-    path.unlink()
-    (path.with_suffix(".json")).unlink()
+    _forget(path)
     return True
+
+
+def _commits(home: Home, load_id: str) -> list[dict[str, Any]]:
+    return [json.loads(p.read_text()) for p in home.folder("lake", "_commits").glob(f"{load_id}*.json")]
+
+
+def _forget(path: Path) -> None:
+    path.unlink()
+    path.with_suffix(".json").unlink()
 
 
 def expire(home: Home, days: int = QUARANTINE_DAYS) -> list[str]:

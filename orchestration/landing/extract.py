@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestration.errors import SourceError, VoicehouseError
+from orchestration.errors import SourceError
 from orchestration.home import Home, environment_set
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
@@ -41,7 +41,6 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     fails after the source's last page, the pages wait with dlt, sealed, and the next run loads them.
     """
     load_id = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03d}-{secrets.token_hex(3)}-{settings.name}"
-    key = keyring.key(f"landing:{load_id}")
     name_key = keyring.key("file_names")
 
     def file_id(name: str) -> str:
@@ -55,6 +54,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         try:
             for number, page in enumerate(extractor(settings)(settings, state, window)):
                 file = file_id(page.file) if page.file else ""
+                key = keyring.key(f"landing:{load_id}")  # made with the first page
                 value = seal(page, key, settings.name, load_id, number, file)
                 counted["pages"] += 1
                 counted["bytes"] += len(value)
@@ -81,7 +81,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             failure = str(error)
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.
-            failure = str(problem[0]) if problem else f"{settings.name}: {type(error).__name__} while extracting"
+            failure = str(problem[0]) if problem else f"{settings.name}: {_innermost(error)} while extracting"
         # Pages that dlt has taken over are loaded by the next run, which needs their key.
         is_waiting = bool(failure and counted["pages"]) and _pipeline(home, settings.name).has_pending_data
     if failure or not counted["pages"]:
@@ -89,6 +89,13 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             keyring.drop(f"landing:{load_id}")
         return Extraction(settings.name, None, 0, 0, failure)
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"])
+
+
+def _innermost(error: BaseException) -> str:
+    """Name of the error that began it all; its text may quote data."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return type(error).__name__
 
 
 def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None:
@@ -151,11 +158,3 @@ def _quiet_dlt() -> Iterator[None]:
     }
     with environment_set(wanted):
         yield
-
-
-def drop_pending(home: Home, source: str) -> None:
-    """Forget what a crash left half extracted, so that the next extraction starts from the last cursor."""
-    folder = home.folder("dlt") / f"landing_{source}"
-    if not folder.exists():
-        raise VoicehouseError(f"{source}: nothing was ever extracted")
-    shutil.rmtree(folder)

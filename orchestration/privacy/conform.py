@@ -25,13 +25,13 @@ SEPARATOR = "\x1f"
 MACROS = r"""
 CREATE OR REPLACE TEMP MACRO iso_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%f');
 CREATE OR REPLACE TEMP MACRO parse_time(value, format, zone) AS
-    coalesce(iso_text(timezone('UTC', timezone(zone, try_strptime(value, format)))), value);
+    coalesce(try(iso_text(timezone('UTC', timezone(zone, try_strptime(value, format))))), value);
 CREATE OR REPLACE TEMP MACRO parse_epoch_ms(value) AS
-    coalesce(iso_text(make_timestamp(try_cast(value AS BIGINT) * 1000)), value::VARCHAR);
+    coalesce(try(iso_text(make_timestamp(try_cast(value AS BIGINT) * 1000))), value::VARCHAR);
 CREATE OR REPLACE TEMP MACRO parse_epoch_s(value) AS
-    coalesce(iso_text(make_timestamp(try_cast(try_cast(value AS DOUBLE) * 1000000 AS BIGINT))), value::VARCHAR);
+    coalesce(try(iso_text(make_timestamp(try_cast(try_cast(value AS DOUBLE) * 1000000 AS BIGINT)))), value::VARCHAR);
 CREATE OR REPLACE TEMP MACRO parse_iso(value) AS
-    coalesce(iso_text(timezone('UTC', try_cast(value AS TIMESTAMPTZ))), value);
+    coalesce(try(iso_text(timezone('UTC', try_cast(value AS TIMESTAMPTZ)))), value);
 CREATE OR REPLACE TEMP MACRO record_ref(source, kind, id) AS
     chr(31) || source || chr(31) || kind || chr(31) || id;
 CREATE OR REPLACE TEMP MACRO account_ref(source, id) AS

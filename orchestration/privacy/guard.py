@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from orchestration.engine import connect, identifier
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
@@ -47,6 +48,8 @@ class Guarded:
 def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: int = 0) -> Guarded:
     """Bring one load from landing to staging. Repeatable: a second time stages what the first did.
 
+    `replay` > 0 goes over a committed load again, because consents came since: it stages only rows that were refused
+    then and may pass now, and its ledger moves them from rejected to staged.
     Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
     """
     loaded_at = now().replace(tzinfo=None)
@@ -71,15 +74,27 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
             protected = {k: protect(con, settings, policy, k, load.load_id, loaded_at) for k in result.kinds}
             for kind in result.kinds:
                 _remember_record_keys(con, settings, kind)
-            _count(manifest, result)
             staged = 0
-            for kind, done in protected.items():
-                for reason, n in done.rejected.items():
-                    manifest.count("rows", kind, "rejected", n, reason)
-                staged += stage.stage(con, home, lake, manifest, kind)
+            if replay:
+                for kind in protected:
+                    admitted = stage.stage(con, home, lake, manifest, kind)
+                    manifest.ledger = [line for line in manifest.ledger if line["measure"] != "duplicate"]
+                    manifest.count("rows", kind, "rejected", -admitted, "no_consent")
+                    staged += admitted
+            else:
+                _count(manifest, result)
+                for kind, done in protected.items():
+                    for reason, n in done.rejected.items():
+                        manifest.count("rows", kind, "rejected", n, reason)
+                    staged += stage.stage(con, home, lake, manifest, kind)
             if resolution.merged:
                 _publish_subjects(con, home)
         stage.finish(home, manifest)
+    except duckdb.Error as error:
+        # The engine's words may quote a value.
+        raise VoicehouseError(
+            f"{settings.name}: the gate failed on load {load.load_id} ({type(error).__name__})"
+        ) from None
     finally:
         con.close()
 
@@ -152,7 +167,9 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
         INSERT INTO vault.consent
         SELECT m.subject_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref}
         FROM conformed_consent c JOIN _subject_map m ON m.kind = 'consent' AND m.row_no = c._row_no
-        WHERE m.subject_id IS NOT NULL AND {ref} NOT IN (SELECT consent_ref FROM vault.consent)
+        WHERE m.subject_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM vault.consent v WHERE v.consent_ref = {ref} AND v.action = c.action AND v.given_at = c.given_at
+            AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose)
         """
     )
 

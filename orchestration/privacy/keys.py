@@ -31,9 +31,13 @@ class Keyring:
         self.created_master: Path | None = None
         self._master = self._load_master()
         self._keys: dict[str, list[bytes]] = {}
+        self._read()
+
+    def _read(self) -> None:
+        """The ring as it is on disk: before every change, so that keys another process made meanwhile are kept."""
         if self._ring.exists():
-            for purpose, wrapped in json.loads(self._ring.read_text()).items():
-                self._keys[purpose] = [self._unwrap(purpose, w) for w in wrapped]
+            ring = json.loads(self._ring.read_text())
+            self._keys = {purpose: [self._unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
 
     def _load_master(self) -> bytes:
         given = os.environ.get(MASTER_VARIABLE)
@@ -75,6 +79,8 @@ class Keyring:
     def key(self, purpose: str) -> bytes:
         """The newest key for a purpose, 32 bytes; made and written durably at first use."""
         if purpose not in self._keys:
+            self._read()
+        if purpose not in self._keys:
             self._keys[purpose] = [secrets.token_bytes(32)]
             self._save()
         return self._keys[purpose][-1]
@@ -94,6 +100,7 @@ class Keyring:
 
     def drop(self, purpose: str) -> None:
         """Destroy every version of a key: what it sealed can never be opened again."""
+        self._read()
         if self._keys.pop(purpose, None) is not None:
             self._save()
 

@@ -5,6 +5,7 @@ Keep out: applying it to rows (protect.py). Legal grounds are defaults for a law
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,9 @@ class Policy:
             raw = tomllib.loads(path.read_text())
         except tomllib.TOMLDecodeError as error:
             raise ContractError(f"policy.toml cannot be read: {error}") from None
+        for name in (str(raw["version"]), *raw["purposes"]):
+            if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+                raise ContractError(f"policy.toml: '{name}' is no name of a purpose or version")
         return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())))
 
     def purposes_of(self, settings: Settings) -> tuple[str, ...]:

@@ -116,6 +116,11 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         f"SELECT c._row_no AS row_no, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
         f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM conformed_{kind} c {people}"
     )
+    if not purposes:
+        return (
+            "CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, subject_id, jurisdiction, NULL::VARCHAR AS basis, "
+            f"[]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, 'no_purpose' AS reason FROM ({rows})"
+        )
     if not record.has_person or kind in UNCONSENTED_KINDS:
         ground = (
             "'legal_obligation'"

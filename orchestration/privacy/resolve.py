@@ -128,10 +128,12 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
     """
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE _shared AS
-        SELECT i.index_hash FROM _ident i JOIN _ident a USING (kind, row_no)
+        INSERT INTO vault.link
+        SELECT DISTINCT i.index_hash, a.index_hash FROM _ident i JOIN _ident a USING (kind, row_no)
         WHERE i.is_proving AND i.domain IN ('email', 'phone') AND a.domain = 'account'
-        GROUP BY 1 HAVING count(DISTINCT a.index_hash) > {ACCOUNT_CAP}
+        EXCEPT SELECT index_hash, account_hash FROM vault.link;
+        CREATE OR REPLACE TEMP TABLE _shared AS
+        SELECT index_hash FROM vault.link GROUP BY 1 HAVING count(*) > {ACCOUNT_CAP}
         """
     )
     con.execute(

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from orchestration.engine import literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, write_durably
 from orchestration.privacy.keys import Keyring
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS vault.consent (
     consent_ref VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.merge (
     from_subject VARCHAR, into_subject VARCHAR, merged_at TIMESTAMP, reason VARCHAR, load_id VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.link (index_hash VARCHAR, account_hash VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.agent (agent_key VARCHAR, names VARCHAR[], emails VARCHAR[], original VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.generation (number BIGINT);
 """
@@ -46,7 +48,9 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> 
     expected = json.loads(marker.read_text())["generation"] if marker.exists() else 0
     if expected and not path.exists():
         raise VoicehouseError("the vault is gone: put its backup back (vault/vault.duckdb in the home)")
-    con.execute(f"ATTACH '{path}' AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')")
+    con.execute(
+        f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
+    )
     os.chmod(path, 0o600)
     try:
         con.execute(SCHEMA)

@@ -6,6 +6,7 @@ Keep out: reading anything but `serving/kpi.duckdb` and the run history, and com
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from scipy.stats import binomtest
 
 from orchestration.home import Home, now, write_durably
 from orchestration.serving import charts
@@ -36,6 +38,8 @@ SIDE_BY_SIDE = (
 TIMES = ("first_reply_minutes", "resolution_hours", "review_reply_hours")
 CASES_RECEIVED = "resolution_hours"  # its n_eligible counts the cases received in a period
 LONGEST_TREND = 36  # periods
+FEWEST = 30  # answers behind a headline where the registry states no min_n
+ALPHA = 0.05  # of all comparisons of one list together
 
 # All the script there is: a page opened days later says that it is old, and a reader's language is chosen.
 SCRIPT = """
@@ -56,7 +60,7 @@ def write_report(home: Home) -> Path:
     run = last_run(home)
     if served.exists():
         with duckdb.connect(str(served), read_only=True) as con:
-            page = _render("report.html.jinja", **_Reader(con).view(), run=run, now=now())
+            page = _render("report.html.jinja", **Reader(con).view(), run=run, now=now())
     else:
         notice = home.serving / "withdrawn.json"
         withdrawn = json.loads(notice.read_text()) if notice.exists() else None
@@ -67,13 +71,14 @@ def write_report(home: Home) -> Path:
 
 
 def last_run(home: Home) -> Row | None:
-    """The newest line of the run history, or None before the first run."""
+    """The newest run of the history that found something to do, or None: one with nothing new says nothing of its own."""
     path = home.root / "ops" / "runs.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
-    return next((json.loads(line) for line in reversed(lines) if line.strip()), None)
+    runs: Iterator[Row] = (json.loads(line) for line in reversed(lines) if line.strip())
+    return next((run for run in runs if run["status"] != "nothing_new"), None)
 
 
-class _Reader:
+class Reader:
     """Small questions to the served file; a table that a home does not have reads as no rows."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection):
@@ -81,7 +86,12 @@ class _Reader:
         found = con.execute("SELECT table_name, list(column_name) FROM duckdb_columns() WHERE NOT internal GROUP BY 1")
         self._tables: dict[str, set[str]] = {str(n): set(c) for n, c in found.fetchall()}
         self._names: dict[str, dict[str, tuple[str, str]]] = {}
-        self.metrics = {r["metric_id"]: r for r in self._rows("SELECT * FROM kpi_metrics ORDER BY is_headline")}
+        registry = self._rows("SELECT * FROM kpi_metrics")
+        registry.sort(key=lambda r: not r["is_headline"])  # stable: behind the headlines, the order of the registry
+        self._variants: dict[str, dict[str, Row]] = {}
+        for entry in registry:
+            self._variants.setdefault(entry["metric_id"], {})[entry["variant"]] = entry
+        self.metrics = {metric: next(iter(variants.values())) for metric, variants in self._variants.items()}
 
     def view(self) -> Row:
         """Everything the page shows."""
@@ -92,12 +102,10 @@ class _Reader:
             "is_stale": published_at is not None and now().replace(tzinfo=None) - published_at > STALE_AFTER,
             "stale_after_hours": int(STALE_AFTER.total_seconds() // 3600),
             "scores": [s for m in SCORES if (s := self.headline(m))],
-            "sla": self.headline("sla_attainment") or self.headline("sla_attainment", "source_flag"),
+            "sla": self.headline("sla_attainment"),
             "backlog": self.headline("backlog"),
             "growth": self.growth(),
-            "coverage": self._first(
-                "SELECT max(data_through) AS data_through, any_value(period_tz) AS period_tz FROM kpi_values"
-            ),
+            "coverage": self.coverage(),
             "sources": self.sources(),
             "trends": [t for m in TRENDS if (t := self.trend(m))],
             "channels": self.side_by_side("channel") or self.side_by_side("source"),
@@ -111,62 +119,103 @@ class _Reader:
             ),
         }
 
-    def headline(self, metric: str, variant: str | None = None) -> Row | None:
-        """The newest complete period that shows a value, of the finest grain that can say whether it changed.
+    def headline(self, metric: str) -> Row | None:
+        """The row that stands for a metric: of the newest complete period with enough answers behind it.
 
-        Rows carry `metric` (registry), and `state`: shown, hidden or unmeasurable.
+        The headline variant first, then the registry's others; enough is the registry's `min_n` (a count needs none).
+        Of periods that end together: one that says whether it changed, then the finest grain; all time comes last.
+        Rows carry `metric` (registry entry of their variant), `n`, `sources` and `state`: shown, too_few, hidden or
+        unmeasurable; too_few has the greatest n there is.
         """
         rows = self._rows(
             """
             SELECT * FROM kpi_values
-            WHERE metric_id = ? AND breakdown = '' AND (variant = ? OR (? IS NULL AND is_headline))
-                AND period_grain IN ('month', 'quarter', 'year', 'all')
+            WHERE metric_id = ? AND breakdown = '' AND period_grain IN ('month', 'quarter', 'year', 'all')
                 AND coalesce(is_complete_period, true) AND cohort_age_months IS NULL
-            QUALIFY row_number() OVER (
-                PARTITION BY period_grain ORDER BY value IS NULL, period_start DESC NULLS LAST, currency
-            ) = 1
+            ORDER BY period_end DESC NULLS LAST, difference IS NULL, currency NULLS FIRST
             """,
-            metric, variant, variant,
-        )  # fmt: skip
-        order = {grain: i for i, grain in enumerate(GRAINS)}
-        ranked = sorted(rows, key=lambda r: (r["value"] is None, r["difference"] is None, order[r["period_grain"]]))
-        if not ranked:
-            return None
-        return self._described(ranked[0])
-
-    def growth(self) -> Row | None:
-        """The three case categories whose number of received cases grew most from one complete month to the next."""
-        rows = self._rows(
-            """
-            WITH monthly AS (
-                SELECT category, period_start, n_eligible AS n, suppressed_reason FROM kpi_values
-                WHERE metric_id = ? AND is_headline AND breakdown = 'category' AND period_grain = 'month'
-                    AND coalesce(is_complete_period, true)
-            ),
-            newest AS (SELECT max(period_start) AS period_start FROM monthly)
-            SELECT m.category, m.period_start, m.n, p.n AS previous_n, m.n - p.n AS change
-            FROM monthly m JOIN newest USING (period_start)
-            LEFT JOIN monthly p ON p.category = m.category AND p.period_start = m.period_start - INTERVAL 1 MONTH
-            ORDER BY change DESC NULLS LAST, m.category
-            """,
-            CASES_RECEIVED,
+            metric,
         )
         if not rows:
             return None
-        grown = [r for r in rows if r["change"] is not None and r["change"] > 0][:3]
+        order = {variant: i for i, variant in enumerate(self._variants[metric])}
+        finest = {grain: i for i, grain in enumerate(GRAINS)}
+        described = [self._described(r) for r in rows]
+
+        def place(row: Row) -> tuple[Any, ...]:
+            ended = row["period_end"] or date.min
+            return order[row["variant"]], -ended.toordinal(), row["difference"] is None, finest[row["period_grain"]]
+
+        shown = [r for r in described if r["state"] == "shown"]
+        enough = [r for r in shown if r["metric"]["unit"] == "count" or r["n"] >= self._min_n(r["metric"])]
+        if enough:
+            chosen = min(enough, key=place)
+        elif shown:
+            chosen = max(shown, key=lambda r: r["n"]) | {"state": "too_few"}
+        else:
+            chosen = min(described, key=place)
+        return chosen | {"sources": self._behind(chosen)}
+
+    def growth(self) -> Row | None:
+        """The three case categories whose number of received cases grew most from one complete month to the next.
+
+        The newest month in which a category has the registry's `min_n` of cases and a month before to compare with.
+        Significant: two Poisson counts n1, n2 in d1, d2 days have equal rates if n2 is binomial with n1 + n2 trials
+        and probability d2 / (d1 + d2) (Przyborowski & Wilenski 1940, Biometrika 31, 313-323); its two-sided p is below
+        0.05 divided by the number of categories compared (Bonferroni), because the list shows the greatest of them.
+        """
+        rows = self._rows(
+            """
+            WITH monthly AS (
+                SELECT category, period_start, n_eligible AS n FROM kpi_values
+                WHERE metric_id = ? AND is_headline AND breakdown = 'category' AND period_grain = 'month'
+                    AND coalesce(is_complete_period, true)
+            ),
+            compared AS (
+                SELECT m.category, m.period_start, m.n, p.n AS previous_n, m.n - p.n AS change,
+                    date_diff('day', m.period_start, m.period_start + INTERVAL 1 MONTH) AS days,
+                    date_diff('day', m.period_start - INTERVAL 1 MONTH, m.period_start) AS previous_days
+                FROM monthly m
+                LEFT JOIN monthly p ON p.category = m.category AND p.period_start = m.period_start - INTERVAL 1 MONTH
+            )
+            SELECT * FROM compared
+            WHERE period_start = (SELECT max(period_start) FROM compared WHERE change IS NOT NULL AND n >= ?)
+            ORDER BY change DESC NULLS LAST, category
+            """,
+            CASES_RECEIVED, self._min_n(self.metrics.get(CASES_RECEIVED, {})),
+        )  # fmt: skip
+        if not rows:
+            return None
+        compared = [r for r in rows if r["change"] is not None]
+        grown = [r for r in compared if r["change"] > 0][:3]
+        for r in grown:
+            expected = r["days"] / (r["days"] + r["previous_days"])
+            p = binomtest(r["n"], r["n"] + r["previous_n"], expected).pvalue
+            r |= {"name": self.name("category", r["category"]), "is_significant": p < ALPHA / len(compared)}
         return {
             "period_start": rows[0]["period_start"],
             "categories": grown,
-            "compared": sum(r["change"] is not None for r in rows),
-            "hidden": sum(r["change"] is None for r in rows),
+            "compared": len(compared),
+            "hidden": len(rows) - len(compared),
         }
 
     def sources(self) -> list[Row]:
-        """How far each source's data reach."""
+        """How far each source's data reach: the least that any of its figures says."""
         return self._rows(
-            "SELECT source, max(data_through) AS data_through FROM kpi_values WHERE breakdown = 'source' "
+            "SELECT source, min(data_through) AS data_through FROM kpi_values WHERE breakdown = 'source' "
             "GROUP BY source ORDER BY source"
         )
+
+    def coverage(self) -> Row:
+        """How far all sources' data reach (`least`), and the farthest of them (`greatest`)."""
+        figures = self._first("SELECT min(data_through) AS least, any_value(period_tz) AS period_tz FROM kpi_values")
+        reach = [s["data_through"] for s in self.sources() if s["data_through"]] or [(figures or {}).get("least")]
+        return {
+            "least": min(reach),
+            "greatest": max(reach),
+            "varies": reach[0] is not None and max(reach) - min(reach) >= timedelta(minutes=1),
+            "period_tz": (figures or {}).get("period_tz"),
+        }
 
     def trend(self, metric: str) -> Row | None:
         """A metric over time with its interval; of the finest grain that has at least three shown periods."""
@@ -225,7 +274,11 @@ class _Reader:
             metric, newest["period_grain"], newest["period_start"],
         )  # fmt: skip
         return [
-            {"metric": newest["metric"], "newest": newest, "variants": {r["variant"]: self._described(r) for r in rows}}
+            {
+                "metric": self.metrics[metric],
+                "newest": newest,
+                "variants": {r["variant"]: self._described(r) for r in rows},
+            }
         ]
 
     def ledger(self) -> list[Row]:
@@ -244,7 +297,7 @@ class _Reader:
         return list(lines.values())
 
     def name(self, dimension: str, code: str) -> tuple[str, str]:
-        """Chinese and English name of a dimension's member; the code where it has none."""
+        """Chinese and English name of a dimension's member; the words of its code where it has none."""
         if dimension not in self._names:
             table = f"dim_{dimension}s"
             has = {dimension, "name_zh", "name_en"} <= self._tables.get(table, set())
@@ -252,11 +305,31 @@ class _Reader:
             self._names[dimension] = {
                 str(r["code"]): (r["name_zh"] or r["code"], r["name_en"] or r["code"]) for r in rows
             }
-        return self._names[dimension].get(code, (code, code))
+        if code == "unknown":
+            return "未知", "unknown"
+        spoken = code if dimension == "source" else words(code)
+        return self._names[dimension].get(code, (spoken, spoken))
 
     def _described(self, row: Row) -> Row:
         state = "hidden" if row["suppressed_reason"] else "unmeasurable" if row["value"] is None else "shown"
-        return {**row, "state": state, "metric": self.metrics[row["metric_id"]]}
+        given = (row["n_answered"], row["n_eligible"], row["denominator"])  # as the models take n for their tests
+        n = next((int(g) for g in given if g is not None), 0)
+        return {**row, "state": state, "n": n, "metric": self._variants[row["metric_id"]][row["variant"]]}
+
+    def _behind(self, row: Row) -> list[str]:
+        """The sources that a row of the whole company rests on."""
+        rows = self._rows(
+            "SELECT DISTINCT source FROM kpi_values WHERE metric_id = ? AND variant = ? AND breakdown = 'source' "
+            "AND period_grain = ? AND period_start IS NOT DISTINCT FROM ? AND cohort_age_months IS NULL "
+            "AND (suppressed_reason IS NOT NULL OR coalesce(n_answered, n_eligible, denominator, value) > 0) "
+            "ORDER BY source",
+            row["metric_id"], row["variant"], row["period_grain"], row["period_start"],
+        )  # fmt: skip
+        return [str(r["source"]) for r in rows]
+
+    @staticmethod
+    def _min_n(metric: Row) -> int:
+        return int(metric.get("min_n") or FEWEST)
 
     def _table(self, name: str, tail: str) -> list[Row]:
         return self._rows(f"SELECT * FROM {name} {tail}") if name in self._tables else []
@@ -303,6 +376,11 @@ def period(start: date | None, grain: str) -> str:
     return f"{start:%Y-%m-%d}" if grain in ("day", "week") else f"{start:%Y}" if grain == "year" else f"{start:%Y-%m}"
 
 
+def words(code: str) -> str:
+    """A code as words: store_service reads `store service`."""
+    return code.replace("_", " ")
+
+
 def instant(moment: datetime | None) -> str:
     """An instant to the minute, without a zone: the page says which zone it is."""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
@@ -321,7 +399,7 @@ def _render(template: str, **view: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=figure, instant=instant, period=period)
+    environment.filters.update(figure=figure, instant=instant, period=period, words=words)
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     environment.globals.update(
         t=_t, css=Markup((TEMPLATES / "report.css").read_text()), script=Markup(SCRIPT), script_digest=digest

@@ -3,6 +3,7 @@
 Keep out: finding sources (registry.py) and reading any of them.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from orchestration.errors import ContractError, SourceError
 
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 FORMATS = ("csv", "tsv", "jsonl", "json_pages", "parquet", "lines")
 BASES = {
     "EU": ("consent", "contract", "legal_obligation", "vital_interests", "public_task", "legitimate_interests"),
@@ -141,6 +143,11 @@ def read_settings(folder: Path) -> Settings:
         return raw[key]
 
     purposes = tuple(need("purposes"))
+    for given in (name, *need("streams"), *purposes):
+        if not NAME.fullmatch(given):
+            raise ContractError(
+                f"{name}: '{given}' is no name: lower-case letters, digits and underscores, a letter first"
+            )
     basis: dict[str, dict[str, str]] = {}
     for jurisdiction, given in need("basis").items():
         if jurisdiction not in BASES:

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -82,7 +83,7 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
     if head[:2] == b"\x1f\x8b":
         try:
             yield from _read(gzip.GzipFile(fileobj=handle), name, stream)
-        except (EOFError, OSError):
+        except (EOFError, gzip.BadGzipFile, zlib.error):
             raise SourceError(
                 f"a packed file of stream '{stream.name}' is damaged (gzip ends early): send it again"
             ) from None

@@ -324,3 +324,68 @@ def test_an_old_number_can_be_computed_again_from_what_was_known_then(
         counts.append(con.execute("select count(*) from lake.case").fetchone())
         con.close()
     assert counts == [(1,), (2,), (2,)]
+
+
+def test_rows_refused_for_want_of_consent_come_in_when_it_is_given(house: TestHouse) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace(
+        "from rows", "from cases"
+    )
+    write_source(house.sources, "desk", {"case": desk}, stream="cases", cn="consent")
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop("rows_1.jsonl", lines({"id": "c1", "account": "early", **grant}))
+    house.drop("cases.jsonl", lines(case(1, account="early", country="CN"), case(2, account="later", country="CN")))
+    house.take("register", "desk")
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    house.take("register", "desk")
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    house.drop("rows_2.jsonl", lines({"id": "c2", "account": "later", **grant}))
+    house.take("register", "desk")
+    assert house.rows("select count(*) from lake.case") == [(2,)]
+    ledger = house.ledger()
+    assert ledger[("case", "rejected", "no_consent")] == 0 and ledger[("case", "promoted", "")] == 2
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_a_withdrawal_under_the_id_of_its_grant_counts(house: TestHouse) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace(
+        "from rows", "from cases"
+    )
+    write_source(house.sources, "desk", {"case": desk}, stream="cases", cn="consent")
+    grant = {"id": "c1", "account": "a", "purpose": "analytics", "type": "general"}
+    house.drop("rows_1.jsonl", lines({**grant, "action": "grant", "at": "2025-01-01T00:00:00Z"}))
+    house.take("register")
+    house.drop("rows_2.jsonl", lines({**grant, "action": "withdraw", "at": "2025-01-02T00:00:00Z"}))
+    house.drop("cases.jsonl", lines(case(1, account="a", country="CN")))
+    house.take("register", "desk")
+    assert house.ledger()[("case", "rejected", "no_consent")] == 1
+
+
+def test_a_mailbox_shared_over_many_loads_stops_proving_anything(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    for i in range(9):
+        house.drop(f"rows_{i}.jsonl", lines(case(i, account=f"A{i}", email="shared@firm.example", verified="true")))
+        house.take()
+    current = house.rows(
+        "select count(distinct coalesce(m.current_subject_key, c.subject_key)) from lake.case c "
+        "left join lake._subjects m using (subject_key)"
+    )
+    assert current[0][0] >= 5  # five accounts may be one person's; from the sixth on the address proves nothing
+
+
+def test_absurd_times_are_rejections_not_failures(house: TestHouse) -> None:
+    parsed = CASE.replace("raw ->> '$.at' as opened_at", "parse_iso(raw ->> '$.at') as opened_at")
+    write_source(house.sources, "desk", {"case": parsed})
+    house.drop("rows.jsonl", lines(case(1, at="294247-01-10T04:00:54.775807Z"), case(2, at="-4712-01-01"), case(3)))
+    house.take()
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+
+
+def test_a_house_that_pursues_no_purpose_of_a_source_takes_none_of_its_rows(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    (house.home.root / "policy.toml").write_text('version = "2"\npurposes = ["marketing"]\n')
+    house.drop("rows.jsonl", lines(case(1, account="A1")))
+    house.take()
+    assert house.ledger()[("case", "rejected", "no_purpose")] == 1

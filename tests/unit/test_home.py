@@ -16,7 +16,7 @@ from orchestration.home import Home, House, now, write_durably
 def test_folders_are_closed_to_others(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")
     assert stat.S_IMODE(home.folder("vault").stat().st_mode) == 0o700
-    assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o710
 
 
 def test_a_home_of_another_format_is_refused_with_a_word_on_what_to_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from orchestration.errors import KeyMissingError
 from orchestration.home import Home
 from orchestration.privacy.keys import MASTER_VARIABLE, Keyring
+from tests.house import TestHouse
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +60,12 @@ def test_a_dropped_key_is_gone(tmp_path: Path) -> None:
     ring.drop("landing:x")
     assert "landing:x" not in Keyring(home).purposes()
     assert Keyring(home).key("landing:x") != key
+
+
+def test_keys_that_another_keyring_made_meanwhile_are_kept(house: TestHouse) -> None:
+    one, other = Keyring(house.home), Keyring(house.home)
+    lake = one.key("lake")
+    assert other.key("vault") and other.key("lake") == lake
+    other.drop("vault")
+    one.key("warehouse")
+    assert Keyring(house.home).purposes() == ["lake", "warehouse"] and Keyring(house.home).key("lake") == lake

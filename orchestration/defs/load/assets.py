@@ -48,7 +48,13 @@ def defs() -> dg.Definitions:
         if faults:
             raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
         pipeline.expire(home, keyring, context.run_id)
-        pipeline.check_privacy(home, keyring)
+        checks = pipeline.check_privacy(home, keyring)
+        broken_promises = [c.check_id for c in checks if c.status == "failed" and c.is_blocking]
+        if broken_promises:
+            raise dg.Failure(
+                f"privacy checks failed: {', '.join(broken_promises)}; what was served before still is "
+                "(evidence: lake/_checks.json in the home)"
+            )
         for name in TECHNICAL:
             yield dg.MaterializeResult(asset_key=dg.AssetKey(["lake", name]))
         for kind in KINDS:
