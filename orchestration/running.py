@@ -177,16 +177,16 @@ def _headline(label: str, row: dict[str, Any] | None) -> str:
     from orchestration.serving.report import figure, period
 
     if row is None:
-        return f"{label:30} not measurable here"
+        return f"{label:36} not measurable here"
     about = row["metric"]
     name = label if about["is_headline"] else about["name_en"]
     if row["state"] == "hidden":
-        return f"{name:30} suppressed ({row['suppressed_reason']})"
+        return f"{name:36} suppressed ({row['suppressed_reason']})"
     if row["state"] == "unmeasurable":
-        return f"{name:30} not measurable here"
+        return f"{name:36} not measurable here"
     if row["state"] == "too_few":
-        return f"{name:30} too few answers (n = {row['n']:,})"
+        return f"{name:36} too few answers (n = {row['n']:,})"
     low, high = (figure(row[bound], about["unit"]) for bound in ("ci_low", "ci_high"))
     interval = f"95 % interval {low} to {high}" if row["ci_low"] is not None else "no interval"
     when = period(row["period_start"], row["period_grain"]) or "all time"
-    return f"{name:30} {when:9} {figure(row['value'], about['unit']):>8}   {interval}, n = {row['n']:,}"
+    return f"{name:36} {when:9} {figure(row['value'], about['unit']):>8}   {interval}, n = {row['n']:,}"

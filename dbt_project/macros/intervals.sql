@@ -8,6 +8,7 @@
     mean_se(sd, n)                        sd / sqrt(n)
     t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df, within 1 %
     effective_n(sum_w, sum_w2)            (sum w)^2 / sum w^2 (Kish 1965): n divided by the design effect
+    bounded(expression, low, high)        the expression, held between two bounds; null stays null
 #}
 {% macro z() %} {{ return("1.959963984540054") }}{% endmacro %}
 
@@ -69,3 +70,7 @@
 {%- endmacro %}
 
 {% macro effective_n(sum_w, sum_w2) -%} (power({{ sum_w }}, 2) / nullif({{ sum_w2 }}, 0)) {%- endmacro %}
+
+{% macro bounded(expression, low, high) -%}
+    case when {{ expression }} is not null then least(greatest({{ expression }}, {{ low }}), {{ high }}) end
+{%- endmacro %}

@@ -22,7 +22,7 @@
     metric_row(expressions, parts={})
         The select list of an int_metrics_* model over such cells: every column of metric_columns(), cast. A column in
         `expressions` takes that expression; keys, periods, breakdown, dimensions, n_subjects and subject_basis pass
-        through; the rest is null (n_excluded_consent 0). `parts` are further columns, appended as they are.
+        through; the rest is null. `parts` are further columns, appended as they are.
 
     share_row(numerator, denominator, metric_id=none, variant=none, eligible=none, parts={})
         metric_row() of a share in percent with its Wilson interval. n_eligible is `eligible`, else the denominator.
@@ -151,7 +151,6 @@
     {% for name, type in metric_columns() %}
         {% if name in expressions %} cast({{ expressions[name] }} as {{ type }})
         {% elif name in through %} cast({{ name }} as {{ type }})
-        {% elif name == "n_excluded_consent" %} cast(0 as {{ type }})
         {% else %} cast(null as {{ type }})
         {% endif %} as {{ name }}
         {%- if not loop.last or parts %}, {% endif %}

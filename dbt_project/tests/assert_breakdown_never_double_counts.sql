@@ -1,4 +1,5 @@
--- The cells of a breakdown add up to the whole: no item in two cells, none in no cell.
+-- The cells of a breakdown add up to the whole: no item in two cells, none in no cell. Customers kept are people: one
+-- who is active at two sources is one of each and one of the whole.
 with
     wholes as (
         select metric_id, variant, period_grain, period_start, currency, n_answered
@@ -9,7 +10,14 @@ with
     sums as (
         select metric_id, variant, period_grain, period_start, currency, breakdown, sum(n_answered) as n_answered
         from {{ ref("int_metrics_all") }}
-        where breakdown not in ('', 'source,question') and cohort_age_months is null
+        where
+            breakdown not in ('', 'source,question')
+            and cohort_age_months is null
+            and not (
+                breakdown in ('source', 'source,contract')
+                and metric_id in ('retention_rate', 'churn_rate')
+                and variant in ('inactive_90_days', 'logo')
+            )
         group by metric_id, variant, period_grain, period_start, currency, breakdown
     )
 

@@ -6,10 +6,11 @@ Keep out: sealing (seal.py) and extracting (extract.py).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
@@ -40,15 +41,21 @@ def loads(home: Home, source: str) -> list[Load]:
 
 def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
     """Pages of a load in their order, opened in memory."""
-    key = keyring.key(f"landing:{load.load_id}")
-    files = _files(home, load.source)
-    if not files:
-        return
-    table = ds.dataset(files, format="parquet").to_table(filter=ds.field("load_id") == load.load_id).sort_by("number")
-    for stream, number, sealed in zip(
-        table["stream"].to_pylist(), table["number"].to_pylist(), table["sealed"], strict=True
-    ):
-        yield open_page(sealed.as_py(), key, load.source, load.load_id, stream, number)
+    purpose = f"landing:{load.load_id}"
+    if purpose not in keyring.purposes():
+        raise VoicehouseError(f"{load.source}: the key of load {load.load_id} is gone: its pages can never be opened")
+    key = keyring.key(purpose)
+    first: dict[Path, int] = {}
+    for path in _files(home, load.source):
+        table = pq.read_table(path, columns=["load_id", "number"], filters=[("load_id", "=", load.load_id)])
+        if table.num_rows:
+            first[path] = min(table["number"].to_pylist())
+    for path in sorted(first, key=lambda p: first[p]):
+        # A page is megabytes: one at a time.
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=1, columns=["load_id", "stream", "number", "sealed"]):
+            load_id, stream, number, sealed = (batch.column(i)[0].as_py() for i in range(4))
+            if load_id == load.load_id:
+                yield open_page(sealed, key, load.source, load.load_id, stream, number)
 
 
 def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int = LANDING_DAYS) -> list[str]:
@@ -63,5 +70,5 @@ def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int =
     return sorted(old)
 
 
-def _files(home: Home, source: str) -> list:
+def _files(home: Home, source: str) -> list[Path]:
     return sorted((home.folder("landing") / source / "pages").glob("*.parquet"))

@@ -17,7 +17,7 @@ from orchestration.engine import identifier, literal
 from orchestration.errors import ContractError
 from orchestration.lake.store import duckdb_type
 from orchestration.records import KINDS, TYPES, Field, Record
-from orchestration.sources.contract import Page, Settings
+from orchestration.sources.contract import Page, Settings, Stream
 
 SCALES = Path(__file__).parents[2] / "dbt_project" / "seeds" / "scales.csv"
 SEPARATOR = "\x1f"
@@ -60,13 +60,14 @@ class StreamCount:
 class Conformed:
     """A load's typed rows: temp tables `conformed_<kind>` on the connection (contract fields and `_record`).
 
-    `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'.
+    `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'. `sweeps` are the lists of ids that came.
     """
 
     kinds: list[str]
     streams: dict[str, StreamCount]
     emitted: dict[str, int]
     rejected: dict[str, dict[str, int]]
+    sweeps: list[Page] = field(default_factory=list)
 
 
 def conform(
@@ -84,9 +85,9 @@ def conform(
     """
     _load_scales(con, extra_scales)
     con.execute(MACROS)
-    streams = _views(con, settings, list(pages))
+    streams, sweeps = _views(con, settings, pages)
     wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
-    result = Conformed(wanted, streams, {}, {})
+    result = Conformed(wanted, streams, {}, {}, sweeps)
     con.execute("CREATE OR REPLACE TEMP TABLE _claimed (_record BIGINT, is_rejected BOOLEAN)")
     for name in settings.shared:
         _run(con, settings, name, name)
@@ -111,61 +112,79 @@ def _load_scales(con: duckdb.DuckDBPyConnection, extra: Iterable[dict[str, str]]
     con.unregister("_scales_arrow")
 
 
-def _views(con: duckdb.DuckDBPyConnection, settings: Settings, pages: list[Page]) -> dict[str, StreamCount]:
-    """One table per stream, `_record` unique in the load, a JSON stream's `raw` parsed."""
-    counts: dict[str, StreamCount] = {}
-    unknown = {p.stream for p in pages} - set(settings.streams)
-    if unknown:
-        raise ContractError(
-            f"{settings.name}: pages came for streams that source.toml does not name: {sorted(unknown)}"
+def _views(
+    con: duckdb.DuckDBPyConnection, settings: Settings, pages: Iterable[Page]
+) -> tuple[dict[str, StreamCount], list[Page]]:
+    """One table per stream, filled page by page (tables spill, pages do not stay); `_record` is unique in the load.
+
+    Returns the counts per stream, and the sweep pages, which are no records.
+    """
+    counts = {name: StreamCount() for name in settings.streams}
+    columns = {name: _base_columns(stream) for name, stream in settings.streams.items()}
+    present: dict[str, set[str]] = {name: set() for name in settings.streams}
+    for name, base in columns.items():
+        shape = ", ".join(f"{identifier(c)} {'JSON' if c == 'raw' else 'VARCHAR'}" for c in base)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {identifier(name)} "
+            f"(_record BIGINT, _file VARCHAR, _row BIGINT{', ' + shape if shape else ''})"
         )
+    sweeps: list[Page] = []
     next_record = 0
+    for page in pages:
+        if page.stream not in counts:
+            raise ContractError(
+                f"{settings.name}: a page came for a stream that source.toml does not name: {page.stream}"
+            )
+        if page.is_sweep:
+            sweeps.append(page)
+            continue
+        count, base = counts[page.stream], columns[page.stream]
+        for reason, n in page.rejected.items():
+            count.read += n
+            count.reject(reason, n)
+        table = _arrow(page)
+        n = table.num_rows
+        present[page.stream].update(table.column_names)
+        for column in (c for c in table.column_names if c not in base):
+            con.execute(f"ALTER TABLE {identifier(page.stream)} ADD COLUMN {identifier(column)} VARCHAR")
+            base.append(column)
+        values = [
+            "CASE WHEN json_valid(raw) THEN raw::JSON END AS raw"
+            if c == "raw"
+            else f"nullif({identifier(c)}, '') AS {identifier(c)}"
+            for c in table.column_names
+        ]
+        table = table.append_column("_record", pa.array(range(next_record, next_record + n), pa.int64()))
+        table = table.append_column("_row", pa.array(range(page.first_row, page.first_row + n), pa.int64()))
+        con.register("_page", table)
+        con.execute(
+            f"INSERT INTO {identifier(page.stream)} BY NAME SELECT _record, {literal(page.file)} AS _file, _row, {', '.join(values)} "
+            f"FROM _page{' WHERE json_valid(raw)' if 'raw' in table.column_names else ''}"
+        )
+        con.unregister("_page")
+        next_record += n
+        count.read += n
     con.execute("CREATE OR REPLACE TEMP TABLE _records (_record BIGINT, stream VARCHAR)")
     for name, stream in settings.streams.items():
-        count = counts[name] = StreamCount()
-        tables = []
-        for page in (p for p in pages if p.stream == name and not p.is_sweep):
-            for reason, n in page.rejected.items():
-                count.read += n
-                count.reject(reason, n)
-            table = _arrow(page)
-            n = table.num_rows
-            table = table.append_column("_record", pa.array(range(next_record, next_record + n), pa.int64()))
-            table = table.append_column("_file", pa.array([page.file] * n, pa.string()))
-            table = table.append_column("_row", pa.array(range(page.first_row, page.first_row + n), pa.int64()))
-            next_record += n
-            count.read += n
-            tables.append(table)
-        is_json = stream.format in ("jsonl", "json_pages") if stream.files else True
-        base = ["raw"] if is_json else ["line"] if stream.format == "lines" else list(stream.columns)
-        schema = pa.schema(
-            [(c, pa.string()) for c in base] + [("_record", pa.int64()), ("_file", pa.string()), ("_row", pa.int64())]
-        )
-        merged = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
-        present = {c for t in tables for c in t.column_names}
-        for column in base if tables else []:
-            if column not in present:
-                count.unselected[f"missing column {column}"] = sum(t.num_rows for t in tables)
-        con.register("_page", merged)
-        if is_json:
-            con.execute(
-                f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS "
-                "SELECT _record, _file, _row, try_cast(raw AS JSON) AS raw FROM _page WHERE json_valid(raw)"
-            )
-            kept = _scalar(con, f"SELECT count(*) FROM {identifier(name)}")
-            count.reject("malformed_json", merged.num_rows - kept)
-        else:
-            extra = [c for c in merged.column_names if not c.startswith("_") and c not in base]
-            selected = ", ".join([f"nullif({identifier(c)}, '') AS {identifier(c)}" for c in [*base, *extra]])
-            con.execute(
-                f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT _record, _file, _row, {selected} FROM _page"
-            )
-            if base != ["line"]:
-                for column in extra:
-                    count.unselected[column] = merged.num_rows
-        con.execute("INSERT INTO _records SELECT _record, ? FROM " + identifier(name), [name])
-        con.unregister("_page")
-    return counts
+        count = counts[name]
+        con.execute(f"INSERT INTO _records SELECT _record, {literal(name)} FROM {identifier(name)}")
+        kept = _scalar(con, f"SELECT count(*) FROM {identifier(name)}")
+        arrived = count.read - sum(count.rejected.values())
+        count.reject("malformed_json", arrived - kept)
+        if present[name] and stream.format in ("csv", "tsv", "parquet") and stream.files:
+            for column in stream.columns:
+                if column not in present[name]:
+                    count.unselected[f"missing column {column}"] = kept
+            for column in present[name] - set(stream.columns):
+                count.unselected[column] = kept
+    return counts, sweeps
+
+
+def _base_columns(stream: Stream) -> list[str]:
+    """Columns a stream's table has before any page came."""
+    if not stream.files or stream.format in ("jsonl", "json_pages"):
+        return ["raw"]
+    return ["line"] if stream.format == "lines" else list(stream.columns)
 
 
 def _arrow(page: Page) -> pa.Table:

@@ -61,9 +61,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
     try:
         pseudonyms.install(con, keyring)
         redaction.install(con)
-        pages = list(open_load(home, keyring, load))
-        result = conform(con, settings, pages, loaded_at)
-        derive_deletions(con, settings, pages, lake, loaded_at, load.load_id, result)
+        result = conform(con, settings, open_load(home, keyring, load), loaded_at)
+        derive_deletions(con, settings, lake, loaded_at, load.load_id, result)
         with open_vault(con, home, keyring):
             collect(con, settings.name, result.kinds)
             resolution = resolve(con, load.load_id, loaded_at.isoformat())

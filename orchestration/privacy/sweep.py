@@ -23,7 +23,6 @@ SMALL = 20  # … unless they are this few
 def derive_deletions(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    pages: list[Page],
     lake: Lake,
     loaded_at: datetime,
     load_id: str,
@@ -35,8 +34,8 @@ def derive_deletions(
     reference. A page with `rejected` marks a truncated sweep: it proves nothing and is refused, as is one after which
     more than a fifth of the records would vanish.
     """
-    for stream in {p.stream: settings.streams[p.stream] for p in pages if p.is_sweep}.values():
-        own = [p for p in pages if p.stream == stream.name and p.is_sweep]
+    for stream in {p.stream: settings.streams[p.stream] for p in result.sweeps}.values():
+        own = [p for p in result.sweeps if p.stream == stream.name]
         count = result.streams[stream.name]
         ids = _ids(con, own)
         count.read += ids.num_rows

@@ -490,7 +490,7 @@ def _reviews(world: World, view: View) -> list[dict[str, object]]:
     timed = reviews[reviews["calendar"] >= 0]
     rows += _timed(timed, "review_reply_hours", "posted_at", {"calendar": "calendar"}, 3600.0)
     for hours in (24, 72):
-        old = reviews[(reviews["awaited"] + hours * 3600 <= END) | (reviews["happened"] & (reviews["calendar"] < 0))]
+        old = timed[timed["awaited"] + hours * 3600 <= END]
         old = old.assign(in_time=old["happened"] & (old["calendar"] <= hours * 3600))
         rows += tally(old, "review_replied_share", f"within_{hours}_h", "posted_at", share("in_time"))
     return rows

@@ -38,6 +38,7 @@ SIDE_BY_SIDE = (
 TIMES = ("first_reply_minutes", "resolution_hours", "review_reply_hours")
 CASES_RECEIVED = "resolution_hours"  # its n_eligible counts the cases received in a period
 LONGEST_TREND = 36  # periods
+GAP: dict[str, Any] = {"value": None, "ci_low": None, "ci_high": None}
 FEWEST = 30  # answers behind a headline where the registry states no min_n
 ALPHA = 0.05  # of all comparisons of one list together
 
@@ -147,13 +148,8 @@ class Reader:
             return order[row["variant"]], -ended.toordinal(), row["difference"] is None, finest[row["period_grain"]]
 
         shown = [r for r in described if r["state"] == "shown"]
-        enough = [r for r in shown if r["metric"]["unit"] == "count" or r["n"] >= self._min_n(r["metric"])]
-        if enough:
-            chosen = min(enough, key=place)
-        elif shown:
-            chosen = max(shown, key=lambda r: r["n"]) | {"state": "too_few"}
-        else:
-            chosen = min(described, key=place)
+        few = [r for r in described if r["state"] == "too_few"]
+        chosen = max(few, key=lambda r: r["n"]) if few and not shown else min(shown or described, key=place)
         return chosen | {"sources": self._behind(chosen)}
 
     def growth(self) -> Row | None:
@@ -218,20 +214,25 @@ class Reader:
         }
 
     def trend(self, metric: str) -> Row | None:
-        """A metric over time with its interval; of the finest grain that has at least three shown periods."""
+        """A metric over time with its interval; of the finest grain that has at least three shown periods.
+
+        A period with too few answers is a gap like a hidden one.
+        """
+        variant = self._standing(metric)
         for grain in GRAINS[:-1]:
             rows = self._rows(
                 f"""
-                SELECT period_start, value, ci_low, ci_high, suppressed_reason FROM kpi_values
-                WHERE metric_id = ? AND is_headline AND breakdown = '' AND period_grain = ?
+                SELECT * FROM kpi_values
+                WHERE metric_id = ? AND variant = ? AND breakdown = '' AND period_grain = ?
                     AND coalesce(is_complete_period, true) AND cohort_age_months IS NULL
                 ORDER BY period_start DESC LIMIT {LONGEST_TREND}
                 """,
-                metric, grain,
+                metric, variant, grain,
             )[::-1]  # fmt: skip
-            shown = [r for r in rows if r["value"] is not None]
+            rows = [d if d["state"] == "shown" else d | GAP for d in map(self._described, rows)]
+            shown = [r for r in rows if r["state"] == "shown"]
             if len(shown) >= 3:
-                about = self.metrics[metric]
+                about = shown[0]["metric"]
                 return {
                     "metric": about,
                     "grain": grain,
@@ -245,18 +246,23 @@ class Reader:
     def side_by_side(self, dimension: str) -> Row | None:
         """Each metric per channel (or source), over all time; a cell is a row of kpi_values or None."""
         cells = self._rows(
-            f"SELECT * FROM kpi_values WHERE breakdown = ? AND period_grain = 'all' AND is_headline "
-            f"AND metric_id IN ({', '.join('?' for _ in SIDE_BY_SIDE)}) AND cohort_age_months IS NULL",
+            f"SELECT * FROM kpi_values WHERE breakdown = ? AND period_grain = 'all' AND cohort_age_months IS NULL "
+            f"AND metric_id IN ({', '.join('?' for _ in SIDE_BY_SIDE)})",
             dimension, *SIDE_BY_SIDE,
         )  # fmt: skip
-        if not cells:
+        standing = {m: variant for m in SIDE_BY_SIDE if (variant := self._standing(m))}
+        placed = {
+            (c[dimension], c["metric_id"]): self._described(c)
+            for c in cells
+            if c["variant"] == standing.get(c["metric_id"])
+        }
+        if not placed:
             return None
-        placed = {(c[dimension], c["metric_id"]): self._described(c) for c in cells}
         metrics = [m for m in SIDE_BY_SIDE if any(key[1] == m for key in placed)]
         members = sorted({str(key[0]) for key in placed})
         return {
             "dimension": dimension,
-            "metrics": [self.metrics[m] for m in metrics],
+            "metrics": [self._variants[m][standing[m]] for m in metrics],
             "rows": [
                 {"name": self.name(dimension, member), "cells": [placed.get((member, m)) for m in metrics]}
                 for member in members
@@ -302,26 +308,37 @@ class Reader:
             table = f"dim_{dimension}s"
             has = {dimension, "name_zh", "name_en"} <= self._tables.get(table, set())
             rows = self._rows(f"SELECT {dimension} AS code, name_zh, name_en FROM {table}") if has else []
-            self._names[dimension] = {
-                str(r["code"]): (r["name_zh"] or r["code"], r["name_en"] or r["code"]) for r in rows
-            }
+            self._names[dimension] = {str(r["code"]): (r["name_zh"], r["name_en"]) for r in rows}
         if code == "unknown":
             return "未知", "unknown"
         spoken = code if dimension == "source" else words(code)
-        return self._names[dimension].get(code, (spoken, spoken))
+        zh, en = (spoken if name in (None, code) else str(name) for name in self._names[dimension].get(code, ("",) * 2))
+        return zh or spoken, en or spoken
 
     def _described(self, row: Row) -> Row:
-        state = "hidden" if row["suppressed_reason"] else "unmeasurable" if row["value"] is None else "shown"
+        """The row with its registry entry `metric`, its `n` and its `state`; a count needs no n."""
+        about = self._variants[row["metric_id"]][row["variant"]]
         given = (row["n_answered"], row["n_eligible"], row["denominator"])  # as the models take n for their tests
         n = next((int(g) for g in given if g is not None), 0)
-        return {**row, "state": state, "n": n, "metric": self._variants[row["metric_id"]][row["variant"]]}
+        if row["suppressed_reason"]:
+            state = "hidden"
+        elif row["value"] is None:
+            state = "unmeasurable"
+        else:
+            state = "shown" if about["unit"] == "count" or n >= self._min_n(about) else "too_few"
+        return {**row, "state": state, "n": n, "metric": about}
+
+    def _standing(self, metric: str) -> str | None:
+        """The variant that stands for a metric."""
+        row = self.headline(metric)
+        return str(row["variant"]) if row else None
 
     def _behind(self, row: Row) -> list[str]:
         """The sources that a row of the whole company rests on."""
         rows = self._rows(
             "SELECT DISTINCT source FROM kpi_values WHERE metric_id = ? AND variant = ? AND breakdown = 'source' "
             "AND period_grain = ? AND period_start IS NOT DISTINCT FROM ? AND cohort_age_months IS NULL "
-            "AND (suppressed_reason IS NOT NULL OR coalesce(n_answered, n_eligible, denominator, value) > 0) "
+            "AND (suppressed_reason IS NOT NULL OR coalesce(n_answered, n_eligible, denominator, 1) > 0) "
             "ORDER BY source",
             row["metric_id"], row["variant"], row["period_grain"], row["period_start"],
         )  # fmt: skip

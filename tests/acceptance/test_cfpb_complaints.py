@@ -35,6 +35,13 @@ def test_closed_untimely_is_another_fact_than_a_late_response(complaints, marts)
     assert row["numerator"] == untimely.sum() < late.sum()
 
 
+def test_reopenings_that_the_file_never_tells_are_not_zero(complaints, marts):
+    """Trap: no column speaks of reopening; a rate of 0 would claim that somebody had looked."""
+    assert not complaints.columns.str.contains("open", case=False).any()
+    for variant in ("ever_reopened", "within_30_days"):
+        assert marts.rows("reopen_rate", variant, source="cfpb_complaints").empty
+
+
 def test_words_for_nothing_are_no_category(marts):
     """Trap: None and N/A are literal text in the file."""
     for word in ("None", "N/A"):

@@ -32,6 +32,19 @@ def test_reply_time_leaves_replies_older_than_the_last_edit_out(reviews, marts, 
     assert row["n_eligible"] == len(kept)
 
 
+@pytest.mark.parametrize(("variant", "hours"), [("within_24_h", 24), ("within_72_h", 72)])
+def test_replied_share_neither_counts_replies_older_than_the_last_edit_nor_the_reviews_they_belong_to(
+    reviews, marts, variant, hours
+):
+    """Trap: a negative time is below 24 hours too; 124 old replies would pass for the fastest ones."""
+    observed_until = pd.Timestamp("2018-07-15", tz="UTC").timestamp() * 1000
+    edited = pd.to_numeric(reviews["Review Last Update Millis Since Epoch"])
+    matured = reviews[~(reviews["hours"] < 0) & (observed_until - edited >= hours * 3_600_000)]
+    row = marts.row("review_replied_share", variant, source="fennec_gplay")
+    assert (row["numerator"], row["denominator"]) == ((matured["hours"] <= hours).sum(), len(matured))
+    assert row["value"] == pytest.approx(100 * (matured["hours"] <= hours).mean(), rel=APPROX)
+
+
 def test_mean_and_median_of_finished_replies_leave_them_out_too(reviews, marts):
     """Trap: averaging the negative times makes the replies look faster than they were."""
     kept = reviews.loc[reviews["hours"] >= 0, "hours"]

@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import pipeline
 from tests.faults.traces import found_under
-from tests.house import EXTRACT, TestHouse, write_source
+from tests.house import TestHouse, write_source
 
 pytestmark = pytest.mark.slow
 
@@ -48,22 +48,25 @@ def cases(prefix: str, first: int, number: int) -> str:
 
 
 class Job:
-    """A home with two sound sources and a flaky one, and the command line on it."""
+    """A home with two sound sources, one that is down and one that breaks its contract; and the command line on it."""
 
     def __init__(self, root: Path):
         self.house = TestHouse(root)
         self.home = self.house.home
-        for name in ("desk", "shop", "flaky"):
+        for name in ("desk", "shop", "flaky", "broken"):
             write_source(self.house.sources, name, {"case": CASE.format(stream=f"{name}_rows")}, stream=f"{name}_rows")
+            self.house.drop(f"{name}_rows_1.jsonl", cases(name[0], 0, 30))
+        (self.house.sources / "flaky" / "extract.py").write_text(DOWN)
+        broken = CASE.replace("as text", "as no_such_column").format(stream="broken_rows")
+        (self.house.sources / "broken" / "case.sql").write_text(broken)
         planted = {"id": "P1", "at": "2025-01-02T00:00:00Z", "email": PLANTED[0], "phone": PLANTED[1]}
         planted["text"] = f"call {PLANTED[1]} or write to {PLANTED[0]}"
-        self.house.drop("desk_rows_1.jsonl", cases("d", 0, 40) + json.dumps(planted) + "\n")
-        self.house.drop("shop_rows_1.jsonl", cases("s", 0, 30))
-        self.house.drop("flaky_rows_1.jsonl", cases("f", 0, 20))
+        self.house.drop("desk_rows_2.jsonl", json.dumps(planted) + "\n")
 
-    def flaky(self, extract: str, sql: str = CASE) -> None:
-        (self.house.sources / "flaky" / "extract.py").write_text(extract)
-        (self.house.sources / "flaky" / "case.sql").write_text(sql.format(stream="flaky_rows"))
+    def serve_a_leak(self) -> None:
+        """What is served stems from a day on which nobody checked it: it has a row per person."""
+        with duckdb.connect(str(self.home.serving / "kpi.duckdb")) as con:
+            con.execute("create or replace table kpi_leak as select 'k' as subject_key")
 
     def run(self) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VOICEHOUSE_")}
@@ -101,10 +104,25 @@ class Job:
         return (self.home.serving / "report" / "index.html").read_text()
 
 
+class Day:
+    """One run of the job on that home."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        job.serve_a_leak()
+        self.leak_made_at = (job.home.serving / "kpi.duckdb").stat().st_mtime_ns
+        self.done = job.run()
+
+
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
-    """Tests below follow each other on one home, as days do."""
-    yield Job(tmp_path_factory.mktemp("down"))
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    """A bad day, once for all tests; the last two of them change the home."""
+    yield Day(Job(tmp_path_factory.mktemp("down")))
+
+
+@pytest.fixture
+def job(day: Day) -> Job:
+    return day.job
 
 
 def banner(report: str) -> str:
@@ -113,15 +131,24 @@ def banner(report: str) -> str:
     return rest.partition("</div>")[0] if found else ""
 
 
-def test_a_source_that_is_down_is_named_and_the_others_are_served(job: Job) -> None:
-    job.flaky(DOWN)
-    done = job.run()
-    assert done.returncode == 1
-    assert "flaky: the server answers 503" in done.stderr and "desk" not in done.stderr
-    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["flaky"]
-    assert job.promoted() == {"desk": 41, "shop": 30}
-    assert job.open_cases() == 71
-    assert "flaky" in banner(job.report)
+def test_sources_that_fail_are_named_and_the_others_are_served(day: Day, job: Job) -> None:
+    assert day.done.returncode == 1
+    assert "flaky: the server answers 503" in day.done.stderr
+    assert "broken" in day.done.stderr and "no_such_column" in day.done.stderr
+    assert "desk" not in day.done.stderr and "shop" not in day.done.stderr
+    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["broken", "flaky"]
+    assert job.promoted() == {"desk": 31, "shop": 30} and job.open_cases() == 61
+    assert "flaky" in banner(job.report) and "broken" in banner(job.report)
+
+
+def test_what_was_served_and_shows_persons_is_withdrawn_and_made_anew(day: Day, job: Job) -> None:
+    assert "personal_column:kpi_leak" in day.done.stderr
+    assert "personal_column:kpi_leak" in job.last_run["withdrawn"]
+    (incident,) = [json.loads(line) for line in (job.home.root / "ops" / "incidents.jsonl").read_text().splitlines()]
+    assert incident["failed"] == job.last_run["withdrawn"] and incident["removed"] == ["kpi.duckdb"]
+    assert (job.home.serving / "kpi.duckdb").stat().st_mtime_ns > day.leak_made_at
+    assert job.served("select count(*) from duckdb_tables() where table_name = 'kpi_leak'") == [(0,)]
+    assert not (job.home.serving / "withdrawn.json").exists()
 
 
 def test_no_key_and_no_planted_value_stands_in_what_the_run_wrote_about_itself(job: Job) -> None:
@@ -137,29 +164,6 @@ def test_no_key_and_no_planted_value_stands_in_what_the_run_wrote_about_itself(j
     assert found_under(told, keys) == set()
     assert found_under([job.house.inbox], PLANTED) == set(PLANTED)
     assert found_under([job.home.root], PLANTED) == set()
-
-
-def test_what_is_served_is_withdrawn_when_it_shows_persons_and_made_anew(job: Job) -> None:
-    """Meanwhile the flaky source answers, and its SQL does not fit any more."""
-    path = job.home.serving / "kpi.duckdb"
-    before = path.stat().st_mtime_ns
-    path.chmod(0o600)
-    with duckdb.connect(str(path)) as con:
-        con.execute("create table kpi_leak as select 'k' as subject_key")
-    job.flaky(EXTRACT, CASE.replace("as text", "as no_such_column"))
-    job.house.drop("desk_rows_2.jsonl", cases("d", 100, 9))
-    done = job.run()
-    assert done.returncode == 1
-    assert "flaky" in done.stderr and "no_such_column" in done.stderr and "personal_column:kpi_leak" in done.stderr
-    assert job.last_run["failed_sources"] == ["flaky"]
-    assert "personal_column:kpi_leak" in job.last_run["withdrawn"]
-    (incident,) = [json.loads(line) for line in (job.home.root / "ops" / "incidents.jsonl").read_text().splitlines()]
-    assert incident["failed"] == job.last_run["withdrawn"] and "kpi.duckdb" in incident["removed"]
-    assert path.stat().st_mtime_ns > before
-    assert job.promoted() == {"desk": 50, "shop": 30} and job.open_cases() == 80
-    assert job.served("select count(*) from duckdb_tables() where table_name = 'kpi_leak'") == [(0,)]
-    assert not (job.home.serving / "withdrawn.json").exists()
-    assert "flaky" in banner(job.report)
 
 
 def test_figures_that_fail_their_checks_are_not_served_and_the_next_run_tries_again(
@@ -180,8 +184,9 @@ def test_figures_that_fail_their_checks_are_not_served_and_the_next_run_tries_ag
     assert not pipeline.is_served(job.home)
 
 
-def test_what_cannot_be_read_is_withdrawn_too(job: Job) -> None:
+def test_nothing_of_a_served_file_that_cannot_be_read_stays(job: Job) -> None:
     (job.home.serving / "kpi.duckdb").write_bytes(b"half a file")
     assert pipeline.recheck_served(job.home, "torn") == ["unreadable"]
-    assert not (job.home.serving / "kpi.duckdb").exists() and not (job.home.serving / "parquet").exists()
+    left = sorted(p.name for p in job.home.serving.rglob("*") if p.is_file())
+    assert left == ["withdrawn.json"]
     assert pipeline.recheck_served(job.home, "torn") == []

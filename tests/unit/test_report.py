@@ -55,8 +55,8 @@ def test_its_figures_are_those_of_the_served_file(home: Home):
     read = texts(write_report(home).read_text(), "en")
     with duckdb.connect(str(home.serving / "kpi.duckdb"), read_only=True) as con:
         value, n = con.execute(
-            "SELECT value, n_answered FROM kpi_values WHERE metric_id = 'nps' AND breakdown = '' AND period_grain = 'month' "
-            "AND is_complete_period AND value IS NOT NULL ORDER BY period_start DESC LIMIT 1"
+            "SELECT value, n_answered FROM kpi_values WHERE metric_id = 'nps' AND breakdown = '' AND n_answered >= 30 "
+            "AND period_grain IN ('month', 'quarter', 'year') AND is_complete_period ORDER BY period_end DESC, period_grain LIMIT 1"
         ).fetchone()
     assert f"{figure(value, 'points')}" in read and f"n = {n:,}" in read
 
@@ -83,6 +83,108 @@ def test_a_failed_run_shows_as_a_banner_that_names_the_sources(home: Home):
     with history.open("a") as handle:
         handle.write(json.dumps({**line, "status": "succeeded", "failed_sources": []}) + "\n")
     assert "The last run failed" not in texts(write_report(home).read_text(), "en")
+
+
+def test_the_newest_run_that_did_something_decides_about_the_banner(home: Home):
+    history = home.folder("ops") / "runs.jsonl"
+    line = {"run_id": "r", "started_at": "2026-07-20T01:00:00+00:00", "ended_at": "2026-07-20T01:05:00+00:00"}
+    shown = {}
+    for statuses in (
+        ("failed", "succeeded"), ("failed", "nothing_new"), ("failed", "succeeded", "nothing_new"),
+        ("nothing_new",), ("succeeded", "failed"),
+    ):  # fmt: skip
+        history.write_text("".join(json.dumps({**line, "status": s, "failed_sources": []}) + "\n" for s in statuses))
+        shown[statuses] = "The last run failed" in texts(write_report(home).read_text(), "en")
+    history.unlink()
+    assert [statuses for statuses, failed in shown.items() if failed] == [
+        ("failed", "nothing_new"),
+        ("succeeded", "failed"),
+    ]
+
+
+def changed(home: Home, root: Path, *statements: str) -> Home:
+    """Another home that serves the same file after some statements."""
+    other = Home.open(root / "home")
+    path = other.serving / "kpi.duckdb"
+    path.write_bytes((home.serving / "kpi.duckdb").read_bytes())
+    with duckdb.connect(str(path)) as con:
+        for statement in statements:
+            con.execute(statement)
+    return other
+
+
+FLAG = (
+    "INSERT INTO kpi_metrics SELECT * REPLACE ('source_flag' AS variant, false AS is_headline, "
+    "'SLA by flag' AS name_en) FROM kpi_metrics WHERE metric_id = 'sla_attainment'",
+    "INSERT INTO kpi_values SELECT * REPLACE ('source_flag' AS variant, false AS is_headline) "
+    "FROM kpi_values WHERE metric_id = 'sla_attainment'",
+    "UPDATE kpi_values SET n_answered = 1, value = 0 WHERE metric_id = 'sla_attainment' AND variant = 'house'",
+)
+
+
+def test_another_variant_stands_in_and_is_named_where_the_headline_rests_on_one_answer(home: Home, tmp_path: Path):
+    first = texts(write_report(changed(home, tmp_path, *FLAG)).read_text(), "en").split("Trends")[0]
+    assert "SLA by flag ·" in first and "SLA attainment ·" not in first and "n = 1 " not in first
+    both = (*FLAG[:2], "UPDATE kpi_values SET n_answered = 400 WHERE metric_id = 'sla_attainment'")
+    first = texts(write_report(changed(home, tmp_path, *both)).read_text(), "en").split("Trends")[0]
+    assert "SLA attainment ·" in first and "SLA by flag ·" not in first
+
+
+def test_the_registry_says_how_many_answers_are_enough(home: Home, tmp_path: Path):
+    few = "UPDATE kpi_values SET n_answered = 21 + CAST(period_grain = 'all' AS INT) WHERE metric_id = 'nps'"
+    with_least = ("ALTER TABLE kpi_metrics ADD COLUMN min_n BIGINT", "UPDATE kpi_metrics SET min_n = 20", few)
+    first = texts(write_report(changed(home, tmp_path, few)).read_text(), "en").split("Trends")[0]
+    assert "Too few answers (n = 22)" in first
+    first = texts(write_report(changed(home, tmp_path, *with_least)).read_text(), "en").split("Trends")[0]
+    assert "Too few answers" not in first and "n = 21" in first
+
+
+def test_a_newest_period_with_too_few_answers_is_passed_over(home: Home, tmp_path: Path):
+    other = changed(
+        home, tmp_path, "UPDATE kpi_values SET n_answered = 3, value = 99 WHERE metric_id = 'nps' AND period_grain IN "
+        "('month', 'quarter', 'year') AND period_end > DATE '2025-07-01'",
+    )  # fmt: skip
+    first = texts(write_report(other).read_text(), "en").split("Trends")[0]
+    assert "Net Promoter Score · 2025-06" in first and "+99.0" not in first
+
+
+def test_data_reach_as_far_as_the_source_that_is_least_ahead(home: Home, tmp_path: Path):
+    assert "Data through 2026-07-19 15:59 UTC" in texts(write_report(home).read_text(), "en")
+    other = changed(
+        home, tmp_path,
+        "UPDATE kpi_values SET data_through = TIMESTAMP '2025-01-02 03:04:00' WHERE source = 'forms'",
+        "UPDATE kpi_values SET data_through = TIMESTAMP '2025-01-02 03:04:00' WHERE breakdown = '' AND metric_id = 'nps'",
+    )  # fmt: skip
+    read = texts(write_report(other).read_text(), "en")
+    assert "Data through varies by source: from 2025-01-02 03:04 to 2026-07-19 15:59 UTC" in read
+    nps = read[read.index("Net Promoter Score ·") :]
+    assert "From desk, forms · data through 2025-01-02" in nps[: nps.index("Satisfaction")]
+    assert "数据截至 因来源而异： 2025-01-02 03:04 至 2026-07-19 15:59" in texts(write_report(other).read_text(), "zh")
+
+
+def test_growth_says_whether_it_is_more_than_chance(home: Home, tmp_path: Path):
+    counts = "UPDATE kpi_values SET n_eligible = CASE WHEN category = 'delivery' THEN {} ELSE 50 END {}"
+    where = "WHERE metric_id = 'resolution_hours' AND breakdown = 'category' AND period_start = DATE '{}'"
+    before = counts.format(50, where.format("2025-08-01"))
+    said = {}
+    for n in (60, 110):
+        now = counts.format(n, where.format("2025-09-01"))
+        first = texts(write_report(changed(home, tmp_path, before, now)).read_text(), "en").split("Trends")[0]
+        said[n] = first[first.index("delivery") :][:45]
+    assert "not significant" in said[60]
+    assert "+60" in said[110] and "not significant" not in said[110] and "significant" in said[110]
+
+
+def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
+    other = changed(
+        home, tmp_path, "DELETE FROM dim_channels WHERE channel = 'web'",
+        "UPDATE kpi_values SET channel = 'kiosk_north' WHERE channel = 'web'",
+        "INSERT INTO privacy_checks VALUES ('C2', '目的', 'Purpose', 'event', 'not_proved', NULL, 'none', 0, 0)",
+    )  # fmt: skip
+    page = write_report(other).read_text()
+    english, chinese = texts(page, "en"), texts(page, "zh")
+    assert "kiosk north" in english and "kiosk north" in chinese and "微信" in chinese
+    assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: disclosure audit" in english
 
 
 def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):

@@ -67,6 +67,7 @@ with
             min(case when event_type = 'reopened' then occurred_at end) as first_reopened_at,
             sum(case when event_type = 'reopened' then 1 else 0 end) as reopen_count,
             max(case when event_type = 'merged' then 1 else 0 end) as is_merged,
+            max(case when event_type in ('reopened', 'status') then 1 else 0 end) as has_status_history,
             max(case when event_type in ('message_out', 'message_in') then 1 else 0 end) as has_messages
         from events
         group by case_key
@@ -116,7 +117,7 @@ with
             told.reopen_count as told_reopenings,
             coalesce(told.is_merged, 0) as is_told_merged,
             coalesce(told.has_messages, 0) as has_messages,
-            told.case_key is not null as has_events,
+            coalesce(told.has_status_history, 0) as has_status_history,
             states.first_resolved_at as state_first_resolved_at,
             states.last_resolved_at as state_last_resolved_at,
             states.closed_at as state_closed_at,
@@ -131,6 +132,15 @@ with
         left join told on told.case_key = cases.case_key
         left join replies on replies.case_key = cases.case_key
         left join states on states.case_key = cases.case_key
+    ),
+    -- a source that never tells of reopenings (no such event, no history of statuses, and the case has no count) has
+    -- none that could be counted, which is not the same as none
+    judged as (
+        select
+            *,
+            max(case when has_status_history = 1 or state_reopenings > 0 then 1 else 0 end) over (partition by source)
+            = 1 as is_reopening_timed
+        from milestones
     ),
     settled as (
         select
@@ -161,13 +171,11 @@ with
                 then counted_reopenings
                 when told_reopenings > 0
                 then told_reopenings
-                when has_events
+                when is_reopening_timed
                 then coalesce(state_reopenings, 0)
-                when state_reopenings > 0
-                then state_reopenings
             end as reopen_count,
             -- flags
-            has_events,
+            is_reopening_timed,
             is_told_merged = 1 or coalesce(close_reason = 'merged', false) as is_merged,
             coalesce(close_reason = 'spam', false) as is_spam,
             coalesce(calls_for_handling, coalesce(case_type, 'other') <> 'praise') as calls_for_handling,
@@ -189,13 +197,11 @@ with
             customer_confirmed_at,
             coalesce(told_first_reopened_at, state_first_reopened_at) as first_reopened_at,
             observed_until
-        from milestones
+        from judged
     )
 select
     *,
     -- whether the source tells a milestone at all; a milestone it never tells is not measurable, not unreached
     max(case when has_replies then 1 else 0 end) over (partition by source) = 1 as is_reply_told,
-    max(case when first_resolved_at is not null then 1 else 0 end) over (partition by source) = 1 as is_resolution_told,
-    max(case when has_events or first_reopened_at is not null then 1 else 0 end) over (partition by source)
-    = 1 as is_reopening_timed
+    max(case when first_resolved_at is not null then 1 else 0 end) over (partition by source) = 1 as is_resolution_told
 from settled

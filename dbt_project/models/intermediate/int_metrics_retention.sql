@@ -1,17 +1,29 @@
 -- One row per variant, period and breakdown cell: retention_rate, the share of those active at the start of the
--- period who still are at
--- its end (those who came in between do not count); gross and net revenue of the same customers; and, with
--- cohort_age_months, the
--- triangle of cohorts by month of first purchase: the share still active at the end of that month of age, null where
--- that end
--- was not observed.
-{% set breakdowns = ["", "source", "channel", "segment", "contract", "region", "source,contract"] %}
+-- period who still are at its end (those who came in between do not count); gross and net revenue of the same
+-- customers; and, with cohort_age_months, the triangle of cohorts by month of first purchase: the share still active at
+-- the end of that month of age, null where that end was not observed.
+{% set breakdowns_of_company = ["", "channel", "segment", "contract", "region"] %}
+{% set breakdowns_of_source = ["source", "source,contract"] %}
 with
     items as (
         select 'retention_rate' as metric_id, items.*, items.is_retained as is_hit
         from {{ ref("int_retention_items") }} as items
     ),
-    share_rows as ({{ share_rows("items", breakdowns, anchor=none) }}),
+    -- a person is active in the company who is active at any source; a cell of a source counts what it saw itself
+    items_of_company as (select * from items where is_of_company),
+    items_of_source as (select * from items where is_of_source),
+    share_rows as (
+        {% for relation, cut in [
+            ("items_of_company", breakdowns_of_company),
+            ("items_of_source", breakdowns_of_source),
+        ] %}
+            select *
+            from ({{ share_rows(relation, cut, anchor=none) }}) as {{ relation }}_rows
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
     revenue_items as (
         select
             items.metric_id,
@@ -40,13 +52,17 @@ with
                 union all
                 select 'net_revenue'
             ) as revenue
-        where items.variant = 'logo' and items.amount_at_start > 0 and items.amount_at_end is not null
+        where
+            items.is_of_source
+            and items.variant = 'logo'
+            and items.amount_at_start > 0
+            and items.amount_at_end is not null
     ),
     revenue_cells as (
         {{
             metric_cells(
                 "revenue_items",
-                breakdowns,
+                breakdowns_of_company + breakdowns_of_source,
                 {"n": "count(*)", "kept": "sum(amount_kept)", "at_start": "sum(amount_at_start)"},
                 keys=["metric_id", "variant", "currency"],
                 anchor=none,

@@ -1,7 +1,7 @@
 -- One row per metric, variant, period and breakdown cell: review_low_share and review_replied_share. Low = at most 2
--- of 5,
--- in proportion on other scales. Replied within N hours = of reviews observed for N hours; a reply older than the last
--- edit counts as answered at once.
+-- of 5, in proportion on other scales. Replied within N hours = of reviews observed for N hours since their author's
+-- last word (posted or last edited); a reply older than that leaves numerator and denominator, as it leaves the reply
+-- times: a finding.
 with
     reviews as (
         select
@@ -38,7 +38,7 @@ with
                 'within_{{ hours }}_h' as variant,
                 case when is_event and calendar_minutes <= {{ hours * 60 }} then 1 else 0 end as qualifies
             from reviews
-            where observed_minutes >= {{ hours * 60 }} or (is_event and calendar_minutes < 0)
+            where calendar_minutes >= 0 and observed_minutes >= {{ hours * 60 }}
         {% endfor %}
     ),
 

@@ -1,4 +1,5 @@
--- One row per variant, period and person active at its start: whether the person is still active at its end.
+-- One row per variant, period and person active at its start: whether the person is still active at its end; once of
+-- each source (is_of_source) and once of the company (is_of_company), where active at any source is active.
 -- Only periods observed to their end. Grain all: the 90 days up to where the source was last observed.
 with
     activity as (select * from {{ ref("int_customer_activity") }}),
@@ -75,6 +76,57 @@ with
             and at_end.boundary = windows.ends_on
             and at_end.subject_key = at_start.subject_key
     ),
+    active_anywhere_at_end as (
+        select windows.activity, windows.period_grain, windows.period_start, at_end.subject_key
+        from windows
+        inner join
+            activity as at_end
+            on at_end.activity = windows.activity
+            and at_end.source = windows.source
+            and at_end.boundary = windows.ends_on
+        group by windows.activity, windows.period_grain, windows.period_start, at_end.subject_key
+    ),
+    active_anywhere_at_start as (
+        select activity, period_grain, period_start, period_end, subject_key, min(source) as source
+        from kept
+        group by activity, period_grain, period_start, period_end, subject_key
+    ),
+    kept_by_company as (
+        select
+            at_start.*,
+            at_end.subject_key is not null as is_retained,
+            cast(null as {{ type_double() }}) as amount_at_start,
+            cast(null as {{ type_double() }}) as amount_at_end,
+            cast(null as {{ dbt.type_string() }}) as currency,
+            false as is_of_source,
+            true as is_of_company
+        from active_anywhere_at_start as at_start
+        left join
+            active_anywhere_at_end as at_end
+            on at_end.activity = at_start.activity
+            and at_end.subject_key = at_start.subject_key
+            and at_end.period_grain = at_start.period_grain
+            and coalesce(at_end.period_start, date '0001-01-01') = coalesce(at_start.period_start, date '0001-01-01')
+    ),
+    all_kept as (
+        {% set columns = [
+            "activity",
+            "source",
+            "period_grain",
+            "period_start",
+            "period_end",
+            "subject_key",
+            "is_retained",
+            "amount_at_start",
+            "amount_at_end",
+            "currency",
+        ] | join(", ") %}
+        select {{ columns }}, true as is_of_source, false as is_of_company
+        from kept
+        union all
+        select {{ columns }}, is_of_source, is_of_company
+        from kept_by_company
+    ),
     flags as (
         select source, subject_key, customer_key, is_churned
         from {{ ref("stg_customers") }}
@@ -92,11 +144,26 @@ with
             is_retained,
             amount_at_start,
             amount_at_end,
-            currency
-        from kept
+            currency,
+            is_of_source,
+            is_of_company
+        from all_kept
         union all
         -- a source that flags its customers without dates speaks of no period
-        select 'source_flag', source, 'all', null, null, subject_key, customer_key, not is_churned, null, null, null
+        select
+            'source_flag',
+            source,
+            'all',
+            null,
+            null,
+            subject_key,
+            customer_key,
+            not is_churned,
+            null,
+            null,
+            null,
+            true,
+            true
         from flags
     ),
     customers as (

@@ -61,7 +61,7 @@ with
     consent_rejections as (
         select source, name as record_kind, sum(n) as n
         from {{ source("lake", "_ledger") }}
-        where level = 'rows' and measure = 'rejected' and reason like '%consent%'
+        where level = 'rows' and measure = 'rejected' and (reason like '%consent%' or reason = 'minor_without_guardian')
         group by source, name
     ),
 
@@ -177,14 +177,16 @@ select
     c.currency,
     c.n_eligible,
     c.n_answered,
-    cast(coalesce(rejections.n, c.n_excluded_consent) as {{ whole }}) as n_excluded_consent,
+    -- the ledger knows what was refused by source and kind, over all time; of finer cells nobody knows
+    cast(case when c.rejection_key is not null then coalesce(rejections.n, 0) end as {{ whole }}) as n_excluded_consent,
     c.n_subjects,
     c.subject_basis,
     c.numerator,
     c.denominator,
     c.value,
-    c.ci_low,
-    c.ci_high,
+    -- a score interval drawn towards the middle may miss the value of a few answers
+    case when c.ci_low > c.value then c.value else c.ci_low end as ci_low,
+    case when c.ci_high < c.value then c.value else c.ci_high end as ci_high,
     c.ci_method,
     cast(standardised.value_standardised as {{ real }}) as value_standardised,
     c.previous_value,
