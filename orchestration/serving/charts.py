@@ -52,6 +52,12 @@ def _trend(frame: pd.DataFrame, unit: str, width: int, height: int) -> alt.Layer
     band = base.mark_area(color=BAND, opacity=0.55).encode(
         x=time, y=alt.Y("ci_low:Q", scale=scale, axis=axis), y2="ci_high:Q"
     )
+    lonely = frame[frame["value"].notna() & frame["value"].shift().isna() & frame["value"].shift(-1).isna()]
+    bars = (  # an interval between two gaps has no width as a band
+        alt.Chart(lonely)
+        .mark_rule(color=BAND, opacity=0.55, strokeWidth=8)
+        .encode(x=time, y=alt.Y("ci_low:Q", scale=scale, axis=axis), y2="ci_high:Q")
+    )
     line = base.mark_line(color=LINE, strokeWidth=2.5, invalid="break-paths-show-domains").encode(
         x=time, y=alt.Y("value:Q", scale=scale, axis=axis)
     )
@@ -59,7 +65,7 @@ def _trend(frame: pd.DataFrame, unit: str, width: int, height: int) -> alt.Layer
         x=time, y=alt.Y("value:Q", scale=scale, axis=axis)
     )
     return (
-        alt.layer(band, line, points)
+        alt.layer(band, bars, line, points)
         .properties(width=width, height=height, background="transparent")
         .configure_view(stroke=None)
         .configure_axis(

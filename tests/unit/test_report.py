@@ -159,7 +159,9 @@ def test_data_reach_as_far_as_the_source_that_is_least_ahead(home: Home, tmp_pat
     assert "Data through varies by source: from 2025-01-02 03:04 to 2026-07-19 15:59 UTC" in read
     nps = read[read.index("Net Promoter Score ·") :]
     assert "From desk, forms · data through 2025-01-02" in nps[: nps.index("Satisfaction")]
-    assert "数据截至 因来源而异： 2025-01-02 03:04 至 2026-07-19 15:59" in texts(write_report(other).read_text(), "zh")
+    assert "数据截至 （因来源而异） 2025-01-02 03:04 至 2026-07-19 15:59" in texts(
+        write_report(other).read_text(), "zh"
+    )
 
 
 def test_growth_says_whether_it_is_more_than_chance(home: Home, tmp_path: Path):

@@ -115,6 +115,7 @@ with
             told.first_reopened_at as told_first_reopened_at,
             versions.reopen_count as counted_reopenings,
             told.reopen_count as told_reopenings,
+            told.case_key is not null as has_events,
             coalesce(told.is_merged, 0) as is_told_merged,
             coalesce(told.has_messages, 0) as has_messages,
             coalesce(told.has_status_history, 0) as has_status_history,
@@ -139,7 +140,9 @@ with
         select
             *,
             max(case when has_status_history = 1 or state_reopenings > 0 then 1 else 0 end) over (partition by source)
-            = 1 as is_reopening_timed
+            = 1 as is_reopening_timed,
+            max(case when not has_events and state_reopenings > 0 then 1 else 0 end) over (partition by source)
+            = 1 as is_reopening_versioned
         from milestones
     ),
     settled as (
@@ -171,8 +174,10 @@ with
                 then counted_reopenings
                 when told_reopenings > 0
                 then told_reopenings
-                when is_reopening_timed
+                when has_events and is_reopening_timed
                 then coalesce(state_reopenings, 0)
+                when is_reopening_versioned
+                then state_reopenings
             end as reopen_count,
             -- flags
             is_reopening_timed,
