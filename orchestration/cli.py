@@ -42,9 +42,8 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
 def main(home: Path | None) -> None:
     """A customer-feedback warehouse: extract, guard, load, model, check, serve."""
     os.umask(0o077)  # what is for readers is opened to them by name
-    if home:
-        os.environ["VOICEHOUSE_HOME"] = str(home.resolve())
-    os.environ["VOICEHOUSE_HOME"] = str(Home.open().root)
+    # Absolute, because steps start processes elsewhere; the home itself is made by the command that needs it.
+    os.environ["VOICEHOUSE_HOME"] = str(Path(home or os.environ.get("VOICEHOUSE_HOME") or ".voicehouse").resolve())
 
 
 @main.command()
