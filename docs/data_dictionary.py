@@ -92,7 +92,9 @@ def marts() -> list[str]:
     found = re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", (MARTS / "columns.md").read_text(encoding="utf-8"), re.S)
     docs = {name: " ".join(words.split()) for name, words in found}
     models = [
-        m for path in sorted(MARTS.glob("*.yml")) for m in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        m
+        for path in sorted(MARTS.glob("*.yml"))
+        for m in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
     ]
     shared = next([c["name"] for c in m["columns"]] for m in models if m["name"] == "kpi_values")
     lines = [
