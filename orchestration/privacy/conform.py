@@ -24,14 +24,17 @@ SEPARATOR = "\x1f"
 
 MACROS = r"""
 CREATE OR REPLACE TEMP MACRO iso_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%f');
+CREATE OR REPLACE TEMP MACRO in_our_era(t) AS CASE WHEN t BETWEEN '0001-01-02' AND '9999-12-30' THEN t END;
 CREATE OR REPLACE TEMP MACRO parse_time(value, format, zone) AS
-    coalesce(try(iso_text(timezone('UTC', timezone(zone, try_strptime(value, format))))), value);
+    coalesce(iso_text(timezone('UTC', timezone(zone, in_our_era(try_strptime(value, format))))), value);
+CREATE OR REPLACE TEMP MACRO from_micros(n) AS
+    iso_text(make_timestamp(CASE WHEN n BETWEEN -62135510400000000 AND 253402128000000000 THEN n END));
 CREATE OR REPLACE TEMP MACRO parse_epoch_ms(value) AS
-    coalesce(try(iso_text(make_timestamp(try_cast(value AS BIGINT) * 1000))), value::VARCHAR);
+    coalesce(from_micros(try_cast(try_cast(value AS DOUBLE) * 1000 AS BIGINT)), value::VARCHAR);
 CREATE OR REPLACE TEMP MACRO parse_epoch_s(value) AS
-    coalesce(try(iso_text(make_timestamp(try_cast(try_cast(value AS DOUBLE) * 1000000 AS BIGINT)))), value::VARCHAR);
+    coalesce(from_micros(try_cast(try_cast(value AS DOUBLE) * 1000000 AS BIGINT)), value::VARCHAR);
 CREATE OR REPLACE TEMP MACRO parse_iso(value) AS
-    coalesce(try(iso_text(timezone('UTC', try_cast(value AS TIMESTAMPTZ)))), value);
+    coalesce(iso_text(timezone('UTC', in_our_era(try_cast(value AS TIMESTAMPTZ)))), value);
 CREATE OR REPLACE TEMP MACRO record_ref(source, kind, id) AS
     chr(31) || source || chr(31) || kind || chr(31) || id;
 CREATE OR REPLACE TEMP MACRO account_ref(source, id) AS
