@@ -121,15 +121,16 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     """Guard every load of a source that waits in landing. A contract broken by the source is its outcome."""
     done = []
     staged = {m.load_id for m in stage.staged(home)}
-    for load in pages.loads(home, settings.name):
-        if promote.is_committed(home, load.load_id) or load.load_id in staged:
-            continue
+    fresh = [
+        (load, 0)
+        for load in pages.loads(home, settings.name)
+        if load.load_id not in staged and not promote.is_committed(home, load.load_id)
+    ]
+    for load, replay in [*fresh, *_waiting_for_consent(home, settings.name)]:
         try:
-            done.append(guard(home, keyring, settings, load))
+            done.append(guard(home, keyring, settings, load, replay))
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
-    for load, replay in _waiting_for_consent(home, settings.name):
-        done.append(guard(home, keyring, settings, load, replay))
     return done
 
 

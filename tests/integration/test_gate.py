@@ -347,6 +347,18 @@ def test_rows_refused_for_want_of_consent_come_in_when_it_is_given(house: TestHo
     assert pipeline.ledger_faults(house.home, house.keyring) == []
 
 
+def test_a_broken_contract_while_going_over_a_load_again_is_an_outcome_too(house: TestHouse) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    write_source(house.sources, "desk", {"case": CASE.replace("from rows", "from cases")}, stream="cases", cn="consent")
+    house.drop("cases.jsonl", lines(case(1, account="later", country="CN")))
+    house.take("register", "desk")
+    (house.sources / "desk" / "case.sql").write_text("select _record, 'x' as no_such_column from cases")
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop("rows.jsonl", lines({"id": "c1", "account": "later", **grant}))
+    house.take("register", "desk")
+    assert list(pipeline.Outcomes(house.home, "test").failures) == ["desk"]
+
+
 def test_a_withdrawal_under_the_id_of_its_grant_counts(house: TestHouse) -> None:
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
     desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace(
