@@ -1,15 +1,30 @@
 """The errors voicehouse raises itself: they say what to do and never carry a value of somebody's data.
 
-Keep out: catching anything.
+Keep out: catching anything. Their English words are translated in orchestration/messages/.
 """
+
+from typing import ClassVar
+
+EXIT_CODES = {
+    0: "done",
+    1: "the run, a check or the operation failed",
+    2: "used wrongly: an unknown command, option or value",
+    3: "another process is writing to the home",
+    4: "a key is missing or does not fit",
+    130: "interrupted",
+}
 
 
 class VoicehouseError(Exception):
     """A fault that a person can act on. The text names places and codes, never values."""
 
+    exit_code: ClassVar[int] = 1
+
 
 class HomeLockedError(VoicehouseError):
     """Another process is writing to the same home."""
+
+    exit_code = 3
 
 
 class SourceError(VoicehouseError):
@@ -22,3 +37,5 @@ class ContractError(VoicehouseError):
 
 class KeyMissingError(VoicehouseError):
     """A key that should be there is not."""
+
+    exit_code = 4

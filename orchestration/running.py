@@ -19,6 +19,7 @@ import duckdb
 from orchestration import modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.messages import text
 
 Say = Callable[[str], Any]
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
@@ -38,6 +39,18 @@ class Outcome:
     success: bool
     nothing_new: bool
     reason: str
+
+
+def keys_made(home: Home, say: Say) -> Path | None:
+    """See to it that the home has a policy and keys; the master key's path when it was made just now."""
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.policy import Policy
+
+    Policy.of(home)
+    made = Keyring(home).created_master
+    if made:
+        say(text("run.made_master", path=made))
+    return made
 
 
 def dagster_home(home: Home) -> Path:

@@ -1,0 +1,22 @@
+"""The subcommands of `voicehouse`: one module each, named as the command, with the click command in `command`.
+
+Keep out: work of any step. What a person reads stands in orchestration/messages/, a catalogue per language.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration.messages import text
+
+
+def names() -> list[str]:
+    """Every command, as its module is called."""
+    return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_"))
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--json` (argument `as_json`), for every command that only reads."""
+    return click.option("--json", "as_json", is_flag=True, help=text("cli.json"))(command)

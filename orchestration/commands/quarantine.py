@@ -1,0 +1,71 @@
+"""`voicehouse quarantine`: batches that failed their checks; reasons and counts, never values.
+
+Keep out: what put them there (orchestration.lake).
+"""
+
+import json
+import sys
+
+import click
+
+from orchestration.commands import as_json
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("quarantine.help"))
+def command() -> None:
+    """Batches that failed their checks: reasons and counts, never values."""
+
+
+@command.command("list", help=text("quarantine.list"))
+@as_json
+def list_all(as_json: bool) -> None:
+    """Every quarantined batch."""
+    from orchestration.lake.quarantine import batches
+
+    found = batches(Home.open())
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    if not found:
+        click.echo(text("quarantine.empty"))
+    for note in found:
+        reasons = ", ".join(
+            text("quarantine.reason", check=c["name"], n=c["n_unexpected"], total=c["n_checked"])
+            for c in note["failed"]
+        )
+        click.echo(text("quarantine.line", batch=note["batch"], rows=note["part"]["rows"], reasons=reasons))
+
+
+@command.command(help=text("quarantine.show"))
+@click.argument("batch")
+@as_json
+def show(batch: str, as_json: bool) -> None:
+    """One batch: which checks failed, on how many rows."""
+    from orchestration.lake.quarantine import find
+
+    note = find(Home.open(), batch)
+    if as_json:
+        click.echo(json.dumps(note, indent=1))
+        return
+    click.echo(text("quarantine.about", batch=note["batch"], source=note["source"], loaded_at=note["loaded_at"][:19]))
+    for check in note["failed"]:
+        click.echo(
+            "  " + text("quarantine.reason", check=check["name"], n=check["n_unexpected"], total=check["n_checked"])
+        )
+
+
+@command.command(help=text("quarantine.replay"))
+@click.argument("batch")
+def replay(batch: str) -> None:
+    """Check a batch again, after its suite or source was mended, and let it into the lake if it passes."""
+    from orchestration.lake import quarantine
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    with home.writing("quarantine replay"):
+        passed = quarantine.replay(home, Keyring(home), batch)
+    click.echo(text("quarantine.passed" if passed else "quarantine.failed_again"))
+    if not passed:
+        sys.exit(1)

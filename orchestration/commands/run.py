@@ -1,0 +1,55 @@
+"""`voicehouse run`: every step on what is new, with progress, and what came of it.
+
+Keep out: the run itself (orchestration.running).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from orchestration.home import Home, House
+from orchestration.messages import text, translated
+
+
+@click.command(help=text("run.help"))
+@click.option("--sample", is_flag=True, help=text("run.sample"))
+@click.option("--customers", default=2000, show_default=True, help=text("run.customers"))
+@click.option("--seed", default=7, show_default=True, help=text("run.seed"))
+@click.option("--source", "only", multiple=True, help=text("run.source"))
+@click.option("--since", help=text("run.since"))
+@click.option("--until", help=text("run.until"))
+def command(
+    sample: bool, customers: int, seed: int, only: tuple[str, ...], since: str | None, until: str | None
+) -> None:
+    """Run every step on what is new, with progress, and print what came of it."""
+    from orchestration.running import execute, keys_made, summary
+
+    home = Home.open()
+    with home.writing("a run that is about to start"):
+        pass  # says at once who holds the home, before anything heavy is loaded
+    if sample:
+        _prepare_sample(home, customers, seed)
+    created = keys_made(home, click.echo)
+    terminal = sys.stdout
+    outcome = execute(home, only, since, until, report=lambda line: click.echo(line, file=terminal))
+    if outcome.nothing_new:
+        click.echo(text("run.nothing_new"))
+    elif (home.serving / "kpi.duckdb").exists():
+        summary(home, click.echo)
+    if created:
+        click.echo("\n" + text("run.keep_keys", folder=created.parent))
+    if not outcome.success:
+        click.echo("\n" + text("run.failed", reason=translated(outcome.reason)), err=True)
+        sys.exit(1)
+
+
+def _prepare_sample(home: Home, customers: int, seed: int) -> None:
+    from orchestration import sample
+
+    inbox = Path(os.environ.get("VOICEHOUSE_INBOX") or home.root.parent / "inbox").resolve()
+    home.furnish(House((str(Path(sample.__file__).parent / "sources"),), str(inbox), "Asia/Shanghai", "internal"))
+    if not inbox.exists() or not any(inbox.iterdir()):
+        click.echo(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
+        sample.write(inbox, home.root.parent / "sample-truth", seed=seed, customers=customers)

@@ -1,0 +1,28 @@
+"""`voicehouse ui`: Dagster on this machine.
+
+Keep out: the graph it shows (orchestration.defs).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+import orchestration
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.command(help=text("ui.help"))
+@click.option("--port", default=3000, show_default=True, help=text("ui.port"))
+def command(port: int) -> None:
+    """Open Dagster on 127.0.0.1: graph, runs, schedule, sensor, checks."""
+    from orchestration.running import dagster_home
+
+    root = Path(orchestration.__file__).parents[1]
+    folder = dagster_home(Home.open())
+    click.echo(text("ui.open", port=port, folder=folder))
+    arguments = ["dev", "--workspace", str(root / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    os.chdir(root)
+    os.execv(str(Path(sys.executable).parent / "dagster"), ["dagster", *arguments])

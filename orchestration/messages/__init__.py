@@ -1,0 +1,58 @@
+"""What people read in the terminal: a catalogue per language, `<language>.toml`, and the choice between them.
+
+Keep out: logs and what the report says (its own templates). English is the language of the code's own errors; the other
+catalogues translate them under [errors], where `{}` stands for a name or a number.
+"""
+
+import os
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DEFAULT = "en"
+
+
+def languages() -> list[str]:
+    """Every language there is a catalogue for."""
+    return sorted(p.stem for p in Path(__file__).parent.glob("*.toml"))
+
+
+def language() -> str:
+    """VOICEHOUSE_LANG, else the locale's language, else English."""
+    for name in ("VOICEHOUSE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        given = os.environ.get(name)
+        if given:
+            found = re.split(r"[_.@-]", given.lower())[0]
+            return found if found in languages() else DEFAULT
+    return DEFAULT
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """Messages of one language: 'section.key' → text; translated errors: 'errors.<English>' → text."""
+    raw = tomllib.loads((Path(__file__).parent / f"{language}.toml").read_text(encoding="utf-8"))
+    return {f"{section}.{key}": words for section, lines in raw.items() for key, words in lines.items()}
+
+
+def text(key: str, **values: Any) -> str:
+    """One message in the reader's language, its named places filled in."""
+    return catalogue(language())[key].format(**values)
+
+
+def translated(message: str) -> str:
+    """An error's words in the reader's language; as they are when the catalogue does not know them."""
+    for pattern, words in _errors(language()):
+        found = pattern.fullmatch(message)
+        if found:
+            return words.format(*found.groups())
+    return message
+
+
+@cache
+def _errors(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Patterns of the known errors, those with the longest fixed text first."""
+    known = {k.removeprefix("errors."): w for k, w in catalogue(language).items() if k.startswith("errors.")}
+    ordered = sorted(known, key=lambda k: -len(k.replace("{}", "")))
+    return [(re.compile("(.*?)".join(re.escape(p) for p in k.split("{}")), re.DOTALL), known[k]) for k in ordered]

@@ -1,0 +1,60 @@
+"""The command line: one command a file, a sentence and an exit code for every mistake, no home made by asking for help.
+
+Keep out: what single commands do.
+"""
+
+import pytest
+from click.testing import CliRunner
+
+from orchestration import commands
+from orchestration.cli import main
+from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
+from tests.house import TestHouse
+
+
+@pytest.fixture
+def runner(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    return CliRunner()
+
+
+def test_every_module_of_the_folder_is_a_command_and_helps(runner: CliRunner) -> None:
+    listed = runner.invoke(main, ["--help"])
+    assert listed.exit_code == 0
+    for name in commands.names():
+        assert f"\n  {name} " in listed.output
+        told = runner.invoke(main, [name, "--help"])
+        assert told.exit_code == 0 and "Usage:" in told.output, name
+
+
+def test_an_unknown_command_is_used_wrongly(runner: CliRunner) -> None:
+    assert runner.invoke(main, ["no-such-command"]).exit_code == 2
+
+
+@pytest.mark.parametrize("error", [VoicehouseError, HomeLockedError, KeyMissingError])
+def test_an_error_of_ours_ends_in_a_sentence_and_its_code(
+    runner: CliRunner, error: type[VoicehouseError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error("what to do")
+
+    monkeypatch.setattr("orchestration.lake.quarantine.batches", fail)
+    done = runner.invoke(main, ["quarantine", "list"])
+    assert done.exit_code == error.exit_code and error.exit_code in EXIT_CODES
+    assert done.stderr == "voicehouse: what to do\n" and "Traceback" not in done.output
+
+
+def test_an_interruption_is_told_without_a_traceback(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.lake.quarantine.batches", interrupt)
+    done = runner.invoke(main, ["quarantine", "list"])
+    assert done.exit_code == 130 and "interrupted" in done.stderr
+
+
+def test_a_zone_that_does_not_exist_makes_no_home(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "new"))
+    done = CliRunner().invoke(main, ["init", "--reporting-tz", "Mars/Olympus"])
+    assert done.exit_code == 2 and "Mars/Olympus" in done.stderr
+    assert not (tmp_path / "new").exists()
