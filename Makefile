@@ -43,7 +43,11 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest tests -m "not browser and not servers"
+	@$(BIN)/python -m pytest tests -m "not browser and not servers and not faults"
+
+.PHONY: test-faults
+test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
+	@$(BIN)/python -m pytest tests/faults -m faults
 
 .PHONY: test-browser
 test-browser: setup ## Open the report and Dagster in headless Chromium (installed from Debian when missing)
