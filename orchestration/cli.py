@@ -42,7 +42,11 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.command(cls=Commands, help=text("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    help=text("cli.help"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.option("--home", type=click.Path(path_type=Path), help=text("cli.home"))
 def main(home: Path | None) -> None:
     """Absolute paths, because steps start processes elsewhere; the home itself is made by the command that needs it."""

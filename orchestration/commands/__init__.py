@@ -3,6 +3,7 @@
 Keep out: work of any step. What a person reads stands in orchestration/messages/, a catalogue per language.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,3 +21,8 @@ def names() -> list[str]:
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json` (argument `as_json`), for every command that only reads."""
     return click.option("--json", "as_json", is_flag=True, help=text("cli.json"))(command)
+
+
+def say_json(found: Any) -> None:
+    """What a command found, for machines."""
+    click.echo(json.dumps(found, indent=1, ensure_ascii=False, default=str))

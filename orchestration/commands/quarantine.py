@@ -3,12 +3,11 @@
 Keep out: what put them there (orchestration.lake).
 """
 
-import json
 import sys
 
 import click
 
-from orchestration.commands import as_json
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -26,7 +25,7 @@ def list_all(as_json: bool) -> None:
 
     found = batches(Home.open())
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     if not found:
         click.echo(text("quarantine.empty"))
@@ -47,7 +46,7 @@ def show(batch: str, as_json: bool) -> None:
 
     note = find(Home.open(), batch)
     if as_json:
-        click.echo(json.dumps(note, indent=1))
+        say_json(note)
         return
     click.echo(text("quarantine.about", batch=note["batch"], source=note["source"], loaded_at=note["loaded_at"][:19]))
     for check in note["failed"]:

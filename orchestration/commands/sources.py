@@ -3,13 +3,15 @@
 Keep out: reading them (orchestration.sources).
 """
 
-import json
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from orchestration.commands import as_json
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
-from orchestration.messages import text
+from orchestration.messages import Finding, text, translated
 
 
 @click.group(help=text("sources.help"))
@@ -26,8 +28,67 @@ def list_all(as_json: bool) -> None:
     found = discover(Home.open(), active_only=False).values()
     if as_json:
         rows = [{"name": s.name, "active": s.is_active, "kinds": s.kinds, "purposes": s.purposes} for s in found]
-        click.echo(json.dumps(rows, indent=1))
+        say_json(rows)
         return
     for s in found:
         state = text("sources.active" if s.is_active else "sources.off")
         click.echo(f"{s.name:20} {state:7} {', '.join(s.kinds)}")
+
+
+@command.command(help=text("sources.check"))
+@click.argument("names", nargs=-1)
+@as_json
+def check(names: tuple[str, ...], as_json: bool) -> None:
+    """Settings, SQL on fixtures or on a first page, purposes, files: of all sources or of those named."""
+    from orchestration.errors import ContractError
+    from orchestration.sources import check as checking
+    from orchestration.sources.contract import read_settings
+    from orchestration.sources.registry import folders
+
+    home = Home.open()
+    every = {p.parent.name: p.parent for folder in folders(home) for p in sorted(folder.glob("*/source.toml"))}
+    missing = sorted(set(names) - set(every))
+    if missing:
+        raise click.BadParameter(text("sources.unknown", names=", ".join(missing)))
+    found: dict[str, list[Finding]] = {}
+    for name in names or sorted(every):
+        try:
+            settings = read_settings(every[name])
+        except ContractError as error:
+            found[name] = [Finding("error", "check.broken", {"reason": translated(str(error))})]
+            continue
+        if names or settings.is_active:
+            found[name] = checking.check(home, settings)
+    failed = any(f.level == "error" for findings in found.values() for f in findings)
+    if as_json:
+        say_json({n: [f.as_row() for f in findings] for n, findings in found.items()})
+    else:
+        for name, findings in found.items():
+            worst = next((w for w in ("error", "warning") if any(f.level == w for f in findings)), "ok")
+            click.echo(
+                f"{name:20} {text({'error': 'check.error', 'warning': 'check.warning', 'ok': 'check.ok'}[worst])}"
+            )
+            for f in findings:
+                click.echo(f"  {f.told}")
+    sys.exit(1 if failed else 0)
+
+
+@command.command(help=text("sources.add"))
+@click.argument("name")
+@click.option("--folder", type=click.Path(path_type=Path), help=text("sources.folder"))
+def add(name: str, folder: Path | None) -> None:
+    """Write a new source's folder, with a made-up fixture and a test that passes."""
+    import orchestration
+    from orchestration.sources import scaffold
+
+    home = Home.open()
+    house = home.house
+    own = [Path(s) for s in house.sources if not Path(s).is_relative_to(Path(orchestration.__file__).parent)]
+    target = (folder or (own[0] if own else home.root.parent / "sources")).resolve()
+    written = scaffold.write(target, name)
+    if str(target) not in house.sources:
+        home.furnish(replace(house, sources=(*house.sources, str(target))), anew=True)
+        click.echo(text("sources.registered", folder=target))
+    for path in written:
+        click.echo(path)
+    click.echo(text("sources.added", name=name, folder=target / name))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestration.commands import as_json
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -37,7 +37,7 @@ def command(as_json: bool) -> None:
         "served": json.loads(served.read_text()) if served.exists() else None,
     }
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     click.echo(f"home        {found['home']}")
     click.echo(f"waiting     {len(found['waiting_loads'])} loads, {len(found['staged_loads'])} staged")

@@ -7,11 +7,31 @@ catalogues translate them under [errors], where `{}` stands for a name or a numb
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 DEFAULT = "en"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a person should know of. `level`: error, warning or note; `key`: its message; `values`: its places."""
+
+    level: str
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The message in the reader's language."""
+        return text(self.key, **self.values)
+
+    def as_row(self) -> dict[str, Any]:
+        """For machines: the message's key is stable, its words are not."""
+        return {"level": self.level, "code": self.key.partition(".")[2], "values": dict(self.values), "text": self.told}
 
 
 def languages() -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pyarrow as pa
 
@@ -99,6 +100,7 @@ class Settings:
     inbox: str = "inbox"
     file_id: Callable[[str], str] = lambda name: name
     is_active: bool = True
+    expected_every_hours: float | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -173,6 +175,12 @@ def read_settings(folder: Path) -> Settings:
         value = raw.get(key, default)
         return None if value == "none" else int(value)
 
+    zone = raw.get("timezone", "UTC")
+    if zone not in available_timezones():
+        raise ContractError(f"{name}: '{zone}' is no IANA time zone")
+    expected = raw.get("expected_every_hours")
+    if expected is not None and not (isinstance(expected, int | float) and expected > 0):
+        raise ContractError(f"{name}: expected_every_hours is a number of hours above nought")
     observed = raw.get("observed_until")
     if isinstance(observed, str):
         observed = datetime.fromisoformat(observed)
@@ -181,7 +189,7 @@ def read_settings(folder: Path) -> Settings:
         folder=folder,
         name_zh=raw.get("name_zh", name),
         name_en=raw.get("name_en", name),
-        timezone=raw.get("timezone", "UTC"),
+        timezone=zone,
         public_set=bool(raw.get("public_set", False)),
         observed_until=observed.astimezone(UTC).replace(tzinfo=None) if observed else None,
         key=raw.get("key", "source"),
@@ -194,4 +202,5 @@ def read_settings(folder: Path) -> Settings:
         options=raw.get("options", {}),
         streams=streams,
         is_active=bool(raw.get("active", True)),
+        expected_every_hours=expected,
     )

@@ -34,8 +34,8 @@ def test_every_language_has_the_same_keys_and_places() -> None:
 
 def test_every_message_that_is_asked_for_exists_and_every_message_is_asked_for() -> None:
     code = "\n".join(p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py"))
-    named = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', code))
-    asked = set(re.findall(r'\btext\(\s*"([a-z_]+\.[a-z_]+)"', code))
+    named = set(re.findall(r"""["']([a-z_]+\.[a-z_]+)["']""", code))
+    asked = set(re.findall(r"""\btext\(\s*["']([a-z_]+\.[a-z_]+)["']""", code))
     known = set(keyed("en"))
     assert not asked - known, f"no catalogue has {sorted(asked - known)}"
     assert not known - named, f"nobody says {sorted(known - named)}"

@@ -1,0 +1,146 @@
+"""Checking a source before it is read: its settings, its SQL on fixtures or on a first page, its place in the house.
+
+Keep out: reading a source for good (orchestration.landing) and what its rows mean.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.errors import ContractError, SourceError
+from orchestration.home import Home
+from orchestration.messages import Finding, translated
+from orchestration.records import KINDS
+from orchestration.sources.contract import Page, Settings, Stream, Window, read_settings
+from orchestration.sources.registry import extractor
+
+FIXTURES = "fixtures"
+SOME_DAY = datetime(2100, 1, 1)  # a load time after anything in a fixture; no check depends on the day it is made
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a source's SQL made of pages: rows per kind that came out, and rejected ones per kind or stream and reason."""
+
+    rows: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+
+
+def try_out(source: Settings | Path, pages: Iterable[Page] | None = None) -> Trial:
+    """Run a source's SQL in memory on pages; without any, on its fixtures.
+
+    Raises ContractError when the SQL does not run or breaks its contract.
+    """
+    from orchestration.privacy.conform import conform
+
+    settings = read_settings(source) if isinstance(source, Path) else source
+    given = fixture_pages(settings) if pages is None else pages
+    with duckdb.connect(config={"temp_directory": ""}) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        result = conform(con, settings, given, SOME_DAY)
+    refused = {**{s: c.rejected for s, c in result.streams.items()}, **result.rejected}
+    rows = {k: result.emitted[k] - sum(result.rejected[k].values()) for k in result.kinds}
+    return Trial(rows, {where: reasons for where, reasons in refused.items() if reasons})
+
+
+def fixture_pages(settings: Settings) -> Iterator[Page]:
+    """Pages of `fixtures/` in the source's folder: files as in the inbox, records of an API as `<stream>.jsonl`."""
+    folder = settings.folder / FIXTURES
+    from_files = {n: s for n, s in settings.streams.items() if s.files}
+    if folder.is_dir() and from_files:
+        from orchestration.sources.files import pages
+
+        yield from pages(replace(settings, inbox=str(folder), streams=from_files), {}, Window())
+    for name in sorted(set(settings.streams) - set(from_files)):
+        path = folder / f"{name}.jsonl"
+        if path.exists():
+            yield Page(name, path.read_bytes(), file=name)
+
+
+def check(home: Home, settings: Settings) -> list[Finding]:
+    """Everything that can be said of a source without reading it for good; nothing is written, no value is told."""
+    from orchestration.privacy.policy import Policy
+
+    found = [_no_kind(settings)] if not settings.kinds else []
+    try:
+        extractor(settings)
+    except ContractError as error:
+        found.append(_broken(settings, error))
+    except (AttributeError, ImportError, SyntaxError, NameError) as error:
+        found.append(Finding("error", "check.extract", {"source": settings.name, "error": type(error).__name__}))
+    policy = Policy.of(home) if (home.root / "policy.toml").exists() else None
+    if policy and not policy.purposes_of(settings):
+        found.append(Finding("error", "check.no_purpose", {"source": settings.name}))
+    if policy and settings.name in policy.blocked_sources:
+        found.append(Finding("warning", "check.blocked", {"source": settings.name}))
+    if not settings.vendor.get("role"):
+        found.append(Finding("warning", "check.no_vendor", {"source": settings.name}))
+    if any(f.level == "error" for f in found):
+        return found
+    try:
+        return found + _trial(home, settings)
+    except ContractError as error:
+        return [*found, _broken(settings, error)]
+
+
+def _trial(home: Home, settings: Settings) -> list[Finding]:
+    """The SQL on fixtures, else on the first page of every stream of files in the inbox, else on empty streams."""
+    found: list[Finding] = []
+    local = replace(settings, inbox=home.inbox)
+    pages, on = list(fixture_pages(settings)), "fixtures"
+    empty = []
+    for name, stream in settings.streams.items():
+        if stream.files:
+            first, problem = _first_page(local, stream)
+            if problem:
+                found.append(problem)
+            elif first is None:
+                empty.append(name)
+            elif on == "inbox" or not pages:
+                on, pages = "inbox", [*pages, first]
+    for name in empty:
+        pattern = settings.streams[name].files
+        found.append(Finding("warning", "check.no_files", {"source": settings.name, "stream": name, "files": pattern}))
+    came = {p.stream for p in pages}
+    pages += [_nothing(s) for s in settings.streams.values() if s.name not in came and _has_columns(s)]
+    trial = try_out(settings, pages)
+    values = {"source": settings.name, "rows": sum(trial.rows.values())}
+    found.append(Finding("note", {"fixtures": "check.on_fixtures", "inbox": "check.on_inbox"}[on], values))
+    for where, reasons in trial.rejected.items():
+        for reason, n in sorted(reasons.items()):
+            told = {"source": settings.name, "where": where, "reason": reason, "n": n}
+            found.append(Finding("note", "check.rejected", told))
+    return found
+
+
+def _first_page(settings: Settings, stream: Stream) -> tuple[Page | None, Finding | None]:
+    from orchestration.sources.files import pages
+
+    one = replace(settings, streams={stream.name: stream})
+    try:
+        first = next(islice(pages(one, {}, Window()), 1), None)
+    except SourceError as error:
+        return None, Finding("error", "check.broken", {"reason": translated(str(error))})
+    return (replace(first, file="first") if first else None), None
+
+
+def _has_columns(stream: Stream) -> bool:
+    return bool(stream.files) and stream.format in ("csv", "tsv", "parquet", "lines")
+
+
+def _nothing(stream: Stream) -> Page:
+    names = ["line"] if stream.format == "lines" else stream.columns
+    return Page(stream.name, pa.table({n: pa.array([], pa.string()) for n in names}))
+
+
+def _broken(settings: Settings, error: ContractError) -> Finding:
+    return Finding("error", "check.broken", {"reason": translated(str(error))})
+
+
+def _no_kind(settings: Settings) -> Finding:
+    return Finding("error", "check.no_kind", {"source": settings.name, "kinds": ", ".join(sorted(KINDS))})
