@@ -201,6 +201,18 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def place_durably(draft: Path, path: Path, mode: int = 0o600) -> None:
+    """Let a file that is written take the place of another, so that after a power cut either is there whole."""
+    os.chmod(draft, mode)
+    handle = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(draft, path)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a folder's entries durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -15,7 +15,7 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
@@ -245,7 +245,7 @@ def fingerprint(home: Home) -> str:
     digest = hashlib.sha256()
     commits = sorted(home.folder("lake", "_commits").glob("*.json"))
     models = sorted(p for p in modelling.PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
-    for path in [*commits, *models, home.root / "policy.toml", home.root / "house.toml", home.lake / "_subjects.json"]:
+    for path in [*commits, *models, home.root / "policy.toml", home.root / "house.toml", home.lake / SUBJECTS_FILE]:
         digest.update(path.name.encode() + b"\x1f" + (path.read_bytes() if path.exists() else b""))
     return digest.hexdigest()
 

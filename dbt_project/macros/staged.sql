@@ -2,6 +2,7 @@
     Staging, once for every kind: the order of versions, deletion, withholding, the current subject.
 
     lineage_columns()  what every protected row carries; written_subject_key is the pseudonym as the lake has it
+    current_subject()  who that is now: after merges, and null where a shared identifier was all the row had
     staged(relation, kind, key, deleted_by=none, is_bound=true)
         select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at,
         loaded_at, content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are
@@ -12,7 +13,7 @@
 #}
 {% macro lineage_columns() -%}
     subject_key as written_subject_key,
-    subject_basis,
+    subject_basis as written_subject_basis,
     jurisdiction,
     basis,
     purposes,
@@ -26,13 +27,18 @@
     content_hash
 {%- endmacro %}
 
+{% macro current_subject() -%}
+    case when subject.subject_key is null then record.written_subject_key else subject.current_subject_key end
+{%- endmacro %}
+
 {% macro staged(relation, kind, key, deleted_by=none, is_bound=true) -%}
     select versions.*, version_rank = 1 and not is_deleted and withheld_reason is null as is_current
     from
         (
             select
                 record.*,
-                coalesce(subject.current_subject_key, record.written_subject_key) as subject_key,
+                {{ current_subject() }} as subject_key,
+                case when {{ current_subject() }} is null then 'record' else 'person' end as subject_basis,
                 row_number() over (
                     partition by record.source {% for column in key %}, record.{{ column }} {% endfor %}
                     order by
@@ -71,7 +77,7 @@
                         where deleted_kind = 'person' and subject_key is not null
                         group by subject_key
                     ) as person_gone
-                    on coalesce(subject.current_subject_key, record.written_subject_key) = person_gone.subject_key
+                    on {{ current_subject() }} = person_gone.subject_key
             {% endif %}
             {% if deleted_by %}
                 left join
@@ -100,7 +106,7 @@
                             ) as entry
                         where entry_rank = 1 and action = 'withdraw'
                     ) as withdrawal
-                    on coalesce(subject.current_subject_key, record.written_subject_key) = withdrawal.subject_key
+                    on {{ current_subject() }} = withdrawal.subject_key
             {% endif %}
         ) as versions
 {%- endmacro %}

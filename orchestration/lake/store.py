@@ -17,6 +17,7 @@ from orchestration.home import Home
 from orchestration.records import KINDS, TYPES
 
 LAKE_KEY = "lake"
+SUBJECTS_FILE = "_subjects.parquet"
 
 # Technical relations that the lake publishes beside the kinds, from the commits themselves.
 LEDGER_COLUMNS = {
@@ -100,10 +101,21 @@ class Lake:
         for name, columns, rows in (
             ("_ledger", LEDGER_COLUMNS, self.ledger_rows()),
             ("_sources", SOURCE_COLUMNS, self.source_rows()),
-            ("_subjects", SUBJECT_COLUMNS, self._published("_subjects")),
             ("_checks", CHECK_COLUMNS, self._published("_checks")),
         ):
             _table(con, f"{schema}.{name}", columns, rows)
+        con.execute(f"CREATE OR REPLACE VIEW {schema}._subjects AS {self.subjects_sql()}")
+
+    def subjects_sql(self) -> str:
+        """A select over what the vault published of merges, as known at `known_at`."""
+        path = self.home.lake / SUBJECTS_FILE
+        if not path.exists():
+            return "SELECT " + ", ".join(f"NULL::{t} AS {c}" for c, t in SUBJECT_COLUMNS.items()) + " WHERE false"
+        known = f" WHERE valid_from <= TIMESTAMP '{self.known_at}'" if self.known_at else ""
+        return (
+            f"SELECT {', '.join(SUBJECT_COLUMNS)} FROM read_parquet({literal(str(path))}, "
+            f"encryption_config={{footer_key: '{LAKE_KEY}'}}){known}"
+        )
 
     def ledger_rows(self) -> list[dict[str, Any]]:
         """Every ledger line of every commit, long."""

@@ -198,7 +198,8 @@ def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
 def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _minor_keys AS SELECT hmac_pseudonym_person(s.subject_id) AS subject_key FROM vault.subject s "
-        "WHERE s.is_minor AND s.subject_id NOT IN (SELECT subject_id FROM vault.consent WHERE consent_type = 'guardian' AND action = 'grant')"
+        "WHERE s.is_minor AND coalesce(s.current_id, s.subject_id) NOT IN (SELECT coalesce(g.current_id, g.subject_id) "
+        "FROM vault.consent c JOIN vault.subject g USING (subject_id) WHERE c.consent_type = 'guardian' AND c.action = 'grant')"
     )
     checked = failed = 0
     for kind, record in KINDS.items():

@@ -3,7 +3,6 @@
 Keep out: SQL of each of these steps (their own modules) and anything after staging.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import duckdb
 
 from orchestration.engine import connect, identifier
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
@@ -24,7 +23,7 @@ from orchestration.privacy.protect import prepare_consents, prepare_names, prote
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.resolve import collect, resolve
 from orchestration.privacy.sweep import derive_deletions
-from orchestration.privacy.vault import merges, open_vault
+from orchestration.privacy.vault import open_vault, publish_subjects
 from orchestration.records import KINDS, Privacy
 from orchestration.sources.contract import Settings
 
@@ -86,8 +85,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
                     for reason, n in done.rejected.items():
                         manifest.count("rows", kind, "rejected", n, reason)
                     staged += stage.stage(con, home, lake, manifest, kind)
-            if resolution.merged:
-                _publish_subjects(con, home)
+            if resolution.is_regrouped:
+                publish_subjects(con, lake)
         stage.finish(home, manifest)
     except duckdb.Error as error:
         # The engine's words may quote a value.
@@ -164,9 +163,9 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
     con.execute(
         f"""
         INSERT INTO vault.consent
-        SELECT m.subject_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref}
+        SELECT m.written_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref}
         FROM conformed_consent c JOIN _subject_map m ON m.kind = 'consent' AND m.row_no = c._row_no
-        WHERE m.subject_id IS NOT NULL AND NOT EXISTS (
+        WHERE m.written_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM vault.consent v WHERE v.consent_ref = {ref} AND v.action = c.action AND v.given_at = c.given_at
             AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose)
         """
@@ -179,7 +178,7 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
     own = [record.field(k) for k in record.key if record.field(k).privacy is Privacy.RECORD_KEY]
     for f in own:
         value = scoped(f"c.{identifier(f.name)}", settings.name, str(f.domain))
-        subject = "m.subject_id" if record.has_person else "NULL"
+        subject = "m.written_id" if record.has_person else "NULL"
         people = f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no" if record.has_person else ""
         con.execute(
             f"""
@@ -191,12 +190,3 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
             ) n WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = n.key_hash)
             """
         )
-
-
-def _publish_subjects(con: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """lake/_subjects: which pseudonym stands for which now, without any identifier."""
-    rows = [
-        {"subject_key": old, "current_subject_key": new, "valid_from": since.isoformat(), "reason": reason}
-        for old, new, since, reason in merges(con)
-    ]
-    write_durably(home.lake / "_subjects.json", json.dumps(rows, indent=1).encode())

@@ -34,11 +34,15 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _consents AS
+        WITH given AS (
+            SELECT c.* REPLACE (s.current_id AS subject_id) FROM vault.consent c JOIN vault.subject s USING (subject_id)
+            WHERE s.current_id IS NOT NULL
+        )
         SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian, g.given_at AS valid_from,
                coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_ref
-        FROM vault.consent g
+        FROM given g
         WHERE g.action = 'grant' AND NOT EXISTS (
-            SELECT 1 FROM vault.consent w WHERE w.subject_id = g.subject_id AND w.purpose = g.purpose
+            SELECT 1 FROM given w WHERE w.subject_id = g.subject_id AND w.purpose = g.purpose
             AND w.action = 'withdraw' AND w.given_at >= g.given_at)
         """
     )
@@ -49,8 +53,9 @@ def prepare_names(con: duckdb.DuckDBPyConnection) -> None:
     from orchestration.privacy.vault import unseal_identities
 
     known = con.execute(
-        "SELECT v.subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s "
-        "USING (subject_id) WHERE v.domain <> 'account' AND v.subject_id IN (SELECT subject_id FROM _subject_map)"
+        "SELECT s.current_id AS subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v "
+        "JOIN vault.subject s USING (subject_id) "
+        "WHERE v.domain <> 'account' AND s.current_id IN (SELECT subject_id FROM _subject_map)"
     ).to_arrow_table()
     values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
     con.register("_known", values)
@@ -110,15 +115,18 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
     people = (
         f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no"
         if record.has_person
-        else ("LEFT JOIN (SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, false AS is_minor) m ON true")
+        else (
+            "LEFT JOIN (SELECT NULL::VARCHAR AS written_id, NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, "
+            "false AS is_minor) m ON true"
+        )
     )
     rows = (
-        f"SELECT c._row_no AS row_no, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
+        f"SELECT c._row_no AS row_no, m.written_id, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
         f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM conformed_{kind} c {people}"
     )
     if not purposes:
         return (
-            "CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, subject_id, jurisdiction, NULL::VARCHAR AS basis, "
+            "CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, NULL::VARCHAR AS basis, "
             f"[]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, 'no_purpose' AS reason FROM ({rows})"
         )
     if not record.has_person or kind in UNCONSENTED_KINDS:
@@ -129,7 +137,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         )
         listed = ", ".join(f"'{p}'" for p in purposes)
         return (
-            f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, subject_id, jurisdiction, {ground} AS basis, "
+            f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, {ground} AS basis, "
             f"[{listed}]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, NULL::VARCHAR AS reason FROM ({rows})"
         )
     grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
@@ -157,7 +165,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
                    list_filter([{granted}], x -> x IS NOT NULL)::VARCHAR[] AS purposes
             FROM g LEFT JOIN k USING (row_no)
         )
-        SELECT row_no, subject_id, jurisdiction, CASE {basis} END AS basis, purposes,
+        SELECT row_no, written_id, jurisdiction, CASE {basis} END AS basis, purposes,
                CASE WHEN (CASE {basis} END) = 'consent' OR guarded THEN consent_ref END AS consent_ref,
                CASE WHEN len(purposes) > 0 THEN NULL WHEN is_minor AND NOT guarded THEN 'minor_without_guardian'
                     ELSE 'no_consent' END AS reason
@@ -257,8 +265,8 @@ def _select_sql(
     )
     whole = ", ".join(f"coalesce(c.{identifier(f.name)}::VARCHAR, chr(30))" for f in record.fields)
     lineage = {
-        "subject_key": "hmac_pseudonym_person(b.subject_id)",
-        "subject_basis": "CASE WHEN b.subject_id IS NOT NULL THEN 'person' ELSE 'record' END"
+        "subject_key": "hmac_pseudonym_person(b.written_id)",
+        "subject_basis": "CASE WHEN b.written_id IS NOT NULL THEN 'person' ELSE 'record' END"
         if has_person
         else "'record'",
         "jurisdiction": "coalesce(b.jurisdiction, 'unknown')",

@@ -19,6 +19,7 @@ from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS
 
 ACCOUNT_CAP = 5  # an e-mail or phone with more accounts than this is shared, and proves nothing
+CLUSTER_CAP = 25  # more accounts than this are not one person's, whatever links them
 ROLE_MAILBOXES = [
     "info",
     "office",
@@ -50,11 +51,16 @@ ROLE_MAILBOXES = [
 
 @dataclass(frozen=True)
 class Resolution:
-    """How many subjects a load named, found new, and merged. The map itself is temp table `_subject_map`."""
+    """How many subjects a load named and found new, and how many known ones it merged or parted.
+
+    `is_regrouped` tells that `lake/_subjects` has to be published anew. The map itself is temp table `_subject_map`.
+    """
 
     subjects: int
     new_subjects: int
     merged: int
+    parted: int
+    is_regrouped: bool
 
 
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
@@ -122,159 +128,222 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
 
 
 def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Resolution:
-    """Temp table `_subject_map` (kind, row_no, subject_id, country, is_minor), and what is new into the vault.
+    """Temp table `_subject_map` (kind, row_no, written_id, subject_id, country, is_minor), and what is new into the vault.
 
-    Connected components over rows, proving identifiers and subjects already known; the oldest subject's id wins.
+    A row's subject *as written* (`written_id`) is its account, or, without one, the set of its proving identifiers:
+    the finest that can ever be told apart, so that no later finding has to touch the row. Who that is now
+    (`subject_id`, null for nobody) follows from all links the vault holds, whatever order they came in.
     """
     con.execute(
-        f"""
-        INSERT INTO vault.link
-        SELECT DISTINCT i.index_hash, a.index_hash FROM _ident i JOIN _ident a USING (kind, row_no)
-        WHERE i.is_proving AND i.domain IN ('email', 'phone') AND a.domain = 'account'
-        EXCEPT SELECT index_hash, account_hash FROM vault.link;
-        CREATE OR REPLACE TEMP TABLE _shared AS
-        SELECT index_hash FROM vault.link GROUP BY 1 HAVING count(*) > {ACCOUNT_CAP}
+        """
+        CREATE OR REPLACE TEMP TABLE _row_anchors AS
+        SELECT kind, row_no, bool_or(domain = 'account') AS is_account,
+               coalesce(max(index_hash) FILTER (domain = 'account'),
+                        array_to_string(list_sort(list_distinct(list(index_hash))), '+')) AS anchor
+        FROM _ident WHERE is_proving GROUP BY kind, row_no
         """
     )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE _groups AS
-        SELECT hashes, row_number() OVER (ORDER BY first_row) - 1 AS group_no FROM (
-            SELECT hashes, min(first_row) AS first_row FROM (
-                SELECT kind, row_no, list_sort(list_distinct(list(index_hash))) AS hashes, min((kind, row_no)) AS first_row
-                FROM _ident WHERE is_proving AND index_hash NOT IN (FROM _shared) GROUP BY kind, row_no
-            ) GROUP BY hashes
-        )
-        """
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE _hashes AS
-        SELECT h.index_hash, row_number() OVER (ORDER BY h.index_hash) - 1 AS hash_no, k.subject_id
-        FROM (SELECT DISTINCT unnest(hashes) AS index_hash FROM _groups) h
-        LEFT JOIN (SELECT index_hash, min(subject_id) AS subject_id FROM vault.identity WHERE is_proving GROUP BY 1) k
-        USING (index_hash)
-        """
-    )
-    edges = con.execute(
-        "SELECT g.group_no, h.hash_no FROM (SELECT group_no, unnest(hashes) AS index_hash FROM _groups) g "
-        "JOIN _hashes h USING (index_hash)"
-    ).to_arrow_table()
-    known = con.execute(
-        "SELECT h.hash_no, s.subject_id, s.number FROM _hashes h JOIN vault.subject s USING (subject_id) ORDER BY s.number"
-    ).to_arrow_table()
-    n_groups, n_hashes = _count(con, "_groups"), _count(con, "_hashes")
-    component = _components(n_groups, n_hashes, edges, known)
-
-    row = con.execute("SELECT coalesce(max(number), 0) FROM vault.subject").fetchone()
-    next_number = int(row[0]) + 1 if row else 1
-    winner: dict[int, str] = {}
-    merged: list[tuple[str, str]] = []
-    for hash_no, subject in zip(known["hash_no"].to_pylist(), known["subject_id"].to_pylist(), strict=True):
-        part = int(component[n_groups + hash_no])
-        if winner.setdefault(part, subject) != subject:
-            merged.append((subject, winner[part]))
-    parts = sorted(set(component[:n_groups].tolist()))
-    fresh = [p for p in parts if p not in winner]
-    new_ids = [secrets.token_hex(16) for _ in fresh]
-    winner.update(zip(fresh, new_ids, strict=True))
-
-    if fresh:
-        subjects = pa.table(
-            {
-                "subject_id": new_ids,
-                "secret": pa.array([secrets.token_bytes(32) for _ in fresh], pa.binary()),
-                "number": pa.array(range(next_number, next_number + len(fresh)), pa.int64()),
-            }
-        )
-        con.register("_new_subjects", subjects)
-        con.execute(
-            "INSERT INTO vault.subject SELECT subject_id, secret, number, NULL, NULL, ? FROM _new_subjects", [load_id]
-        )
-        con.unregister("_new_subjects")
-    if merged:
-        vault.merge(con, dict(merged), merged_at, load_id)
-
-    groups = pa.table(
-        {
-            "group_no": pa.array(range(n_groups), pa.int64()),
-            "subject_id": pa.array([winner[int(c)] for c in component[:n_groups]], pa.string()),
-        }
-    )
-    con.register("_group_subjects", groups)
+    fresh = _remember_subjects(con, load_id)
+    linked = _remember_identities(con, load_id)
+    _mark_shared(con, load_id)
+    changed = _regroup(con, load_id, merged_at) if fresh or linked else {}
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _subject_map AS
         WITH mapped AS (
-            SELECT DISTINCT i.kind, i.row_no, g.subject_id
-            FROM (SELECT kind, row_no, min(index_hash) AS index_hash FROM _ident
-                  WHERE is_proving AND index_hash NOT IN (FROM _shared) GROUP BY 1, 2) i
-            JOIN (SELECT unnest(hashes) AS index_hash, group_no FROM _groups) u USING (index_hash)
-            JOIN _group_subjects g USING (group_no)
+            SELECT a.kind, a.row_no, s.subject_id AS written_id, s.current_id AS subject_id
+            FROM _row_anchors a JOIN vault.subject s USING (anchor)
         ), told AS (
             SELECT m.subject_id, max(n.country) AS country, bool_or(n.is_minor) AS is_minor
             FROM mapped m JOIN _named n USING (kind, row_no) GROUP BY 1
+        ), kept AS (
+            SELECT current_id AS subject_id, max(country) AS country, bool_or(is_minor) AS is_minor
+            FROM vault.subject WHERE current_id IN (SELECT subject_id FROM mapped) GROUP BY 1
         )
-        SELECT n.kind, n.row_no, m.subject_id, coalesce(n.country, t.country, s.country) AS country,
-               coalesce(n.is_minor, t.is_minor, s.is_minor, false) AS is_minor
+        SELECT n.kind, n.row_no, m.written_id, m.subject_id, coalesce(n.country, t.country, k.country) AS country,
+               coalesce(n.is_minor, t.is_minor, k.is_minor, false) AS is_minor
         FROM _named n LEFT JOIN mapped m USING (kind, row_no) LEFT JOIN told t USING (subject_id)
-        LEFT JOIN vault.subject s USING (subject_id)
+        LEFT JOIN kept k USING (subject_id)
         """
     )
-    con.unregister("_group_subjects")
     con.execute(
         """
         UPDATE vault.subject SET country = coalesce(t.country, subject.country), is_minor = coalesce(t.is_minor, subject.is_minor)
-        FROM (SELECT subject_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM _subject_map
-              WHERE subject_id IS NOT NULL GROUP BY 1) t
-        WHERE t.subject_id = subject.subject_id
+        FROM (SELECT written_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM _subject_map
+              WHERE written_id IS NOT NULL GROUP BY 1) t
+        WHERE t.written_id = subject.subject_id
           AND (t.country IS DISTINCT FROM subject.country OR t.is_minor IS DISTINCT FROM subject.is_minor)
         """
     )
-    _remember(con, load_id)
-    return Resolution(len(parts), len(fresh), len(dict(merged)))
+    named = _number(con, "SELECT count(DISTINCT subject_id) FROM _subject_map")
+    new = _number(con, "SELECT count(*) FROM vault.subject WHERE first_load = ? AND current_id = subject_id", [load_id])
+    return Resolution(named, new, changed.get("merge", 0), changed.get("unmerge", 0), bool(changed))
 
 
-def _components(n_groups: int, n_hashes: int, edges: pa.Table, known: pa.Table) -> np.ndarray:
-    """Component number of every group and hash; hashes of one known subject hang together."""
-    left = edges["group_no"].to_numpy()
-    right = edges["hash_no"].to_numpy() + n_groups
-    if known.num_rows:
-        codes = known["subject_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-        left = np.concatenate([left, known["hash_no"].to_numpy() + n_groups])
-        right = np.concatenate([right, codes + n_groups + n_hashes])
-    size = n_groups + n_hashes + known.num_rows
-    if not size:
-        return np.empty(0, dtype=np.int64)
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
-    return connected_components(graph, directed=False)[1]
-
-
-def _remember(con: duckdb.DuckDBPyConnection, load_id: str) -> None:
-    """Identifiers the vault does not hold yet, sealed under their subject's key."""
-    rows = con.execute(
-        """
-        SELECT DISTINCT ON (m.subject_id, i.domain, i.index_hash) m.subject_id, i.domain, i.index_hash,
-               (i.is_proving AND i.index_hash NOT IN (FROM _shared)) AS is_proving, i.value, s.secret
-        FROM _ident i JOIN _subject_map m USING (kind, row_no) JOIN vault.subject s USING (subject_id)
-        WHERE NOT EXISTS (SELECT 1 FROM vault.identity v
-                          WHERE v.subject_id = m.subject_id AND v.domain = i.domain AND v.index_hash = i.index_hash
-                            AND v.is_proving >= i.is_proving)
-        ORDER BY m.subject_id, i.domain, i.index_hash, 4 DESC
-        """
-    ).to_arrow_table()
-    if not rows.num_rows:
-        return
-    by_subject = dict(zip(rows["subject_id"].to_pylist(), rows["secret"].to_pylist(), strict=True))
-    sealed = vault.seal_identities(rows, by_subject)
-    fresh = rows.drop(["value", "secret"]).append_column("sealed", sealed)
-    con.register("_fresh", fresh)
+def _remember_subjects(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
+    """A subject of its own, with a key of its own, for every anchor the vault does not know; returns how many."""
     con.execute(
-        "INSERT INTO vault.identity SELECT subject_id, domain, index_hash, is_proving, sealed, ? FROM _fresh", [load_id]
+        """
+        CREATE OR REPLACE TEMP TABLE _new_anchors AS
+        SELECT anchor, any_value(is_account) AS is_account, row_number() OVER (ORDER BY min((kind, row_no))) AS position
+        FROM _row_anchors WHERE anchor NOT IN (SELECT anchor FROM vault.subject) GROUP BY anchor
+        """
     )
-    con.unregister("_fresh")
+    n = _number(con, "SELECT count(*) FROM _new_anchors")
+    if n:
+        known = _number(con, "SELECT coalesce(max(number), 0) FROM vault.subject")
+        random = secrets.token_bytes(48 * n)
+        born = pa.table(
+            {
+                "position": pa.array(range(1, n + 1), pa.int64()),
+                "subject_id": pa.array([random[i : i + 16].hex() for i in range(0, 16 * n, 16)], pa.string()),
+                "secret": pa.array([random[i : i + 32] for i in range(16 * n, 48 * n, 32)], pa.binary()),
+            }
+        )
+        con.register("_born", born)
+        con.execute(
+            "INSERT INTO vault.subject SELECT subject_id, secret, ? + position, anchor, is_account, subject_id, NULL, NULL, ? "
+            "FROM _new_anchors JOIN _born USING (position)",
+            [known, load_id],
+        )
+        con.unregister("_born")
+    return n
 
 
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+def _remember_identities(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
+    """Identifiers the vault does not hold yet, sealed under their subject's key; returns how many links are new."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _new_links AS
+        SELECT s.subject_id, i.domain, i.index_hash, bool_or(i.is_proving) AS is_proving, any_value(i.value) AS value,
+               any_value(s.secret) AS secret, any_value(v.subject_id IS NOT NULL) AS is_held
+        FROM _ident i JOIN _row_anchors a USING (kind, row_no) JOIN vault.subject s USING (anchor)
+        LEFT JOIN vault.identity v
+          ON v.subject_id = s.subject_id AND v.domain = i.domain AND v.index_hash = i.index_hash
+        WHERE v.subject_id IS NULL OR (i.is_proving AND NOT v.is_proving)
+        GROUP BY s.subject_id, i.domain, i.index_hash
+        """
+    )
+    con.execute(
+        "UPDATE vault.identity SET is_proving = true FROM _new_links n WHERE n.is_held AND n.subject_id = identity.subject_id "
+        "AND n.domain = identity.domain AND n.index_hash = identity.index_hash"
+    )
+    rows = con.execute(
+        "SELECT subject_id, domain, index_hash, is_proving, value, secret FROM _new_links WHERE NOT is_held "
+        "ORDER BY subject_id, domain, index_hash"
+    ).to_arrow_table()
+    if rows.num_rows:
+        con.register("_sealed", rows.drop(["value", "secret"]).append_column("sealed", vault.seal_identities(rows)))
+        con.execute(
+            "INSERT INTO vault.identity SELECT subject_id, domain, index_hash, is_proving, sealed, ? FROM _sealed",
+            [load_id],
+        )
+        con.unregister("_sealed")
+    return _number(con, "SELECT count(*) FROM _new_links WHERE is_proving")
+
+
+def _mark_shared(con: duckdb.DuckDBPyConnection, load_id: str) -> None:
+    """Temp table `_newly_shared`: e-mails and phones that by now have more accounts than one person would; for good."""
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _newly_shared AS
+        SELECT v.index_hash FROM vault.identity v JOIN vault.subject s USING (subject_id)
+        WHERE v.is_proving AND s.is_account AND v.domain <> 'account'
+          AND v.index_hash IN (SELECT index_hash FROM _new_links WHERE is_proving AND domain <> 'account')
+          AND v.index_hash NOT IN (SELECT index_hash FROM vault.shared)
+        GROUP BY v.index_hash HAVING count(*) > {ACCOUNT_CAP}
+        """
+    )
+    con.execute("INSERT INTO vault.shared SELECT index_hash, ? FROM _newly_shared", [load_id])
+
+
+def _regroup(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> dict[str, int]:
+    """Who is one with whom, anew for every subject that the new links reach; returns how many changed, by reason.
+
+    Subjects that hang together by identifiers which are not shared are one person, the oldest standing for all;
+    where more than CLUSTER_CAP accounts hang together, something is shared that does not look so: each stays for itself.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _region AS
+        SELECT DISTINCT subject_id FROM _new_links WHERE is_proving
+        UNION SELECT subject_id FROM vault.identity WHERE is_proving AND index_hash IN (FROM _newly_shared)
+        """
+    )
+    while con.execute(
+        """
+        INSERT INTO _region
+        SELECT DISTINCT v.subject_id FROM vault.identity v
+        WHERE v.is_proving AND v.subject_id NOT IN (SELECT subject_id FROM _region) AND v.index_hash IN (
+            SELECT o.index_hash FROM vault.identity o WHERE o.is_proving AND o.subject_id IN (SELECT subject_id FROM _region)
+            AND o.index_hash NOT IN (SELECT index_hash FROM vault.shared
+                                     WHERE index_hash NOT IN (FROM _newly_shared)))
+        RETURNING subject_id
+        """
+    ).fetchone():
+        pass
+    subjects = con.execute(
+        "SELECT subject_id, is_account FROM vault.subject WHERE subject_id IN (FROM _region) ORDER BY number"
+    ).to_arrow_table()
+    links = con.execute(
+        "SELECT s.position, dense_rank() OVER (ORDER BY v.index_hash) - 1 AS hash_no FROM vault.identity v JOIN ("
+        "  SELECT subject_id, row_number() OVER (ORDER BY number) - 1 AS position FROM vault.subject "
+        "  WHERE subject_id IN (FROM _region)) s USING (subject_id) "
+        "WHERE v.is_proving AND v.index_hash NOT IN (SELECT index_hash FROM vault.shared)"
+    ).to_arrow_table()
+    standing = clusters(
+        subjects["is_account"].to_numpy(zero_copy_only=False),
+        links["position"].to_numpy(),
+        links["hash_no"].to_numpy(),
+    )
+    ids = subjects["subject_id"].combine_chunks()
+    found = pa.table({"subject_id": ids, "current_id": ids.take(pa.array(standing, mask=standing < 0))})
+    con.register("_found", found)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _changed AS
+        SELECT s.subject_id, f.current_id, s.first_load = $load AS is_new,
+               CASE WHEN f.current_id IS NOT NULL AND (s.current_id IS NULL OR s.first_load = $load
+                         OR coalesce(o.current_id = f.current_id, false)) THEN 'merge' ELSE 'unmerge' END AS reason
+        FROM _found f JOIN vault.subject s USING (subject_id) LEFT JOIN _found o ON o.subject_id = s.current_id
+        WHERE f.current_id IS DISTINCT FROM s.current_id
+        """,
+        {"load": load_id},
+    )
+    con.unregister("_found")
+    con.execute(
+        "UPDATE vault.subject SET current_id = c.current_id FROM _changed c WHERE c.subject_id = subject.subject_id"
+    )
+    con.execute(
+        "INSERT INTO vault.merge SELECT subject_id, current_id, ?, reason, ?, "
+        "(SELECT count(*) FROM vault.merge) + row_number() OVER () FROM _changed",
+        [merged_at, load_id],
+    )
+    return dict(
+        con.execute("SELECT CASE WHEN is_new THEN 'born' ELSE reason END, count(*) FROM _changed GROUP BY 1").fetchall()
+    )
+
+
+def clusters(is_account: np.ndarray, subject: np.ndarray, identifier: np.ndarray) -> np.ndarray:
+    """For each subject (by position, the oldest first) the position of the one that stands for it; -1 for nobody.
+
+    `subject` and `identifier` are the links, without shared identifiers. A pure function of the links: their order,
+    and the order of the subjects but for who stands for a cluster, do not matter.
+    """
+    n = len(is_account)
+    if not n:
+        return np.empty(0, dtype=np.int64)
+    size = n + (int(identifier.max()) + 1 if len(identifier) else 0)
+    graph = coo_matrix((np.ones(len(subject), dtype=np.int8), (subject, identifier + n)), shape=(size, size))
+    component = connected_components(graph, directed=False)[1][:n]
+    _, oldest, part = np.unique(component, return_index=True, return_inverse=True)
+    too_large = np.bincount(part, weights=is_account) > CLUSTER_CAP
+    standing = np.where(too_large[part], np.arange(n), oldest[part])
+    proves = np.zeros(n, dtype=bool)
+    proves[subject] = True
+    return np.where(proves, standing, -1)
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[str] | None = None) -> int:
+    row = con.execute(sql, parameters or []).fetchone()
     return int(row[0]) if row else 0

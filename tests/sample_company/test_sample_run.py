@@ -82,9 +82,10 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
                     select *, source || chr(31) || 'person.account' || chr(31) || {normal_account("account")} as value
                     from read_csv(?, all_varchar = true)
                 )
-                select t.subject, v.subject_id
+                select t.subject, s.current_id
                 from truth t join vault.identity v
                     on v.domain = 'account' and v.index_hash = hmac_blind_index('account' || chr(31) || lower(t.value))
+                join vault.subject s using (subject_id)
                 """,
                 [str(run.truth / "subjects.csv")],
             ).fetchall()
