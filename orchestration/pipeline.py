@@ -244,6 +244,8 @@ def fingerprint(home: Home) -> str:
     """What the served marts depend on: commits, models, policy, settings. Equal means there is nothing new to serve."""
     digest = hashlib.sha256()
     commits = sorted(home.folder("lake", "_commits").glob("*.json"))
+    # Packing files together changes no row.
+    commits += sorted(p for p in home.folder("lake", "_rewrites").glob("*.json") if not p.stem.endswith("compaction"))
     models = sorted(p for p in modelling.PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
     for path in [*commits, *models, home.root / "policy.toml", home.root / "house.toml", home.lake / SUBJECTS_FILE]:
         digest.update(path.name.encode() + b"\x1f" + (path.read_bytes() if path.exists() else b""))

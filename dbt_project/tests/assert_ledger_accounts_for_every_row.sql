@@ -1,4 +1,5 @@
--- Over all loads and per kind: promoted = current + superseded + deleted + withheld. A row that is none of these, or
+-- Over all loads and per kind: promoted = current + superseded + deleted + withheld, where the rows that erasure,
+-- withdrawal or retention took out of the files are withheld by the ledger's word. A row that is none of these, or
 -- that the ledger does not know, is an error.
 {% set models = {
     "customer": "stg_customers",
@@ -46,9 +47,13 @@ with
         {% endfor %}
     ),
     promoted as (
-        select name as kind, source, sum(n) as n_promoted
+        select
+            name as kind,
+            source,
+            sum(case when measure = 'promoted' then n else 0 end) as n_promoted,
+            sum(case when measure = 'withheld' then n else 0 end) as n_taken_away
         from {{ source("lake", "_ledger") }}
-        where level = 'rows' and measure = 'promoted'
+        where level = 'rows' and measure in ('promoted', 'withheld')
         group by name, source
     )
 select
@@ -58,9 +63,11 @@ select
     staged.n_current,
     staged.n_superseded,
     staged.n_deleted,
-    staged.n_withheld
+    staged.n_withheld,
+    promoted.n_taken_away
 from staged
 full outer join promoted on staged.kind = promoted.kind and staged.source = promoted.source
 where
     coalesce(promoted.n_promoted, 0)
     <> coalesce(staged.n_current + staged.n_superseded + staged.n_deleted + staged.n_withheld, 0)
+    + coalesce(promoted.n_taken_away, 0)

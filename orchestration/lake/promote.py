@@ -13,6 +13,7 @@ from typing import Any
 from orchestration.home import Home, sync_folder, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest, Part
+from orchestration.lake.store import live_paths
 
 
 def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, int]:
@@ -85,15 +86,15 @@ def _quarantine(home: Home, manifest: Manifest, part: Part, failed: list[dict[st
 
 
 def sweep_orphans(home: Home) -> int:
-    """Delete lake files that no commit lists (a death between promotion and commit); returns how many."""
-    listed = {
-        p["path"] for c in home.folder("lake", "_commits").glob("*.json") for p in json.loads(c.read_text())["parts"]
-    }
+    """Delete lake files that do not count (a death around a commit, a file that was rewritten); returns how many."""
+    live = live_paths(home)
     gone = 0
     for path in home.lake.glob("*/source=*/load=*/*"):
-        if str(path.relative_to(home.lake)) not in listed:
+        if str(path.relative_to(home.lake)) not in live:
             path.unlink()
             gone += 1
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
     manifests = {m.stem for m in stage.staged(home)}
     for folder in (p for p in stage.folder(home).iterdir() if p.is_dir() and p.name not in manifests):
         shutil.rmtree(folder)

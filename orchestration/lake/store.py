@@ -4,6 +4,7 @@ Keep out: writing (stage.py, promote.py).
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -26,7 +27,9 @@ LEDGER_COLUMNS = {
     "loaded_at": "TIMESTAMP",
     "level": "VARCHAR",  # records | rows
     "name": "VARCHAR",  # stream or kind
-    "measure": "VARCHAR",  # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected
+    # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected,
+    # withheld (erased, withdrawn or expired since, and no longer in any file)
+    "measure": "VARCHAR",
     "reason": "VARCHAR",
     "n": "BIGINT",
 }
@@ -58,6 +61,17 @@ CHECK_COLUMNS = {
 }
 
 
+def live_paths(home: Home) -> set[str]:
+    """Files of the lake that count: listed by a commit and not replaced by a rewriting (paths relative to the lake)."""
+    commits = [
+        json.loads(p.read_text())
+        for folder in ("_commits", "_rewrites")
+        for p in home.folder("lake", folder).glob("*.json")
+    ]
+    listed = {part["path"] for c in commits for part in c["parts"]}
+    return listed - {path for c in commits for path in c.get("replaces", ())}
+
+
 @dataclass(frozen=True)
 class Lake:
     """The committed lake of one home, as known at `known_at` (None: everything)."""
@@ -74,9 +88,38 @@ class Lake:
             found = [c for c in found if datetime.fromisoformat(c["loaded_at"]) <= self.known_at]
         return sorted(found, key=lambda c: (c["loaded_at"], c["load_id"], c.get("replay", 0)))
 
+    @cached_property
+    def rewrites(self) -> list[dict[str, Any]]:
+        """Every commit that rewrote files (lake/rewrite.py), oldest first; they count whatever is to be known at."""
+        return [json.loads(p.read_text()) for p in sorted(self.home.folder("lake", "_rewrites").glob("*.json"))]
+
+    def forget(self) -> None:
+        """Read commits anew when they are asked for next."""
+        for name in ("commits", "rewrites"):
+            self.__dict__.pop(name, None)
+
+    def part_entries(self, kind: str) -> list[dict[str, Any]]:
+        """What commits say of a kind's files that no rewriting replaced: path (relative to the lake), rows, source."""
+        replaced = {path for r in self.rewrites for path in r["replaces"]}
+        listed = [{**p, "source": c["source"]} for c in self.commits for p in c["parts"]]
+        listed += [p for r in self.rewrites for p in r["parts"]]
+        return [p for p in listed if p["kind"] == kind and p["path"] not in replaced]
+
     def parts(self, kind: str) -> list[Path]:
         """The committed Parquet files of a kind."""
-        return [self.home.lake / p["path"] for c in self.commits for p in c["parts"] if p["kind"] == kind]
+        return [self.home.lake / p["path"] for p in self.part_entries(kind)]
+
+    def open_key(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection read and write the lake's files."""
+        con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{self.key}')")
+
+    def read_sql(self, files: Iterable[Path], with_filename: bool = False) -> str:
+        """A select over some of the lake's files; `with_filename` adds the column `filename`."""
+        listed = ", ".join(literal(str(f)) for f in files)
+        return (
+            f"SELECT * FROM read_parquet([{listed}], hive_partitioning=false{', filename=true' if with_filename else ''}, "
+            f"encryption_config={{footer_key: '{LAKE_KEY}'}})"
+        )
 
     def relation_sql(self, kind: str) -> str:
         """A select over a kind's committed rows; a kind without files reads as zero rows of its contract."""
@@ -86,15 +129,13 @@ class Lake:
         files = self.parts(kind)
         if not files:
             return empty
-        listed = ", ".join(literal(str(f)) for f in files)
-        return (
-            f"{empty} UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], "
-            f"hive_partitioning=false, encryption_config={{footer_key: 'lake'}})"
-        )
+        # A rewritten file may hold rows of later loads beside those that were known.
+        known = f" WHERE loaded_at <= TIMESTAMP '{self.known_at}'" if self.known_at and self.rewrites else ""
+        return f"{empty} UNION ALL BY NAME {self.read_sql(files)}{known}"
 
     def register(self, con: duckdb.DuckDBPyConnection, schema: str = "lake") -> None:
         """Create one view per kind, and the technical relations, in a schema of the connection's own catalog."""
-        con.execute(f"PRAGMA add_parquet_key('lake', '{self.key}')")
+        self.open_key(con)
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for kind in KINDS:
             con.execute(f"CREATE OR REPLACE VIEW {schema}.{identifier(kind)} AS {self.relation_sql(kind)}")
@@ -118,12 +159,16 @@ class Lake:
         )
 
     def ledger_rows(self) -> list[dict[str, Any]]:
-        """Every ledger line of every commit, long."""
-        return [
+        """Every ledger line of every commit, long; rows that a rewriting took away are `withheld`, under their load."""
+        lines = [
             {"load_id": c["load_id"], "source": c["source"], "loaded_at": c["loaded_at"], **line}
             for c in self.commits
             for line in c["ledger"]
         ]
+        gone = [line for r in self.rewrites for line in r["ledger"]]
+        if self.known_at:
+            gone = [line for line in gone if datetime.fromisoformat(line["loaded_at"]) <= self.known_at]
+        return lines + gone
 
     def source_rows(self) -> list[dict[str, Any]]:
         """One row per source, as of its newest commit."""

@@ -85,6 +85,11 @@ class Keyring:
             self._save()
         return self._keys[purpose][-1]
 
+    def versions(self, purpose: str) -> list[bytes]:
+        """Every version of a key, the oldest first."""
+        self.key(purpose)
+        return list(self._keys[purpose])
+
     def hex(self, purpose: str) -> str:
         """The same as 64 hexadecimal digits, for engines that take text."""
         return self.key(purpose).hex()
