@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from orchestration import commands
+from orchestration import commands, logs
 from orchestration.errors import VoicehouseError
 from orchestration.messages import text, translated
 
@@ -50,6 +50,7 @@ class Commands(click.Group):
 @click.option("--home", type=click.Path(path_type=Path), help=text("cli.home"))
 def main(home: Path | None) -> None:
     """Absolute paths, because steps start processes elsewhere; the home itself is made by the command that needs it."""
+    logs.configure()
     os.umask(0o077)  # what is for readers is opened to them by name
     os.environ["VOICEHOUSE_HOME"] = str(Path(home or os.environ.get("VOICEHOUSE_HOME") or ".voicehouse").resolve())
 

@@ -31,6 +31,10 @@ class SourceError(VoicehouseError):
     """A source could not be read: an outcome of the run, not the end of it."""
 
 
+class TransientSourceError(SourceError):
+    """A source could not be read just now: worth asking again in a while (no answer, too busy, its server broke)."""
+
+
 class ContractError(VoicehouseError):
     """A source's SQL or settings break a contract."""
 

@@ -9,9 +9,10 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from orchestration.errors import HomeLockedError, VoicehouseError
 
@@ -31,7 +32,10 @@ reporting_tz = {reporting_tz}
 
 # Publication profile: internal, external or open_data (docs: privacy).
 profile = {profile}
-"""
+
+# Who is told of failed runs, stale sources and missed SLA targets (docs/operate.md); off unless a channel is named.
+[alerts]
+{alerts}"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class House:
     inbox: str | None = None
     reporting_tz: str = "UTC"
     profile: str = "internal"
+    alerts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Home:
         """
         path = Path(root or os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
         # Others may walk through to serving/ if they are of the group; every other folder is closed to them.
-        path.mkdir(mode=0o710, parents=True, exist_ok=True)
+        open_to_group(path, 0o710)
         marker = path / "format.json"
         if marker.exists():
             found = json.loads(marker.read_text())["format"]
@@ -83,11 +88,18 @@ class Home:
     def house(self) -> House:
         """The home's settings; defaults where it has none yet."""
         path = self.root / "house.toml"
-        raw = tomllib.loads(path.read_text()) if path.exists() else {}
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            raise VoicehouseError("house.toml cannot be read: it is no valid TOML") from None
         sources = os.environ.get("VOICEHOUSE_SOURCES")
         listed = [p for p in sources.split(os.pathsep) if p] if sources is not None else raw.get("sources", [])
         return House(
-            tuple(listed), raw.get("inbox") or None, raw.get("reporting_tz", "UTC"), raw.get("profile", "internal")
+            tuple(listed),
+            raw.get("inbox") or None,
+            raw.get("reporting_tz", "UTC"),
+            raw.get("profile", "internal"),
+            raw.get("alerts", {}),
         )
 
     def furnish(self, house: House, anew: bool = False) -> None:
@@ -99,6 +111,7 @@ class Home:
                 "inbox": json.dumps(house.inbox or ""),
                 "reporting_tz": json.dumps(house.reporting_tz),
                 "profile": json.dumps(house.profile),
+                "alerts": "".join(f"{key} = {json.dumps(value)}\n" for key, value in house.alerts.items()),
             }
             path.write_text(HOUSE.format(**quoted))
 
@@ -119,12 +132,27 @@ class Home:
     @property
     def serving(self) -> Path:
         path = self.root / "serving"
-        path.mkdir(mode=0o750, exist_ok=True)
+        open_to_group(path, 0o750)
         return path
 
     @property
     def temp(self) -> Path:
         return self.folder("tmp")
+
+    def holder(self) -> dict[str, Any] | None:
+        """Who holds the write lock now (run, pid, since), or None. Does not wait and does not take it."""
+        import fcntl
+
+        path = self.root / "lock"
+        if not path.exists():
+            return None
+        with path.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = json.loads(handle.read() or "{}")
+                return {"run": found.get("run", "?"), "pid": found.get("pid", "?"), "since": found.get("since", "?")}
+        return None
 
     @contextmanager
     def writing(self, run: str, wait_seconds: float = 0) -> Iterator[None]:
@@ -163,6 +191,13 @@ class Home:
                 os.ftruncate(handle, 0)
         finally:
             os.close(handle)
+
+
+def open_to_group(folder: Path, mode: int) -> None:
+    """Make a folder that the group may enter, whatever the process's umask; one that is there keeps its mode."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ Keep out: how a step does its work (its own package) and Dagster.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -19,6 +20,7 @@ from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
+from orchestration.logs import event
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -106,14 +108,32 @@ class Outcomes:
         }
         with (home.folder("ops") / "runs.jsonl").open("a") as handle:
             handle.write(json.dumps(entry) + "\n")
+        event("run.ended", run=run_id, status=status, failed_sources=entry["failed_sources"], failed_step=failed_step)
         self._path.unlink(missing_ok=True)
 
 
-def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, run_id: str) -> Extraction:
-    """Ask one source for what is new. A failure is recorded as the source's outcome."""
+def instant(given: str | None, name: str) -> datetime | None:
+    """A moment that a person wrote, ISO 8601; without an offset it is UTC.
+
+    Raises VoicehouseError naming the option.
+    """
+    if not given:
+        return None
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise VoicehouseError(f"{name} is no ISO 8601 time such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def extract(
+    home: Home, keyring: Keyring, settings: Settings, window: Window, run_id: str, is_last_try: bool = True
+) -> Extraction:
+    """Ask one source for what is new. A failure is recorded as the source's outcome, unless it is asked again."""
     done = extract_pages(home, keyring, settings, window, now())
-    if done.failure:
+    if done.failure and (is_last_try or not done.is_transient):
         Outcomes(home, run_id).fail(settings.name, "extract", done.failure)
+    event("extract.asked", load=done.load_id, pages=done.pages, failed=bool(done.failure), transient=done.is_transient)
     return done
 
 
@@ -129,6 +149,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     for load, replay in [*fresh, *_waiting_for_consent(home, settings.name)]:
         try:
             done.append(guard(home, keyring, settings, load, replay))
+            event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
     return done
@@ -186,7 +207,8 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
             for v in found
             if not v.passed
         }
-        promote.promote(home, manifest, failures)
+        counts = promote.promote(home, manifest, failures)
+        event("load.committed", load=manifest.load_id, source=manifest.source, **counts)
         verdicts += found
     return verdicts
 

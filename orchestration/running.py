@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import modelling, pipeline
+from orchestration import alerts, modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
@@ -71,6 +71,8 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     missing = set(only) - set(known)
     if missing:
         raise VoicehouseError(f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`")
+    for name, given in (("since", since), ("until", until)):
+        pipeline.instant(given, name)
     dagster_home(home)
     report("preparing models")
     modelling.manifest(home)
@@ -108,6 +110,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     if not result.success and pipeline.Outcomes(home, run_id).exists:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
         write_report(home)
+        alerts.send(home)
     elif result.success and not progress.modelled:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
         if before and before[0]["status"] == "failed":

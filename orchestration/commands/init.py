@@ -34,6 +34,7 @@ def command(sources: tuple[Path, ...], inbox: str | None, profile: str, reportin
         if not folder.is_dir():
             raise click.BadParameter(text("init.no_folder", folder=folder), param_hint="--sources")
     home = Home.open()
-    home.furnish(House(tuple(str(s.resolve()) for s in sources), inbox, reporting_tz, profile), anew=True)
+    folders = tuple(str(s.resolve()) for s in sources)
+    home.furnish(House(folders, inbox, reporting_tz, profile, home.house.alerts), anew=True)
     keys_made(home, click.echo)
     click.echo(text("init.done", home=home.root))

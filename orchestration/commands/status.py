@@ -1,10 +1,7 @@
 """`voicehouse status`: what waits, what is quarantined, how the last runs ended, what is served since when.
 
-Keep out: looking after any of it.
+Keep out: finding it out (orchestration.watch).
 """
-
-import json
-from typing import Any
 
 import click
 
@@ -17,32 +14,41 @@ from orchestration.messages import text
 @as_json
 def command(as_json: bool) -> None:
     """What waits, what is quarantined, how the last runs ended, what is served since when."""
-    from orchestration import pipeline
-    from orchestration.lake import promote, stage
-    from orchestration.landing import pages
+    from orchestration import alerts, watch
 
     home = Home.open()
-    served = home.root / "ops" / "served.json"
-    found: dict[str, Any] = {
-        "home": str(home.root),
-        "waiting_loads": [
-            load.load_id
-            for name in pipeline.sources(home)
-            for load in pages.loads(home, name)
-            if not promote.is_committed(home, load.load_id)
-        ],
-        "staged_loads": [m.load_id for m in stage.staged(home)],
-        "quarantined_batches": len(list(home.folder("quarantine").glob("*/*.json"))),
-        "last_runs": pipeline.run_history(home)[-5:],
-        "served": json.loads(served.read_text()) if served.exists() else None,
-    }
+    found = watch.status(home)
+    found["alerts_problem"] = alerts.told(home)["problem"]
     if as_json:
         say_json(found)
         return
-    click.echo(f"home        {found['home']}")
-    click.echo(f"waiting     {len(found['waiting_loads'])} loads, {len(found['staged_loads'])} staged")
-    click.echo(f"quarantine  {found['quarantined_batches']} batches")
-    click.echo(f"served      {found['served']['served_at'] if found['served'] else 'nothing yet'}")
-    for line in found["last_runs"]:
-        failed = f"  without {', '.join(line['failed_sources'])}" if line["failed_sources"] else ""
-        click.echo(f"run         {line['run_id'][:8]}  {line['started_at'][:19]}  {line['status']}{failed}")
+
+    def line(label: str, words: str) -> None:
+        click.echo(f"{label:12} {words}")
+
+    line(text("status.home"), found["home"])
+    if found["writing_now"]:
+        line(text("status.writing"), text("status.writing_by", **found["writing_now"]))
+    waiting = text("status.loads", waiting=len(found["waiting_loads"]), staged=len(found["staged_loads"]))
+    line(text("status.waiting"), waiting)
+    line(text("status.quarantine"), text("status.batches", n=found["quarantined_batches"]))
+    line(text("status.served"), found["served"]["served_at"][:19] if found["served"] else text("status.nothing"))
+    if found["withdrawn"]:
+        line(text("status.withdrawn"), text("status.withdrawn_since"))
+    for s in found["sources"]:
+        if s["is_stale"]:
+            newest = s["newest_load_at"][:19] if s["newest_load_at"] else text("status.never")
+            told = text("status.stale_line", source=s["source"], newest=newest, hours=f"{s['expected_every_hours']:g}")
+            line(text("status.stale"), told)
+    for b in found["sla_breaches"]:
+        told = text("status.breach", metric=b["metric_id"], grain=b["period_grain"], start=b["period_start"])
+        line(text("status.sla"), told)
+    for run_id in found["died_runs"]:
+        line(text("status.run"), text("status.died", run=run_id[:8]))
+    for run in found["last_runs"]:
+        without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
+        line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {run['status']}  {without}".rstrip())
+    for incident in found["incidents"]:
+        line(text("status.incident"), f"{incident['at'][:19]}  {', '.join(incident['failed'])}")
+    if found["alerts_problem"]:
+        line(text("status.alerts"), found["alerts_problem"])

@@ -14,7 +14,7 @@ from orchestration.home import Home
 @dg.failure_hook(name="tell_the_history")
 def tell_the_history(context: dg.HookContext) -> None:
     """A run that ends before its verdict leaves its line in the history and a banner on the report."""
-    from orchestration import pipeline
+    from orchestration import alerts, pipeline
     from orchestration.serving.report import write_report
 
     home = Home.open()
@@ -22,6 +22,7 @@ def tell_the_history(context: dg.HookContext) -> None:
     if outcomes.exists:
         outcomes.conclude(home, context.run_id, "failed", context.step_key)
         write_report(home)
+        alerts.send(home)
 
 
 voicehouse = dg.define_asset_job(
@@ -62,7 +63,15 @@ def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.Sk
     yield dg.RunRequest(run_key=cursor)
 
 
+@dg.sensor(name="watch", minimum_interval_seconds=300)
+def watch() -> dg.SkipReason:
+    """Tells what deserves attention between runs: sources without news, runs that died. Starts nothing itself."""
+    from orchestration import alerts
+
+    return dg.SkipReason(f"told {len(alerts.send(Home.open()))}")
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
-    """One job, one schedule, one sensor; both off until somebody turns them on."""
-    return dg.Definitions(jobs=[voicehouse], schedules=[daily], sensors=[inbox])
+    """One job, one schedule, two sensors; off until somebody turns them on."""
+    return dg.Definitions(jobs=[voicehouse], schedules=[daily], sensors=[inbox, watch])

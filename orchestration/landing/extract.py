@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestration.errors import SourceError
+from orchestration.errors import SourceError, TransientSourceError
 from orchestration.home import Home, environment_set
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
@@ -32,6 +32,7 @@ class Extraction:
     pages: int
     sealed_bytes: int
     failure: str | None = None
+    is_transient: bool = False  # the failure may be over in a while
 
 
 def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, started_at: datetime) -> Extraction:
@@ -70,7 +71,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             problem.append(error)
             raise
 
-    failure = None
+    failure, is_transient = None, False
     with _quiet_dlt():
         from dlt.common.exceptions import DltException
         from requests import RequestException
@@ -78,16 +79,17 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         try:
             _run_dlt(home, settings.name, sealed_pages, window)
         except SourceError as error:
-            failure = str(error)
+            failure, is_transient = str(error), isinstance(error, TransientSourceError)
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.
             failure = str(problem[0]) if problem else f"{settings.name}: {_innermost(error)} while extracting"
+            is_transient = isinstance(problem[0] if problem else error, TransientSourceError | RequestException)
         # Pages that dlt has taken over are loaded by the next run, which needs their key.
         is_waiting = bool(failure and counted["pages"]) and _pipeline(home, settings.name).has_pending_data
     if failure or not counted["pages"]:
         if not is_waiting:
             keyring.drop(f"landing:{load_id}")
-        return Extraction(settings.name, None, 0, 0, failure)
+        return Extraction(settings.name, None, 0, 0, failure, is_transient)
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"])
 
 

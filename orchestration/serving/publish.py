@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.privacy.disclosure import AGENTS_PER_TEAM, Disclosed, Profile, choose_profile, disclose, hide
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.swap import discard, swap
@@ -235,7 +235,7 @@ def _write_parquet(path: Path, folder: Path) -> None:
             target = draft / f"{name}.parquet"
             con.execute(f"COPY {identifier(name)} TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
             target.chmod(PUBLISHED_MODE)
-    folder.mkdir(mode=0o750, exist_ok=True)
+    open_to_group(folder, 0o750)
     for file in sorted(draft.iterdir()):
         swap(file, folder / file.name, PUBLISHED_MODE)
     kept = {f"{n}" for n in _names(path)}

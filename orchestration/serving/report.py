@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from scipy.stats import binomtest
 
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.serving import charts
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,7 +56,7 @@ Row = dict[str, Any]
 def write_report(home: Home) -> Path:
     """Write `serving/report/index.html` from the served file; a withdrawn or missing one gives a page that says so."""
     folder = home.serving / "report"
-    folder.mkdir(mode=0o755, exist_ok=True)
+    open_to_group(folder, 0o750)
     served = home.serving / "kpi.duckdb"
     run = last_run(home)
     if served.exists():

@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from orchestration import modelling, pipeline
-from orchestration.defs.jobs import daily, inbox
+from orchestration.defs.jobs import daily, inbox, watch
 from orchestration.records import KINDS
 from tests.house import TestHouse, write_source
 
@@ -111,10 +111,10 @@ def test_steps_carry_their_checks(graph: dict[str, Any]) -> None:
         assert any(asset in c and check in c for c in graph["checks"]), (asset, check)
 
 
-def test_one_job_one_schedule_one_sensor_off_until_turned_on(graph: dict[str, Any]) -> None:
-    assert (graph["jobs"], graph["schedules"], graph["sensors"]) == (["voicehouse"], ["daily"], ["inbox"])
+def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, Any]) -> None:
+    assert (graph["jobs"], graph["schedules"], graph["sensors"]) == (["voicehouse"], ["daily"], ["inbox", "watch"])
     assert daily.default_status is dg.DefaultScheduleStatus.STOPPED
-    assert inbox.default_status is dg.DefaultSensorStatus.STOPPED
+    assert {s.default_status for s in (inbox, watch)} == {dg.DefaultSensorStatus.STOPPED}
 
 
 def test_definitions_load_in_seconds_once_the_manifest_is_there(graph: dict[str, Any]) -> None:

@@ -19,6 +19,16 @@ def test_folders_are_closed_to_others(tmp_path: Path) -> None:
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o710
 
 
+def test_readers_of_the_group_reach_serving_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        home = Home.open(tmp_path / "home")
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (home.root, home.serving, home.lake)]
+    finally:
+        os.umask(before)
+    assert modes == [0o710, 0o750, 0o700]
+
+
 def test_a_home_of_another_format_is_refused_with_a_word_on_what_to_do(tmp_path: Path) -> None:
     home = Home.open(tmp_path)
     (home.root / "format.json").write_text('{"format": 99}')

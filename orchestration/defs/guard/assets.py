@@ -8,6 +8,7 @@ import dagster as dg
 from orchestration import pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
+from orchestration.logs import Step
 from orchestration.sources.contract import Settings
 
 
@@ -26,7 +27,8 @@ def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
     )
     def guard(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
         home = house.home()
-        done = pipeline.guard_source(home, house.keyring(), settings, context.run_id)
+        with Step("guard", context.run_id, settings.name):
+            done = pipeline.guard_source(home, house.keyring(), settings, context.run_id)
         failure = pipeline.Outcomes(home, context.run_id).failures.get(settings.name, {})
         broken = failure.get("reason", "") if failure.get("step") == "guard" else ""
         totals = ("read", "staged", "rejected", "duplicates", "subjects", "new_subjects", "merged", "redactions")

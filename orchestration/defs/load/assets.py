@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration import pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
+from orchestration.logs import Step
 from orchestration.records import KINDS
 
 TECHNICAL = {
@@ -43,12 +44,13 @@ def defs() -> dg.Definitions:
     @dg.multi_asset(specs=specs, check_specs=checks, name="load")
     def load(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
         home, keyring = house.home(), house.keyring()
-        verdicts = pipeline.load_staged(home, keyring)
-        faults = pipeline.ledger_faults(home, keyring)
-        if faults:
-            raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
-        pipeline.expire(home, keyring, context.run_id)
-        checks = pipeline.check_privacy(home, keyring)
+        with Step("load", context.run_id, ours=(dg.Failure,)):
+            verdicts = pipeline.load_staged(home, keyring)
+            faults = pipeline.ledger_faults(home, keyring)
+            if faults:
+                raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+            pipeline.expire(home, keyring, context.run_id)
+            checks = pipeline.check_privacy(home, keyring)
         broken_promises = [c.check_id for c in checks if c.status == "failed" and c.is_blocking]
         if broken_promises:
             raise dg.Failure(

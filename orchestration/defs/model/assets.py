@@ -13,6 +13,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home, environment_set
+from orchestration.logs import event, ids
 
 
 class Translator(DagsterDbtTranslator):
@@ -45,10 +46,12 @@ def defs() -> dg.Definitions:
             return
         # Unit tests prove the models, not the data: they run in `make test`.
         arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(modelling.variables(home))]
-        with environment_set(modelling.environment(home, keyring)):
+        with ids(run=context.run_id), environment_set(modelling.environment(home, keyring)):
+            event("model.started")
             yield from dbt.cli(
                 arguments, context=context, target_path=home.folder("dbt", "target"), raise_on_error=True
             ).stream()
+            event("model.done")
 
     with environment_set(modelling.environment(home)):
         dbt = DbtCliResource(

@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
+from orchestration.logs import Step
 
 KEY = dg.AssetKey(["quality", "exact_marts"])
 SERVED = dg.AssetKey(["quality", "served"])
@@ -23,7 +24,8 @@ SERVED = dg.AssetKey(["quality", "served"])
 )
 def served(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Runs before anything is loaded; a failure makes the run serve anew and end failed."""
-    failed = pipeline.recheck_served(house.home(), context.run_id)
+    with Step("recheck", context.run_id):
+        failed = pipeline.recheck_served(house.home(), context.run_id)
     return dg.MaterializeResult(
         metadata={"failed": len(failed)},
         check_results=[
@@ -44,8 +46,9 @@ def defs() -> dg.Definitions:
         description="Exact marts, before disclosure, against their expectations.",
         check_specs=[dg.AssetCheckSpec("expectations", asset=KEY, blocking=True)],
     )
-    def exact_marts(house: HouseResource) -> Iterator[dg.MaterializeResult]:
-        results = pipeline.audit_exact_marts(house.home(), house.keyring(), marts)
+    def exact_marts(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
+        with Step("quality", context.run_id):
+            results = pipeline.audit_exact_marts(house.home(), house.keyring(), marts)
         failed = [r for r in results if not r["passed"] and r["is_blocking"]]
         rows = [
             dg.TableRecord(

@@ -5,8 +5,9 @@ Keep out: disclosure (orchestration.privacy) and files (orchestration.serving).
 
 import dagster as dg
 
-from orchestration import pipeline
+from orchestration import alerts, pipeline
 from orchestration.defs.resources import HouseResource
+from orchestration.logs import Step
 from orchestration.serving.report import write_report
 
 MARTS = dg.AssetKey(["serve", "kpi"])
@@ -23,7 +24,8 @@ MARTS = dg.AssetKey(["serve", "kpi"])
 )
 def kpi(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Publish, or keep the last good version."""
-    result = pipeline.publish(house.home(), house.keyring(), context.run_id)
+    with Step("publish", context.run_id):
+        result = pipeline.publish(house.home(), house.keyring(), context.run_id)
     return dg.MaterializeResult(
         metadata={
             "profile": result.profile,
@@ -45,9 +47,10 @@ def kpi(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materiali
     deps=[MARTS],
     description="The managers' report: one HTML page, published figures only.",
 )
-def report(house: HouseResource) -> dg.MaterializeResult:
+def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Write serving/report/index.html."""
-    path = write_report(house.home())
+    with Step("report", context.run_id):
+        path = write_report(house.home())
     return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
 
 
@@ -59,8 +62,10 @@ def report(house: HouseResource) -> dg.MaterializeResult:
 )
 def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Raise saying what went wrong, and which sources it was."""
-    wrong = pipeline.conclude(house.home(), context.run_id)
-    write_report(house.home())  # once more, with or without the banner
+    with Step("verdict", context.run_id):
+        wrong = pipeline.conclude(house.home(), context.run_id)
+        write_report(house.home())  # once more, with or without the banner
+        alerts.send(house.home())
     if wrong:
         raise dg.Failure("; ".join(wrong))
     return dg.MaterializeResult(metadata={"sources_failed": 0})

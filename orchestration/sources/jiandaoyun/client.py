@@ -25,7 +25,7 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator, OffsetPagi
 from requests import PreparedRequest, Request, Response, Session
 from requests.exceptions import ChunkedEncodingError, ConnectionError, ContentDecodingError, Timeout
 
-from orchestration.errors import SourceError
+from orchestration.errors import SourceError, TransientSourceError
 
 PAGE_ROWS = 100  # the most a page may hold [D]
 
@@ -97,7 +97,7 @@ class _PoliteSession(Session):
                 wait = min(float(after), self._manners.backoff_limit_seconds) if after.isdecimal() else wait
             if attempt + 1 < self._manners.attempts:
                 self._clock.sleep(wait)
-        raise SourceError(f"{self._source}: {path}: {fault} (asked {self._manners.attempts} times)")
+        raise TransientSourceError(f"{self._source}: {path}: {fault} (asked {self._manners.attempts} times)")
 
     def _wait_turn(self) -> None:
         now = self._clock.monotonic()

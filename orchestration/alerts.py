@@ -1,0 +1,183 @@
+"""Telling people: what deserves attention goes to a webhook and by mail, once each, when house.toml turns that on.
+
+Keep out: finding it out (watch.py). Messages carry names, ids and periods: no reasons, no figures, nothing of the data.
+"""
+
+import json
+import logging
+import os
+import smtplib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from orchestration import pipeline, watch
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, write_durably
+from orchestration.logs import event
+from orchestration.messages import text
+
+KINDS = ("run_failed", "run_died", "source_stale", "sla_breached", "withdrawn")
+WEBHOOK_VARIABLE = "VOICEHOUSE_ALERT_WEBHOOK"  # the address holds a token
+PASSWORD_VARIABLE = "VOICEHOUSE_SMTP_PASSWORD"
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing to tell. `key` stays the same as long as it is the same thing."""
+
+    kind: str
+    key: str
+    values: Mapping[str, str]
+
+    @property
+    def told(self) -> str:
+        """In one sentence, in the language of the process."""
+        return text(
+            {
+                "run_failed": "alerts.run_failed",
+                "run_died": "alerts.run_died",
+                "source_stale": "alerts.source_stale",
+                "sla_breached": "alerts.sla_breached",
+                "withdrawn": "alerts.withdrawn",
+            }[self.kind],
+            **self.values,
+        )
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where to tell: [alerts] of house.toml, secrets from the environment."""
+
+    webhook: str | None
+    mail_to: tuple[str, ...]
+    mail_from: str
+    smtp_host: str
+    smtp_port: int
+    smtp_user: str | None
+    smtp_tls: bool
+    kinds: tuple[str, ...]
+
+    @classmethod
+    def of(cls, home: Home) -> "Channels":
+        """Raises VoicehouseError for a setting that does not exist or a secret that is missing."""
+        given = dict(home.house.alerts)
+        webhook = os.environ.get(WEBHOOK_VARIABLE) if given.pop("webhook", False) else None
+        if home.house.alerts.get("webhook") and not (webhook or "").startswith(("https://", "http://")):
+            raise VoicehouseError(f"house.toml turns the webhook on: set {WEBHOOK_VARIABLE} to its http(s) address")
+        found = cls(
+            webhook,
+            tuple(given.pop("mail_to", ())),
+            given.pop("mail_from", "voicehouse@localhost"),
+            given.pop("smtp_host", "localhost"),
+            int(given.pop("smtp_port", 25)),
+            given.pop("smtp_user", None),
+            bool(given.pop("smtp_tls", True)),
+            tuple(given.pop("on", KINDS)),
+        )
+        unknown = sorted([*given, *(set(found.kinds) - set(KINDS))])
+        if unknown:
+            raise VoicehouseError(f"[alerts] in house.toml knows nothing of {', '.join(unknown)}")
+        if found.smtp_user and not os.environ.get(PASSWORD_VARIABLE):
+            raise VoicehouseError(f"house.toml names smtp_user: set {PASSWORD_VARIABLE}")
+        return found
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self.webhook or self.mail_to)
+
+
+def due(home: Home) -> list[Alert]:
+    """What there is to tell now, told before or not."""
+    found = []
+    history = [r for r in pipeline.run_history(home) if r["status"] != "nothing_new"]
+    if history and history[-1]["status"] == "failed":
+        run = history[-1]
+        where = ", ".join(run["failed_sources"]) or run.get("failed_step") or "-"
+        found.append(Alert("run_failed", f"run:{run['run_id']}", {"run": run["run_id"][:8], "where": where}))
+    for run_id in watch.died(home):
+        found.append(Alert("run_died", f"died:{run_id}", {"run": run_id[:8]}))
+    for f in watch.freshness(home):
+        if f.is_stale:
+            values = {"source": f.source, "hours": f"{f.expected_every_hours:g}"}
+            found.append(Alert("source_stale", f"stale:{f.source}:{f.newest_load_at}", values))
+    for b in watch.breaches(home):
+        values = {"metric": f"{b.metric_id}/{b.variant}", "grain": b.period_grain, "start": b.period_start}
+        found.append(Alert("sla_breached", "sla:" + "/".join(values.values()), values))
+    for incident in watch.incidents(home)[-1:]:
+        found.append(Alert("withdrawn", f"incident:{incident['at']}", {"checks": ", ".join(incident["failed"])}))
+    return found
+
+
+def send(home: Home) -> list[Alert]:
+    """Tell what is due and was not told yet; what cannot be delivered stays due, and the next call tries again.
+
+    Returns what was told. Never stops a run: a channel that does not answer is an event in the log and in `status`.
+    """
+    state = told(home)
+    alerts = due(home)
+    try:
+        channels = Channels.of(home)
+    except VoicehouseError as error:
+        _note(home, state["told"], str(error))
+        return []
+    if not channels.is_on:
+        return []
+    fresh = [a for a in alerts if a.key not in state["told"] and a.kind in channels.kinds]
+    problem = deliver(channels, [a.told for a in fresh]) if fresh else None
+    kept = {a.key: state["told"][a.key] for a in alerts if a.key in state["told"]}  # what is over may come again
+    if not problem:
+        kept |= {a.key: now().isoformat() for a in fresh}
+    _note(home, kept, problem)
+    return [] if problem else fresh
+
+
+def told(home: Home) -> dict[str, Any]:
+    """What was told and when, and what kept the last attempt from being delivered."""
+    path = home.folder("ops") / "alerts.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"told": {}, "problem": None}
+    return found
+
+
+def _note(home: Home, told_at: Mapping[str, str], problem: str | None) -> None:
+    if problem:
+        event("alerts.undelivered", logging.WARNING, problem=problem)
+    content = {"told": dict(told_at), "problem": problem}
+    write_durably(home.folder("ops") / "alerts.json", json.dumps(content, indent=1).encode())
+
+
+def deliver(channels: Channels, sentences: list[str]) -> str | None:
+    """Send sentences over every channel; what went wrong, without addresses, or None."""
+    problems = []
+    body = "\n".join(sentences)
+    if channels.webhook:
+        payload = json.dumps({"text": body}, ensure_ascii=False).encode()
+        request = Request(channels.webhook, payload, {"Content-Type": "application/json; charset=utf-8"})
+        try:
+            with urlopen(request, timeout=TIMEOUT_SECONDS):
+                event("alerts.sent", channel="webhook", n=len(sentences))
+        except (URLError, OSError, ValueError) as error:
+            code = getattr(error, "code", None)
+            problems.append(f"the webhook did not take it ({code or type(error).__name__})")
+    if channels.mail_to:
+        mail = EmailMessage()
+        mail["Subject"] = text("alerts.subject", n=len(sentences))
+        mail["From"], mail["To"] = channels.mail_from, ", ".join(channels.mail_to)
+        mail.set_content(body)
+        try:
+            with smtplib.SMTP(channels.smtp_host, channels.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+                if channels.smtp_tls:
+                    import ssl
+
+                    server.starttls(context=ssl.create_default_context())
+                if channels.smtp_user:
+                    server.login(channels.smtp_user, os.environ[PASSWORD_VARIABLE])
+                server.send_message(mail)
+                event("alerts.sent", channel="mail", n=len(sentences))
+        except (smtplib.SMTPException, OSError) as error:
+            problems.append(f"the mail server did not take it ({type(error).__name__})")
+    return "; ".join(problems) or None

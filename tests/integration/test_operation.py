@@ -1,0 +1,227 @@
+"""What Dagster does when it gets hard: it asks a busy source again, loses no failure, and writes nobody's data down.
+
+Keep out: whole runs (tests/faults, tests/sample_company).
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestration import alerts, logs, pipeline, watch
+from orchestration.defs.extract.assets import _asset as extract_asset
+from orchestration.defs.guard.assets import _asset as guard_asset
+from orchestration.defs.jobs import watch as watching
+from orchestration.defs.load.assets import defs as load_defs
+from orchestration.defs.quality.assets import served
+from orchestration.defs.resources import HouseResource
+from orchestration.defs.serve import assets as serve
+from orchestration.errors import VoicehouseError
+from tests.house import TestHouse, write_source
+
+PLANTED = ("planted.person@example.org", "13700001234")
+CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at from rows"
+BUSY = '''"""A source that is busy `FAILURES` times."""
+
+from pathlib import Path
+
+from orchestration.errors import {error}
+from orchestration.sources.contract import Page
+
+FAILURES = {failures}
+
+
+def pages(settings, state, window):
+    count = Path(__file__).with_name("asked")
+    asked = int(count.read_text()) if count.exists() else 0
+    count.write_text(str(asked + 1))
+    state["since"] = "kept"
+    if asked < FAILURES:
+        raise {error}("busy: the server answers 503")
+    records = [{{"id": "1", "at": "2025-01-01T00:00:00Z"}}, {{"id": "2", "at": "2025-02-01T00:00:00Z"}}]
+    wanted = [r for r in records if window.since is None or r["at"] >= window.since.isoformat()]
+    new = [r for r in wanted if window.is_backfill or r["at"] > state.get("newest", "")]
+    state["newest"] = max([state.get("newest", "")] + [r["at"] for r in new])
+    if new:
+        yield Page("rows", new)
+'''
+
+
+@pytest.fixture
+def home(house: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TestHouse:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    return house
+
+
+def busy(house: TestHouse, failures: int, error: str = "TransientSourceError") -> Path:
+    folder = write_source(house.sources, "busy", {"case": CASE})
+    text = (folder / "source.toml").read_text().replace('files = "rows*"\n', "").replace("columns = []\n", "")
+    (folder / "source.toml").write_text("expected_every_hours = 24\n" + text)
+    (folder / "extract.py").write_text(BUSY.format(failures=failures, error=error))
+    return folder
+
+
+def ask(house: TestHouse, **config: Any) -> dg.ExecuteInProcessResult:
+    settings = pipeline.sources(house.home)["busy"]
+    return dg.materialize(
+        [extract_asset(settings)],
+        resources={"house": HouseResource()},
+        run_config={"ops": {"extract__busy": {"config": {"retry_seconds": 0.01, **config}}}},
+        raise_on_error=False,
+    )
+
+
+def asked(folder: Path) -> int:
+    return int((folder / "asked").read_text())
+
+
+def answered(result: dg.ExecuteInProcessResult) -> bool:
+    (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "source_answered"]
+    return check.passed
+
+
+def test_a_busy_source_is_asked_again_until_it_answers_and_leaves_no_failure(home: TestHouse) -> None:
+    folder = busy(home, failures=2)
+    result = ask(home)
+    assert result.success and answered(result) and asked(folder) == 3
+    assert pipeline.Outcomes(home.home, result.run_id).failures == {}
+
+
+def test_a_source_that_stays_busy_is_an_outcome_and_the_run_goes_on(home: TestHouse) -> None:
+    folder = busy(home, failures=9)
+    result = ask(home, retries=2)
+    assert result.success and not answered(result) and asked(folder) == 3
+    assert "503" in pipeline.Outcomes(home.home, result.run_id).failures["busy"]["reason"]
+
+
+def test_a_source_that_refuses_is_not_asked_again(home: TestHouse) -> None:
+    folder = busy(home, failures=9, error="SourceError")
+    assert not answered(ask(home)) and asked(folder) == 1
+
+
+def test_a_backfill_brings_its_stretch_and_leaves_the_cursor_where_it_was(home: TestHouse) -> None:
+    busy(home, failures=0)
+    assert ask(home).success and ask(home).success
+    assert len(pipeline.pages.loads(home.home, "busy")) == 1  # the second time nothing was new
+    result = ask(home, since="2025-01-15")
+    assert result.success and len(pipeline.pages.loads(home.home, "busy")) == 2
+    pipeline.guard_source(home.home, home.keyring, pipeline.sources(home.home)["busy"], "r")
+    pipeline.load_staged(home.home, home.keyring)
+    ledger = home.ledger()
+    assert ledger[("case", "promoted", "")] == 2 and ledger[("case", "duplicate", "")] == 1
+    ask(home)
+    assert len(pipeline.pages.loads(home.home, "busy")) == 2  # today's increment finds its cursor unmoved
+
+
+def test_a_backfill_beside_todays_run_waits_and_both_are_loaded(home: TestHouse) -> None:
+    """Two runs at once on one home: one waits for the other's lock; neither loses or doubles a row."""
+    import subprocess
+    import sys
+
+    busy(home, failures=0)
+    code = (
+        "import sys, dagster as dg\n"
+        "from orchestration import pipeline\nfrom orchestration.home import Home\n"
+        "from orchestration.defs.extract.assets import _asset\nfrom orchestration.defs.guard.assets import _asset as guard\n"
+        "from orchestration.defs.resources import HouseResource\n"
+        "s = pipeline.sources(Home.open())['busy']\n"
+        "config = {'since': sys.argv[1]} if len(sys.argv) > 1 else {}\n"
+        "done = dg.materialize([_asset(s), guard(s, [])], resources={'house': HouseResource()},\n"
+        "    run_config={'ops': {'extract__busy': {'config': config}}})\n"
+        "sys.exit(0 if done.success else 1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, *a], env=environment, stderr=subprocess.DEVNULL)
+        for a in ([], ["2025-01-15"])
+    ]
+    assert [p.wait(timeout=300) for p in both] == [0, 0]
+    pipeline.load_staged(home.home, home.keyring)
+    assert home.ledger()[("case", "promoted", "")] == 2
+    assert pipeline.ledger_faults(home.home, home.keyring) == []
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2025-13-01"])
+def test_a_time_that_is_none_is_named(given: str) -> None:
+    with pytest.raises(VoicehouseError, match="since is no ISO 8601 time"):
+        pipeline.instant(given, "since")
+
+
+def test_a_source_with_a_cadence_has_a_freshness_policy_and_a_check(
+    home: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(home, failures=0)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-01T00:00:00Z")
+    (spec,) = extract_asset(pipeline.sources(home.home)["busy"]).specs
+    assert spec.freshness_policy == dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24))
+
+    def fresh(result: dg.ExecuteInProcessResult) -> bool:
+        (check,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "source_fresh"]
+        return check.passed
+
+    assert fresh(ask(home))
+    pipeline.guard_source(home.home, home.keyring, pipeline.sources(home.home)["busy"], "r")
+    pipeline.load_staged(home.home, home.keyring)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-05T00:00:00Z")
+    assert not fresh(ask(home)) and watch.status(home.home)["stale_sources"] == ["busy"]
+
+
+def test_the_watch_tells_between_runs_and_starts_nothing(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "send", lambda home: ["one", "two"])
+    told = watching(dg.build_sensor_context())
+    assert isinstance(told, dg.SkipReason) and "2" in str(told.skip_message)
+
+
+BROKEN = {
+    "extract": ("orchestration.pipeline.extract_pages", lambda s: extract_asset(s)),
+    "guard": ("orchestration.pipeline.guard", lambda s: guard_asset(s, [])),
+    "load": ("orchestration.pipeline.load_staged", lambda s: next(iter(load_defs.load_fn().assets))),
+    "recheck": ("orchestration.pipeline.recheck_served", lambda s: served),
+    "publish": ("orchestration.pipeline.publish", lambda s: serve.kpi),
+    "report": ("orchestration.defs.serve.assets.write_report", lambda s: serve.report),
+    "verdict": ("orchestration.pipeline.conclude", lambda s: serve.verdict),
+}
+
+
+@pytest.mark.parametrize("step", BROKEN)
+def test_a_foreign_error_in_any_step_leaves_its_words_behind(
+    home: TestHouse, step: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a library says, with somebody's data in it: Dagster's history, logs and terminal name only the place."""
+    folder = write_source(home.sources, "busy", {"case": CASE})
+    assert folder.exists()
+    home.drop("rows_1.jsonl", json.dumps({"id": "1", "at": "2025-01-01T00:00:00Z"}) + "\n")
+    settings = pipeline.sources(home.home)["busy"]
+    if step == "guard":
+        pipeline.extract(home.home, home.keyring, settings, pipeline.Window(), "before")
+    where, make = BROKEN[step]
+
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise KeyError(PLANTED[1])
+        except KeyError as error:
+            raise ValueError(f"could not read '{PLANTED[0]}'") from error
+
+    asset = make(settings)
+    monkeypatch.setenv("VOICEHOUSE_LOG", "json")
+    logs.configure()
+    monkeypatch.setattr(where, fail)
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        result = dg.materialize([asset], resources={"house": HouseResource()}, instance=instance, raise_on_error=False)
+        told = "\n".join(str(e) for e in instance.all_logs(result.run_id))
+    monkeypatch.delenv("VOICEHOUSE_LOG")
+    logs.configure()
+    terminal = capfd.readouterr()
+    assert not result.success and "ValueError at" in told
+    failed = [json.loads(line) for line in terminal.err.splitlines() if line.startswith('{"at"') and ".failed" in line]
+    assert [(f["event"], f["run"], f["error"]) for f in failed] == [(f"{step}.failed", result.run_id, "ValueError")]
+    if step in ("extract", "guard"):
+        assert failed[0]["source"] == "busy"
+    stored = b"".join(p.read_bytes() for p in (tmp_path / "dagster").rglob("*") if p.is_file())
+    for value in PLANTED:
+        assert value not in told + terminal.out + terminal.err and value.encode() not in stored

@@ -1,0 +1,196 @@
+"""What deserves attention is found, and told once over every channel that is on; nothing of the data is in it.
+
+Keep out: Dagster (tests/integration/test_operation.py).
+"""
+
+import email
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from email import policy as mail_policy
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from orchestration import alerts, pipeline, watch
+from orchestration.cli import main
+from orchestration.errors import VoicehouseError
+from tests.house import TestHouse, write_source
+from tests.receivers import MailServer, Webhook, running
+
+PLANTED = "planted.person@example.org"
+CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.text' as text from rows"
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    with running(Webhook()) as server:
+        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", server.address)
+        yield server
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    with running(MailServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
+    """A home whose one source expects news every day, and had some."""
+    folder = write_source(house.sources, "desk", {"case": CASE})
+    text = (folder / "source.toml").read_text()
+    (folder / "source.toml").write_text("expected_every_hours = 24\n" + text)
+    house.drop("rows_1.jsonl", json.dumps({"id": "1", "at": "2025-01-01T00:00:00Z", "text": PLANTED}) + "\n")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-01T08:00:00Z")
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    house.take("desk")
+    return house
+
+
+def turn_on(house: TestHouse, **settings: object) -> None:
+    house.home.furnish(replace(house.home.house, alerts=settings), anew=True)
+
+
+def fail_a_run(house: TestHouse, run_id: str) -> None:
+    outcomes = pipeline.Outcomes(house.home, run_id)
+    outcomes.begin()
+    outcomes.fail("desk", "extract", f"desk: a reason somebody wrote with {PLANTED} in it")
+    outcomes.conclude(house.home, run_id, "failed")
+
+
+def later(monkeypatch: pytest.MonkeyPatch, day: int) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", f"2026-01-{day:02d}T09:00:00Z")
+
+
+def test_a_source_is_stale_when_nothing_new_came_for_longer_than_it_says(
+    desk: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [f.is_stale for f in watch.freshness(desk.home) if f.source == "desk"] == [False]
+    later(monkeypatch, 3)
+    assert [f.is_stale for f in watch.freshness(desk.home) if f.source == "desk"] == [True]
+    assert "desk" in watch.status(desk.home)["stale_sources"]
+    desk.drop("rows_2.jsonl", json.dumps({"id": "2", "at": "2026-01-03T00:00:00Z"}) + "\n")
+    desk.take("desk")
+    assert watch.status(desk.home)["stale_sources"] == []
+
+
+def test_a_source_that_never_brought_anything_is_waited_for_since_the_first_run(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_source(house.sources, "desk", {"case": CASE})
+    (folder / "source.toml").write_text("expected_every_hours = 24\n" + (folder / "source.toml").read_text())
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-01T08:00:00Z")
+    assert watch.status(house.home)["stale_sources"] == []
+    fail_a_run(house, "first")
+    later(monkeypatch, 5)
+    assert watch.status(house.home)["stale_sources"] == ["desk"]
+
+
+def test_a_run_that_died_is_told_apart_from_one_that_goes_on(desk: TestHouse) -> None:
+    pipeline.Outcomes(desk.home, "r1").begin()
+    with desk.home.writing("run r1"):
+        assert watch.died(desk.home) == [] and watch.status(desk.home)["writing_now"]["run"] == "run r1"
+    assert watch.died(desk.home) == ["r1"]
+    assert [a.kind for a in alerts.due(desk.home)] == ["run_died"]
+
+
+def test_a_missed_target_of_the_newest_complete_period_is_a_breach(desk: TestHouse) -> None:
+    with duckdb.connect(str(desk.home.serving / "kpi.duckdb")) as con:
+        con.execute(
+            """
+            CREATE TABLE kpi_values AS SELECT * FROM (VALUES
+                ('sla_attainment', 'house', 'month', DATE '2025-11-01', true, 95.0, 90.0, 'met'),
+                ('sla_attainment', 'house', 'month', DATE '2025-12-01', true, 70.0, 90.0, 'missed'),
+                ('sla_attainment', 'house', 'month', DATE '2026-01-01', false, 10.0, 90.0, 'missed'),
+                ('sla_attainment', 'house', 'week', DATE '2025-12-15', true, 70.0, 90.0, 'missed'),
+                ('sla_attainment', 'house', 'week', DATE '2025-12-22', true, NULL, 90.0, NULL),
+                ('nps', 'per_response', 'month', DATE '2025-12-01', true, 1.0, 40.0, 'missed')
+            ) t(metric_id, variant, period_grain, period_start, is_complete_period, value, target_value, target_status),
+            (SELECT '' AS breakdown)
+            """
+        )
+    assert watch.breaches(desk.home) == [watch.Breach("sla_attainment", "house", "month", "2025-12-01")]
+
+
+def test_nothing_is_sent_unless_a_channel_is_named(desk: TestHouse, webhook: Webhook) -> None:
+    fail_a_run(desk, "r1")
+    assert alerts.send(desk.home) == [] and webhook.got == []
+
+
+def test_each_thing_is_told_once_and_again_when_it_happens_again(
+    desk: TestHouse, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn_on(desk, webhook=True)
+    fail_a_run(desk, "r1-aaaaaa")
+    assert [a.kind for a in alerts.send(desk.home)] == ["run_failed"]
+    assert alerts.send(desk.home) == [] and len(webhook.got) == 1
+    fail_a_run(desk, "r2-bbbbbb")
+    later(monkeypatch, 9)
+    assert {a.kind for a in alerts.send(desk.home)} == {"run_failed", "source_stale"}
+    assert "desk" in webhook.got[1]["text"] and "r2-bbbbb" in webhook.got[1]["text"]
+
+
+def test_messages_hold_names_and_nothing_of_the_data(desk: TestHouse, webhook: Webhook, mail: MailServer) -> None:
+    turn_on(desk, webhook=True, mail_to=["ops@example.org"], smtp_host="127.0.0.1", smtp_port=mail.port, smtp_tls=False)
+    fail_a_run(desk, "r1")
+    alerts.send(desk.home)
+    (posted,), (sent,) = webhook.got, mail.got
+    assert list(posted) == ["text"]  # what Slack and its likes take
+    message = email.message_from_bytes(sent["data"], policy=mail_policy.default)
+    assert sent["to"] == ["ops@example.org"] and message["Subject"] == "voicehouse: 1 to look at"
+    assert message.get_content().strip() == posted["text"] and "desk" in posted["text"]
+    assert PLANTED not in posted["text"]
+
+
+def test_what_cannot_be_delivered_stays_due_and_its_address_is_not_told(desk: TestHouse, webhook: Webhook) -> None:
+    turn_on(desk, webhook=True)
+    fail_a_run(desk, "r1")
+    webhook.status = 500
+    assert alerts.send(desk.home) == []
+    told = (desk.home.root / "ops" / "alerts.json").read_text()
+    assert "500" in told and "a-token-nobody-may-see" not in told
+    assert "500" in CliRunner().invoke(main, ["status"]).output
+    webhook.status = 200
+    assert len(alerts.send(desk.home)) == 1 and alerts.told(desk.home)["problem"] is None
+
+
+def test_kinds_that_are_not_asked_for_are_not_told(desk: TestHouse, webhook: Webhook) -> None:
+    turn_on(desk, webhook=True, on=["sla_breached"])
+    fail_a_run(desk, "r1")
+    assert alerts.send(desk.home) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"webhok": True}, "knows nothing of webhok"),
+        ({"on": ["everything"]}, "knows nothing of everything"),
+        ({"webhook": True}, "VOICEHOUSE_ALERT_WEBHOOK"),
+        ({"mail_to": ["a@example.org"], "smtp_user": "u"}, "VOICEHOUSE_SMTP_PASSWORD"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told_and_stops_no_run(
+    desk: TestHouse, settings: dict[str, object], words: str
+) -> None:
+    turn_on(desk, **settings)
+    with pytest.raises(VoicehouseError, match=words):
+        alerts.Channels.of(desk.home)
+    assert alerts.send(desk.home) == [] and words in alerts.told(desk.home)["problem"]
+
+
+def test_settings_of_alerts_outlive_a_new_init(desk: TestHouse) -> None:
+    turn_on(desk, webhook=True, mail_to=["a@example.org"])
+    done = CliRunner().invoke(main, ["init", "--sources", str(desk.sources), "--inbox", str(desk.inbox)])
+    assert done.exit_code == 0, done.output
+    assert desk.home.house.alerts == {"webhook": True, "mail_to": ["a@example.org"]}
+
+
+def test_the_command_lists_and_tries_the_channels(desk: TestHouse, webhook: Webhook) -> None:
+    fail_a_run(desk, "r1")
+    listed = CliRunner().invoke(main, ["alerts", "list", "--json"])
+    assert [a["kind"] for a in json.loads(listed.stdout)["alerts"]] == ["run_failed"]
+    assert CliRunner().invoke(main, ["alerts", "test"]).exit_code == 1
+    turn_on(desk, webhook=True)
+    assert CliRunner().invoke(main, ["alerts", "test"]).exit_code == 0 and len(webhook.got) == 1
