@@ -34,7 +34,7 @@ HEADLINES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended."""
+    """How a run ended. The reason is for the terminal: it has the real names of files."""
 
     success: bool
     nothing_new: bool
@@ -115,7 +115,11 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
         if before and before[0]["status"] == "failed":
             write_report(home)  # without the banner: all sources answered
-    return Outcome(result.success, result.success and not progress.modelled, progress.reason)
+    from orchestration.landing.names import with_names
+    from orchestration.privacy.keys import Keyring
+
+    reason = with_names(home, Keyring(home), pipeline.sources(home).values(), progress.reason)
+    return Outcome(result.success, result.success and not progress.modelled, reason)
 
 
 class Progress:

@@ -3,8 +3,6 @@
 Keep out: opening pages (pages.py) and what sources do.
 """
 
-import hashlib
-import hmac
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,15 +15,21 @@ import pyarrow as pa
 
 from orchestration.errors import SourceError, TransientSourceError
 from orchestration.home import Home, environment_set
+from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Settings, Window
 from orchestration.sources.registry import extractor
 
+MOST_PROBLEMS = 5  # told one by one; the others are counted
+
 
 @dataclass(frozen=True)
 class Extraction:
-    """What one extraction brought: the load it made (None: nothing new), pages and bytes sealed, a failure's text."""
+    """What one extraction brought: the load it made (None: nothing new), pages and bytes sealed, a failure's text.
+
+    A failure beside a load: single files could not be read, or not wholly; everything else of the source came.
+    """
 
     source: str
     load_id: str | None
@@ -38,18 +42,17 @@ class Extraction:
 def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, started_at: datetime) -> Extraction:
     """Ask one source for what is new and seal it. A failing source gives an Extraction with `failure`, no exception.
 
+    Damaged files are named by their keyed ids (names.py); they are told once, and read again when they change.
+
     Nothing of a failed extraction is kept and its cursor does not move: the next run asks again. Only when the disk
     fails after the source's last page, the pages wait with dlt, sealed, and the next run loads them.
     """
     load_id = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03d}-{secrets.token_hex(3)}-{settings.name}"
-    name_key = keyring.key("file_names")
-
-    def file_id(name: str) -> str:
-        return hmac.new(name_key, f"{settings.name}\x1f{name}".encode(), hashlib.sha256).hexdigest()[:24]
-
+    file_id = file_ids(keyring, settings.name)
     settings = replace(settings, inbox=home.inbox, file_id=file_id)
     counted = {"pages": 0, "bytes": 0}
     problem: list[SourceError] = []
+    told: list[str] = []
 
     def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
         try:
@@ -59,6 +62,8 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
                 value = seal(page, key, settings.name, load_id, number, file)
                 counted["pages"] += 1
                 counted["bytes"] += len(value)
+                if page.problem:
+                    told.append(page.problem)
                 yield pa.table(
                     {
                         "load_id": pa.array([load_id]),
@@ -90,7 +95,10 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         if not is_waiting:
             keyring.drop(f"landing:{load_id}")
         return Extraction(settings.name, None, 0, 0, failure, is_transient)
-    return Extraction(settings.name, load_id, counted["pages"], counted["bytes"])
+    if told:
+        more = [f"and {len(told) - MOST_PROBLEMS} more files"] if len(told) > MOST_PROBLEMS else []
+        failure = f"{settings.name}: " + "; ".join([*told[:MOST_PROBLEMS], *more])
+    return Extraction(settings.name, load_id, counted["pages"], counted["bytes"], failure)
 
 
 def _innermost(error: BaseException) -> str:

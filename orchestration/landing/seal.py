@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.errors import VoicehouseError
 from orchestration.sources.contract import Page
+from orchestration.sources.files import json_line
 
 
 def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id: str) -> bytes:
@@ -26,7 +27,7 @@ def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id
     elif isinstance(content, bytes):
         form, body = "lines", content
     else:
-        form, body = "lines", b"\n".join(orjson.dumps(record) for record in content)
+        form, body = "lines", b"\n".join(json_line(record) for record in content)
     head = orjson.dumps(
         {
             "form": form,

@@ -40,6 +40,7 @@ class Page:
     `content`: records of an API (dicts), JSON lines (bytes), or rows of a file (Arrow, all strings).
     `file`: real name of the file, never stored. `first_row`: 1-based row of the file that the page starts with.
     `rejected`: rows that the reader could not even split, by reason. `is_sweep`: ids of all that exists now.
+    `problem`: what a person must be told of the file, and what to do, without values; the run then ends failed.
     """
 
     stream: str
@@ -48,6 +49,7 @@ class Page:
     first_row: int = 1
     is_sweep: bool = False
     rejected: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,12 @@ from orchestration.sources.contract import Page, Settings, Stream, Window
 
 PAGE_BYTES = 8 << 20
 LONGEST_LINE = 64 << 20
+MOST_COLUMNS = 2_000
+MOST_MEMBERS = 10_000  # files in one archive
+# Exports pack to a tenth or a fiftieth; what unpacks to more than this is a bomb, or was never data.
+GREATEST_RATIO = 200
+SMALL_BYTES = 256 << 20  # … unless it is this small
+OFFICE = b"\xd0\xcf\x11\xe0"  # how the older formats of office programs begin
 
 
 def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator[Page]:
@@ -33,18 +40,34 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
     for stream in settings.streams.values():
         if not stream.files:
             continue
-        for item in _list(settings, stream):
-            key = settings.file_id(f"{stream.name}/{item['relative_path']}")
+        for name, item in listed(settings, stream):
+            key = settings.file_id(f"{stream.name}/{name}")
+            about = f"file {settings.file_id(name)}"
+            if item is None:
+                if seen.get(key) != "missing":
+                    yield _unread(stream, name, f"{about}: is a link to nothing: mend the link or remove it")
+                seen[key] = "missing"
+                continue
             fingerprint = f"{item['size_in_bytes']}:{item['modification_date']}"
             if seen.get(key) == fingerprint and not window.is_backfill:
                 continue
             try:
                 with item.open(compression="disable") as handle:
-                    yield from read_file(handle, item["relative_path"], stream)
-            except SourceError:
-                # One damaged file is a counted rejection; a corrected one has another fingerprint and is read again.
-                yield Page(stream.name, _nothing(stream), file=item["relative_path"], rejected={"damaged_file": 1})
+                    for page in read_file(handle, name, stream):
+                        yield replace(page, problem=f"{about}: {page.problem}") if page.problem else page
+            except SourceError as error:
+                yield _unread(stream, name, f"{about}: {error}")
+            except PermissionError:
+                # Not the file's own state: it is tried again, and told again, until it can be read.
+                yield _unread(stream, name, f"{about}: may not be read by this user: change its permissions")
+                continue
+            # One damaged file is a counted rejection; a corrected one has another fingerprint and is read again.
             seen[key] = fingerprint
+
+
+def _unread(stream: Stream, name: str, problem: str) -> Page:
+    """The page that stands for a file, or the rest of one, that could not be read."""
+    return Page(stream.name, _nothing(stream), file=name, rejected={"damaged_file": 1}, problem=problem)
 
 
 def _nothing(stream: Stream) -> bytes | pa.Table:
@@ -54,8 +77,12 @@ def _nothing(stream: Stream) -> bytes | pa.Table:
     return pa.table({n: pa.array([], pa.string()) for n in names})
 
 
-def _list(settings: Settings, stream: Stream) -> list[Any]:
-    """File items of dlt's filesystem source, in the order of their names."""
+def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
+    """A stream's files as (name under the inbox, dlt's item), by name; a link to nothing has no item.
+
+    A file that can be reached by several ways (links, loops of links) stands here once, by its shortest name. What
+    lies outside the inbox is left out. Raises SourceError when the pattern leaves the inbox.
+    """
     from dlt.sources.filesystem import filesystem
 
     pattern = str(stream.files)
@@ -65,12 +92,40 @@ def _list(settings: Settings, stream: Stream) -> list[Any]:
     elif "://" not in root and not Path(root).is_dir():
         return []
     if ".." in Path(pattern).parts or Path(pattern).is_absolute():
-        raise SourceError(f"{settings.name}: the pattern of stream '{stream.name}' leaves the inbox")
-    items = list(filesystem(bucket_url=root, file_glob=pattern))
-    if "://" not in root:
-        top = Path(root).resolve()
-        items = [i for i in items if (top / i["relative_path"]).resolve().is_relative_to(top)]
-    return sorted(items, key=lambda i: str(i["relative_path"]))
+        raise SourceError(f"{settings.name}: the pattern of stream '{stream.name}' leaves the inbox: name files in it")
+    if "://" in root:
+        items = filesystem(bucket_url=root, file_glob=pattern)
+        return sorted(((str(i["relative_path"]), i) for i in items), key=lambda found: found[0])
+    top = Path(root).resolve()
+    disk = _folder_with_links(top)
+    items = list(filesystem(bucket_url=str(top), credentials=disk, file_glob=pattern))
+    found: dict[Path, tuple[str, Any]] = {}
+    for item in sorted(items, key=lambda i: (len(Path(i["relative_path"]).parts), str(i["relative_path"]))):
+        real = (top / item["relative_path"]).resolve()
+        if real.is_relative_to(top):
+            found.setdefault(real, (str(item["relative_path"]), item))
+    return sorted([*found.values(), *((name, None) for name in disk.broken)], key=lambda f: f[0])
+
+
+def _folder_with_links(top: Path) -> Any:
+    """The local file system of fsspec, for which a link to nothing is a finding and not the end of the listing."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Folder(LocalFileSystem):
+        cachable = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.broken: list[str] = []
+
+        def info(self, path: Any, **kwargs: Any) -> dict[str, Any]:
+            try:
+                return super().info(path, **kwargs)
+            except OSError:
+                self.broken.append(Path(path).relative_to(top).as_posix())
+                return {"name": str(path), "type": "other"}
+
+    return Folder()
 
 
 def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
@@ -79,32 +134,56 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
     Raises SourceError without values; the file is named by the page or by the caller, not by the message.
     """
     head = handle.read(4)
+    size = handle.seek(0, io.SEEK_END)
     handle.seek(0)
+    limit = max(SMALL_BYTES, GREATEST_RATIO * size)
+    if head == OFFICE:
+        raise SourceError("is a document of an office program: export it as CSV")
     if head[:2] == b"\x1f\x8b":
         try:
-            yield from _read(gzip.GzipFile(fileobj=handle), name, stream)
+            yield from _read(gzip.GzipFile(fileobj=handle), name, stream, limit)
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise SourceError(
-                f"a packed file of stream '{stream.name}' is damaged (gzip ends early): send it again"
-            ) from None
-    elif head[:4] == b"PK\x03\x04" and stream.format != "parquet":
-        try:
-            with zipfile.ZipFile(handle) as archive:
-                for member in sorted(archive.namelist()):
-                    if not member.endswith("/") and not Path(member).name.startswith((".", "__MACOSX")):
-                        with archive.open(member) as inner:
-                            yield from _read(inner, f"{name}!{member}", stream)
-        except zipfile.BadZipFile:
-            raise SourceError(f"a packed file of stream '{stream.name}' is damaged (zip): send it again") from None
+            raise SourceError("is damaged (gzip ends early): send it again") from None
+    elif head == b"PK\x03\x04" and stream.format != "parquet":
+        yield from _archive(handle, name, stream, limit)
     else:
-        yield from _read(handle, name, stream)
+        yield from _read(handle, name, stream, None)
 
 
-def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream) -> Iterator[Page]:
+def _archive(handle: IO[bytes], name: str, stream: Stream, limit: int) -> Iterator[Page]:
+    """Files of a zip archive, each for itself: one that is damaged does not keep the others."""
+    try:
+        archive = zipfile.ZipFile(handle)
+    except zipfile.BadZipFile:
+        raise SourceError("is damaged (zip): send it again") from None
+    with archive:
+        members = [m for m in archive.infolist() if not m.is_dir() and not Path(m.filename).name.startswith(".")]
+        members = [m for m in members if not m.filename.startswith("__MACOSX/")]
+        if any(m.filename == "[Content_Types].xml" for m in members):
+            raise SourceError("is a document of an office program: export it as CSV")
+        if len(members) > MOST_MEMBERS:
+            raise SourceError(f"holds more than {MOST_MEMBERS:,} files: pack them in several archives")
+        if sum(m.file_size for m in members) > limit:
+            raise SourceError(f"unpacks to more than {GREATEST_RATIO} times its size: nothing of it was read")
+        for number, member in enumerate(sorted(members, key=lambda m: m.filename), start=1):
+            inner_name = f"{name}!{member.filename}"
+            try:
+                with archive.open(member) as inner:
+                    yield from _read(inner, inner_name, stream, limit)
+            except SourceError as error:
+                yield _unread(stream, inner_name, f"member {number}, {error}")
+            except (zipfile.BadZipFile, zlib.error, EOFError):
+                yield _unread(stream, inner_name, f"member {number}, is damaged (zip): send it again")
+            except (RuntimeError, NotImplementedError):
+                # zipfile's words for a password that is wanted, and for a way of packing it does not know
+                yield _unread(stream, inner_name, f"member {number}, is locked or packed unusually: pack it plainly")
+
+
+def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream, limit: int | None) -> Iterator[Page]:
     if stream.format == "parquet":
         yield from _parquet(handle, name, stream)
         return
-    text = _utf8(handle, stream)
+    text = _utf8(handle, stream, limit)
     if stream.format in ("csv", "tsv"):
         yield from _delimited(text, name, stream, "," if stream.format == "csv" else "\t")
     elif stream.format == "json_pages":
@@ -114,13 +193,36 @@ def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream) -> Itera
 
 
 class _Recoded(io.RawIOBase):
-    """A byte stream decoded from one encoding and encoded as UTF-8, a block at a time."""
+    """A byte stream decoded from one encoding and encoded as UTF-8, a block at a time.
 
-    def __init__(self, head: bytes, rest: IO[bytes] | gzip.GzipFile, encoding: str):
+    Raises SourceError when more than `limit` bytes come out, or a line longer than `longest` (None: no limit).
+    """
+
+    def __init__(
+        self,
+        head: bytes,
+        rest: IO[bytes] | gzip.GzipFile,
+        encoding: str,
+        limit: int | None = None,
+        longest: int | None = None,
+    ):
         self._rest = rest
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-        self._ready = self._decoder.decode(head).encode()
+        self._limit = limit
+        self._longest = longest
+        self._n_bytes = self._n_since_break = 0
+        self._ready = self._checked(self._decoder.decode(head).encode())
         self._ended = False
+
+    def _checked(self, block: bytes) -> bytes:
+        self._n_bytes += len(block)
+        if self._limit is not None and self._n_bytes > self._limit:
+            raise SourceError(f"unpacks to more than {GREATEST_RATIO} times its size: the rest of it was not read")
+        last = block.rfind(b"\n")
+        self._n_since_break = len(block) - last - 1 if last >= 0 else self._n_since_break + len(block)
+        if self._longest is not None and self._n_since_break > self._longest:
+            raise SourceError(f"has a line longer than {self._longest >> 20} MB: check that it is what it should be")
+        return block
 
     def readable(self) -> bool:
         return True
@@ -129,19 +231,23 @@ class _Recoded(io.RawIOBase):
         while not self._ready and not self._ended:
             block = self._rest.read(1 << 20)
             self._ended = not block
-            self._ready = self._decoder.decode(block, final=self._ended).encode()
+            self._ready = self._checked(self._decoder.decode(block, final=self._ended).encode())
         n = min(len(buffer), len(self._ready))
         buffer[:n] = self._ready[:n]
         self._ready = self._ready[n:]
         return n
 
 
-def _utf8(handle: IO[bytes] | gzip.GzipFile, stream: Stream) -> io.BufferedReader:
+def _utf8(handle: IO[bytes] | gzip.GzipFile, stream: Stream, limit: int | None) -> io.BufferedReader:
     head = handle.read(1 << 20)
     encoding = detect_encoding(head) if stream.encoding == "auto" else stream.encoding
     if encoding in ("utf-8", "utf-8-sig"):
         encoding = "utf-8-sig"
-    return io.BufferedReader(_Recoded(head, handle, encoding), 1 << 20)
+    longest = None if stream.format == "json_pages" else LONGEST_LINE
+    return io.BufferedReader(_Recoded(head, handle, encoding, limit, longest), 1 << 20)
+
+
+CONTROL = bytes({*range(32), 127} - {*b"\t\n\v\f\r\x1b"})  # what texts do not hold, but for a stray one
 
 
 def detect_encoding(head: bytes) -> str:
@@ -153,8 +259,9 @@ def detect_encoding(head: bytes) -> str:
         return "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if head.count(b"\x00") > len(head) // 20:
-        raise SourceError("a file that should be text holds binary data: check what was dropped there")
+    n_control = len(head) - len(head.translate(None, CONTROL))
+    if n_control > len(head) // 50:
+        raise SourceError("holds binary data where text should be: check what was dropped there")
     for encoding in ("utf-8", "gb18030"):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
@@ -174,51 +281,77 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
     first = text.readline(LONGEST_LINE)
     while first.count(b'"') % 2 and (more := text.readline(LONGEST_LINE)):
         first += more
+        if len(first) > LONGEST_LINE:
+            raise SourceError("has a header that does not end: is a quote never closed?")
     if not first.strip():
-        return
+        raise SourceError("is empty, without even a header: check its export")
+    if first.count(delimiter.encode()) >= MOST_COLUMNS:
+        raise SourceError(f"has more than {MOST_COLUMNS:,} columns: check its delimiter and its export")
     header = next(csv.reader([first.decode("utf-8", "replace")], delimiter=delimiter))
     names = _unique([h.strip() for h in header])
+    problem = _missing_columns(names, stream)
     malformed: list[int] = []
 
     def skip(row: Any) -> str:
-        malformed.append(row.expected_columns)
+        malformed.append(row.text.count("\n") if row.text else 0)
         return "skip"
 
-    try:
-        reader = pc.open_csv(
-            text,
-            read_options=pc.ReadOptions(column_names=names, block_size=PAGE_BYTES),
-            parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
-            convert_options=pc.ConvertOptions(
-                column_types={n: pa.string() for n in names},
-                strings_can_be_null=True,
-                null_values=[""],
-                check_utf8=False,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty" in str(error):
-            return
-        raise SourceError(
-            f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter"
-        ) from None
+    options = {
+        "read_options": pc.ReadOptions(column_names=names, block_size=PAGE_BYTES),
+        "parse_options": pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
+        "convert_options": pc.ConvertOptions(
+            column_types={n: pa.string() for n in names},
+            strings_can_be_null=True,
+            null_values=[""],
+            check_utf8=False,
+        ),
+    }
     first_row, counted = 1, 0
+    reader = None
     while True:
         try:
+            reader = reader or pc.open_csv(text, **options)
             batch = reader.read_next_batch()
         except StopIteration:
             break
-        except pa.ArrowInvalid:
-            raise SourceError(
-                f"a file of stream '{stream.name}' cannot be split into columns: check its delimiter"
-            ) from None
+        except pa.ArrowInvalid as error:
+            if reader is None and "Empty" in str(error):
+                break
+            if "straddling" in str(error):
+                raise SourceError(
+                    f"has a row longer than {PAGE_BYTES >> 20} MB, from row {first_row} on: is a quote never closed?"
+                ) from None
+            raise SourceError("cannot be split into columns: check its delimiter") from None
         rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}
         counted = len(malformed)
-        yield Page(stream.name, pa.Table.from_batches([batch]), file=name, first_row=first_row, rejected=rejected)
+        page = Page(stream.name, pa.Table.from_batches([batch]), name, first_row, rejected=rejected, problem=problem)
+        yield page
         first_row += batch.num_rows
-    if len(malformed) > counted:
+        problem = ""
+    if any(malformed):
+        lines = max(malformed)
+        problem = "; ".join(
+            filter(None, [problem, f"a quote is never closed: {lines} lines went into one row that was rejected"])
+        )
+    if len(malformed) > counted or problem:
         empty = pa.table({n: pa.array([], pa.string()) for n in names})
-        yield Page(stream.name, empty, file=name, rejected={"malformed_row": len(malformed) - counted})
+        rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}
+        yield Page(stream.name, empty, file=name, rejected=rejected, problem=problem)
+
+
+def _missing_columns(names: list[str], stream: Stream) -> str:
+    """What to tell of a header that lacks columns of source.toml; its own names may be data and are not repeated.
+
+    Raises SourceError when it has none of them.
+    """
+    missing = [c for c in stream.columns if c not in names]
+    if missing and len(missing) == len(stream.columns):
+        raise SourceError(
+            "has none of the columns of source.toml: check its delimiter and that it begins with a header"
+        )
+    if not missing:
+        return ""
+    return f"lacks the columns {', '.join(missing)}: read without them; ask who exports it, or mend source.toml"
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -246,29 +379,57 @@ def _lines(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
 
 def _json_document(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
     """One saved API page: the records under the stream's `records` key."""
+    import json
+
+    import orjson
+
+    content = text.read()
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            document = json.loads(content)  # takes half characters and numbers beyond a double, which are no reason
+        except (ValueError, RecursionError):
+            told = "is no whole JSON document: send it again"
+            yield Page(stream.name, b"", file=name, rejected={"malformed_json": 1}, problem=told)
+            return
+    records = document.get(stream.records) if stream.records and isinstance(document, dict) else document
+    if not isinstance(records, list):
+        told = f"has no list under '{stream.records}': check source.toml and its export"
+        yield Page(stream.name, b"", file=name, rejected={"no_records": 1}, problem=told)
+        return
+    yield Page(stream.name, b"\n".join(json_line(r) for r in records), file=name)
+
+
+def json_line(record: Any) -> bytes:
+    """A record as one line of JSON; half characters become '?', numbers keep all their digits."""
+    import json
+
     import orjson
 
     try:
-        document = orjson.loads(text.read())
-    except orjson.JSONDecodeError:
-        yield Page(stream.name, b"", file=name, rejected={"malformed_json": 1})
-        return
-    records = document.get(stream.records) if stream.records and isinstance(document, dict) else document
-    if not isinstance(records, list):
-        yield Page(stream.name, b"", file=name, rejected={"no_records": 1})
-        return
-    yield Page(stream.name, b"\n".join(orjson.dumps(r) for r in records), file=name)
+        return orjson.dumps(record)
+    except TypeError:  # a lone surrogate, or an integer of more than 64 bits
+        return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _parquet(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream) -> Iterator[Page]:
     import pyarrow.parquet as pq
 
+    first_row = 1
     try:
         file = pq.ParquetFile(handle)
-    except pa.ArrowInvalid:
-        raise SourceError(f"a file of stream '{stream.name}' is no Parquet file") from None
-    first_row = 1
-    for batch in file.iter_batches(batch_size=50_000):
-        columns = {f.name: batch.column(i).cast(pa.string()) for i, f in enumerate(batch.schema)}
-        yield Page(stream.name, pa.table(columns), file=name, first_row=first_row)
-        first_row += batch.num_rows
+        problem = _missing_columns(file.schema_arrow.names, stream)
+        if len(file.schema_arrow.names) > MOST_COLUMNS:
+            raise SourceError(f"has more than {MOST_COLUMNS:,} columns: check its export")
+        for batch in file.iter_batches(batch_size=50_000):
+            columns = {f.name: batch.column(i).cast(pa.string()) for i, f in enumerate(batch.schema)}
+            yield Page(stream.name, pa.table(columns), file=name, first_row=first_row, problem=problem)
+            first_row += batch.num_rows
+            problem = ""
+    except (ConnectionError, TimeoutError, PermissionError):
+        raise
+    except (pa.ArrowInvalid, OSError):
+        raise SourceError("is no Parquet file, or a damaged one: send it again") from None
+    except (pa.ArrowNotImplementedError, KeyError):
+        raise SourceError("has columns that are no plain values: export texts, numbers and times") from None

@@ -62,9 +62,10 @@ def test_rows_with_another_number_of_cells_are_counted_not_lost() -> None:
     assert rejected == {"malformed_row": 2}
 
 
-def test_a_header_without_rows_and_an_empty_file_give_nothing() -> None:
+def test_a_header_without_rows_gives_nothing_and_a_file_without_a_header_is_no_export() -> None:
     assert rows(b"a,b\n") == ([], {})
-    assert rows(b"") == ([], {})
+    with pytest.raises(SourceError, match="empty, without even a header"):
+        rows(b"")
 
 
 def test_headers_that_repeat_or_are_blank_get_names_of_their_own() -> None:
@@ -91,7 +92,8 @@ def test_a_saved_api_page_gives_its_records_and_a_broken_one_is_counted() -> Non
     good = list(files.read_file(io.BytesIO(json.dumps({"calls": [{"id": 1}, {"id": 2}]}).encode()), "f", stream))
     assert good[0].content == b'{"id":1}\n{"id":2}'
     broken = list(files.read_file(io.BytesIO(b'{"calls": [{"id": 1}, {'), "f", stream))
-    assert broken == [Page("s", b"", file="f", rejected={"malformed_json": 1})]
+    told = "is no whole JSON document: send it again"
+    assert broken == [Page("s", b"", file="f", rejected={"malformed_json": 1}, problem=told)]
 
 
 def test_parquet_comes_as_text() -> None:
