@@ -104,7 +104,7 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
         real = (top / item["relative_path"]).resolve()
         if real.is_relative_to(top):
             found.setdefault(real, (str(item["relative_path"]), item))
-    return sorted([*found.values(), *((name, None) for name in disk.broken)], key=lambda f: f[0])
+    return sorted([*found.values(), *((name, None) for name in disk.broken.values())], key=lambda f: f[0])
 
 
 def _folder_with_links(top: Path) -> Any:
@@ -116,13 +116,17 @@ def _folder_with_links(top: Path) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.broken: list[str] = []
+            self.broken: dict[Path, str] = {}
 
         def info(self, path: Any, **kwargs: Any) -> dict[str, Any]:
             try:
                 return super().info(path, **kwargs)
             except OSError:
-                self.broken.append(Path(path).relative_to(top).as_posix())
+                link = Path(path)
+                real = link.parent.resolve() / link.name
+                if not real.exists():  # it does where a loop of links has only grown too long
+                    name = link.relative_to(top).as_posix()
+                    self.broken[real] = min(self.broken.get(real, name), name, key=len)
                 return {"name": str(path), "type": "other"}
 
     return Folder()
@@ -247,6 +251,18 @@ def _utf8(handle: IO[bytes] | gzip.GzipFile, stream: Stream, limit: int | None) 
     return io.BufferedReader(_Recoded(head, handle, encoding, limit, longest), 1 << 20)
 
 
+def _is_utf8(head: bytes) -> bool:
+    """Whether it is UTF-8, be it with half characters (CESU-8) or a few broken ones among many that are whole."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogatepass")
+    try:
+        decoder.decode(head)
+    except UnicodeDecodeError:
+        text = head.decode("utf-8", "replace")
+        n_wide = len(text) - sum(map(str.isascii, text))
+        return text.count("\ufffd") < n_wide / 20
+    return True
+
+
 CONTROL = bytes({*range(32), 127} - {*b"\t\n\v\f\r\x1b"})  # what texts do not hold, but for a stray one
 
 
@@ -262,17 +278,16 @@ def detect_encoding(head: bytes) -> str:
     n_control = len(head) - len(head.translate(None, CONTROL))
     if n_control > len(head) // 50:
         raise SourceError("holds binary data where text should be: check what was dropped there")
-    for encoding in ("utf-8", "gb18030"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            text = decoder.decode(head)
-        except UnicodeDecodeError:
-            continue
-        # Latin-1 decodes as GB18030 too, into rare characters; Chinese text is made of those of GB 2312.
-        wide = [c for c in text if c > "\x7f"]
-        if encoding == "gb18030" and len("".join(wide).encode("gb2312", "ignore")) < 1.8 * len(wide):
-            continue
-        return encoding
+    if _is_utf8(head):
+        return "utf-8"
+    try:
+        text = codecs.getincrementaldecoder("gb18030")().decode(head)
+    except UnicodeDecodeError:
+        return "latin-1"
+    # Latin-1 decodes as GB18030 too, into rare characters; Chinese text is made of those of GB 2312.
+    wide = [c for c in text if c > "\x7f"]
+    if len("".join(wide).encode("gb2312", "ignore")) >= 1.8 * len(wide):
+        return "gb18030"
     return "latin-1"
 
 
