@@ -132,7 +132,7 @@ def extract(
     """Ask one source for what is new. A failure is recorded as the source's outcome, unless it is asked again."""
     done = extract_pages(home, keyring, settings, window, now())
     if done.failure and (is_last_try or not done.is_transient):
-        Outcomes(home, run_id).fail(settings.name, "extract", done.failure)
+        Outcomes(home, run_id).fail(settings.name, "files" if done.load_id else "extract", done.failure)
     event("extract.asked", load=done.load_id, pages=done.pages, failed=bool(done.failure), transient=done.is_transient)
     return done
 
@@ -356,7 +356,10 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
 def conclude(home: Home, run_id: str) -> list[str]:
     """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)
-    wrong = [f"no news from {source} ({f['reason']})" for source, f in outcomes.failures.items()]
+    wrong = [
+        f"{'not all' if f['step'] == 'files' else 'no news'} from {source} ({f['reason']})"
+        for source, f in outcomes.failures.items()
+    ]
     refused, withdrawn = outcomes.codes("refused"), outcomes.codes("withdrawn")
     if refused:
         wrong.append(f"the new figures failed their checks ({', '.join(refused)}): the last good ones are still served")
