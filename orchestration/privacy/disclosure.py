@@ -57,14 +57,18 @@ RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
 
 @dataclass(frozen=True)
 class Profile:
-    """How strictly a home publishes. `threshold` is N; `all_classes` applies every rule to operational metrics too."""
+    """How strictly a home publishes. `threshold` is N; `all_classes` applies every rule to operational metrics too.
+
+    `holds`: a published cell stays as it is until it changes by N persons (holding.py).
+    """
 
     name: str
     threshold: int
     all_classes: bool = False
+    holds: bool = False
 
 
-PROFILES = {p.name: p for p in (Profile("internal", 10), Profile("external", 11, True), Profile("open_data", 1))}
+PROFILES = {p.name: p for p in (Profile("internal", 10), Profile("external", 11, True, True), Profile("open_data", 1))}
 
 
 def choose_profile(name: str, public_sets: Mapping[str, bool]) -> Profile:
@@ -103,10 +107,9 @@ def disclose(
 ) -> Disclosed:
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
-    `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator_is: metrics that
-    name the same denominator count the same answers). `parts` are wide marts whose `n_` columns split a cell's answers. Leaves the temporary
-    table `hidden_cells` (CELL columns, suppressed_reason), which `hide` applies to wide marts.
-    Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
+        `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator_is: metrics that
+    X
+        Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
     _cells(con, values, metrics, profile, tuple(small_teams))
     _answers(con, tuple(parts))
@@ -117,22 +120,23 @@ def disclose(
         _equations(con)
         passes = _complement(con, profile)
         each = 1
-        while found := _computable(con):
+        while found := computable(con):
             each *= 2
             passes += 1 + _widen(con, found, each) + _complement(con, profile)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, "
-        + _listed(CELL)
+        + listed(CELL)
         + """,
         reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL"""
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE exact_cells AS FROM cells")
     hide(con, values, into, profile)
     counted = con.execute("SELECT reason, count(*) FROM cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
     hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
     left = len(derivable(con, into, metrics, profile)) if profile.threshold > 1 else 0
     if left:
         raise VoicehouseError(f"disclosure audit: {left} hidden cells can be computed from the published ones")
-    return Disclosed(_number(con, "SELECT count(*) FROM cells"), hidden, passes, left)
+    return Disclosed(number(con, "SELECT count(*) FROM cells"), hidden, passes, left)
 
 
 def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile) -> int:
@@ -140,11 +144,11 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
 
     A mart is matched by the cell columns it has; one without metric_id or variant is hidden where any metric is.
     """
-    columns = _columns(con, mart)
+    columns = columns_of(con, mart)
     shared = [c for c in CELL if c in columns]
     kept = [c for c in columns if c in KEPT]
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE hidden_keys AS SELECT {_key(shared)} AS key, min(suppressed_reason) AS reason "
+        f"CREATE OR REPLACE TEMP TABLE hidden_keys AS SELECT {key(shared)} AS key, min(suppressed_reason) AS reason "
         "FROM hidden_cells GROUP BY ALL"
     )
     compared = [c for c in columns if c in COMPARED]
@@ -164,15 +168,15 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
             selected.append(f"CASE WHEN h.key IS NULL THEN m.{name} END AS {name}")
     if "suppressed_reason" not in columns and {"breakdown", "period_grain"} <= set(columns):
         selected.append("h.reason AS suppressed_reason")
-    before = _key(shared, {"period_start": _previous_start("m")})
+    before = key(shared, {"period_start": _previous_start("m")})
     con.execute(
         f"CREATE OR REPLACE TABLE {into} AS SELECT {', '.join(selected)} FROM {mart} AS m "
-        f"LEFT JOIN hidden_keys AS h ON h.key = {_key(shared, prefix='m')} "
+        f"LEFT JOIN hidden_keys AS h ON h.key = {key(shared, prefix='m')} "
         f"LEFT JOIN hidden_keys AS b ON b.key = {before}"
     )
     return (
-        _number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL")
-        if ("suppressed_reason" in _columns(con, into))
+        number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL")
+        if ("suppressed_reason" in columns_of(con, into))
         else 0
     )
 
@@ -189,11 +193,11 @@ def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, prof
     _cells(con, published, metrics, profile, ())
     con.execute("UPDATE cells SET reason = hidden")
     _equations(con)
-    found = _computable(con)
+    found = computable(con)
     if not found:
         return []
     con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [found])
-    rows = con.execute(f"SELECT {_listed(CELL)} FROM cells SEMI JOIN computable USING (id) ORDER BY ALL").fetchall()
+    rows = con.execute(f"SELECT {listed(CELL)} FROM cells SEMI JOIN computable USING (id) ORDER BY ALL").fetchall()
     return [dict(zip(CELL, row, strict=True)) for row in rows]
 
 
@@ -210,7 +214,7 @@ def _cells(
             f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}"
         )
     population = (
-        "coalesce(m.denominator_is, m.metric_id)" if "denominator_is" in _columns(con, metrics) else "m.metric_id"
+        "coalesce(m.denominator_is, m.metric_id)" if "denominator_is" in columns_of(con, metrics) else "m.metric_id"
     )
     teams = ", ".join(literal(t) for t in small_teams) or "NULL"
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
@@ -227,9 +231,9 @@ def _cells(
                     coalesce(abs(v.numerator), 0), coalesce(v.n_subjects, 0), coalesce(abs(v.value), 0)) = 0 AS is_empty
             FROM {values} AS v JOIN registry AS m ON m.metric_id = v.metric_id AND m.variant = v.variant
         )
-        SELECT row_number() OVER (ORDER BY {_listed(CELL)}) AS id, {_listed(CELL)},
-            {_key(SERIES)} AS series, {_key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} AS place,
-            {_key(SLICE)} AS slice, population, metric_unit, anchor, is_protected, is_empty,
+        SELECT row_number() OVER (ORDER BY {listed(CELL)}) AS id, {listed(CELL)},
+            {key(SERIES)} AS series, {key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} AS place,
+            {key(SLICE)} AS slice, population, metric_unit, anchor, is_protected, is_empty,
             n, coalesce(n_subjects, n) AS subjects, numerator, denominator,
             coalesce(ci_low = ci_high AND ci_low = value, false) AS has_no_spread,
             coalesce(team IN ({teams}), false) AS is_small_team,
@@ -248,7 +252,7 @@ def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
         split = [str(c) for c, kind, *_ in described if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
         if len(split) > 1 and set(CELL) <= set(columns):
             counts = [f"coalesce(m.{identifier(c)}, 0)" for c in split]
-            joined = f"{_key(CELL, prefix='m')} = {_key(CELL, prefix='c')}"
+            joined = f"{key(CELL, prefix='m')} = {key(CELL, prefix='c')}"
             selects.append(
                 f"SELECT c.id FROM cells c JOIN {mart} m ON {joined} "
                 f"WHERE greatest({', '.join(counts)}) = c.n AND {' + '.join(counts)} = c.n"
@@ -279,13 +283,13 @@ def _spread(con: duckdb.DuckDBPyConnection) -> None:
     """The same fate for all figures about the same answers: one population, or the same counts at the same place."""
     hidden = "SELECT * FROM cells WHERE is_protected AND reason IS NOT NULL"
     before = -1
-    while before != (now := _number(con, f"SELECT count(*) FROM ({hidden})")):
+    while before != (now := number(con, f"SELECT count(*) FROM ({hidden})")):
         before = now
         for same in (("population", "place"), ("place", "n", "subjects")):
             con.execute(
                 f"""
                 UPDATE cells SET reason = f.reason
-                FROM (SELECT {_listed(same)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
+                FROM (SELECT {listed(same)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
                 WHERE cells.is_protected AND {" AND ".join(f"cells.{c} = f.{c}" for c in same)}
                     AND cells.reason IS NULL AND NOT cells.is_empty
                 """
@@ -348,7 +352,7 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
             ON t.series = p.series AND t.period_grain = p.period_grain
             AND t.period_start IS NOT DISTINCT FROM p.period_start
             AND t.breakdown = {literal(wide)} AND p.breakdown = {literal(narrow)}
-            AND {_key(same, prefix="t")} = {_key(same, prefix="p")}
+            AND {key(same, prefix="t")} = {key(same, prefix="p")}
             """
         )
     for kind, (part, total) in enumerate(NESTED_GRAINS, start=len(pairs)):
@@ -386,7 +390,7 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
 def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
     """Rule 4: hide one more part of each open equation, narrowest totals first, until none is open."""
     passes = 0
-    while _number(con, _open_equations(profile.threshold)):
+    while number(con, _open_equations(profile.threshold)):
         passes += 1
         if _reveal(con):
             continue
@@ -423,7 +427,7 @@ def _reveal(con: duckdb.DuckDBPyConnection) -> int:
         """
     )
     con.execute("UPDATE cells SET reason = NULL FROM revealed WHERE cells.place = revealed.place AND is_protected")
-    return _number(con, "SELECT count(*) FROM revealed")
+    return number(con, "SELECT count(*) FROM revealed")
 
 
 def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
@@ -459,7 +463,7 @@ def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
         """
     )
     _spread(con)
-    return _number(con, "SELECT count(*) FROM chosen")
+    return number(con, "SELECT count(*) FROM chosen")
 
 
 def _open_equations(threshold: int) -> str:
@@ -499,7 +503,7 @@ def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> 
         [computable],
     )
     before = -1
-    while before != (now := _number(con, "SELECT count(*) FROM reached")):
+    while before != (now := number(con, "SELECT count(*) FROM reached")):
         before = now
         con.execute(
             """
@@ -527,7 +531,7 @@ def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> 
     return 1
 
 
-def _computable(con: duckdb.DuckDBPyConnection) -> list[int]:
+def computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     """Ids of hidden cells on which all solutions of the equations agree (see `derivable`).
 
     Series with the same cells hidden have the same equations: one stands for all. A table of two dimensions that is
@@ -610,7 +614,7 @@ def _blank_tables(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     before = -1
-    while before != (now := _number(con, "SELECT count(*) FROM blank_tables")):
+    while before != (now := number(con, "SELECT count(*) FROM blank_tables")):
         before = now
         con.execute(
             """
@@ -642,21 +646,24 @@ def _previous_start(prefix: str) -> str:
     return f"CAST({prefix}.period_start - CASE {prefix}.period_grain {step} END AS DATE)"
 
 
-def _key(columns: Iterable[str], replaced: Mapping[str, str] | None = None, prefix: str = "") -> str:
+def key(columns: Iterable[str], replaced: Mapping[str, str] | None = None, prefix: str = "") -> str:
     """Columns as one comparable text; nulls are a value of their own."""
     dot = f"{prefix}." if prefix else ("m." if replaced else "")
-    listed = [f"coalesce(CAST({(replaced or {}).get(c, dot + identifier(c))} AS VARCHAR), chr(30))" for c in columns]
-    return f"concat_ws(chr(31), {', '.join(listed)})" if listed else "''"
+    texts = [f"coalesce(CAST({(replaced or {}).get(c, dot + identifier(c))} AS VARCHAR), chr(30))" for c in columns]
+    return f"concat_ws(chr(31), {', '.join(texts)})" if texts else "''"
 
 
-def _listed(columns: Iterable[str]) -> str:
+def listed(columns: Iterable[str]) -> str:
+    """Columns as a SQL list."""
     return ", ".join(identifier(c) for c in columns)
 
 
-def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    """Names of a relation's columns, in their order."""
     return [str(row[0]) for row in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
 
 
-def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+def number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """The first figure that a statement gives; 0 where it gives none."""
     row = con.execute(sql).fetchone()
     return int(row[0]) if row else 0

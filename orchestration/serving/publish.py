@@ -15,8 +15,21 @@ import duckdb
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, open_to_group, write_durably
-from orchestration.privacy.disclosure import AGENTS_PER_TEAM, Disclosed, Profile, choose_profile, disclose, hide
+from orchestration.privacy.disclosure import (
+    AGENTS_PER_TEAM,
+    CELL,
+    Disclosed,
+    Profile,
+    choose_profile,
+    columns_of,
+    disclose,
+    hide,
+    key,
+    number,
+)
+from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
+from orchestration.serving.history import History
 from orchestration.serving.swap import discard, swap
 
 VALUES = "kpi_values"
@@ -62,6 +75,8 @@ class PublishResult:
     known_at: datetime | None
     published_at: datetime
     disclosed: Disclosed | None
+    held: Held = Held(0, 0, 0)
+    restated: int = 0  # closed cells that say something else than they did
     rows: dict[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
 
@@ -92,10 +107,18 @@ def publish(
     draft = home.serving / ".kpi.draft.duckdb"
     discard(draft)
     open_marts = {m: c for m, c in marts.items() if not _is_personal(c)}
+    history = History(con, home, chosen)
+    history.settle(_served_at(home))
     con.execute(f"ATTACH {literal(str(draft))} AS candidate")
     try:
-        disclosed = _fill(con, catalog, open_marts, chosen)
-        _describe(con, chosen, known_at, published_at, disclosed)
+        history.load(f"{catalog}.kpis.{VALUES}")
+        removals = _removals(con, catalog)
+        disclosed, held = _fill(con, catalog, open_marts, chosen, removals)
+        shown = f"candidate.main.{VALUES}"
+        restated = history.keep_closed(shown, removals, published_at, "candidate.main.kpi_restatements")
+        _describe(con, chosen, known_at, published_at, disclosed, held)
+        exact_state(con, f"{catalog}.kpis.{VALUES}", "last_state", removals, "memory.main.exact_state")
+        history.prepare(shown, "memory.main.exact_state", published_at)
         rows = {
             name: _count(con, f"candidate.main.{identifier(name)}")
             for name in sorted(_tables(con, "candidate", "main"))
@@ -108,12 +131,13 @@ def publish(
     con.execute("DETACH candidate")
     failed = (*person_free(draft), *(checks(draft) if checks else ()))
     result = PublishResult(
-        home.serving / "kpi.duckdb", chosen.name, known_at, published_at, disclosed, rows, tuple(failed)
+        home.serving / "kpi.duckdb", chosen.name, known_at, published_at, disclosed, held, restated, rows, tuple(failed)
     )
     if failed:
         discard(draft)
         return result
     swap(draft, result.path, PUBLISHED_MODE)
+    history.commit(published_at)
     (home.serving / "withdrawn.json").unlink(missing_ok=True)
     _write_parquet(result.path, home.serving / "parquet")
     _write_team(con, home, catalog, {m: c for m, c in marts.items() if m not in open_marts})
@@ -169,8 +193,10 @@ def withdraw(home: Home, reason: str) -> list[str]:
     return removed
 
 
-def _fill(con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile) -> Disclosed:
-    """Every open mart after disclosure, then the person-free dimensions, into the attached candidate."""
+def _fill(
+    con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile, removals: int
+) -> tuple[Disclosed, Held]:
+    """Every open mart after disclosure and holding, then the person-free dimensions, into the attached candidate."""
     source = f"{catalog}.kpis"
     cell_marts = [
         m for m, c in marts.items() if m != VALUES and {"breakdown", "period_grain", "period_start"} <= set(c)
@@ -184,6 +210,12 @@ def _fill(con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list
         small_teams=_small_teams(con, catalog),
         parts=[f"{source}.{identifier(m)}" for m in cell_marts],
     )
+    held = Held(0, 0, 0)
+    hold_nothing(con)
+    if profile.holds:
+        held = hold(con, f"{source}.{VALUES}", "last_published", "last_state", removals, profile)
+        hide(con, f"{source}.{VALUES}", f"candidate.main.{VALUES}", profile)
+        _show_kept(con, f"candidate.main.{VALUES}")
     for mart, columns in marts.items():
         if mart in cell_marts:
             hide(con, f"{source}.{identifier(mart)}", f"candidate.main.{identifier(mart)}", profile)
@@ -193,7 +225,35 @@ def _fill(con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list
     for name in (f"dim_{d}" for d in DIMENSION_TABLES):
         if name in core and not _is_personal(core[name]):
             con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
-    return disclosed
+    return disclosed, held
+
+
+def _show_kept(con: duckdb.DuckDBPyConnection, shown: str) -> None:
+    """Held cells as they were shown before."""
+    columns = ", ".join(identifier(c) for c in columns_of(con, shown))
+    con.execute(f"DELETE FROM {shown} AS s USING kept k WHERE k.cell = {key(CELL, prefix='s')}")
+    con.execute(f"INSERT INTO {shown} BY NAME SELECT {columns} FROM kept")
+
+
+def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
+    """Rows that staging withholds as withdrawn, erased or expired: what grows when figures shrink by law."""
+    counted = [
+        f"SELECT count(*) AS n FROM {catalog}.staging.{identifier(name)} "
+        "WHERE withheld_reason IN ('withdrawn', 'erased', 'expired')"
+        for name, columns in _tables(con, catalog, "staging").items()
+        if "withheld_reason" in columns
+    ]
+    return number(con, f"SELECT sum(n) FROM ({' UNION ALL '.join(counted)})") if counted else 0
+
+
+def _served_at(home: Home) -> datetime | None:
+    """When the served file was published, by its own word; None when nothing is served."""
+    path = home.serving / "kpi.duckdb"
+    if not path.exists():
+        return None
+    with duckdb.connect(str(path), read_only=True) as con:
+        row = con.execute("SELECT published_at FROM publication").fetchone()
+    return row[0] if row else None
 
 
 def _describe(
@@ -202,14 +262,17 @@ def _describe(
     known_at: datetime | None,
     published_at: datetime,
     disclosed: Disclosed,
+    held: Held,
 ) -> None:
     """Table `publication`: one row that says under which rules this file was made."""
     con.execute(
         "CREATE TABLE candidate.main.publication AS SELECT ?::VARCHAR AS profile, ?::INTEGER AS threshold, "
         "?::BOOLEAN AS binds_operational, ?::TIMESTAMP AS known_at, ?::TIMESTAMP AS published_at, "
-        "?::BIGINT AS n_cells, ?::BIGINT AS n_hidden, ?::BIGINT AS n_derivable",
+        "?::BIGINT AS n_cells, ?::BIGINT AS n_hidden, ?::BIGINT AS n_derivable, ?::BIGINT AS n_held, "
+        "?::BIGINT AS n_held_derivable, ?::BOOLEAN AS holds",
         [profile.name, profile.threshold, profile.all_classes, _utc(known_at), _utc(published_at),
-         disclosed.cells, sum(disclosed.hidden.values()), disclosed.derivable],
+         disclosed.cells, sum(disclosed.hidden.values()), disclosed.derivable, held.kept + held.emptied,
+         held.derivable, profile.holds],
     )  # fmt: skip
 
 

@@ -20,13 +20,18 @@ def swap(draft: Path, served: Path, mode: int) -> None:
             raise VoicehouseError(f"{log.name} is still there: the file beside it is open for writing")
         log.unlink(missing_ok=True)
     os.chmod(draft, mode)
-    handle = os.open(draft, os.O_RDONLY)
+    sync_file(draft)
+    os.replace(draft, served)
+    sync_folder(served.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a closed file's content durable."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    os.replace(draft, served)
-    sync_folder(served.parent)
 
 
 def discard(draft: Path) -> None:

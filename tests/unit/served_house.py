@@ -31,6 +31,7 @@ REGISTRY = (
 def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 560) -> duckdb.DuckDBPyConnection:
     """A connection with catalog `wh` and its schemas intermediate, core and kpis; the same for the same arguments."""
     con = duckdb.connect()
+    temp.mkdir(parents=True, exist_ok=True)
     con.execute(f"ATTACH '{temp / 'made.duckdb'}' AS wh")
     for schema in ("intermediate", "core", "kpis"):
         con.execute(f"CREATE SCHEMA wh.{schema}")
@@ -127,7 +128,7 @@ def _cells(
         SELECT '{metric}' AS metric_id, '{variant}' AS variant, 1 AS metric_version, {headline} AS is_headline,
             '{grain}' AS period_grain, {start} AS period_start, {end} AS period_end, 'Asia/Shanghai' AS period_tz,
             TIMESTAMP '2026-07-19 15:59:00' AS data_through, TIMESTAMP '2026-07-20 01:00:00' AS known_at,
-            '{breakdown}' AS breakdown, {dimensions}, CAST(NULL AS BIGINT) AS cohort_age_months,
+            '{breakdown}' AS breakdown, {dimensions}, CAST(NULL AS BIGINT) AS cohort_age_months, CAST(0 AS BIGINT) AS n_censored,
             CAST(NULL AS VARCHAR) AS currency, count(*) AS n_eligible, count(*) AS n_answered,
             CAST(0 AS BIGINT) AS n_excluded_consent, count(DISTINCT person) AS n_subjects, 'person' AS subject_basis,
             CAST({numerator} AS DOUBLE) AS numerator, CAST(count(*) AS DOUBLE) AS denominator,

@@ -48,6 +48,7 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
         "kpi_data_quality",
         "privacy_checks",
         "load_ledger",
+        "kpi_restatements",
         "dim_channels",
         "publication",
     }
