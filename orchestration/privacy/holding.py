@@ -96,7 +96,7 @@ def _changes(con: duckdb.DuckDBPyConnection, values: str, last: str, state: str,
     """Table `changes`: every protected cell, what changed in it since the last publication, and whether it may show.
 
     is_changed: since the last publication. was_told: its figures of that time are public. is_moved: since it was last
-    shown, if it was (was_shown). is_settled: it shows what it is. is_released: it may be shown as it is now.
+    shown, if it was (was_shown); has_past: it is not new, so disclosure alone does not speak for it. is_settled: it shows what it is. is_released: it may be shown as it is now.
     """
     changed = " OR ".join(_differs(f"e.{f}", f"s.{f}") for f in FIGURES)
     moved = " OR ".join(_differs(f"e.{f}", f"l.shown_{f}") for f in ("n", "subjects", "value"))
@@ -114,6 +114,7 @@ def _changes(con: duckdb.DuckDBPyConnection, values: str, last: str, state: str,
             s.cell IS NULL OR s.is_fresh OR s.n = 0 AS was_told,
             e.n - coalesce(l.shown_n, 0) AS own_n, e.subjects - coalesce(l.shown_subjects, 0) AS own_subjects,
             ({moved}) AS is_moved, s.cell IS NULL OR l.shown_n IS NOT NULL OR s.n = 0 AS was_shown,
+            s.n <> 0 AS has_past,
             coalesce(s.is_fresh, false) AND NOT ({changed}) AS is_settled,
             e.reason IS NULL AND (
                 l.shown_n IS NULL OR abs(e.subjects - l.shown_subjects) >= {threshold} OR NOT ({moved})
@@ -151,7 +152,7 @@ def _close(con: duckdb.DuckDBPyConnection, threshold: int) -> int:
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE told_changes AS
-            SELECT id, {n} AS n, {subjects} AS subjects, {changed} AS is_changed, {told} AS is_told, is_released FROM changes;
+            SELECT id, {n} AS n, {subjects} AS subjects, {changed} AS is_changed, {told} AS is_told, is_released, has_past FROM changes;
             CREATE OR REPLACE TEMP TABLE next_held AS
             WITH balance AS (
                 SELECT e.kind, e.total, any_value(t.n) - coalesce(sum(p.n) FILTER (p.is_told), 0) AS n,
@@ -159,7 +160,7 @@ def _close(con: duckdb.DuckDBPyConnection, threshold: int) -> int:
                     count(*) FILTER (p.is_changed AND NOT p.is_told) AS untold,
                     arg_min(p.id, abs(p.subjects)) FILTER (p.is_told AND p.is_changed AND p.is_released) AS smallest
                 FROM terms e JOIN told_changes t ON t.id = e.total JOIN told_changes p ON p.id = e.part
-                WHERE t.is_told AND t.is_changed AND t.is_released GROUP BY e.kind, e.total
+                WHERE t.is_told AND t.is_changed AND t.is_released AND t.has_past GROUP BY e.kind, e.total
             )
             SELECT DISTINCT coalesce(smallest, total) AS id FROM balance
             WHERE (n <> 0 OR untold > 0)
