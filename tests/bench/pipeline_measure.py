@@ -1,0 +1,97 @@
+"""Whole runs of the sample company: a million records by step, growth, an increment, nothing new, dashboards behind it.
+
+Keep out: how a run is made and timed (runs.py) and what is written (company.py).
+Run: python -m tests.bench.pipeline_measure [records …]
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from shutil import copytree
+
+from tests.bench import company, runs, serving_measure
+from tests.bench.runs import Run
+from tests.bench.table import Row, show
+
+TINY = 3_500
+STEPS = ("extract", "guard", "load", "model", "quality", "serve")
+
+
+def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | None = None) -> list[Row]:
+    """Run every size in a home of its own; the increment and the run with nothing new are made on `increment_at`.
+
+    The tiny company first: what a run costs that has next to no data. Its seconds are shown apart, never subtracted
+    from the figures of the big ones; the increment's data-dependent work is its run less a run with nothing new.
+    Dashboards are asked on what the last size serves.
+    """
+    found: dict[int, tuple[int, Run]] = {}
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for records in (TINY, *sizes):
+            base = Path(folder) / str(records)
+            history, increment = company.write(base / "written", records)
+            inbox = copytree(base / "written" / "history", base / "inbox")
+            runs.make_home(base / "home", inbox)
+            done = runs.run(base / "home")
+            found[records] = (history, done)
+            rows += _whole(history, done, fixed=records == TINY, is_target=records == 1_000_000)
+            if records == increment_at:
+                idle = runs.run(base / "home")
+                copytree(base / "written" / "increment", inbox, dirs_exist_ok=True)
+                rows += _increment(history, increment, done, idle, runs.run(base / "home"))
+        rows += serving_measure.measure(base / "home" / "serving" / "kpi.duckdb")
+    return rows + _growth([v for size, v in found.items() if size != TINY])
+
+
+def _whole(records: int, run: Run, *, fixed: bool, is_target: bool) -> list[Row]:
+    group = f"whole run, {records:,} records" + (" (what a run costs without data)" if fixed else "")
+    met = run.after_extraction <= 60 if is_target else None
+    target = "≤ 60" if is_target else ""
+    return [
+        Row(group, "sealed pages to served marts", run.after_extraction, "s", target, met),
+        *(Row(group, f"  {step}", run.steps.get(step, 0.0), "s") for step in STEPS),
+        Row(group, "start-up", run.start_up, "s"),
+        Row(group, "all of it", run.seconds, "s"),
+        Row(group, "CPU, all processes", run.cpu_seconds, "s"),
+        Row(group, "peak memory, all processes", run.peak_mb, "MB"),
+    ]
+
+
+def _growth(found: list[tuple[int, Run]]) -> list[Row]:
+    """Time per record must fall or stay; peak memory flat within 25 % from a million on, and under 4 GB."""
+    rows = []
+    previous: float | None = None
+    first_peak: float | None = None
+    for records, run in found:
+        per_record = run.seconds / records * 1e6
+        met = None if previous is None else per_record <= previous
+        target = "" if previous is None else "falls or stays"
+        rows.append(Row("growth", f"time per record at {records:,}", per_record, "µs", target, met))
+        previous = per_record
+        if records >= 900_000:
+            first_peak = first_peak or run.peak_mb
+            flat = run.peak_mb <= first_peak * 1.25 and run.peak_mb < 4_000
+            rows.append(
+                Row("growth", f"peak memory at {records:,}", run.peak_mb, "MB", "flat within 25 %, < 4,000", flat)
+            )
+    return rows
+
+
+def _increment(history: int, increment: int, full: Run, idle: Run, run: Run) -> list[Row]:
+    group = f"increment of {increment:,} records on {history:,}"
+    work = run.seconds - idle.seconds
+    share = work / full.seconds * 100
+    return [
+        Row(group, "run with the increment", run.seconds, "s"),
+        *(Row(group, f"  {step}", run.steps.get(step, 0.0), "s") for step in STEPS),
+        Row(group, "run with nothing new", idle.seconds, "s", "≤ 15", idle.seconds <= 15),
+        *(Row(group, f"  nothing new, {step}", idle.steps.get(step, 0.0), "s") for step in STEPS),
+        Row(group, "  nothing new, start-up", idle.start_up, "s"),
+        Row(group, "data-dependent work, of the full run", share, "%", "≤ 5", share <= 5),
+    ]
+
+
+if __name__ == "__main__":
+    chosen = tuple(int(a) for a in sys.argv[1:]) or (100_000, 1_000_000)
+    show(measure(chosen, increment_at=max(chosen)))
