@@ -80,6 +80,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     import dagster as dg
 
     from orchestration.definitions import defs
+    from orchestration.unhurried import unhurried_history
     from orchestration.serving.report import write_report
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -97,7 +98,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     run_id = str(uuid.uuid4())
     progress = Progress(report)
     # dbt tells every model on standard output; the steps are enough for a terminal, the rest is in the home's logs.
-    with dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
+    with unhurried_history(), dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
         instance.add_event_listener(run_id, progress.on_event)
         result = job.execute_in_process(
             instance=instance,

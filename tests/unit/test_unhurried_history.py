@@ -1,0 +1,28 @@
+"""The run history's databases are written without a wait at every commit, and left as they were found."""
+
+from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine, text
+
+from orchestration.unhurried import unhurried_history
+
+NORMAL, FULL = 1, 2
+
+
+def test_commits_do_not_wait_for_the_disk_and_nothing_is_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as con:
+        con.execute(text("PRAGMA journal_mode=WAL"))
+        assert con.execute(text("PRAGMA synchronous")).scalar() == FULL
+    with unhurried_history():
+        with engine.begin() as con:
+            assert con.execute(text("PRAGMA synchronous")).scalar() == NORMAL
+            con.execute(text("CREATE TABLE runs (id INTEGER)"))
+            con.execute(text("INSERT INTO runs VALUES (1)"))
+        wal = path.with_name(path.name + "-wal")
+        assert wal.exists() and wal.stat().st_size > 0  # no checkpoint was forced when the connection closed
+    assert not wal.exists()
+    with engine.connect() as con:
+        assert con.execute(text("SELECT count(*) FROM runs")).scalar() == 1
+        assert con.execute(text("PRAGMA synchronous")).scalar() == FULL
