@@ -80,8 +80,8 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     import dagster as dg
 
     from orchestration.definitions import defs
-    from orchestration.unhurried import unhurried_history
     from orchestration.serving.report import write_report
+    from orchestration.unhurried import unhurried_history
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
