@@ -21,6 +21,7 @@ from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
+from orchestration.privacy import retention
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -214,7 +215,7 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
 
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
-    """Drop what has lain too long in landing and quarantine; a page that expires unread is its source's failure."""
+    """Drop what is past its term, in every store; a page that expires unread is its source's failure."""
     counts = {"pages": 0, "batches": len(quarantine.expire(home))}
     for name in sources(home):
         gone = pages.expire(home, keyring, name, now())
@@ -223,6 +224,7 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
         if unread:
             reason = f"{len(unread)} loads expired in landing before the gate could read them"
             Outcomes(home, run_id).fail(name, "expire", reason)
+    counts |= asdict(retention.run(home, keyring, discover(home, active_only=False)))
     return counts
 
 

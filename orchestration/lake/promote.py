@@ -50,6 +50,7 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
         "replay": manifest.replay,
         "source": manifest.source,
         "loaded_at": manifest.loaded_at,
+        "vault_generation": manifest.vault_generation,
         "about": manifest.about,
         "parts": promoted,
         "ledger": manifest.ledger,

@@ -31,7 +31,7 @@ NEXT_KEY = "lake_next"
 class Change:
     """What becomes of the rows of one kind.
 
-    `gone`: an SQL condition on its protected columns; rows that meet it are left out and stay counted in the ledger as
+    `gone`: an SQL condition on its protected columns (of row `r`); rows that meet it are left out and stay counted in the ledger as
     withheld, for the reason that `reason` (an SQL expression giving one of WITHHELD) tells.
     `becomes`: new values of columns, as SQL expressions, in the rows left that meet `concerns`.
     """
@@ -179,7 +179,7 @@ def _concerned(
             SELECT filename AS file, source, load_id, loaded_at, coalesce({change.gone}, false) AS is_gone,
                    coalesce({change.concerns}, false) AS is_changed,
                    CASE WHEN coalesce({change.gone}, false) THEN {change.reason} END AS reason
-            FROM ({lake.read_sql(files, with_filename=True)})
+            FROM ({lake.read_sql(files, with_filename=True)}) AS r
         ), by_load AS (
             SELECT file, source, load_id, max(loaded_at) AS loaded_at, count(*) AS n,
                    count(*) FILTER (is_gone) AS gone, count(*) FILTER (is_changed AND NOT is_gone) AS changed,
@@ -268,7 +268,7 @@ def _write_part(
     )
     draft = target.with_name(f".{target.name}.draft")
     row = con.execute(
-        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(bundle.files)}) "
+        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(bundle.files)}) AS r "
         f"WHERE NOT coalesce({change.gone}, false)) TO {literal(str(draft))} "
         f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
     ).fetchone()

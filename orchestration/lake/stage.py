@@ -41,6 +41,7 @@ class Manifest:
     ledger: list[dict[str, Any]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     replay: int = 0
+    vault_generation: int = 0  # of the vault this was made with
 
     def count(self, level: str, name: str, measure: str, n: int, reason: str | None = None) -> None:
         """Add a ledger line; zero counts are left out."""

@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -17,12 +16,13 @@ import pyarrow.parquet as pq
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import pseudonyms, retention
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, unseal_identities
 from orchestration.records import KINDS
 from orchestration.sources.contract import BASES, Settings
+from orchestration.sources.registry import discover
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
 RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
@@ -89,9 +89,12 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         found["C1"] = _basis(con, Policy.of(home))
         found["C4"] = _classified()
         found["C5"] = _identifiers(con)
-        found["C13"] = _retention(con, at)
+        found["C13"] = (
+            *retention.overdue(con, discover(home, active_only=False), at),
+            "rows of the lake past their term, or with a text past its own; rows that went are withheld in the ledger",
+        )
         if (home.folder("vault") / "vault.duckdb").exists():
-            with open_vault(con, home, keyring):
+            with open_vault(con, home, keyring, read_only=True):
                 found["C7"] = _dictionary_attack(con)
                 found["C21"] = _minors(con)
     finally:
@@ -153,20 +156,6 @@ def _identifiers(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
         row = con.execute(f"SELECT count(*), count(*) FILTER ({hits}) FROM lake.{identifier(kind)}").fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake in which a text column still shows an e-mail address or a mobile number"
-
-
-def _retention(con: duckdb.DuckDBPyConnection, at: datetime) -> tuple[int, int, str]:
-    checked = late = 0
-    for kind in KINDS:
-        row = con.execute(
-            f"SELECT count(*), count(*) FILTER (retain_until < TIMESTAMP '{at}') FROM lake.{identifier(kind)}"
-        ).fetchone()
-        checked, late = checked + (row[0] if row else 0), late + (row[1] if row else 0)
-    return (
-        checked,
-        0,
-        f"{late} rows are past their term: held back from every model as expired, deleted by a retention run",
-    )
 
 
 def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:

@@ -60,7 +60,9 @@ class AuditLog:
             finally:
                 os.close(handle)
             sync_folder(self._path.parent)
-            write_durably(self._head, json.dumps({"number": line["number"], "hash": line["hash"]}).encode())
+            generation = facts.get("vault_generation", head["vault_generation"])
+            end = {"number": line["number"], "hash": line["hash"], "vault_generation": generation}
+            write_durably(self._head, json.dumps(end).encode())
         return int(line["number"])
 
     def lines(self) -> Iterator[dict[str, Any]]:
@@ -115,7 +117,9 @@ class AuditLog:
 
     def _read_head(self) -> dict[str, Any]:
         found: dict[str, Any] = (
-            json.loads(self._head.read_text()) if self._head.exists() else {"number": 0, "hash": START}
+            json.loads(self._head.read_text())
+            if self._head.exists()
+            else {"number": 0, "hash": START, "vault_generation": 0}
         )
         return found
 

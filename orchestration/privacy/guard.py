@@ -62,7 +62,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
         redaction.install(con)
         result = conform(con, settings, open_load(home, keyring, load), loaded_at)
         derive_deletions(con, settings, lake, loaded_at, load.load_id, result)
-        with open_vault(con, home, keyring):
+        with open_vault(con, home, keyring) as manifest.vault_generation:
             collect(con, settings.name, result.kinds)
             resolution = resolve(con, load.load_id, loaded_at.isoformat())
             _remember_agents(con, settings, result)

@@ -260,7 +260,7 @@ def _select_sql(
     has_person = record.has_person
     retain = (
         f"{event} + INTERVAL {settings.retention_months} MONTH"
-        if settings.retention_months is not None
+        if settings.retention_months is not None and not record.is_reference
         else "NULL::TIMESTAMP"
     )
     whole = ", ".join(f"coalesce(c.{identifier(f.name)}::VARCHAR, chr(30))" for f in record.fields)

@@ -17,6 +17,7 @@ from orchestration.engine import literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, place_durably, write_durably
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 
 SCHEMA = """
@@ -36,44 +37,114 @@ CREATE TABLE IF NOT EXISTS vault.merge (
 CREATE TABLE IF NOT EXISTS vault.shared (index_hash VARCHAR, since_load VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.agent (agent_key VARCHAR, names VARCHAR[], emails VARCHAR[], original VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.generation (number BIGINT);
+CREATE TABLE IF NOT EXISTS vault.request (
+    request_id VARCHAR, action VARCHAR, subject_ids VARCHAR[], received_at TIMESTAMP, due_at TIMESTAMP, closed_at TIMESTAMP,
+    outcome VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.restriction (
+    subject_id VARCHAR, purpose VARCHAR, reason VARCHAR, since TIMESTAMP, request_id VARCHAR);
 """
 
 
 @contextmanager
-def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> Iterator[None]:
-    """Attach the vault as catalog `vault`, inside one transaction that ends durably or not at all.
+def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, read_only: bool = False) -> Iterator[int]:
+    """Attach the vault as catalog `vault`, inside one transaction that ends durably or not at all; yields its generation.
 
-    Raises VoicehouseError when the vault is gone, or older than the newest commit that was made with it.
+    Each opening for writing is a generation; its number stands in the vault, the audit chain and the commits made with it.
+    Raises VoicehouseError when the vault is gone, or older than what was written with it.
     """
     path = home.folder("vault") / "vault.duckdb"
-    marker = home.folder("vault") / "generation.json"
-    expected = json.loads(marker.read_text())["generation"] if marker.exists() else 0
-    if expected and not path.exists():
-        raise VoicehouseError("the vault is gone: put its backup back (vault/vault.duckdb in the home)")
+    expected = known_generation(home)
+    if not path.exists() and (expected or read_only):
+        raise VoicehouseError(
+            "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
+            "the persons known so far: `voicehouse vault reinit`"
+            if expected
+            else "there is no vault yet: run `voicehouse run` first"
+        )
+    mode = "READ_ONLY, " if read_only else ""
     con.execute(
-        f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
+        f"ATTACH {literal(str(path))} AS vault ({mode}ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
     )
     os.chmod(path, 0o600)
     try:
-        con.execute(SCHEMA)
+        if not read_only:
+            con.execute(SCHEMA)
         row = con.execute("SELECT max(number) FROM vault.generation").fetchone()
         found = int(row[0]) if row and row[0] is not None else 0
         if found < expected:
             raise VoicehouseError(
-                f"this vault is older (generation {found}) than the lake written with it ({expected})"
+                f"this vault is older (generation {found}) than what was written with it ({expected}): put the newer back"
             )
+        if read_only:
+            yield found
+            return
         con.execute("BEGIN")
         try:
-            yield
+            yield found + 1
             con.execute("INSERT INTO vault.generation VALUES (?)", [found + 1])
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")
             raise
         con.execute("CHECKPOINT vault")
-        write_durably(marker, json.dumps({"generation": found + 1}).encode())
+        _note_generation(home, keyring, found + 1)
     finally:
         con.execute("DETACH vault")
+
+
+def known_generation(home: Home) -> int:
+    """The newest generation that anything outside the vault tells of: marker, audit chain, the newest commits."""
+    marker = home.folder("vault") / "generation.json"
+    told = [json.loads(marker.read_text())["generation"]] if marker.exists() else []
+    head = home.folder("audit") / "head.json"
+    if head.exists():
+        told.append(json.loads(head.read_text()).get("vault_generation", 0))
+    commits = sorted(home.folder("lake", "_commits").glob("*.json"))[-1:]
+    return max([*told, *(json.loads(c.read_text()).get("vault_generation", 0) for c in commits)], default=0)
+
+
+def _note_generation(home: Home, keyring: Keyring, number: int) -> None:
+    AuditLog(home, keyring).append("vault", vault_generation=number)
+    write_durably(home.folder("vault") / "generation.json", json.dumps({"generation": number}).encode())
+
+
+def renew_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: bytes | None = None) -> None:
+    """Write what the vault holds into a new file, under another `key` if given: what was deleted is in the old one still."""
+    path = home.folder("vault") / "vault.duckdb"
+    draft = home.folder("vault") / ".vault.draft.duckdb"
+    draft.unlink(missing_ok=True)
+    for name, file, secret, mode in (
+        ("old_vault", path, keyring.hex("vault"), "READ_ONLY, "),
+        ("new_vault", draft, key.hex() if key else keyring.hex("vault"), ""),
+    ):
+        con.execute(f"ATTACH {literal(str(file))} AS {name} ({mode}ENCRYPTION_KEY '{secret}', ENCRYPTION_CIPHER 'GCM')")
+    con.execute("COPY FROM DATABASE old_vault TO new_vault")
+    con.execute("CHECKPOINT new_vault")
+    con.execute("DETACH new_vault")
+    con.execute("DETACH old_vault")
+    place_durably(draft, path)
+
+
+def reinit(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> int:
+    """Start a new vault where the old is lost: history stays, its persons are nobody the new vault knows.
+
+    Returns the first generation of the new epoch. Raises VoicehouseError when a vault is there.
+    """
+    path = home.folder("vault") / "vault.duckdb"
+    if path.exists():
+        raise VoicehouseError("there is a vault: only a lost one is started anew (move vault/vault.duckdb away first)")
+    generation = known_generation(home) + 1
+    con.execute(
+        f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
+    )
+    con.execute(SCHEMA)
+    con.execute("INSERT INTO vault.generation VALUES (?)", [generation])
+    con.execute("CHECKPOINT vault")
+    con.execute("DETACH vault")
+    os.chmod(path, 0o600)
+    AuditLog(home, keyring).append("vault reinit", vault_generation=generation)
+    _note_generation(home, keyring, generation)
+    return generation
 
 
 def seal_identities(rows: pa.Table) -> pa.Array:

@@ -94,6 +94,7 @@ class Settings:
     purposes: tuple[str, ...]
     retention_months: int | None
     text_retention_months: int | None
+    identity_retention_months: int | None
     place: str
     vendor: Mapping[str, str]
     basis: Mapping[str, Mapping[str, str]]
@@ -198,6 +199,7 @@ def read_settings(folder: Path) -> Settings:
         purposes=purposes,
         retention_months=months("retention_months", 36),
         text_retention_months=months("text_retention_months", 24),
+        identity_retention_months=months("identity_retention_months", 24),
         place=need("place"),
         vendor=raw.get("vendor", {}),
         basis=basis,

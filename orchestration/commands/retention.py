@@ -1,0 +1,41 @@
+"""`voicehouse retention`: what is past its term goes for good.
+
+Keep out: terms (source.toml) and how rows go (orchestration.privacy.retention).
+"""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from orchestration.commands import as_json
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("retention.help"))
+def command() -> None:
+    """What is past its term goes for good."""
+
+
+@command.command("run", help=text("retention.run"))
+@click.option("--dry-run", is_flag=True, help=text("retention.dry_run"))
+@as_json
+def run_now(dry_run: bool, as_json: bool) -> None:
+    """Delete what is past its term now; every `voicehouse run` does the same."""
+    from orchestration.privacy import retention
+    from orchestration.privacy.keys import Keyring
+    from orchestration.sources.registry import discover
+
+    home = Home.open()
+    with home.writing("retention run"):
+        found = retention.run(home, Keyring(home), discover(home, active_only=False), dry_run)
+    if as_json:
+        click.echo(json.dumps({"dry_run": dry_run, **asdict(found)}))
+        return
+    if found.nothing:
+        click.echo(text("retention.nothing"))
+        return
+    click.echo(text("retention.would" if dry_run else "retention.done", **asdict(found)))
+    if not dry_run and (found.rows or found.texts):
+        click.echo(text("retention.rebuild"))

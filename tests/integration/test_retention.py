@@ -1,0 +1,133 @@
+"""Retention: what is past its term goes for good and stays counted. Keep out: sealed pages and quarantine."""
+
+from dataclasses import asdict
+
+import pytest
+
+from orchestration import pipeline
+from orchestration.engine import connect
+from orchestration.home import Home
+from orchestration.lake.store import Lake
+from orchestration.privacy import retention
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.retention import Expired
+from orchestration.privacy.vault import open_vault
+from orchestration.sources.registry import discover
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, CONSENT, case, found_under, lines
+
+
+def run(house: TestHouse, dry_run: bool = False) -> Expired:
+    return retention.run(house.home, house.keyring, discover(house.home, active_only=False), dry_run)
+
+
+def vault_counts(house: TestHouse) -> tuple[int, int, int]:
+    con = connect(house.home.temp)
+    try:
+        with open_vault(con, house.home, house.keyring, read_only=True):
+            tables = ("subject", "identity", "record_key")
+            return tuple(con.execute(f"select count(*) from vault.{t}").fetchone()[0] for t in tables)
+    finally:
+        con.close()
+
+
+def overdue(house: TestHouse) -> int:
+    from orchestration.home import now
+
+    con = connect(house.home.temp)
+    try:
+        Lake(house.home, house.keyring.base64("lake")).register(con)
+        at = now().replace(tzinfo=None)
+        return retention.overdue(con, discover(house.home, active_only=False), at)[1]
+    finally:
+        con.close()
+
+
+@pytest.fixture
+def filled(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
+    """Two persons heard of in January 2025, one of them again in 2026; taken in at the time."""
+    write_source(house.sources, "desk", {"case": CASE})
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    again = case(3, account="A2", name="Zora Quill", text="again", at="2026-05-01T00:00:00Z")
+    house.drop("rows.jsonl", lines(case(1, account="A1", text="hello"), case(2, account="A2", text="hello"), again))
+    house.take()
+    return house
+
+
+def test_texts_go_first_then_persons_then_rows_each_at_its_term(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(filled).nothing
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2027-02-01T00:00:00Z")  # 25 months after January 2025
+    assert overdue(filled) == 2
+    told = run(filled, dry_run=True)
+    assert filled.rows("select count(text) from lake.case") == [(3,)]  # the control: a dry run touches nothing
+    done = run(filled)
+    assert asdict(told) == asdict(done) and (done.texts, done.rows, done.identities) == (2, 0, 1)
+    assert filled.rows("select text, text_redactions from lake.case where text is not null") == [("again", 0)]
+    assert vault_counts(filled) == (1, 2, 2)
+    assert overdue(filled) == 0
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-02-01T00:00:00Z")  # 37 months
+    done = run(filled)
+    assert (done.rows, done.texts) == (2, 0)
+    assert filled.rows("select count(*) from lake.case") == [(1,)]
+    assert filled.ledger()[("case", "withheld", "expired")] == 2
+    assert [
+        line["facts"]["rows"] for line in AuditLog(filled.home, filled.keyring).lines() if line["action"] == "retention"
+    ] == [0, 2]
+
+
+def test_nothing_due_opens_no_file(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(filled)
+
+    def connected(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(retention, "connect", connected)
+    assert run(filled).nothing
+
+
+def test_a_public_set_keeps_everything(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_source(house.sources, "desk", {"case": CASE})
+    told = (folder / "source.toml").read_text()
+    none = 'retention_months = "none"\ntext_retention_months = "none"\nidentity_retention_months = "none"\n'
+    (folder / "source.toml").write_text("public_set = true\n" + none + told)
+    house.drop("rows.jsonl", lines(case(1, account="A1", text="hello", at="1997-01-01T00:00:00Z")))
+    house.take()
+    assert run(house).nothing
+    assert house.rows("select count(text) from lake.case") == [(1,)] and vault_counts(house)[0] == 1
+
+
+def test_a_consent_in_force_is_kept_as_evidence_and_one_long_out_of_force_is_not(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT})
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2021-01-01T00:00:00Z"}
+    house.drop(
+        "rows.jsonl",
+        lines(
+            {"id": "c1", "account": "stays", **grant},
+            {"id": "c2", "account": "left", **grant},
+            {"id": "c3", "account": "left", **grant, "action": "withdraw", "at": "2022-01-01T00:00:00Z"},
+        ),
+    )
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2022-06-01T00:00:00Z")
+    house.take()
+    assert run(house).nothing
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    done = run(house)
+    assert (done.rows, done.consents) == (2, 2)
+    assert house.rows("select action from lake.consent") == [("grant",)]
+
+
+def test_a_run_expires_and_what_is_gone_is_in_no_file(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bytes where a file is open to a search, by a table's content where it is sealed."""
+    vault = filled.home.root / "vault" / "vault.duckdb"
+    before = vault.stat().st_ino
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2029-01-01T00:00:00Z")
+    counts = pipeline.expire(filled.home, filled.keyring, "test")
+    assert counts["rows"] == 2 and counts["identities"] == 3
+    assert vault.stat().st_ino != before  # a new file: the old one's free blocks are gone with it
+    assert vault_counts(filled) == (0, 0, 0)
+    assert found_under(filled.inbox, ["Zora Quill"]) == {"Zora Quill"}
+    assert found_under(Home.open(filled.home.root).root, ["Zora Quill"]) == set()
