@@ -12,12 +12,12 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import identifier, literal
+from orchestration.engine import literal
 from orchestration.home import Home, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.records import KINDS
 
-PART_ROWS = 250_000
+PART_ROWS = 250_000  # of one batch at most
+PART_TEXT = 128 << 20  # bytes of text in one batch, about
 
 
 @dataclass
@@ -65,54 +65,30 @@ def begin(home: Home, manifest: Manifest) -> None:
     shutil.rmtree(folder(home) / manifest.stem, ignore_errors=True)
 
 
-def stage(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, manifest: Manifest, kind: str) -> int:
-    """Write `protected_<kind>` without rows that the lake (or another staged load) already holds; returns rows staged.
+def held_sql(home: Home, lake: Lake, manifest: Manifest, kind: str) -> str | None:
+    """A select of `content_hash` over the rows of a source and kind that the lake, or another staged load, holds.
 
-    A duplicate has the same record key and content as a version that is there already.
+    None where there are none. The content says the record's key too, so equal hashes are equal versions.
     """
-    keys = [*KINDS[kind].protected_key, "content_hash"]
-    listed = ", ".join(identifier(k) for k in keys)
-    match = " AND ".join(f"h.{identifier(k)} = p.{identifier(k)}" for k in keys)
-    held = [lake.relation_sql(kind)] if lake.parts(kind) else []
-    waiting = [
-        folder(home).parent / p.path
-        for m in staged(home)
-        for p in m.parts
-        if p.kind == kind and m.source == manifest.source
+    paths = [home.lake / p["path"] for p in lake.part_entries(kind) if p["source"] == manifest.source]
+    paths += [
+        home.lake / p.path for m in staged(home) if m.source == manifest.source for p in m.parts if p.kind == kind
     ]
-    if waiting:
-        paths = ", ".join(literal(str(p)) for p in waiting)
-        held.append(f"SELECT * FROM read_parquet([{paths}], encryption_config={{footer_key: '{LAKE_KEY}'}})")
-    con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
-    if held:
-        union = " UNION ALL BY NAME ".join(
-            f"(SELECT {listed}, source FROM ({h}) WHERE source = {literal(manifest.source)})" for h in held
-        )
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _held AS SELECT DISTINCT {listed} FROM ({union})")
-        fresh = f"SELECT * FROM protected_{kind} p WHERE NOT EXISTS (SELECT 1 FROM _held h WHERE {match})"
-    else:
-        fresh = f"SELECT * FROM protected_{kind} p"
-    # Numbered by hand: rowids of a table made inside a transaction do not start at nought.
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE _fresh AS SELECT *, row_number() OVER () - 1 AS _number "
-        f"FROM (SELECT DISTINCT ON ({listed}) * FROM ({fresh}))"
-    )
-    total = _count(con, f"protected_{kind}")
-    rows = _count(con, "_fresh")
-    manifest.count("rows", kind, "duplicate", total - rows)
-    manifest.count("rows", kind, "staged", rows)
+    return f"SELECT content_hash FROM ({lake.read_sql(paths)})" if paths else None
+
+
+def write_part(con: duckdb.DuckDBPyConnection, home: Home, manifest: Manifest, kind: str, select: str) -> None:
+    """Write protected rows as the kind's next part of a load."""
+    number = sum(p.kind == kind for p in manifest.parts)
     target = folder(home) / manifest.stem
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for number, start in enumerate(range(0, rows, PART_ROWS)):
-        path = target / f"{kind}-{number}.parquet"
-        con.execute(
-            f"COPY (SELECT * EXCLUDE (_number) FROM _fresh WHERE _number >= {start} AND _number < {start + PART_ROWS}) TO {literal(str(path))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
-        )
-        os.chmod(path, 0o600)
-        manifest.parts.append(Part(kind, number, str(path.relative_to(home.lake)), min(PART_ROWS, rows - start)))
-    con.execute("DROP TABLE _fresh; DROP TABLE IF EXISTS _held")
-    return rows
+    path = target / f"{kind}-{number}.parquet"
+    row = con.execute(
+        f"COPY ({select}) TO {literal(str(path))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
+    ).fetchone()
+    os.chmod(path, 0o600)
+    manifest.parts.append(Part(kind, number, str(path.relative_to(home.lake)), int(row[0]) if row else 0))
 
 
 def finish(home: Home, manifest: Manifest) -> None:
@@ -128,8 +104,3 @@ def staged(home: Home) -> list[Manifest]:
 def _manifest(path: Path) -> Manifest:
     raw = json.loads(path.read_text())
     return Manifest(**{**raw, "parts": [Part(**p) for p in raw["parts"]]})
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0

@@ -64,10 +64,17 @@ def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int =
     old = {load.load_id for load in loads(home, source) if load.started_at < limit}
     for load_id in sorted(old):
         keyring.drop(f"landing:{load_id}")
+        for path in refusals(home).glob(f"{load_id}.*"):
+            path.unlink()
     for path in _files(home, source):
         if set(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist()) <= old:
             path.unlink()
     return sorted(old)
+
+
+def refusals(home: Home) -> Path:
+    """Where lists of rows refused for want of consent lie, as long as the pages they came from."""
+    return home.folder("landing", "_refused")
 
 
 def _files(home: Home, source: str) -> list[Path]:

@@ -5,24 +5,29 @@ Keep out: what may pass (protect.py) and who is who (resolve.py).
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import ContractError
 from orchestration.lake.store import duckdb_type
+from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, TYPES, Field, Record
+from orchestration.records.contract import person
 from orchestration.sources.contract import Page, Settings, Stream
 
 SCALES = Path(__file__).parents[2] / "dbt_project" / "seeds" / "scales.csv"
-SEPARATOR = "\x1f"
 # What looks like a heading may stand in the ledger; a header may be a row of data, or name persons.
 HEADING = re.compile(r"[A-Za-z][A-Za-z_ ]{0,30}\d{0,3}")
+WAITING_BYTES = 32 << 20  # of like pages, before they are written to scratch
 
 MACROS = r"""
 CREATE OR REPLACE TEMP MACRO iso_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%f');
@@ -64,7 +69,7 @@ class StreamCount:
 
 @dataclass
 class Conformed:
-    """A load's typed rows: temp tables `conformed_<kind>` on the connection (contract fields and `_record`).
+    """A load's typed rows: views `conformed_<kind>` of the contract's fields, `_record` and `_row_no` (from 1 on).
 
     `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'. `sweeps` are the lists of ids that came.
     """
@@ -78,6 +83,7 @@ class Conformed:
 
 def conform(
     con: duckdb.DuckDBPyConnection,
+    scratch: Scratch,
     settings: Settings,
     pages: Iterable[Page],
     loaded_at: datetime,
@@ -91,15 +97,17 @@ def conform(
     """
     _load_scales(con, extra_scales)
     con.execute(MACROS)
-    streams, sweeps = _views(con, settings, pages)
+    streams, sweeps, stream_of, malformed = _read_streams(con, scratch, settings, pages)
     wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
     result = Conformed(wanted, streams, {}, {}, sweeps)
-    con.execute("CREATE OR REPLACE TEMP TABLE _claimed (_record BIGINT, is_rejected BOOLEAN)")
     for name in settings.shared:
-        _run(con, settings, name, name)
+        with _contract(settings, name):
+            scratch.put(name, _select(settings, name))
+    # Per record: 0 gave no row, 1 gave only rows that were rejected, 2 gave a row.
+    fate = np.zeros(len(stream_of), dtype=np.uint8)
     for kind in wanted:
-        _conform_kind(con, settings, KINDS[kind], loaded_at, result)
-    _count_records(con, settings, streams)
+        _conform_kind(con, scratch, settings, KINDS[kind], loaded_at, result, fate)
+    _count_records(settings, streams, stream_of, fate, malformed)
     return result
 
 
@@ -118,23 +126,61 @@ def _load_scales(con: duckdb.DuckDBPyConnection, extra: Iterable[dict[str, str]]
     con.unregister("_scales_arrow")
 
 
-def _views(
-    con: duckdb.DuckDBPyConnection, settings: Settings, pages: Iterable[Page]
-) -> tuple[dict[str, StreamCount], list[Page]]:
-    """One table per stream, filled page by page (tables spill, pages do not stay); `_record` is unique in the load.
+class _Streams:
+    """Pages on their way to scratch: like pages together, written when there are enough of them for a file."""
 
-    Returns the counts per stream, and the sweep pages, which are no records.
+    def __init__(self, con: duckdb.DuckDBPyConnection, scratch: Scratch):
+        self._con, self._scratch = con, scratch
+        self._waiting: dict[tuple[str, tuple[str, ...]], list[pa.Table]] = {}
+        self._sizes: dict[tuple[str, tuple[str, ...]], int] = {}
+        self.sets: dict[str, dict[tuple[str, ...], str]] = {}
+
+    def add(self, stream: str, table: pa.Table) -> None:
+        like = (stream, tuple(table.column_names))
+        self._waiting.setdefault(like, []).append(table)
+        self._sizes[like] = self._sizes.get(like, 0) + table.nbytes
+        if self._sizes[like] >= WAITING_BYTES or sum(self._sizes.values()) >= 4 * WAITING_BYTES:
+            self._write(max(self._sizes, key=lambda k: self._sizes[k]))
+
+    def finish(self) -> None:
+        for like in list(self._waiting):
+            self._write(like)
+
+    def _write(self, like: tuple[str, tuple[str, ...]]) -> None:
+        stream, columns = like
+        self._con.register("_pages", pa.concat_tables(self._waiting.pop(like)))
+        del self._sizes[like]
+        own = self.sets.setdefault(stream, {})
+        if columns not in own:
+            own[columns] = f"{stream}_{len(own)}_pages"
+            self._scratch.drop(own[columns])
+        values = [_written(c) for c in columns]
+        self._scratch.add(own[columns], f"SELECT {', '.join(values)} FROM _pages")
+        self._con.unregister("_pages")
+
+
+def _written(column: str) -> str:
+    """A column of a page as it is kept: JSON that does not parse is null, and so is an empty cell."""
+    name = identifier(column)
+    if column in ("_record", "_file", "_row"):
+        return name
+    return f"try_cast({name} AS JSON) AS {name}" if column == "raw" else f"nullif({name}, '') AS {name}"
+
+
+def _read_streams(
+    con: duckdb.DuckDBPyConnection, scratch: Scratch, settings: Settings, pages: Iterable[Page]
+) -> tuple[dict[str, StreamCount], list[Page], np.ndarray, dict[str, int]]:
+    """One view per stream over its pages, written to scratch as they come; `_record` is unique in the load.
+
+    Returns the counts per stream, the sweep pages (which are no records), the number of each record's stream, and how
+    many records of a stream do not parse.
     """
     counts = {name: StreamCount() for name in settings.streams}
-    columns = {name: _base_columns(stream) for name, stream in settings.streams.items()}
-    present: dict[str, set[str]] = {name: set() for name in settings.streams}
-    for name, base in columns.items():
-        shape = ", ".join(f"{identifier(c)} {'JSON' if c == 'raw' else 'VARCHAR'}" for c in base)
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {identifier(name)} "
-            f"(_record BIGINT, _file VARCHAR, _row BIGINT{', ' + shape if shape else ''})"
-        )
+    numbers = {name: i for i, name in enumerate(settings.streams)}
+    arrived = dict.fromkeys(settings.streams, 0)
+    streams = _Streams(con, scratch)
     sweeps: list[Page] = []
+    stream_of: list[np.ndarray] = [np.empty(0, dtype=np.uint16)]
     next_record = 0
     for page in pages:
         if page.stream not in counts:
@@ -144,51 +190,68 @@ def _views(
         if page.is_sweep:
             sweeps.append(page)
             continue
-        count, base = counts[page.stream], columns[page.stream]
+        count = counts[page.stream]
         for reason, n in page.rejected.items():
             count.read += n
             count.reject(reason, n)
         table = _arrow(page)
         n = table.num_rows
-        present[page.stream].update(table.column_names)
-        for column in (c for c in table.column_names if c not in base):
-            con.execute(f"ALTER TABLE {identifier(page.stream)} ADD COLUMN {identifier(column)} VARCHAR")
-            base.append(column)
-        values = [
-            "CASE WHEN json_valid(raw) THEN raw::JSON END AS raw"
-            if c == "raw"
-            else f"nullif({identifier(c)}, '') AS {identifier(c)}"
-            for c in table.column_names
-        ]
-        table = table.append_column("_record", pa.array(range(next_record, next_record + n), pa.int64()))
-        table = table.append_column("_row", pa.array(range(page.first_row, page.first_row + n), pa.int64()))
-        con.register("_page", table)
-        con.execute(
-            f"INSERT INTO {identifier(page.stream)} BY NAME SELECT _record, {literal(page.file)} AS _file, _row, {', '.join(values)} "
-            f"FROM _page{' WHERE json_valid(raw)' if 'raw' in table.column_names else ''}"
-        )
-        con.unregister("_page")
+        for column, values in (
+            ("_record", pa.array(np.arange(next_record, next_record + n))),
+            ("_file", pa.repeat(pa.scalar(page.file, pa.string()), n)),
+            ("_row", pa.array(np.arange(page.first_row, page.first_row + n))),
+        ):
+            table = table.append_column(column, values)
+        streams.add(page.stream, table)
+        stream_of.append(np.full(n, numbers[page.stream], dtype=np.uint16))
         next_record += n
+        arrived[page.stream] += n
         count.read += n
-    con.execute("CREATE OR REPLACE TEMP TABLE _records (_record BIGINT, stream VARCHAR)")
-    for name, stream in settings.streams.items():
-        count = counts[name]
-        con.execute(f"INSERT INTO _records SELECT _record, {literal(name)} FROM {identifier(name)}")
-        kept = _scalar(con, f"SELECT count(*) FROM {identifier(name)}")
-        arrived = count.read - sum(count.rejected.values())
-        count.reject("malformed_json", arrived - kept)
-        if present[name] and stream.format in ("csv", "tsv", "parquet") and stream.files:
-            for column in stream.columns:
-                if column not in present[name]:
-                    count.unselected[f"missing column {column}"] = kept
-            for column in present[name] - set(stream.columns):
-                told = column if HEADING.fullmatch(column) else "a column whose name is not told"
-                count.unselected[told] = kept
-    return counts, sweeps
+    streams.finish()
+    malformed = {
+        name: _show_stream(con, scratch, stream, streams.sets.get(name, {}), counts[name], arrived[name])
+        for name, stream in settings.streams.items()
+    }
+    return counts, sweeps, np.concatenate(stream_of), malformed
+
+
+def _show_stream(
+    con: duckdb.DuckDBPyConnection,
+    scratch: Scratch,
+    stream: Stream,
+    sets: dict[tuple[str, ...], str],
+    count: StreamCount,
+    arrived: int,
+) -> int:
+    """The stream's view: its own columns, those its pages brought besides, and where each record stands.
+
+    Returns how many of its records do not parse.
+    """
+    base = [("_record", "BIGINT"), ("_file", "VARCHAR"), ("_row", "BIGINT")]
+    base += [(c, "JSON" if c == "raw" else "VARCHAR") for c in _base_columns(stream)]
+    # Columns that differ from file to file are a set each: read_parquet cannot unite encrypted files by name.
+    selects = [f"SELECT {', '.join(f'CAST(NULL AS {t}) AS {identifier(c)}' for c, t in base)} WHERE false"]
+    whole = " UNION ALL BY NAME ".join([*selects, *(scratch.relation(s) for s in sets.values())])
+    malformed = 0
+    if any("raw" in columns for columns in sets):
+        malformed = arrived - _scalar(con, f"SELECT count(raw) FROM ({whole})")
+        count.reject("malformed_json", malformed)
+        if malformed:
+            whole = f"SELECT * FROM ({whole}) WHERE raw IS NOT NULL"
+    scratch.show(stream.name, whole)
+    present = {c for columns in sets for c in columns} - {"_record", "_file", "_row"}
+    if present and stream.format in ("csv", "tsv", "parquet") and stream.files:
+        for column in stream.columns:
+            if column not in present:
+                count.unselected[f"missing column {column}"] = arrived
+        for column in present - set(stream.columns):
+            told = column if HEADING.fullmatch(column) else "a column whose name is not told"
+            count.unselected[told] = arrived
+    return malformed
 
 
 def _base_columns(stream: Stream) -> list[str]:
-    """Columns a stream's table has before any page came."""
+    """Columns a stream's view has whatever its pages bring."""
     if not stream.files or stream.format in ("jsonl", "json_pages"):
         return ["raw"]
     return ["line"] if stream.format == "lines" else list(stream.columns)
@@ -198,24 +261,45 @@ def _arrow(page: Page) -> pa.Table:
     """A page's rows: Arrow as it is, JSON as a column `raw` of text."""
     if isinstance(page.content, pa.Table):
         return page.content
-    if isinstance(page.content, bytes):
-        lines = [line for line in page.content.decode("utf-8", "replace").split("\n") if line.strip()]
-    else:
+    content = page.content
+    if not isinstance(content, bytes):
         import orjson
 
-        lines = [orjson.dumps(record).decode() for record in page.content]
-    return pa.table({"raw": pa.array(lines, pa.string())})
+        content = b"\n".join(orjson.dumps(record) for record in content)
+    return pa.table({"raw": _split(content)})
 
 
-def _run(con: duckdb.DuckDBPyConnection, settings: Settings, name: str, table: str) -> None:
-    """A source's select as a temp table.
+def _split(content: bytes) -> pa.Array:
+    """The lines of a page that hold anything, without a copy of each."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        content = content.decode("utf-8", "replace").encode()
+    ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10) + 1
+    offsets = np.unique(np.concatenate(([0], ends, [len(content)]))).astype(np.int64)
+    lines = pa.Array.from_buffers(
+        pa.large_string(), len(offsets) - 1, [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(content)]
+    )
+    is_written = pc.not_equal(pc.ascii_trim_whitespace(lines), "")
+    return lines if pc.all(is_written).as_py() is not False else lines.filter(is_written)
 
-    Raises ContractError: with the engine's words (about names) when the select does not fit, without them on data.
+
+def _select(settings: Settings, name: str) -> str:
+    return settings.sql(name).strip().rstrip(";")
+
+
+@contextmanager
+def _contract(settings: Settings, name: str) -> Iterator[None]:
+    """What goes wrong while a source's select runs, as a ContractError; a full disk or memory is no fault of it.
+
+    It holds the engine's words (about names) when the select does not fit, none of them when it failed on data.
     """
     try:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(table)} AS {settings.sql(name).strip().rstrip(';')}")
+        yield
     except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
         raise ContractError(f"{settings.name}/{name}.sql does not run: {_safe(str(error))}") from None
+    except (duckdb.OutOfMemoryException, duckdb.IOException):
+        raise
     except duckdb.Error as error:
         raise ContractError(
             f"{settings.name}/{name}.sql failed on its input ({type(error).__name__}): use try_cast and the parse_ macros"
@@ -223,11 +307,21 @@ def _run(con: duckdb.DuckDBPyConnection, settings: Settings, name: str, table: s
 
 
 def _conform_kind(
-    con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, loaded_at: datetime, result: Conformed
+    con: duckdb.DuckDBPyConnection,
+    scratch: Scratch,
+    settings: Settings,
+    record: Record,
+    loaded_at: datetime,
+    result: Conformed,
+    fate: np.ndarray,
 ) -> None:
+    """One pass over what the SQL gives: cast, judged, written, with the reason of each row that is refused."""
     kind = record.kind
-    _run(con, settings, kind, "_raw")
-    types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE _raw)").fetchall())
+    select = _select(settings, kind)
+    with _contract(settings, kind):
+        types = dict(
+            con.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ({select}\n))").fetchall()
+        )
     outside = set(types) - {f.name for f in record.fields} - {"_record"}
     if outside:
         raise ContractError(f"{settings.name}/{kind}.sql gives columns outside the contract: {sorted(outside)}")
@@ -236,31 +330,52 @@ def _conform_kind(
     casts, verdicts = [], []
     for f in record.fields:
         if f.name not in types:
-            casts.append(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}")
+            casts.append(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {_typed(f)}")
             if f.required:
                 verdicts.append(f"WHEN true THEN 'missing:{f.name}'")
             continue
-        casts.append(f"{_cast(f, types[f.name])} AS {identifier(f.name)}")
+        casts.append(f"{_cast(f, types[f.name])} AS {_typed(f)}")
         verdicts.extend(_verdicts(f))
     if record.event_time in types:
         event = record.field(str(record.event_time))
         limit = f"TIMESTAMP {literal(str(loaded_at))} + INTERVAL 1 DAY"
-        verdicts.append(f"WHEN t.{identifier(event.name)} > {limit} THEN 'in_future:{event.name}'")
+        verdicts.append(f"WHEN {_typed(event)} > {limit} THEN 'in_future:{event.name}'")
     case = f"CASE {' '.join(verdicts)} END" if verdicts else "CAST(NULL AS VARCHAR)"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _checked AS SELECT t.*, {case} AS _reason "
-        f"FROM (SELECT _record, {', '.join(casts)}, rowid AS _rid FROM _raw) t JOIN _raw r ON r.rowid = t._rid"
-    )
-    con.execute("INSERT INTO _claimed SELECT _record, _reason IS NOT NULL FROM _checked")
-    result.emitted[kind] = _scalar(con, "SELECT count(*) FROM _checked")
+    fields = ", ".join(f"{_typed(f)} AS {identifier(f.name)}" for f in record.fields)
+    with _contract(settings, kind):
+        result.emitted[kind] = scratch.put(
+            f"given_{kind}",
+            f"SELECT _record, {fields}, {case} AS _reason FROM (SELECT *, {', '.join(casts)} FROM ({select}\n))",
+        )
     result.rejected[kind] = dict(
-        con.execute("SELECT _reason, count(*) FROM _checked WHERE _reason IS NOT NULL GROUP BY 1 ORDER BY 1").fetchall()
+        con.execute(
+            f"SELECT _reason, count(*) FROM given_{kind} WHERE _reason IS NOT NULL GROUP BY 1 ORDER BY 1"
+        ).fetchall()
     )
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE conformed_{kind} AS "
-        "SELECT * EXCLUDE (_reason, _rid), row_number() OVER (ORDER BY _rid) AS _row_no FROM _checked WHERE _reason IS NULL"
+    told = f"SELECT _record::BIGINT, _reason IS NULL FROM given_{kind} WHERE _record BETWEEN 0 AND {len(fate) - 1}"
+    for batch in con.execute(told).to_arrow_reader(1 << 20):
+        records, passed = batch.column(0).to_numpy(), batch.column(1).to_numpy(zero_copy_only=False)
+        fate[records] = np.maximum(fate[records], 1)
+        fate[records[passed]] = 2
+    show_conformed(scratch, record)
+
+
+def show_conformed(scratch: Scratch, record: Record) -> None:
+    """The view `conformed_<kind>` over the rows given: those not refused; `_who` is equal where the person's fields are."""
+    who = ""
+    if record.has_person:
+        told = ", ".join(f"coalesce({identifier(f.name)}::VARCHAR, chr(30))" for f in person())
+        who = f", md5(concat_ws(chr(31), {told}))::UUID AS _who"
+    scratch.show(
+        f"conformed_{record.kind}",
+        f"SELECT * EXCLUDE (_reason){who} FROM ({scratch.relation(f'given_{record.kind}', numbered=True)}) "
+        "WHERE _reason IS NULL",
     )
-    con.execute("DROP TABLE _checked; DROP TABLE _raw")
+
+
+def _typed(f: Field) -> str:
+    """Name of a field's value in its type, beside what the SQL gave."""
+    return identifier(f"_typed_{f.name}")
 
 
 def _cast(f: Field, given: str) -> str:
@@ -280,39 +395,43 @@ def _present(f: Field, given: str) -> str:
 
 
 def _verdicts(f: Field) -> list[str]:
-    """Reasons to reject a row, first match wins; `r` is what the SQL gave, `t` what it became."""
-    name = identifier(f.name)
-    found = [f"WHEN nullif(trim(r.{name}::VARCHAR), '') IS NOT NULL AND t.{name} IS NULL THEN 'unparsable:{f.name}'"]
+    """Reasons to reject a row, first match wins."""
+    name = _typed(f)
+    found = [
+        f"WHEN {name} IS NULL AND nullif(trim({identifier(f.name)}::VARCHAR), '') IS NOT NULL THEN 'unparsable:{f.name}'"
+    ]
     if f.required:
-        found.append(f"WHEN t.{name} IS NULL THEN 'missing:{f.name}'")
+        found.append(f"WHEN {name} IS NULL THEN 'missing:{f.name}'")
     if f.values:
-        found.append(f"WHEN t.{name} NOT IN ({', '.join(map(literal, f.values))}) THEN 'unknown_value:{f.name}'")
+        found.append(f"WHEN {name} NOT IN ({', '.join(map(literal, f.values))}) THEN 'unknown_value:{f.name}'")
     if f.minimum is not None:
-        found.append(f"WHEN t.{name} < {f.minimum} THEN 'out_of_range:{f.name}'")
+        found.append(f"WHEN {name} < {f.minimum} THEN 'out_of_range:{f.name}'")
     if f.maximum is not None:
-        found.append(f"WHEN t.{name} > {f.maximum} THEN 'out_of_range:{f.name}'")
+        found.append(f"WHEN {name} > {f.maximum} THEN 'out_of_range:{f.name}'")
     if f.type == "timestamp":
         found.append(
-            f"WHEN t.{name} < TIMESTAMP '1900-01-01' OR t.{name} >= TIMESTAMP '2200-01-01' OR NOT isfinite(t.{name}) "
+            f"WHEN {name} < TIMESTAMP '1900-01-01' OR {name} >= TIMESTAMP '2200-01-01' OR NOT isfinite({name}) "
             f"THEN 'out_of_range:{f.name}'"
         )
     if f.type == "number":
-        found.append(f"WHEN NOT isfinite(t.{name}) THEN 'out_of_range:{f.name}'")
+        found.append(f"WHEN NOT isfinite({name}) THEN 'out_of_range:{f.name}'")
     return found
 
 
-def _count_records(con: duckdb.DuckDBPyConnection, settings: Settings, streams: dict[str, StreamCount]) -> None:
+def _count_records(
+    settings: Settings,
+    streams: dict[str, StreamCount],
+    stream_of: np.ndarray,
+    fate: np.ndarray,
+    malformed: dict[str, int],
+) -> None:
     """Every record read gave a row, is reference, or is rejected: nothing else."""
-    rows = con.execute(
-        "SELECT r.stream, count(*) FILTER (c.n > 0), count(*) FILTER (c.n = 0), count(*) FILTER (c.n IS NULL) "
-        "FROM _records r LEFT JOIN (SELECT _record, count(*) FILTER (NOT is_rejected) AS n FROM _claimed GROUP BY 1) c "
-        "USING (_record) GROUP BY 1"
-    ).fetchall()
-    for stream, conformed, only_rejected, unclaimed in rows:
-        count = streams[stream]
-        count.conformed = conformed
+    by_stream = np.bincount(stream_of.astype(np.int64) * 3 + fate, minlength=3 * len(streams)).tolist()
+    for i, (name, count) in enumerate(streams.items()):
+        unclaimed, only_rejected, count.conformed = by_stream[3 * i : 3 * i + 3]
+        unclaimed -= malformed[name]
         count.reject("all_rows_rejected", only_rejected)
-        if settings.streams[stream].reference:
+        if settings.streams[name].reference:
             count.reference = unclaimed
         else:
             count.reject("unclaimed", unclaimed)

@@ -3,29 +3,43 @@
 Keep out: SQL of each of these steps (their own modules) and anything after staging.
 """
 
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, identifier
+from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import pseudonyms, redaction
+from orchestration.privacy import pseudonyms, redaction, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
-from orchestration.privacy.protect import prepare_consents, prepare_names, protect
+from orchestration.privacy.protect import (
+    Protected,
+    content_hash_sql,
+    prepare_consents,
+    prepare_names,
+    protect,
+    text_bytes_sql,
+)
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.resolve import collect, resolve
+from orchestration.privacy.scratch import Scratch, scratch
 from orchestration.privacy.sweep import derive_deletions
 from orchestration.privacy.vault import open_vault, publish_subjects
 from orchestration.records import KINDS, Privacy
 from orchestration.sources.contract import Settings
+
+GATE_MEMORY = "1GB"  # for DuckDB; what is more goes to encrypted files
 
 
 @dataclass(frozen=True)
@@ -45,10 +59,10 @@ class Guarded:
 
 
 def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: int = 0) -> Guarded:
-    """Bring one load from landing to staging. Repeatable: a second time stages what the first did.
+    """Bring one load from landing to staging, part by part. Repeatable: a second time stages what the first did.
 
-    `replay` > 0 goes over a committed load again, because consents came since: it stages only rows that were refused
-    then and may pass now, and its ledger moves them from rejected to staged.
+    `replay` > 0 goes over a committed load again, because consents came since: it takes up only rows that were refused
+    then for want of consent, and its ledger moves each from the reason it was counted under.
     Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
     """
     loaded_at = now().replace(tzinfo=None)
@@ -56,37 +70,41 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
     manifest = Manifest(load.load_id, settings.name, loaded_at.isoformat(), _about(settings), replay=replay)
     stage.begin(home, manifest)
     lake = Lake(home, keyring.base64(LAKE_KEY))
-    con = connect(home.temp)
+    con = connect(home.temp, memory_limit=os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or GATE_MEMORY)
     try:
+        con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
         pseudonyms.install(con, keyring)
         redaction.install(con)
-        result = conform(con, settings, open_load(home, keyring, load), loaded_at)
-        derive_deletions(con, settings, lake, loaded_at, load.load_id, result)
-        with open_vault(con, home, keyring) as manifest.vault_generation:
-            collect(con, settings.name, result.kinds)
-            resolution = resolve(con, load.load_id, loaded_at.isoformat())
-            _remember_agents(con, settings, result)
-            _remember_consents(con, settings, result)
-            prepare_consents(con)
-            prepare_names(con)
-            protected = {k: protect(con, settings, policy, k, load.load_id, loaded_at) for k in result.kinds}
-            for kind in result.kinds:
-                _remember_record_keys(con, settings, kind)
-            staged = 0
+        with scratch(con, home.temp) as rows:
+            result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at)
+            derive_deletions(con, rows, settings, lake, loaded_at, load.load_id, result)
             if replay:
-                for kind in protected:
-                    admitted = stage.stage(con, home, lake, manifest, kind)
-                    manifest.ledger = [line for line in manifest.ledger if line["measure"] != "duplicate"]
-                    manifest.count("rows", kind, "rejected", -admitted, "no_consent")
-                    staged += admitted
+                refusals.show(con, rows, home, keyring, load, replay)
+            held = {
+                kind: _find_fresh(con, rows, stage.held_sql(home, lake, manifest, kind), kind, bool(replay))
+                for kind in result.kinds
+            }
+            with open_vault(con, home, keyring) as manifest.vault_generation:
+                collect(con, settings.name, result.kinds)
+                resolution = resolve(con, load.load_id, loaded_at.isoformat())
+                _remember_agents(con, settings, result)
+                _remember_consents(con, settings, result)
+                for kind in result.kinds:
+                    _remember_record_keys(con, settings, kind)
+                prepare_consents(con)
+                prepare_names(con, rows)
+                if resolution.is_regrouped:
+                    publish_subjects(con, lake)
+            # The vault is done with, and no transaction open: what a part is made into goes when the next one comes.
+            done = {
+                kind: list(_protect_parts(con, rows, home, settings, policy, manifest, kind, loaded_at))
+                for kind in result.kinds
+            }
+            if replay:
+                _count_moves(con, manifest, done)
             else:
-                _count(manifest, result)
-                for kind, done in protected.items():
-                    for reason, n in done.rejected.items():
-                        manifest.count("rows", kind, "rejected", n, reason)
-                    staged += stage.stage(con, home, lake, manifest, kind)
-            if resolution.is_regrouped:
-                publish_subjects(con, lake)
+                _count(manifest, result, held, done)
+            refusals.keep(con, rows, home, keyring, load, replay)
         stage.finish(home, manifest)
     except duckdb.Error as error:
         # The engine's words may quote a value.
@@ -103,14 +121,88 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
         load.load_id,
         settings.name,
         total("read", "records"),
-        staged,
+        total("staged"),
         total("rejected"),
         total("duplicate"),
         resolution.subjects,
         resolution.new_subjects,
         resolution.merged,
-        sum(p.redactions for p in protected.values()),
+        sum(part.redactions for parts in done.values() for part in parts),
     )
+
+
+def _find_fresh(con: duckdb.DuckDBPyConnection, rows: Scratch, held: str | None, kind: str, is_replay: bool) -> int:
+    """Rows `fresh_<kind>`: row_no, copies, part of the conformed rows that are to be protected, one of each content.
+
+    Not those the lake holds; of a replay only those refused before. Hashes are compared by their first 128 bits.
+    Returns how many rows the lake holds.
+    """
+    record = KINDS[kind]
+    rows.put(
+        f"hashed_{kind}",
+        f"SELECT _row_no AS row_no, {content_hash_sql(record)} AS content_hash, {text_bytes_sql(record)} AS size "
+        f"FROM conformed_{kind}",
+    )
+    hashed = f"(SELECT row_no, size, left(content_hash, 32)::UUID AS content FROM hashed_{kind})"
+    n_held, source, copies = 0, hashed, "count(*)"
+    if held:
+        rows.put(
+            f"held_{kind}",
+            f"SELECT DISTINCT content FROM (SELECT left(content_hash, 32)::UUID AS content FROM ({held})) "
+            f"WHERE content IN (SELECT content FROM {hashed})",
+        )
+        if rows.rows(f"held_{kind}"):
+            n_held = _scalar(con, f"SELECT count(*) FROM {hashed} WHERE content IN (FROM held_{kind})")
+            source = f"(SELECT * FROM {hashed} WHERE content NOT IN (FROM held_{kind}))"
+    if is_replay:
+        before = (
+            f"SELECT left(content_hash, 32)::UUID AS content, copies FROM refused_before WHERE kind = {literal(kind)}"
+        )
+        source, copies = f"{source} JOIN ({before}) USING (content)", "any_value(copies)"
+    rows.put(
+        f"fresh_{kind}",
+        f"""
+        SELECT row_no, copies, number // {stage.PART_ROWS} + sizes // {stage.PART_TEXT} AS part FROM (
+            SELECT row_no, copies, row_number() OVER (ORDER BY row_no) - 1 AS number,
+                   (sum(size) OVER (ORDER BY row_no))::BIGINT AS sizes
+            FROM (
+                SELECT min(row_no) AS row_no, {copies} AS copies, any_value(size) AS size FROM {source} GROUP BY content
+            )
+        ) ORDER BY row_no
+        """,
+    )
+    return n_held
+
+
+def _protect_parts(
+    con: duckdb.DuckDBPyConnection,
+    rows: Scratch,
+    home: Home,
+    settings: Settings,
+    policy: Policy,
+    manifest: Manifest,
+    kind: str,
+    loaded_at: datetime,
+) -> Iterator[Protected]:
+    """Protect and stage the fresh rows of a kind, one part at a time."""
+    parts = con.execute(f"SELECT part, min(row_no), max(row_no) FROM fresh_{kind} GROUP BY 1 ORDER BY 1").fetchall()
+    for part, first, last in parts:
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE _batch AS
+            SELECT c.*, f.copies AS _copies, h.content_hash AS _content
+            FROM conformed_{kind} c
+            JOIN (SELECT * FROM fresh_{kind} WHERE part = {part}) f ON f.row_no = c._row_no
+            JOIN (SELECT * FROM hashed_{kind} WHERE row_no BETWEEN {first} AND {last}) h ON h.row_no = c._row_no
+            WHERE c._row_no BETWEEN {first} AND {last}
+            """
+        )
+        protected = protect(con, settings, policy, kind, manifest.load_id, loaded_at)
+        if protected.rows:
+            stage.write_part(con, home, manifest, kind, f"SELECT * FROM protected_{kind}")
+        rows.add("refused", f"SELECT {literal(kind)} AS kind, content_hash, copies, reason FROM _refused")
+        con.execute(f"DROP VIEW protected_{kind}; DROP TABLE _judged; DROP TABLE _batch; DROP TABLE _refused")
+        yield protected
 
 
 def _about(settings: Settings) -> dict[str, Any]:
@@ -124,7 +216,8 @@ def _about(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _count(manifest: Manifest, result: Conformed) -> None:
+def _count(manifest: Manifest, result: Conformed, held: Mapping[str, int], done: Mapping[str, list[Protected]]) -> None:
+    """What became of every record and row of the load."""
     for stream, count in result.streams.items():
         manifest.count("records", stream, "read", count.read)
         manifest.count("records", stream, "conformed", count.conformed)
@@ -135,8 +228,38 @@ def _count(manifest: Manifest, result: Conformed) -> None:
             manifest.count("records", stream, "unselected", n, column)
     for kind in result.kinds:
         manifest.count("rows", kind, "emitted", result.emitted[kind])
-        for reason, n in result.rejected[kind].items():
+        manifest.count("rows", kind, "duplicate", held[kind] + sum(p.duplicates for p in done[kind]))
+        manifest.count("rows", kind, "staged", sum(p.rows for p in done[kind]))
+        for reason, n in sorted((Counter(result.rejected[kind]) + _refused(done[kind])).items()):
             manifest.count("rows", kind, "rejected", n, reason)
+
+
+def _count_moves(con: duckdb.DuckDBPyConnection, manifest: Manifest, done: Mapping[str, list[Protected]]) -> None:
+    """A replay: each row it took up leaves the reason it was counted under, for the lake or for another reason."""
+    for kind, parts in done.items():
+        manifest.count("rows", kind, "duplicate", sum(p.duplicates for p in parts))
+        manifest.count("rows", kind, "staged", sum(p.rows for p in parts))
+        moved = _refused(parts)
+        moved.subtract(
+            dict(
+                con.execute(
+                    "SELECT reason, sum(copies)::BIGINT FROM refused_before WHERE kind = ? AND content_hash IN "
+                    f"(SELECT content_hash FROM hashed_{kind} JOIN fresh_{kind} USING (row_no)) GROUP BY 1",
+                    [kind],
+                ).fetchall()
+            )
+        )
+        for reason, n in sorted(moved.items()):
+            manifest.count("rows", kind, "rejected", n, reason)
+
+
+def _refused(parts: list[Protected]) -> Counter[str]:
+    return sum((Counter(p.rejected) for p in parts), Counter())
+
+
+def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed) -> None:
@@ -164,7 +287,7 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
         f"""
         INSERT INTO vault.consent
         SELECT m.written_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref}
-        FROM conformed_consent c JOIN _subject_map m ON m.kind = 'consent' AND m.row_no = c._row_no
+        FROM conformed_consent c JOIN _subject_map m ON m.who = c._who
         WHERE m.written_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM vault.consent v WHERE v.consent_ref = {ref} AND v.action = c.action AND v.given_at = c.given_at
             AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose)
@@ -179,14 +302,14 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
     for f in own:
         value = scoped(f"c.{identifier(f.name)}", settings.name, str(f.domain))
         subject = "m.written_id" if record.has_person else "NULL"
-        people = f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no" if record.has_person else ""
+        people = "LEFT JOIN _subject_map m ON m.who = c._who" if record.has_person else ""
         con.execute(
             f"""
             INSERT INTO vault.record_key
             SELECT * FROM (
                 SELECT '{f.domain}', '{settings.name}', hmac_record_key({value}) AS key_hash, any_value(c.{identifier(f.name)}),
                        any_value({subject})
-                FROM conformed_{kind} c {people} GROUP BY 3
+                FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people} GROUP BY 3
             ) n WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = n.key_hash)
             """
         )

@@ -13,18 +13,21 @@ from orchestration.engine import identifier
 from orchestration.privacy import redaction
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
 from orchestration.privacy.pseudonyms import scoped
+from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, Field, Privacy, Record
 from orchestration.sources.contract import Settings
 
 GATE_VERSION = "1"
+OPENED_AT_ONCE = 50_000  # subjects whose identifiers are in memory together
 
 
 @dataclass(frozen=True)
 class Protected:
-    """Result for one kind: temp table `protected_<kind>` in the contract's protected schema, and refusals by reason."""
+    """Result for one batch: view `protected_<kind>` in the contract's protected schema, and refusals by reason."""
 
     kind: str
     rows: int
+    duplicates: int  # further copies of its rows
     rejected: dict[str, int]
     redactions: int
 
@@ -48,29 +51,53 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def prepare_names(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table `_own`: what the load and the vault know each subject by, as lists, for record-linked redaction."""
+def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
+    """Rows `_own`: what the load and the vault know each subject by, as lists, for record-linked redaction; and `_agents`.
+
+    Identifiers are opened for some subjects at a time, so that memory does not grow with a load.
+    """
     from orchestration.privacy.vault import unseal_identities
 
-    known = con.execute(
-        "SELECT s.current_id AS subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v "
-        "JOIN vault.subject s USING (subject_id) "
-        "WHERE v.domain <> 'account' AND s.current_id IN (SELECT subject_id FROM _subject_map)"
-    ).to_arrow_table()
-    values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
-    con.register("_known", values)
     con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE _own AS
-        SELECT subject_id, """
-        + ", ".join(
-            f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s"
-            for d in ("name", "email", "phone", "address", "handle")
-        )
-        + """ FROM _known GROUP BY subject_id
+        f"""
+        CREATE OR REPLACE TEMP TABLE _wanted AS
+        SELECT subject_id, row_number() OVER () // {OPENED_AT_ONCE} AS bundle
+        FROM (SELECT DISTINCT subject_id FROM _subject_map WHERE subject_id IS NOT NULL)
         """
     )
-    con.unregister("_known")
+    roles = ("name", "email", "phone", "address", "handle")
+    lists = ", ".join(f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s" for d in roles)
+    empty = ", ".join(f"NULL::VARCHAR[] AS {d}s" for d in roles)
+    scratch.put("_own", f"SELECT NULL::VARCHAR AS subject_id, {empty} WHERE false")
+    for (bundle,) in con.execute("SELECT DISTINCT bundle FROM _wanted ORDER BY 1").fetchall():
+        known = con.execute(
+            "SELECT w.subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v "
+            "JOIN vault.subject s USING (subject_id) JOIN _wanted w ON w.subject_id = s.current_id "
+            "WHERE v.domain <> 'account' AND w.bundle = ?",
+            [bundle],
+        ).to_arrow_table()
+        values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
+        con.register("_known", values)
+        scratch.add("_own", f"SELECT subject_id, {lists} FROM _known GROUP BY subject_id")
+        con.unregister("_known")
+    scratch.show("_own", scratch.relation("_own"))
+    con.execute("DROP TABLE _wanted")
+    con.execute("CREATE OR REPLACE TEMP TABLE _agents AS SELECT agent_key, names FROM vault.agent")
+
+
+def content_hash_sql(record: Record) -> str:
+    """SQL: keyed hash of all that a conformed row says; equal only where every field is, the record's key among them.
+
+    Fields without a value are left out, so that a contract may grow and equal rows stay equal.
+    """
+    whole = ", ".join(f"'{f.name}' || chr(30) || {identifier(f.name)}::VARCHAR" for f in record.fields)
+    return f"hmac_content(concat_ws(chr(31), {whole}))"
+
+
+def text_bytes_sql(record: Record) -> str:
+    """SQL: how long a row's texts are, the part of it that has no bound."""
+    texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
+    return " + ".join(f"coalesce(strlen({identifier(t)}), 0)" for t in texts) or "0"
 
 
 def protect(
@@ -81,9 +108,10 @@ def protect(
     load_id: str,
     loaded_at: datetime,
 ) -> Protected:
-    """Protect the rows of `conformed_<kind>`; needs `_subject_map`, `_named`, `_consents`, `_own` and the vault's agents.
+    """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
 
-    loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused and counted.
+    Needs `_subject_map`, `_consents`, `_own` and `_agents`. loaded_at: naive UTC. Rows without a valid basis, or whose
+    text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason).
     """
     record = KINDS[kind]
     event = (
@@ -95,25 +123,29 @@ def protect(
     con.execute(_basis_sql(settings, record, purposes, event))
     con.execute(_redacted_sql(settings, record))
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
-    rejected = dict(
-        con.execute(
-            f"SELECT _reason, count(*) FROM protected_{kind} WHERE _reason IS NOT NULL GROUP BY 1 ORDER BY 1"
-        ).fetchall()
+    con.execute("DROP TABLE _basis; DROP TABLE _texts")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _refused AS "
+        "SELECT content_hash, _copies AS copies, _reason AS reason FROM _judged WHERE _reason IS NOT NULL"
     )
-    con.execute(f"DELETE FROM protected_{kind} WHERE _reason IS NOT NULL")
-    con.execute(f"ALTER TABLE protected_{kind} DROP COLUMN _reason")
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW protected_{kind} AS SELECT * EXCLUDE (_reason, _copies) FROM _judged WHERE _reason IS NULL"
+    )
     texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
     total = "0" if not texts else "+".join(f"coalesce(sum({t}_redactions), 0)" for t in texts)
-    row = con.execute(f"SELECT count(*), {total} FROM protected_{kind}").fetchone()
-    con.execute("DROP TABLE IF EXISTS _basis; DROP TABLE IF EXISTS _texts")
-    return Protected(kind, int(row[0]) if row else 0, rejected, int(row[1]) if row else 0)
+    row = con.execute(
+        f"SELECT count(*), coalesce(sum(_copies), 0), {total} FROM _judged WHERE _reason IS NULL"
+    ).fetchone()
+    rows, copies, redactions = row or (0, 0, 0)
+    rejected = con.execute("SELECT reason, sum(copies)::BIGINT FROM _refused GROUP BY 1 ORDER BY 1").fetchall()
+    return Protected(kind, int(rows), int(copies - rows), dict(rejected), int(redactions))
 
 
 def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str) -> str:
     """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis."""
     kind = record.kind
     people = (
-        f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no"
+        "LEFT JOIN _subject_map m ON m.who = c._who"
         if record.has_person
         else (
             "LEFT JOIN (SELECT NULL::VARCHAR AS written_id, NULL::VARCHAR AS subject_id, NULL::VARCHAR AS country, "
@@ -122,7 +154,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
     )
     rows = (
         f"SELECT c._row_no AS row_no, m.written_id, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
-        f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM conformed_{kind} c {people}"
+        f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM _batch c {people}"
     )
     if not purposes:
         return (
@@ -176,9 +208,8 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
 def _redacted_sql(settings: Settings, record: Record) -> str:
     """Temp table `_texts`: each text field redacted against the record's own persons and agents, then by the rules."""
     texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
-    kind = record.kind
     if not texts:
-        return f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT _row_no AS row_no FROM conformed_{kind}"
+        return "CREATE OR REPLACE TEMP TABLE _texts AS SELECT _row_no AS row_no FROM _batch"
     names = {f.name for f in record.fields}
     roles = ("name", "email", "phone", "address", "handle")
     if record.has_person:
@@ -186,17 +217,14 @@ def _redacted_sql(settings: Settings, record: Record) -> str:
             f"list_distinct(list_concat(coalesce(o.{r}s, []), list_filter([c.person_{r}], x -> x IS NOT NULL))) AS own_{r}"
             for r in roles
         )
-        joins = (
-            f"LEFT JOIN _subject_map m ON m.kind = '{kind}' AND m.row_no = c._row_no "
-            "LEFT JOIN _own o ON o.subject_id = m.subject_id"
-        )
+        joins = "LEFT JOIN _subject_map m ON m.who = c._who LEFT JOIN _own o ON o.subject_id = m.subject_id"
     else:
         own_columns, joins = ", ".join(f"NULL::VARCHAR[] AS own_{r}" for r in roles), ""
     agent_names = "NULL::VARCHAR[]"
     if "agent_id" in names:
         agent = record.field("agent_id")
         agent_names = "a.names"
-        joins += f" LEFT JOIN vault.agent a ON a.agent_key = {_agent_key(agent, settings)}"
+        joins += f" LEFT JOIN _agents a ON a.agent_key = {_agent_key(agent, settings)}"
     own = {r: f"own_{r}" for r in roles}
     redacted = ", ".join(
         f"{redaction.redact_sql(identifier(f.name), own, 'agent_names')} AS {identifier(f.name)}" for f in texts
@@ -205,7 +233,7 @@ def _redacted_sql(settings: Settings, record: Record) -> str:
     written = " OR ".join(f"c.{identifier(f.name)} IS NOT NULL" for f in texts)
     return (
         f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT row_no, {redacted} FROM ("
-        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM conformed_{kind} c {joins} "
+        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM _batch c {joins} "
         f"WHERE {written})"
     )
 
@@ -217,7 +245,6 @@ def _agent_key(f: Field, settings: Settings) -> str:
 def _select_sql(
     settings: Settings, policy: Policy, record: Record, event: str, load_id: str, loaded_at: datetime
 ) -> str:
-    kind = record.kind
     columns: list[str] = []
     residual: list[str] = []
     for f in record.fields:
@@ -263,7 +290,6 @@ def _select_sql(
         if settings.retention_months is not None and not record.is_reference
         else "NULL::TIMESTAMP"
     )
-    whole = ", ".join(f"coalesce(c.{identifier(f.name)}::VARCHAR, chr(30))" for f in record.fields)
     lineage = {
         "subject_key": "hmac_pseudonym_person(b.written_id)",
         "subject_basis": "CASE WHEN b.written_id IS NOT NULL THEN 'person' ELSE 'record' END"
@@ -279,11 +305,11 @@ def _select_sql(
         "source": f"'{settings.name}'",
         "load_id": f"'{load_id}'",
         "loaded_at": f"TIMESTAMP '{loaded_at}'",
-        "content_hash": f"hmac_content(concat_ws(chr(31), {whole}))",
+        "content_hash": "c._content",
     }
     columns += [f"{value} AS {name}" for name, value in lineage.items()]
     reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
     return (
-        f"CREATE OR REPLACE TEMP TABLE protected_{kind} AS SELECT {', '.join(columns)}, {reason} AS _reason "
-        f"FROM conformed_{kind} c JOIN _basis b ON b.row_no = c._row_no LEFT JOIN _texts t ON t.row_no = c._row_no"
+        f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT {', '.join(columns)}, {reason} AS _reason, c._copies "
+        "FROM _batch c JOIN _basis b ON b.row_no = c._row_no LEFT JOIN _texts t ON t.row_no = c._row_no"
     )

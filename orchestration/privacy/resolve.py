@@ -14,12 +14,15 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from orchestration.lake.store import duckdb_type
 from orchestration.privacy import normalise, vault
 from orchestration.privacy.pseudonyms import scoped
-from orchestration.records import KINDS
+from orchestration.records import KINDS, TYPES
+from orchestration.records.contract import person
 
 ACCOUNT_CAP = 5  # an e-mail or phone with more accounts than this is shared, and proves nothing
 CLUSTER_CAP = 25  # more accounts than this are not one person's, whatever links them
+SEALED_AT_ONCE = 200_000  # identifiers, so that memory does not grow with a load
 ROLE_MAILBOXES = [
     "info",
     "office",
@@ -64,7 +67,7 @@ class Resolution:
 
 
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
-    """Temp table `_named`: one row per row of a kind that names a person; `_ident`: one per identifier of it."""
+    """Temp table `_named`: one row per person as written (`who`); `_ident`: one per identifier of it."""
     role = ", ".join(f"'{m}'" for m in ROLE_MAILBOXES)
     columns = {
         "account": scoped("nullif(trim(person_account_id), '')", source, "person.account"),
@@ -77,11 +80,16 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         "country": "upper(person_country)",
         "is_minor": "person_is_minor",
     }
-    empty = ", ".join(f"NULL::{'BOOLEAN' if c.startswith('is_') else 'VARCHAR'} AS {c}" for c in columns)
-    selects = [f"SELECT NULL::VARCHAR AS kind, NULL::BIGINT AS row_no, {empty} WHERE false"]
-    given = ", ".join(f"{sql} AS {c}" for c, sql in columns.items())
-    selects += [f"SELECT '{k}', _row_no, {given} FROM conformed_{k}" for k in kinds if KINDS[k].has_person]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _named AS {' UNION ALL '.join(selects)}")
+    given = ", ".join(f"any_value({f.name}) AS {f.name}" for f in person())
+    plain = ", ".join(f.name for f in person())
+    empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {f.name}" for f in person())
+    rows = [f"SELECT CAST(NULL AS UUID) AS _who, {empty} WHERE false"]
+    rows += [f"SELECT _who, {plain} FROM conformed_{k}" for k in kinds if KINDS[k].has_person]
+    told = ", ".join(f"{sql} AS {c}" for c, sql in columns.items())
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _named AS SELECT who, {told} FROM ("
+        f"SELECT _who AS who, {given} FROM ({' UNION ALL '.join(rows)}) GROUP BY _who)"
+    )
     # A value is normalised and hashed once, however many rows carry it.
     con.execute(
         f"""
@@ -113,7 +121,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         """
     )
     joins = " UNION ALL ".join(
-        f"SELECT n.kind, n.row_no, v.domain, v.value, coalesce(v.is_proving, false) AS is_proving, v.index_hash "
+        f"SELECT n.who, v.domain, v.value, coalesce(v.is_proving, false) AS is_proving, v.index_hash "
         f"FROM _named n JOIN _values v ON v.domain = '{domain}' AND v.written = n.{domain}{extra}"
         for domain, extra in {
             "account": "",
@@ -128,7 +136,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
 
 
 def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Resolution:
-    """Temp table `_subject_map` (kind, row_no, written_id, subject_id, country, is_minor), and what is new into the vault.
+    """Temp table `_subject_map` (who, written_id, subject_id, country, is_minor), and what is new into the vault.
 
     A row's subject *as written* (`written_id`) is its account, or, without one, the set of its proving identifiers:
     the finest that can ever be told apart, so that no later finding has to touch the row. Who that is now
@@ -137,10 +145,10 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _row_anchors AS
-        SELECT kind, row_no, bool_or(domain = 'account') AS is_account,
+        SELECT who, bool_or(domain = 'account') AS is_account,
                coalesce(max(index_hash) FILTER (domain = 'account'),
                         array_to_string(list_sort(list_distinct(list(index_hash))), '+')) AS anchor
-        FROM _ident WHERE is_proving GROUP BY kind, row_no
+        FROM _ident WHERE is_proving GROUP BY who
         """
     )
     fresh = _remember_subjects(con, load_id)
@@ -151,18 +159,18 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
         """
         CREATE OR REPLACE TEMP TABLE _subject_map AS
         WITH mapped AS (
-            SELECT a.kind, a.row_no, s.subject_id AS written_id, s.current_id AS subject_id
+            SELECT a.who, s.subject_id AS written_id, s.current_id AS subject_id
             FROM _row_anchors a JOIN vault.subject s USING (anchor)
         ), told AS (
             SELECT m.subject_id, max(n.country) AS country, bool_or(n.is_minor) AS is_minor
-            FROM mapped m JOIN _named n USING (kind, row_no) GROUP BY 1
+            FROM mapped m JOIN _named n USING (who) GROUP BY 1
         ), kept AS (
             SELECT current_id AS subject_id, max(country) AS country, bool_or(is_minor) AS is_minor
             FROM vault.subject WHERE current_id IN (SELECT subject_id FROM mapped) GROUP BY 1
         )
-        SELECT n.kind, n.row_no, m.written_id, m.subject_id, coalesce(n.country, t.country, k.country) AS country,
+        SELECT n.who, m.written_id, m.subject_id, coalesce(n.country, t.country, k.country) AS country,
                coalesce(n.is_minor, t.is_minor, k.is_minor, false) AS is_minor
-        FROM _named n LEFT JOIN mapped m USING (kind, row_no) LEFT JOIN told t USING (subject_id)
+        FROM _named n LEFT JOIN mapped m USING (who) LEFT JOIN told t USING (subject_id)
         LEFT JOIN kept k USING (subject_id)
         """
     )
@@ -185,7 +193,7 @@ def _remember_subjects(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _new_anchors AS
-        SELECT anchor, any_value(is_account) AS is_account, row_number() OVER (ORDER BY min((kind, row_no))) AS position
+        SELECT anchor, any_value(is_account) AS is_account, row_number() OVER (ORDER BY anchor) AS position
         FROM _row_anchors WHERE anchor NOT IN (SELECT anchor FROM vault.subject) GROUP BY anchor
         """
     )
@@ -217,7 +225,7 @@ def _remember_identities(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
         CREATE OR REPLACE TEMP TABLE _new_links AS
         SELECT s.subject_id, i.domain, i.index_hash, bool_or(i.is_proving) AS is_proving, any_value(i.value) AS value,
                any_value(s.secret) AS secret, any_value(v.subject_id IS NOT NULL) AS is_held
-        FROM _ident i JOIN _row_anchors a USING (kind, row_no) JOIN vault.subject s USING (anchor)
+        FROM _ident i JOIN _row_anchors a USING (who) JOIN vault.subject s USING (anchor)
         LEFT JOIN vault.identity v
           ON v.subject_id = s.subject_id AND v.domain = i.domain AND v.index_hash = i.index_hash
         WHERE v.subject_id IS NULL OR (i.is_proving AND NOT v.is_proving)
@@ -228,17 +236,19 @@ def _remember_identities(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
         "UPDATE vault.identity SET is_proving = true FROM _new_links n WHERE n.is_held AND n.subject_id = identity.subject_id "
         "AND n.domain = identity.domain AND n.index_hash = identity.index_hash"
     )
-    rows = con.execute(
-        "SELECT subject_id, domain, index_hash, is_proving, value, secret FROM _new_links WHERE NOT is_held "
-        "ORDER BY subject_id, domain, index_hash"
-    ).to_arrow_table()
-    if rows.num_rows:
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _unsealed AS SELECT * EXCLUDE (is_held), row_number() OVER () // {SEALED_AT_ONCE} "
+        "AS bundle FROM _new_links WHERE NOT is_held"
+    )
+    for (bundle,) in con.execute("SELECT DISTINCT bundle FROM _unsealed ORDER BY 1").fetchall():
+        rows = con.execute("SELECT * EXCLUDE (bundle) FROM _unsealed WHERE bundle = ?", [bundle]).to_arrow_table()
         con.register("_sealed", rows.drop(["value", "secret"]).append_column("sealed", vault.seal_identities(rows)))
         con.execute(
             "INSERT INTO vault.identity SELECT subject_id, domain, index_hash, is_proving, sealed, ? FROM _sealed",
             [load_id],
         )
         con.unregister("_sealed")
+    con.execute("DROP TABLE _unsealed")
     return _number(con, "SELECT count(*) FROM _new_links WHERE is_proving")
 
 

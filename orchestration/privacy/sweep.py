@@ -11,8 +11,9 @@ import pyarrow as pa
 from orchestration.engine import identifier, literal
 from orchestration.errors import ContractError
 from orchestration.lake.store import LAKE_KEY, Lake, duckdb_type
-from orchestration.privacy.conform import Conformed
+from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.pseudonyms import scoped
+from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, TYPES
 from orchestration.sources.contract import Page, Settings
 
@@ -22,13 +23,14 @@ SMALL = 20  # … unless they are this few
 
 def derive_deletions(
     con: duckdb.DuckDBPyConnection,
+    scratch: Scratch,
     settings: Settings,
     lake: Lake,
     loaded_at: datetime,
     load_id: str,
     result: Conformed,
 ) -> None:
-    """Add a `conformed_deletion` row for each record of the lake that a sweep no longer names.
+    """Add a row to `conformed_deletion` for each record of the lake that a sweep no longer names.
 
     A sweep page holds records `{"id": …}` of a stream with `sweep_kind` and `sweep_field`. Its records count as
     reference. A page with `rejected` marks a truncated sweep: it proves nothing and is refused, as is one after which
@@ -69,7 +71,8 @@ def derive_deletions(
         if gone > SMALL and gone > GREATEST_SHARE * held:
             count.unselected["sweep refused: too many vanish"] = gone
             continue
-        _append(con, settings, record.kind, loaded_at, load_id, result, gone)
+        if gone:
+            _append(scratch, settings, record.kind, loaded_at, load_id, result, gone)
 
 
 def _ids(con: duckdb.DuckDBPyConnection, pages: list[Page]) -> pa.Table:
@@ -87,7 +90,7 @@ def _ids(con: duckdb.DuckDBPyConnection, pages: list[Page]) -> pa.Table:
 
 
 def _append(
-    con: duckdb.DuckDBPyConnection,
+    scratch: Scratch,
     settings: Settings,
     kind: str,
     loaded_at: datetime,
@@ -95,26 +98,20 @@ def _append(
     result: Conformed,
     gone: int,
 ) -> None:
-    if not gone:
-        return
     record = KINDS["deletion"]
     if "deletion" not in result.kinds:
         result.kinds.append("deletion")
         result.emitted["deletion"], result.rejected["deletion"] = 0, {}
-        columns = ", ".join(
-            f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields
-        )
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE conformed_deletion AS SELECT CAST(NULL AS BIGINT) AS _record, {columns}, "
-            "CAST(NULL AS BIGINT) AS _row_no WHERE false"
-        )
-    con.execute(
+    columns = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields)
+    scratch.add(
+        "given_deletion",
         f"""
-        INSERT INTO conformed_deletion BY NAME
+        SELECT CAST(NULL AS BIGINT) AS _record, {columns}, CAST(NULL AS VARCHAR) AS _reason WHERE false
+        UNION ALL BY NAME
         SELECT 'sweep:' || {literal(load_id)} || ':' || own_key AS deletion_id, {literal(kind)} AS deleted_kind,
-               chr(30) || own_key AS deleted_id, TIMESTAMP {literal(str(loaded_at))} AS deleted_at, 'sweep' AS reason,
-               (SELECT coalesce(max(_row_no), 0) FROM conformed_deletion) + row_number() OVER (ORDER BY own_key) AS _row_no
-        FROM _vanished
-        """
+               chr(30) || own_key AS deleted_id, TIMESTAMP {literal(str(loaded_at))} AS deleted_at, 'sweep' AS reason
+        FROM _vanished ORDER BY deletion_id
+        """,
     )
+    show_conformed(scratch, record)
     result.emitted["deletion"] += gone

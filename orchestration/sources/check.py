@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import duckdb
 import pyarrow as pa
 
+from orchestration.engine import connect
 from orchestration.errors import ContractError, SourceError
 from orchestration.home import Home
 from orchestration.messages import Finding, translated
@@ -32,17 +33,17 @@ class Trial:
 
 
 def try_out(source: Settings | Path, pages: Iterable[Page] | None = None) -> Trial:
-    """Run a source's SQL in memory on pages; without any, on its fixtures.
+    """Run a source's SQL on pages; without any, on its fixtures. Nothing is kept.
 
     Raises ContractError when the SQL does not run or breaks its contract.
     """
     from orchestration.privacy.conform import conform
+    from orchestration.privacy.scratch import scratch
 
     settings = read_settings(source) if isinstance(source, Path) else source
     given = fixture_pages(settings) if pages is None else pages
-    with duckdb.connect(config={"temp_directory": ""}) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        result = conform(con, settings, given, SOME_DAY)
+    with TemporaryDirectory() as folder, connect(Path(folder) / "tmp") as con, scratch(con, Path(folder)) as rows:
+        result = conform(con, rows, settings, given, SOME_DAY)
     refused = {**{s: c.rejected for s, c in result.streams.items()}, **result.rejected}
     rows = {k: result.emitted[k] - sum(result.rejected[k].values()) for k in result.kinds}
     return Trial(rows, {where: reasons for where, reasons in refused.items() if reasons})

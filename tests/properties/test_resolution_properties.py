@@ -51,14 +51,16 @@ def partition(keyring: Keyring, loads: list[list[tuple[int, Row]]]) -> dict[int,
         ).cast(pa.schema([("row_no", pa.int64()), *((c, pa.string()) for c in ("account", "email", "phone"))]))
         con.register("_load", table)
         con.execute(
-            "CREATE OR REPLACE TABLE conformed_case AS SELECT row_no AS _row_no, account AS person_account_id, "
+            "CREATE OR REPLACE TABLE conformed_case AS SELECT row_no, md5(row_no::VARCHAR)::UUID AS _who, account AS person_account_id, "
             "email AS person_email, true AS person_email_verified, phone AS person_phone, NULL::VARCHAR AS person_name, "
             "NULL::VARCHAR AS person_handle, NULL::VARCHAR AS person_address, 'CN' AS person_country, "
             "NULL::BOOLEAN AS person_is_minor FROM _load"
         )
         resolving.collect(con, "desk", ["case"])
         resolving.resolve(con, f"load{n}", f"2026-01-01 00:00:{n:02d}")
-        anchors.update(con.execute("SELECT row_no, written_id FROM _subject_map").fetchall())
+        anchors.update(
+            con.execute("SELECT row_no, written_id FROM _subject_map JOIN conformed_case ON _who = who").fetchall()
+        )
     current = dict(con.execute("SELECT subject_id, current_id FROM vault.subject").fetchall())
     # What is published tells the same as the vault: the last word of the history.
     told = dict(

@@ -5,7 +5,7 @@ Keep out: how the rows were fetched (tests/integration/test_jiandaoyun.py).
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.engine import connect
 from orchestration.privacy.conform import Conformed, conform
+from orchestration.privacy.scratch import Scratch, scratch
 from orchestration.records import KINDS
 from orchestration.sources.contract import Page, read_settings
 from orchestration.sources.files import read_file
@@ -30,14 +32,18 @@ Rows = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def con() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    return con
+def con(tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    return connect(tmp_path / "tmp")
 
 
 @pytest.fixture
-def load(con: duckdb.DuckDBPyConnection) -> Load:
+def kept(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> Iterator[Scratch]:
+    with scratch(con, tmp_path / "tmp") as kept:
+        yield kept
+
+
+@pytest.fixture
+def load(con: duckdb.DuckDBPyConnection, kept: Scratch) -> Load:
     """Conform widgets (form, role, {name: label or (label, type)}) and entries (form, role, row)."""
     settings = read_settings(FOLDER)
 
@@ -62,7 +68,7 @@ def load(con: duckdb.DuckDBPyConnection) -> Load:
             system = {"_id": "d1", "creator": STAFF, "createTime": CREATED, "updateTime": CREATED}
             about = {"source": settings.name, "zone": settings.timezone, "form_id": form, "form_role": role}
             pages.append(Page("entries", [{**about, "row": {**system, **row}}]))
-        return conform(con, settings, pages, datetime(2026, 4, 1))
+        return conform(con, kept, settings, pages, datetime(2026, 4, 1))
 
     return load
 

@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.engine import connect
 from orchestration.privacy.conform import conform
+from orchestration.privacy.scratch import scratch
 from orchestration.records import KINDS
 from orchestration.sample import write
 from orchestration.sources.contract import Window, read_settings
@@ -32,8 +33,8 @@ def company(tmp_path_factory):
 def test_source_reads_and_refuses_what_the_truth_says(source, company, tmp_path):
     folder, ledger = company
     settings = replace(read_settings(source), inbox=str(folder / "inbox"))
-    con = connect(tmp_path / "tmp")
-    result = conform(con, settings, list(pages(settings, {}, Window())), datetime(2026, 2, 1))
+    with connect(tmp_path / "tmp") as con, scratch(con, tmp_path / "tmp") as kept:
+        result = conform(con, kept, settings, pages(settings, {}, Window()), datetime(2026, 2, 1))
     found = []
     for stream, count in result.streams.items():
         found.append(("records", stream, "read", "", count.read))
@@ -54,12 +55,12 @@ def test_source_reads_and_refuses_what_the_truth_says(source, company, tmp_path)
 def test_times_stay_inside_the_span_of_the_sample(source, company, tmp_path):
     folder, _ = company
     settings = replace(read_settings(source), inbox=str(folder / "inbox"))
-    con = connect(tmp_path / "tmp")
-    conform(con, settings, list(pages(settings, {}, Window())), datetime(2026, 2, 1))
-    for kind in settings.kinds:
-        event = KINDS[kind].event_time
-        row = con.execute(
-            f'select min("{event}")::timestamp, max("{event}")::timestamp from conformed_{kind}'
-        ).fetchone()
-        if row and row[0]:
-            assert datetime(2020, 1, 1) < row[0] <= row[1] <= datetime(2025, 12, 31, 16), kind
+    with connect(tmp_path / "tmp") as con, scratch(con, tmp_path / "tmp") as kept:
+        conform(con, kept, settings, pages(settings, {}, Window()), datetime(2026, 2, 1))
+        for kind in settings.kinds:
+            event = KINDS[kind].event_time
+            row = con.execute(
+                f'select min("{event}")::timestamp, max("{event}")::timestamp from conformed_{kind}'
+            ).fetchone()
+            if row and row[0]:
+                assert datetime(2020, 1, 1) < row[0] <= row[1] <= datetime(2025, 12, 31, 16), kind

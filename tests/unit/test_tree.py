@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
@@ -103,8 +102,10 @@ def example(tmp_path):
     return folder
 
 
-def test_example_source_of_the_readme_works(example):
+def test_example_source_of_the_readme_works(example, tmp_path):
+    from orchestration.engine import connect
     from orchestration.privacy.conform import conform
+    from orchestration.privacy.scratch import scratch
     from orchestration.sources.contract import Page, read_settings
     from orchestration.sources.registry import extractor
 
@@ -120,8 +121,8 @@ def test_example_source_of_the_readme_works(example):
         },
         schema=pa.schema([(c, pa.string()) for c in ("card_date", "mood", "phone", "remark")]),
     )
-    with duckdb.connect() as con:
-        result = conform(con, settings, [Page("cards", cards, file="f1")], datetime(2026, 1, 6))
+    with connect(tmp_path / "tmp") as con, scratch(con, tmp_path / "tmp") as kept:
+        result = conform(con, kept, settings, [Page("cards", cards, file="f1")], datetime(2026, 1, 6))
         rows = con.execute("select score, answered_at, person_phone from conformed_survey_answer").fetchall()
     assert rows == [(5.0, datetime(2026, 1, 4, 16, 0), "13800138000")]
     assert result.streams["cards"].read == 3
