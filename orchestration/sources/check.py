@@ -42,8 +42,8 @@ def try_out(source: Settings | Path, pages: Iterable[Page] | None = None) -> Tri
 
     settings = read_settings(source) if isinstance(source, Path) else source
     given = fixture_pages(settings) if pages is None else pages
-    with TemporaryDirectory() as folder, connect(Path(folder) / "tmp") as con, scratch(con, Path(folder)) as rows:
-        result = conform(con, rows, settings, given, SOME_DAY)
+    with TemporaryDirectory() as folder, connect(Path(folder) / "tmp") as con, scratch(con, Path(folder)) as kept:
+        result = conform(con, kept, settings, given, SOME_DAY)
     refused = {**{s: c.rejected for s, c in result.streams.items()}, **result.rejected}
     rows = {k: result.emitted[k] - sum(result.rejected[k].values()) for k in result.kinds}
     return Trial(rows, {where: reasons for where, reasons in refused.items() if reasons})
