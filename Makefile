@@ -60,6 +60,12 @@ test-servers: setup ## Publish to a real PostgreSQL, started and stopped by the 
 		{ apt-get -qq update && apt-get -qq install -y postgresql >/dev/null; }
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" $(BIN)/python -m pytest tests -m servers
 
+RECORDS ?= 100000 1000000
+
+.PHONY: bench
+bench: setup ## Measure whole runs and their parts, one table: make bench RECORDS="100000 1000000" (about ten minutes)
+	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --write
+
 .PHONY: lint
 lint: setup ## Style, types, import rules
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
