@@ -19,6 +19,7 @@ from typing import Any
 
 ROOT = "/api/v5"
 OWN_COLUMNS = ("_id", "appId", "entryId", "creator", "updater", "createTime", "updateTime")
+LOOK_SOUND = ("half", "again", "endless", "first_page", "numbers")
 CREATOR = {"name": "小简", "username": "xiaojian", "status": 1, "type": 0}
 
 
@@ -100,6 +101,8 @@ class Tenant:
         self.requests: list[Request] = []
         self.faults: list[tuple[str, str]] = []  # (end of the path, fault), consumed one a request
         self.actions: list[tuple[str, int, Callable[[], None]]] = []  # before the n-th request of a path
+        self.down = (0.0, "")
+        self.answered: dict[str, Any] = {}  # the last answer of rows
         self._recent: deque[float] = deque()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -127,10 +130,30 @@ class Tenant:
     def fail(self, fault: str, times: int = 1, path: str = "/data/list") -> None:
         """Let the next requests whose path ends so fail.
 
-        Faults: a status such as '503', throttled, truncated, cut, html, empty, expired, expired_in_body, refused,
-        redirect, drop, listless.
+        Faults: a status such as '503' ('429:17' with Retry-After), throttled, truncated, cut, html, empty, expired,
+        expired_in_body, refused, redirect, drop, listless; and answers that look sound: half (of a page), again (the
+        page before once more), endless (new rows for ever), first_page (whatever was skipped), numbers (ids that are
+        no texts).
         """
         self.faults += [(path, fault)] * times
+
+    def fail_until(self, seconds: float, fault: str) -> None:
+        """Let every request fail so until the clock shows these seconds."""
+        self.down = (seconds, fault)
+
+    def bend(self, fault: str, answer: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+        """An answer that looks sound and is not."""
+        rows: list[dict[str, Any]] = answer.get("data", [])
+        if fault == "half":
+            return {"data": rows[: len(rows) // 2]}
+        if fault == "again":
+            return self.answered
+        if fault == "endless":
+            start = body.get("data_id", "")
+            return {"data": [{"_id": f"{start[:20]}~{len(self.requests):08d}{n:03d}"} for n in range(100)]}
+        if fault == "numbers":
+            return {"data": [{**row, "_id": n} for n, row in enumerate(rows, start=1)]}
+        return answer
 
     def before(self, path: str, number: int, action: Callable[[], None]) -> None:
         """Do something just before the `number`-th request (from 1) whose path ends so is answered."""
@@ -196,6 +219,10 @@ class Tenant:
                 fault = next((f for f in tenant.faults if path.endswith(f[0])), None)
                 if fault:
                     tenant.faults.remove(fault)
+                elif tenant.clock.monotonic() < tenant.down[0]:
+                    fault = (path, tenant.down[1])
+                if fault and fault[1] == "first_page":
+                    body = {**body, "skip": 0}
                 try:
                     if tenant.is_too_fast():
                         raise RefusalError(400, 8303)
@@ -203,13 +230,19 @@ class Tenant:
                 except RefusalError as refusal:
                     self._refuse(refusal.status, refusal.code)
                     return
-                self._send_with(fault[1] if fault else "", json.dumps(answer, ensure_ascii=False).encode())
+                name = fault[1] if fault else ""
+                if name in LOOK_SOUND:
+                    answer, name = tenant.bend(name, answer, body), ""
+                if "data" in answer:
+                    tenant.answered = answer
+                self._send_with(name, json.dumps(answer, ensure_ascii=False).encode())
 
             def _send_with(self, fault: str, content: bytes) -> None:
                 if fault == "":
                     self._send(200, content)
-                elif fault.isdecimal():
-                    self._send(int(fault), b"<html>busy</html>", kind="text/html")
+                elif fault.partition(":")[0].isdecimal():
+                    status, _, after = fault.partition(":")
+                    self._send(int(status), b"<html>busy</html>", kind="text/html", after=after)
                 elif fault == "throttled":
                     self._refuse(400, 8303)
                 elif fault == "expired":
@@ -246,12 +279,15 @@ class Tenant:
                 kind: str = "application/json",
                 length: int | None = None,
                 location: str | None = None,
+                after: str = "",
             ) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", f"{kind}; charset=utf-8")
                 self.send_header("Content-Length", str(len(content) if length is None else length))
                 if location:
                     self.send_header("Location", location)
+                if after:
+                    self.send_header("Retry-After", after)
                 self.end_headers()
                 self.wfile.write(content)
 

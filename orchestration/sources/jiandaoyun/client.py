@@ -8,7 +8,8 @@ Marks: [D] vendor documentation, [C] seen in client code, [G] not documented, th
 - an error is an HTTP status outside 2xx with `{"code": …, "msg": …}` [D]; which code means "too fast" (8303 [C]) or
   "key not valid" (8301, 8302 [G]) is not documented. `msg` may quote data and is never passed on;
 - rows come in ascending order of their id, `data_id` = id of the last row read, `limit` 1 to 100, and a page shorter
-  than its limit is the last [D: help.jodoo.com/open/14220].
+  than its limit is the last [D: help.jodoo.com/open/14220]; read is until an empty page all the same, for one request
+  more: a page cut short on the way then hides nothing.
 """
 
 import json
@@ -62,7 +63,9 @@ class Manners:
     attempts: int = 6
     backoff_seconds: float = 1  # doubles with each attempt
     backoff_limit_seconds: float = 60
+    retry_after_limit_seconds: float = 600  # a server that wants a longer pause is left to the next run
     timeout_seconds: float = 60
+    most_pages: int = 100_000  # a walk that is longer than this does not end
     rate_codes: Sequence[int] = (8303, 8304)
     key_codes: Sequence[int] = (8301, 8302)
 
@@ -94,10 +97,12 @@ class _PoliteSession(Session):
                 if not fault:
                     return response
                 after = response.headers.get("Retry-After", "")
-                wait = min(float(after), self._manners.backoff_limit_seconds) if after.isdecimal() else wait
+                wait = float(after) if after.isdecimal() else wait
+                if wait > self._manners.retry_after_limit_seconds:
+                    break
             if attempt + 1 < self._manners.attempts:
                 self._clock.sleep(wait)
-        raise TransientSourceError(f"{self._source}: {path}: {fault} (asked {self._manners.attempts} times)")
+        raise TransientSourceError(f"{self._source}: {path}: {fault} (asked {attempt + 1} times)")
 
     def _wait_turn(self) -> None:
         now = self._clock.monotonic()
@@ -147,28 +152,34 @@ def _parsed(content: bytes) -> Any:
 
 
 class _Keyset(BasePaginator):
-    """Pages by the id of the last row.
+    """Pages by the id of the last row, until an empty one."""
 
-    With `until_empty` only an empty page is the end: a page cut short on the way then hides nothing.
-    """
-
-    def __init__(self, source: str, body: dict[str, Any], until_empty: bool) -> None:
+    def __init__(self, source: str, body: dict[str, Any], most_pages: int) -> None:
         super().__init__()
         self._source = source
         self._body = {**body, "limit": PAGE_ROWS}
-        self._until_empty = until_empty
+        self._most_pages = most_pages
+        self._page = 0
         self._last = ""
 
     def init_request(self, request: Request) -> None:
         request.json = self._body
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
+        self._page += 1
+        at = f"{self._source}: {ROWS}: page {self._page}"
         ids: list[str] = [row["_id"] for row in data or () if isinstance(row, dict) and isinstance(row.get("_id"), str)]
         if len(ids) < len(data or ()):
-            raise SourceError(f"{self._source}: {ROWS}: a row without _id")
+            raise SourceError(f"{at}: a row whose _id is missing or no text: nothing of it is kept, ask the vendor")
         if any(before >= after for before, after in pairwise([self._last, *ids])):
-            raise SourceError(f"{self._source}: {ROWS}: rows do not come in ascending order of _id: paging is not safe")
-        self._has_next_page = bool(ids) if self._until_empty else len(ids) >= PAGE_ROWS
+            raise SourceError(
+                f"{at}: rows do not come in ascending order of _id, or came before: paging is not safe, nothing is kept"
+            )
+        if self._page >= self._most_pages:
+            raise SourceError(
+                f"{at}: the walk does not end: raise most_pages if there are so many rows, else ask the vendor"
+            )
+        self._has_next_page = bool(ids)
         self._last = ids[-1] if ids else self._last
 
     def update_request(self, request: Request) -> None:
@@ -186,6 +197,7 @@ class Client:
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
             raise SourceError(f"{source}: base_url must begin with https://: the key would travel in the clear")
         self._source = source
+        self._most_pages = manners.most_pages
         self._rest = RESTClient(
             base_url=base_url,
             auth=BearerTokenAuth(token=api_key),
@@ -218,7 +230,6 @@ class Client:
         entry_id: str,
         changed: tuple[str | None, str | None] | None = None,
         fields: list[str] | None = None,
-        until_empty: bool = False,
     ) -> Iterator[list[dict[str, Any]]]:
         """Pages of a form's rows in ascending order of id; `changed` bounds updateTime, both ends included."""
         body: dict[str, Any] = {"app_id": app_id, "entry_id": entry_id}
@@ -227,7 +238,7 @@ class Client:
         if changed:
             condition = {"field": "updateTime", "type": "datetime", "method": "range", "value": list(changed)}
             body["filter"] = {"rel": "and", "cond": [condition]}
-        paginator = _Keyset(self._source, body, until_empty)
+        paginator = _Keyset(self._source, body, self._most_pages)
         for page in self._rest.paginate(
             ROWS, "POST", json=body, paginator=paginator, hooks={"response": []}, data_selector="data"
         ):
@@ -238,8 +249,12 @@ class Client:
             limit=PAGE_ROWS, offset_param=None, limit_param=None, offset_body_path="skip", limit_body_path="limit",
             total_path=None, stop_after_empty_page=True,
         )  # fmt: skip
+        before: list[Any] = []
         for page in self._rest.paginate(
             path, "POST", json=dict(body), paginator=paginator, hooks={"response": []},
             data_selector=ANSWERED_UNDER[path],
         ):  # fmt: skip
-            yield list(page)
+            if page and list(page) == before:
+                raise SourceError(f"{self._source}: {path}: the same page again: paging is not safe, ask the vendor")
+            before = list(page)
+            yield before

@@ -147,7 +147,7 @@ def _sweep(client: Client, forms: list[Form], state: dict[str, Any]) -> Iterator
         ids = [
             {"id": row["_id"]}
             for form in of_role
-            for rows in client.rows(form.app_id, form.entry_id, fields=["_id"], until_empty=True)
+            for rows in client.rows(form.app_id, form.entry_id, fields=["_id"])
             for row in rows
         ]
         if of_role:
@@ -159,11 +159,16 @@ def _sweep(client: Client, forms: list[Form], state: dict[str, Any]) -> Iterator
 def _range(
     options: Mapping[str, Any], cursor: Mapping[str, Any], window: Window
 ) -> tuple[str | None, str | None] | None:
-    """Bounds of updateTime as the API wants them, both included; None = everything."""
+    """Bounds of updateTime as the API wants them, both included; None = everything.
+
+    A watermark in the future was set by a clock that was ahead: what changed since is not known, so all is read.
+    """
     if window.is_backfill:
         until = window.until - timedelta(milliseconds=1) if window.until else None
         return _instant(options, window.since), _instant(options, until)
     if options.get("changes", "updateTime") == "all" or "watermark" not in cursor:
+        return None
+    if datetime.fromisoformat(cursor["watermark"]) > now():
         return None
     overlap = timedelta(minutes=float(options.get("overlap_minutes", 15)))  # clocks that differ, rows committed late
     return _instant(options, datetime.fromisoformat(cursor["watermark"]) - overlap), None
