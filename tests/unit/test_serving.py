@@ -63,6 +63,17 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
     assert not list(home.serving.glob("*.wal")) and not list(home.serving.glob(".*.duckdb"))
 
 
+def test_the_served_file_has_no_free_blocks_where_hidden_figures_could_stand(
+    home: Home, house: duckdb.DuckDBPyConnection
+):
+    result = served(home, house)
+    with duckdb.connect(str(result.path), read_only=True) as con:
+        free = con.execute("SELECT free_blocks FROM pragma_database_size()").fetchone()
+        in_order = con.execute("SELECT metric_id, variant, period_grain FROM kpi_values").fetchall()
+    assert free == (0,)
+    assert in_order == sorted(in_order)
+
+
 def test_the_restricted_file_opens_with_its_own_key_only(home: Home, house: duckdb.DuckDBPyConnection):
     served(home, house)
     path = home.serving / "team.duckdb"
