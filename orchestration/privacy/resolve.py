@@ -67,7 +67,7 @@ class Resolution:
 
 
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
-    """Temp table `_named`: one row per person as written (`who`); `_ident`: one per identifier of it."""
+    """Temp table `_named`: one row per person as written (`who`, first `seen` where); `_ident`: one per identifier of it."""
     role = ", ".join(f"'{m}'" for m in ROLE_MAILBOXES)
     columns = {
         "account": scoped("nullif(trim(person_account_id), '')", source, "person.account"),
@@ -83,12 +83,16 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
     given = ", ".join(f"any_value({f.name}) AS {f.name}" for f in person())
     plain = ", ".join(f.name for f in person())
     empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {f.name}" for f in person())
-    rows = [f"SELECT CAST(NULL AS UUID) AS _who, {empty} WHERE false"]
-    rows += [f"SELECT _who, {plain} FROM conformed_{k}" for k in kinds if KINDS[k].has_person]
+    rows = [f"SELECT CAST(NULL AS UUID) AS _who, CAST(NULL AS BIGINT) AS seen, {empty} WHERE false"]
+    rows += [
+        f"SELECT _who, {n << 40} + _row_no, {plain} FROM conformed_{k}"
+        for n, k in enumerate(sorted(kinds))
+        if KINDS[k].has_person
+    ]
     told = ", ".join(f"{sql} AS {c}" for c, sql in columns.items())
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _named AS SELECT who, {told} FROM ("
-        f"SELECT _who AS who, {given} FROM ({' UNION ALL '.join(rows)}) GROUP BY _who)"
+        f"CREATE OR REPLACE TEMP TABLE _named AS SELECT who, seen, {told} FROM ("
+        f"SELECT _who AS who, min(seen) AS seen, {given} FROM ({' UNION ALL '.join(rows)}) GROUP BY _who)"
     )
     # A value is normalised and hashed once, however many rows carry it.
     con.execute(
@@ -121,7 +125,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         """
     )
     joins = " UNION ALL ".join(
-        f"SELECT n.who, v.domain, v.value, coalesce(v.is_proving, false) AS is_proving, v.index_hash "
+        f"SELECT n.who, n.seen, v.domain, v.value, coalesce(v.is_proving, false) AS is_proving, v.index_hash "
         f"FROM _named n JOIN _values v ON v.domain = '{domain}' AND v.written = n.{domain}{extra}"
         for domain, extra in {
             "account": "",
@@ -145,7 +149,7 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _row_anchors AS
-        SELECT who, bool_or(domain = 'account') AS is_account,
+        SELECT who, min(seen) AS seen, bool_or(domain = 'account') AS is_account,
                coalesce(max(index_hash) FILTER (domain = 'account'),
                         array_to_string(list_sort(list_distinct(list(index_hash))), '+')) AS anchor
         FROM _ident WHERE is_proving GROUP BY who
@@ -193,7 +197,7 @@ def _remember_subjects(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _new_anchors AS
-        SELECT anchor, any_value(is_account) AS is_account, row_number() OVER (ORDER BY anchor) AS position
+        SELECT anchor, any_value(is_account) AS is_account, row_number() OVER (ORDER BY min(seen)) AS position
         FROM _row_anchors WHERE anchor NOT IN (SELECT anchor FROM vault.subject) GROUP BY anchor
         """
     )

@@ -51,7 +51,7 @@ def partition(keyring: Keyring, loads: list[list[tuple[int, Row]]]) -> dict[int,
         ).cast(pa.schema([("row_no", pa.int64()), *((c, pa.string()) for c in ("account", "email", "phone"))]))
         con.register("_load", table)
         con.execute(
-            "CREATE OR REPLACE TABLE conformed_case AS SELECT row_no, md5(row_no::VARCHAR)::UUID AS _who, account AS person_account_id, "
+            "CREATE OR REPLACE TABLE conformed_case AS SELECT row_no, row_no AS _row_no, md5(row_no::VARCHAR)::UUID AS _who, account AS person_account_id, "
             "email AS person_email, true AS person_email_verified, phone AS person_phone, NULL::VARCHAR AS person_name, "
             "NULL::VARCHAR AS person_handle, NULL::VARCHAR AS person_address, 'CN' AS person_country, "
             "NULL::BOOLEAN AS person_is_minor FROM _load"
