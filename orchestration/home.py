@@ -35,7 +35,10 @@ profile = {profile}
 
 # Who is told of failed runs, stale sources and missed SLA targets (docs/operate.md); off unless a channel is named.
 [alerts]
-{alerts}"""
+{alerts}
+# PostgreSQL that gets what is served after each good run (docs/bi.md); off unless a schema is named.
+[postgres]
+{postgres}"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class House:
     reporting_tz: str = "UTC"
     profile: str = "internal"
     alerts: Mapping[str, Any] = field(default_factory=dict)
+    postgres: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Home:
             raw.get("reporting_tz", "UTC"),
             raw.get("profile", "internal"),
             raw.get("alerts", {}),
+            raw.get("postgres", {}),
         )
 
     def furnish(self, house: House, anew: bool = False) -> None:
@@ -111,7 +116,8 @@ class Home:
                 "inbox": json.dumps(house.inbox or ""),
                 "reporting_tz": json.dumps(house.reporting_tz),
                 "profile": json.dumps(house.profile),
-                "alerts": "".join(f"{key} = {json.dumps(value)}\n" for key, value in house.alerts.items()),
+                "alerts": _lines(house.alerts),
+                "postgres": _lines(house.postgres),
             }
             path.write_text(HOUSE.format(**quoted))
 
@@ -198,6 +204,17 @@ def open_to_group(folder: Path, mode: int) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
+
+
+def _lines(section: Mapping[str, Any]) -> str:
+    """Settings of one section as TOML; a table inside it goes on one line."""
+
+    def written(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return "{ " + ", ".join(f"{json.dumps(k)} = {written(v)}" for k, v in value.items()) + " }"
+        return json.dumps(value)
+
+    return "".join(f"{key} = {written(value)}\n" for key, value in section.items())
 
 
 def now() -> datetime:

@@ -25,6 +25,7 @@ from orchestration.privacy import retention
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import postgres
 from orchestration.serving import publish as serving
 from orchestration.serving.publish import PublishResult
 from orchestration.sources.contract import Settings, Window
@@ -57,7 +58,7 @@ class Outcomes:
         found: dict[str, Any] = (
             json.loads(self._path.read_text())
             if self._path.exists()
-            else {"started_at": now().isoformat(), "failed": {}, "refused": [], "withdrawn": []}
+            else {"started_at": now().isoformat(), "failed": {}, "refused": [], "withdrawn": [], "unreached": []}
         )
         return found
 
@@ -73,7 +74,10 @@ class Outcomes:
         write_durably(self._path, json.dumps(content, indent=1).encode())
 
     def note(self, what: str, codes: list[str]) -> None:
-        """Note the codes of checks for which a candidate was `refused`, or what was served was `withdrawn`."""
+        """Note the codes of checks for which a candidate was `refused` or what was served was `withdrawn`.
+
+        `unreached`: in a sentence, why PostgreSQL does not show what is served.
+        """
         content = self._read()
         content[what] = codes
         write_durably(self._path, json.dumps(content, indent=1).encode())
@@ -279,6 +283,8 @@ def fingerprint(home: Home) -> str:
 def is_served(home: Home) -> bool:
     """Whether what is served was made from exactly what the home holds now."""
     path = home.folder("ops") / "served.json"
+    if postgres.is_due(home):
+        return False
     return path.exists() and json.loads(path.read_text())["fingerprint"] == fingerprint(home)
 
 
@@ -340,7 +346,7 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
 
 
 def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
-    """Disclosure, candidate, checks, swap. When the checks fail the last good version stays and the run is told."""
+    """Disclosure, candidate, checks, swap, PostgreSQL. What fails its checks leaves the last good version in place."""
     from orchestration.lake.audit import published_failures
 
     con = open_warehouse(home, keyring)
@@ -352,6 +358,13 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
         con.close()
     if not result.is_served:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
+        return result
+    try:
+        target = postgres.PostgresTarget.of(home)
+        if target:
+            postgres.publish_served(home, target)
+    except VoicehouseError as error:
+        Outcomes(home, run_id).note("unreached", [str(error)])
     return result
 
 
@@ -367,6 +380,7 @@ def conclude(home: Home, run_id: str) -> list[str]:
         wrong.append(f"the new figures failed their checks ({', '.join(refused)}): the last good ones are still served")
     if withdrawn:
         wrong.append(f"what was served before failed its checks ({', '.join(withdrawn)}): it was withdrawn")
+    wrong += outcomes.codes("unreached")
     outcomes.conclude(home, run_id, "failed" if wrong else "succeeded")
     if not refused:
         mark_served(home)

@@ -30,13 +30,13 @@ from orchestration.privacy.disclosure import (
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.history import History
+from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, publish_served
 from orchestration.serving.swap import discard, swap
 
 VALUES = "kpi_values"
 REGISTRY = "kpi_metrics"
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
-TEAM_KEY = "team"
 
 # Dimensions without persons that go beside the marts, where the warehouse has them.
 DIMENSION_TABLES = (
@@ -196,9 +196,10 @@ def person_free(path: Path) -> list[str]:
 
 
 def withdraw(home: Home, reason: str) -> list[str]:
-    """Take everything that is served away at once, and say so in `serving/withdrawn.json`; names of what was removed.
+    """Take everything that is served away at once, here and on PostgreSQL, and say so in `serving/withdrawn.json`.
 
-    `reason` is a code or a sentence without values; the next good publication ends the withdrawal.
+    `reason` is a code or a sentence without values; the next good publication ends the withdrawal. Returns the names of
+    what was removed.
     """
     removed = []
     for name in ("kpi.duckdb", "kpi.duckdb.wal", "team.duckdb", "team.duckdb.wal", "report/index.html"):
@@ -209,6 +210,13 @@ def withdraw(home: Home, reason: str) -> list[str]:
     if (home.serving / "parquet").exists():
         shutil.rmtree(home.serving / "parquet")
         removed.append("parquet")
+    try:
+        target = PostgresTarget.of(home)
+        if target:
+            publish_served(home, target)
+            removed.append("postgresql")
+    except VoicehouseError:
+        removed.append("postgresql (not reached: tried again by the next run)")
     notice = {"reason": reason, "withdrawn_at": now().isoformat(), "removed": removed}
     write_durably(home.serving / "withdrawn.json", json.dumps(notice).encode(), PUBLISHED_MODE)
     return removed
