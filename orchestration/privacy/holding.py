@@ -63,7 +63,8 @@ def hold(con: duckdb.DuckDBPyConnection, values: str, last: str, state: str, rem
     """After `disclose`: what must wait goes into `hidden_cells` (reason 'held'), and into table `kept` as it was shown.
 
     `values` are the exact rows; `last` the newest published row per cell, with `cell` and `shown_n`, `shown_subjects`,
-    `shown_value`: what the cell showed when it last showed something; `state` as `exact_state` left it. `removals` counts the rows withheld or erased up to now.
+    `shown_value`: what the cell showed when it last showed something; `state` as `exact_state` left it.
+    `removals` counts the rows withheld or erased up to now.
     """
     _changes(con, values, last, state, profile.threshold)
     _spread(con)

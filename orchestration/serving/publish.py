@@ -265,13 +265,15 @@ def _show_kept(con: duckdb.DuckDBPyConnection, shown: str) -> None:
 
 
 def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
-    """Rows that staging withholds as withdrawn, erased or expired: what grows when figures shrink by law."""
+    """Rows withheld as withdrawn, erased or expired, and those gone for it: what grows when figures shrink by law."""
     counted = [
         f"SELECT count(*) AS n FROM {catalog}.staging.{identifier(name)} "
         "WHERE withheld_reason IN ('withdrawn', 'erased', 'expired')"
         for name, columns in _tables(con, catalog, "staging").items()
         if "withheld_reason" in columns
     ]
+    if "load_ledger" in _tables(con, catalog, "kpis"):
+        counted.append(f"SELECT sum(n) FROM {catalog}.kpis.load_ledger WHERE measure = 'withheld'")
     return number(con, f"SELECT sum(n) FROM ({' UNION ALL '.join(counted)})") if counted else 0
 
 
