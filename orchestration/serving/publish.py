@@ -273,8 +273,8 @@ def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
         if "withheld_reason" in columns
     ]
     if "load_ledger" in _tables(con, catalog, "kpis"):
-        counted.append(f"SELECT sum(n) FROM {catalog}.kpis.load_ledger WHERE measure = 'withheld'")
-    return number(con, f"SELECT sum(n) FROM ({' UNION ALL '.join(counted)})") if counted else 0
+        counted.append(f"SELECT sum(n) AS n FROM {catalog}.kpis.load_ledger WHERE measure = 'withheld'")
+    return number(con, f"SELECT coalesce(sum(n), 0) FROM ({' UNION ALL '.join(counted)})") if counted else 0
 
 
 def _served_at(home: Home) -> datetime | None:
