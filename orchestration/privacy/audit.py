@@ -17,6 +17,8 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import pseudonyms, retention
+from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, unseal_identities
@@ -108,6 +110,8 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         lambda s: s.public_set or not s.vendor or bool(s.vendor.get("role") and s.vendor.get("agreement")),
         "vendor",
     )
+    if exports := exports_checked(AuditLog(home, keyring)):
+        found["C14"] = exports
     published = _published(home)
     if published:
         found["C15"] = published
@@ -235,6 +239,15 @@ def _modes(home: Home) -> tuple[int, int, str]:
         checked += 1
         bad += bool(stat.S_IMODE(master.stat().st_mode) & 0o077)
     return checked, bad, "closed folders and the master key that others than their owner may open"
+
+
+def exports_checked(log: AuditLog) -> tuple[int, int, str] | None:
+    """Every row-level export of the audit log against the k, l and t that it had to keep; None where there was none."""
+    exports = [line["facts"] for line in log.lines() if line["action"] == "export"]
+    if not exports:
+        return None
+    bad = sum(not (e["k"] >= LEAST_K and e["l"] >= LEAST_L and e["t"] <= GREATEST_T) for e in exports)
+    return len(exports), bad, f"exports in the audit log; smallest class {min(e['k'] for e in exports)} persons"
 
 
 def _declared(sources: dict[str, Settings], rule: Callable[[Settings], bool], what: str) -> tuple[int, int, str]:

@@ -3,6 +3,8 @@
 Keep out: which column gets which (protect.py). HMAC-SHA256, RFC 2104, equal to Python's hmac.
 """
 
+from collections.abc import Iterable
+
 import duckdb
 
 from orchestration.privacy.keys import Keyring
@@ -10,10 +12,10 @@ from orchestration.privacy.keys import Keyring
 PURPOSES = ("pseudonym.person", "pseudonym.agent", "record_key", "blind_index", "content")
 
 
-def install(con: duckdb.DuckDBPyConnection, keyring: Keyring) -> None:
+def install(con: duckdb.DuckDBPyConnection, keyring: Keyring, purposes: Iterable[str] = PURPOSES) -> None:
     """Create one macro per purpose (`hmac_<purpose>(text)`, 64 hexadecimal digits) on a connection."""
     con.execute("CREATE OR REPLACE TEMP TABLE _hmac (name VARCHAR, pad BLOB)")
-    for purpose in PURPOSES:
+    for purpose in purposes:
         block = keyring.key(purpose).ljust(64, b"\x00")
         name = "hmac_" + purpose.replace(".", "_")
         inner = bytes(b ^ 0x36 for b in block)

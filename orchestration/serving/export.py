@@ -1,0 +1,206 @@
+"""Row-level exports: a table of pseudonymous rows for one recipient and one purpose, or a refusal that says why.
+
+Keep out: publication of figures (publish.py).
+
+What leaves is still personal data: pseudonyms of the recipient's own domain, generalised quasi-identifiers, one
+sensitive value, no text, no keys of records. Rows are those whose purposes contain the one asked for.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from orchestration.engine import identifier, literal
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, write_durably
+from orchestration.privacy import pseudonyms
+from orchestration.privacy.anonymity import LEAST_K, LEAST_L, Anonymity, class_key, measure
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
+
+ROLES = {"engineer": (), "analyst": ("analytics",), "handler": (), "compliance": ("analytics", "service")}
+PERSON = ("age_band", "gender", "region", "segment", "language")  # of the newest row of the person, any source
+MOST_LEFT_OUT = 0.2  # of the rows; beyond it the export says something else than the table
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What may be exported: one row per record of a staging model, its quasi-identifiers and its sensitive value."""
+
+    model: str
+    happened: str
+    quasi: tuple[str, ...]
+    sensitive: str
+    where: str = "true"
+
+
+DATASETS = {
+    "survey_answers": Dataset("stg_survey_answers", "answered_at", (*PERSON, "quarter"), "score", "score IS NOT NULL"),
+    "cases": Dataset("stg_cases", "opened_at", (*PERSON, "quarter"), "category"),
+    "orders": Dataset("stg_orders", "ordered_at", (*PERSON, "quarter"), "amount", "order_type = 'purchase'"),
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The receipt: what left, for whom, how anonymous, and where it stands in the audit log."""
+
+    dataset: str
+    recipient: str
+    role: str
+    purpose: str
+    columns: tuple[str, ...]
+    anonymity: Anonymity
+    left_out: int
+    at: str
+    path: str | None
+    sha256: str | None
+    audit_line: int | None
+
+
+def export(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    dataset: str,
+    *,
+    recipient: str,
+    role: str,
+    purpose: str,
+    into: Path | None,
+    quasi: Sequence[str] = (),
+    leave_out: bool = False,
+    catalog: str = "wh",
+) -> Exported:
+    """Write the rows of `dataset` to the Parquet file `into`, with its receipt beside it; without `into` only measure.
+
+    `quasi`: the quasi-identifiers to export, default all of the dataset's. `leave_out` drops classes of too few persons
+    or of one answer, up to a fifth of the rows. Refuses with the reasons, written to the audit log: a role or purpose that may
+    not, or too little anonymity (privacy check C14).
+    """
+    keyring = Keyring(home)
+    log = AuditLog(home, keyring)
+    facts = {"dataset": dataset, "recipient": recipient, "role": role, "purpose": purpose}
+    refused = _may_not(home, dataset, recipient, role, purpose, quasi)
+    if refused:
+        log.append("export_refused", **facts, reasons=len(refused))
+        raise VoicehouseError("not exported: " + "; ".join(refused))
+    about = DATASETS[dataset]
+    kept = tuple(quasi) or about.quasi
+    _rows(con, keyring, catalog, about, kept, recipient, purpose)
+    left_out = _leave_out(con, kept) if leave_out else 0
+    found = measure(con, "exported", "subject", kept, about.sensitive)
+    short = found.shortfalls()
+    if left_out > MOST_LEFT_OUT * (found.rows + left_out):
+        short.append(f"{left_out} rows of {found.rows + left_out} would be left out, more than a fifth")
+    if not found.rows:
+        short = ["there are no rows for this purpose"]
+    if short:
+        log.append(
+            "export_refused",
+            **facts,
+            reasons=len(short),
+            k=found.k_persons,
+            l=found.l_values,
+            t=round(found.t_distance, 4),
+        )
+        raise VoicehouseError("not exported: " + "; ".join(short) + _advice(con, kept, about.sensitive))
+    columns = ("subject", *kept, about.sensitive)
+    receipt = Exported(dataset, recipient, role, purpose, columns, found, left_out, now().isoformat(), None, None, None)
+    if into is None:
+        return receipt
+    draft = into.with_name(f".{into.name}.draft")
+    draft.unlink(missing_ok=True)
+    listed = ", ".join(identifier(c) for c in columns)
+    con.execute(
+        f"COPY (SELECT {listed} FROM exported ORDER BY subject, {listed}) TO {literal(str(draft))} "
+        "(FORMAT parquet, COMPRESSION zstd)"
+    )
+    draft.chmod(0o600)
+    digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+    line = log.append(
+        "export",
+        **facts,
+        rows=found.rows,
+        k=found.k_persons,
+        l=found.l_values,
+        t=round(found.t_distance, 4),
+        left_out=left_out,
+        sha256=digest,
+    )
+    draft.replace(into)
+    receipt = Exported(dataset, recipient, role, purpose, columns, found, left_out, receipt.at, into.name, digest, line)
+    write_durably(into.with_name(into.name + ".receipt.json"), json.dumps(asdict(receipt), indent=1).encode())
+    return receipt
+
+
+def _may_not(home: Home, dataset: str, recipient: str, role: str, purpose: str, quasi: Sequence[str]) -> list[str]:
+    if dataset not in DATASETS:
+        return [f"there is no data set {dataset}: choose one of {', '.join(DATASETS)}"]
+    found = []
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", recipient):
+        found.append("a recipient is a short name of letters, digits and _")
+    if purpose not in Policy.of(home).purposes:
+        found.append(f"the house does not pursue the purpose {purpose} (policy.toml)")
+    if purpose not in ROLES.get(role, ()):
+        found.append(f"role {role} may not export for {purpose}")
+    if unknown := [q for q in quasi if q not in DATASETS[dataset].quasi]:
+        found.append(f"{dataset} has no quasi-identifier {', '.join(unknown)}")
+    return found
+
+
+def _rows(
+    con: duckdb.DuckDBPyConnection,
+    keyring: Keyring,
+    catalog: str,
+    about: Dataset,
+    kept: Sequence[str],
+    recipient: str,
+    purpose: str,
+) -> None:
+    """Temp table `exported`: subject, quasi-identifiers, sensitive value."""
+    pseudonyms.install(con, keyring, (f"pseudonym.export.{recipient}",))
+    newest = ", ".join(f"max_by({c}, coalesce(updated_at, loaded_at)) FILTER ({c} IS NOT NULL) AS {c}" for c in PERSON)
+    taken = ", ".join(
+        f"CAST(date_trunc('quarter', r.{about.happened}) AS DATE) AS quarter" if q == "quarter" else f"p.{q}"
+        for q in kept
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE exported AS
+        WITH persons AS (
+            SELECT subject_key, {newest} FROM {catalog}.staging.stg_customers
+            WHERE is_current AND subject_basis = 'person' AND list_contains(purposes, {literal(purpose)}) GROUP BY subject_key
+        )
+        SELECT hmac_pseudonym_export_{recipient}(r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
+        FROM {catalog}.staging.{about.model} r LEFT JOIN persons p ON p.subject_key = r.subject_key
+        WHERE r.is_current AND r.subject_basis = 'person' AND r.subject_key IS NOT NULL
+            AND list_contains(r.purposes, {literal(purpose)}) AND {about.where}
+        """
+    )
+
+
+def _leave_out(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> int:
+    """Drop the classes of too few persons or too few answers; how many rows that were."""
+    sensitive = con.execute("SELECT column_name FROM (DESCRIBE exported)").fetchall()[-1][0]
+    small = (
+        f"SELECT {class_key(kept)} FROM exported GROUP BY 1 "
+        f"HAVING count(DISTINCT subject) < {LEAST_K} OR count(DISTINCT {identifier(sensitive)}) < {LEAST_L}"
+    )
+    row = con.execute(f"DELETE FROM exported WHERE {class_key(kept)} IN ({small})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _advice(con: duckdb.DuckDBPyConnection, kept: Sequence[str], sensitive: str) -> str:
+    """What leaving one quasi-identifier out would give."""
+    found = []
+    for q in kept:
+        rest = [c for c in kept if c != q]
+        without = measure(con, "exported", "subject", rest, sensitive)
+        found.append(f"without {q}: k = {without.k_persons}, l = {without.l_values}, t = {without.t_distance:.2f}")
+    return ". " + "; ".join(found) if found else ""
