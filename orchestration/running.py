@@ -6,6 +6,7 @@ Keep out: steps (orchestration.pipeline) and wiring (defs/).
 import io
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -147,7 +148,8 @@ class Progress:
             error = event.event_specific_data.error
             cause = error.cause or error
             failure = getattr(event.event_specific_data, "user_failure_data", None)
-            self.reason = (failure.description if failure and failure.description else cause.message).strip()
+            told = failure.description if failure and failure.description else cause.message
+            self.reason = re.sub(r"^orchestration\.errors\.\w+: ", "", told.strip())
 
 
 def summary(home: Home, say: Say) -> None:

@@ -182,7 +182,7 @@ BROKEN = {
     "load": ("orchestration.pipeline.load_staged", lambda s: next(iter(load_defs.load_fn().assets))),
     "recheck": ("orchestration.pipeline.recheck_served", lambda s: served),
     "publish": ("orchestration.pipeline.publish", lambda s: serve.kpi),
-    "report": ("orchestration.defs.serve.assets.write_report", lambda s: serve.report),
+    "report": ("orchestration.serving.report.write_report", lambda s: serve.report),
     "verdict": ("orchestration.pipeline.conclude", lambda s: serve.verdict),
 }
 

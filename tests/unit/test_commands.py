@@ -58,3 +58,24 @@ def test_a_zone_that_does_not_exist_makes_no_home(tmp_path, monkeypatch: pytest.
     done = CliRunner().invoke(main, ["init", "--reporting-tz", "Mars/Olympus"])
     assert done.exit_code == 2 and "Mars/Olympus" in done.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, house: TestHouse) -> None:
+    from orchestration.privacy.audit_log import AuditLog
+    from tests.house import write_source
+
+    write_source(
+        house.sources,
+        "desk",
+        {"case": "select _record, raw ->> '$.id' as case_id, '2025-01-01' as opened_at from rows"},
+    )
+    for n in (1, 2):
+        house.drop(f"rows_{n}.jsonl", f'{{"id": "{n}"}}\n')
+        house.take("desk")
+    assert "2 files" in runner.invoke(main, ["lake", "compact", "--dry-run"]).stdout
+    done = runner.invoke(main, ["lake", "compact"])
+    assert done.exit_code == 0 and "packed 2 files into 1" in done.stdout
+    assert house.rows('select count(*) from lake."case"') == [(2,)]
+    (line,) = [x for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "compaction"]
+    assert (line["facts"]["files_before"], line["facts"]["files_after"]) == (2, 1)
+    assert "nothing to pack" in runner.invoke(main, ["lake", "compact"]).stdout

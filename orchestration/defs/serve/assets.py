@@ -8,7 +8,6 @@ import dagster as dg
 from orchestration import alerts, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.logs import Step
-from orchestration.serving.report import write_report
 
 MARTS = dg.AssetKey(["serve", "kpi"])
 
@@ -49,6 +48,8 @@ def kpi(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materiali
 )
 def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Write serving/report/index.html."""
+    from orchestration.serving.report import write_report  # charts and statistics: seconds of imports
+
     with Step("report", context.run_id):
         path = write_report(house.home())
     return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
@@ -62,6 +63,8 @@ def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materi
 )
 def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Raise saying what went wrong, and which sources it was."""
+    from orchestration.serving.report import write_report
+
     with Step("verdict", context.run_id):
         wrong = pipeline.conclude(house.home(), context.run_id)
         write_report(house.home())  # once more, with or without the banner

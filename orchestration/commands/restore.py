@@ -1,0 +1,33 @@
+"""`voicehouse restore`: a home from a sealed file.
+
+Keep out: how it is opened (orchestration.backup).
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from orchestration.commands import _progress, _secret
+from orchestration.messages import text
+
+
+@click.command(help=text("restore.help"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--key-file", type=click.Path(path_type=Path), help=text("backup.key_file"))
+@click.option("--erased", type=click.Path(path_type=Path, exists=True, file_okay=False), help=text("restore.erased"))
+def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
+    """Make the home from a sealed file; writes over nothing."""
+    from orchestration import backup
+    from orchestration.home import Home
+
+    root = Path(os.environ["VOICEHOUSE_HOME"])
+    secret = _secret.ask(key_file, confirm=False)
+    with _progress.bar(text("restore.reading")) as progress:
+        done = backup.restore(file, root, secret, progress)
+    if erased:
+        shutil.copytree(erased, root / "erased", dirs_exist_ok=True)
+    shown = backup.reapply_erasures(Home.open(root))
+    click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
+    click.echo(text("restore.erasures" if shown else "restore.no_erasures"))
