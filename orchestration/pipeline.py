@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -251,6 +252,16 @@ def open_warehouse(home: Home, keyring: Keyring) -> duckdb.DuckDBPyConnection:
     con.execute(
         f"ATTACH {literal(str(home.warehouse))} AS wh (READ_ONLY, ENCRYPTION_KEY '{keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
     )
+    return con
+
+
+def open_exact(home: Home, keyring: Keyring, marts: Path) -> duckdb.DuckDBPyConnection:
+    """The exact marts of a look back (modelling.as_known_at), read-only, as the connection's own tables."""
+    con = connect(home.temp)
+    con.execute(
+        f"ATTACH {literal(str(marts))} AS marts (READ_ONLY, ENCRYPTION_KEY '{keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
+    )
+    con.execute("USE marts")
     return con
 
 

@@ -9,9 +9,11 @@ import os
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import duckdb
 from orchestration import alerts, modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import text
 
 Say = Callable[[str], Any]
@@ -193,6 +196,32 @@ def summary(home: Home, say: Say) -> None:
     say(f"  report         {home.serving / 'report' / 'index.html'}")
     say(f"  marts for BI   {path}  (docs/bi.md)")
     say("  Dagster        make ui")
+
+
+def look_back(home: Home, known_at: datetime, say: Say) -> None:
+    """Make the exact marts as they were known at an instant, and print the headline KPIs of then.
+
+    What is served stays as it is. Raises VoicehouseError when nothing was known yet.
+    """
+    from orchestration.privacy.keys import Keyring
+    from orchestration.serving.report import Reader
+
+    keyring = Keyring(home)
+    instant = known_at.astimezone(UTC).replace(tzinfo=None)
+    with home.writing("a look back"):
+        path = modelling.as_known_at(home, keyring, instant)
+    lake = Lake(home, keyring.base64(LAKE_KEY), instant)
+    say(text("known_at.headlines", instant=f"{instant:%Y-%m-%d %H:%M:%S} UTC", loads=len(lake.commits)))
+    with pipeline.open_exact(home, keyring, path) as con:
+        reader = Reader(con)
+        for metric, label in HEADLINES:
+            say(f"  {_headline(label, reader.headline(metric))}")
+    gone = Counter[tuple[str, str]]()
+    for line in lake.withheld_since():
+        gone[(line["reason"], line["name"])] += line["n"]
+    listed = ", ".join(f"{reason} {kind} {n:,}" for (reason, kind), n in sorted(gone.items()))
+    say(text("known_at.removed", listed=listed) if listed else text("known_at.exact"))
+    say(text("known_at.where", path=path))
 
 
 def _headline(label: str, row: dict[str, Any] | None) -> str:

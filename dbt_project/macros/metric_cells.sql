@@ -103,37 +103,73 @@
     grains=none,
     coarse=["month", "quarter", "year", "all"]
 ) -%}
+    {% set members = metric_dimensions() | select("in", (breakdowns | join(",")).split(",")) | list %}
+    {% set cell = keys + ["period_grain", "period_start", "period_end"] %}
+    {# days and weeks are cut for the whole and by source only #}
+    {% set passes = [
+        [breakdowns | select("in", ["", "source"]) | list, none],
+        [breakdowns | reject("in", ["", "source"]) | list, coarse],
+    ] %}
     with
+        -- people are counted by number: they are counted in every cell they are in, and texts are long
+        numbered_items as (
+            select item.*, dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
+            from {{ relation }} as item
+        ),
         cell_items as (
-            {% if anchor %}{{ periods(relation, anchor, grains) }}{% else %}select * from {{ relation }} {% endif %}
+            select
+                periodic.*
+                {% for member in members %}
+                    , coalesce(cast(periodic.{{ member }} as {{ dbt.type_string() }}), 'unknown') as cell_{{ member }}
+                {% endfor %}
+            from
+                (
+                    {% if anchor %}{{ periods("numbered_items", anchor, grains) }}
+                    {% else %}select * from numbered_items
+                    {% endif %}
+                ) as periodic
         )
-    {% for breakdown in breakdowns %}
-            {% set members = breakdown.split(",") if breakdown else [] %}
+    {% for cut, only_grains in passes if cut %}
+        {% if not loop.first and passes[0][0] %}
+            union all
+        {% endif %}
         select
-            {% for key in keys %} {{ key }}, {% endfor %}
-            period_grain,
-            period_start,
-            period_end,
-            '{{ breakdown }}' as breakdown,
+            {{ cell | join(", ") }},
+            case
+                when false
+                then ''
+                {# two dimensions first: such a cell is also one of each of them #}
+                {% for n_members in [2, 1] %}
+                    {% for breakdown in cut if breakdown and breakdown.split(",") | length == n_members %}
+                        when
+                            {% for member in breakdown.split(",") %}
+                                grouping(cell_{{ member }}) = 0 {% if not loop.last %} and {% endif %}
+                            {% endfor %}
+                        then '{{ breakdown }}'
+                    {% endfor %}
+                {% endfor %}
+                else ''
+            end as breakdown,
             {% for dimension in metric_dimensions() %}
-                {% if dimension in members %} coalesce(cast({{ dimension }} as {{ dbt.type_string() }}), 'unknown')
+                {% if dimension in (cut | join(",")).split(",") %} cell_{{ dimension }}
                 {% else %} cast(null as {{ dbt.type_string() }})
                 {% endif %} as {{ dimension }},
             {% endfor %}
-            count(distinct coalesce(subject_key, record_key)) as n_subjects,
+            count(distinct person_number) as n_subjects,
             case when count(subject_key) = count(*) then 'person' else 'record' end as subject_basis
             {% for name, expression in aggregates.items() %}, {{ expression }} as {{ name }} {% endfor %}
         from cell_items
-        {% if members not in ([], ["source"]) %} where period_grain in ('{{ coarse | join("', '") }}') {% endif %}
+        {% if only_grains %} where period_grain in ('{{ only_grains | join("', '") }}') {% endif %}
         group by
-            {% for key in keys %} {{ key }}, {% endfor %}
-            {% for member in members %} coalesce(cast({{ member }} as {{ dbt.type_string() }}), 'unknown'), {% endfor %}
-            period_grain,
-            period_start,
-            period_end
-        {% if not loop.last %}
-            union all
-        {% endif %}
+            grouping sets (
+                {% for breakdown in cut %}
+                    (
+                        {{ cell | join(", ") }}
+                        {%- for member in breakdown.split(",") if member %}, cell_{{ member }} {%- endfor %}
+                    )
+                    {%- if not loop.last %}, {% endif %}
+                {% endfor %}
+            )
     {% endfor %}
 {%- endmacro %}
 

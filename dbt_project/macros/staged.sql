@@ -10,6 +10,11 @@
         more), is_current (newest, neither deleted nor withheld).
         `key` names the columns of one record within a source, `deleted_by` the record key a tombstone would name,
         `is_bound` whether purposes and consent bind the rows (not so for reference data, consents and tombstones).
+
+    staged_long(relation, kind, key)
+        The same for a kind whose history is long: an increment ranks and judges anew only the records that it touches,
+        with all their versions; those that have new rows, that a new tombstone names, whose term ended since the
+        last build, or whose person is in int_touched_subjects. modelled_in (incremental.sql) tells which those were.
 #}
 {% macro lineage_columns() -%}
     subject_key as written_subject_key,
@@ -109,4 +114,71 @@
                     on {{ current_subject() }} = withdrawal.subject_key
             {% endif %}
         ) as versions
+{%- endmacro %}
+
+{% macro staged_long(relation, kind, key) -%}
+    {{
+        config(
+            materialized="incremental",
+            incremental_strategy="delete+insert",
+            unique_key=["source", key],
+        )
+    }}
+    {% if not execute %} {% do ref("int_touched_subjects") %} {% endif %}
+    {% if is_incremental() %}
+        {% set computed = [
+            "subject_basis",
+            "subject_key",
+            "version_rank",
+            "is_deleted",
+            "withheld_reason",
+            "is_current",
+            "modelled_in",
+        ] %}
+        {% set columns = (
+            adapter.get_columns_in_relation(this)
+            | map(attribute="name")
+            | reject("in", computed)
+            | join(", ")
+        ) %},
+        touched as (
+            select source, {{ key }}
+            from {{ relation }}
+            where load_id in {{ fresh_loads() }}
+            union
+            select source, {{ key }}
+            from {{ this }}
+            where
+                written_subject_key in (select subject_key from {{ ref("int_touched_subjects") }})
+                or subject_key in (select subject_key from {{ ref("int_touched_subjects") }})
+                or {{ key }} in (
+                    select deleted_key
+                    from {{ ref("stg_deletions") }}
+                    where deleted_kind = '{{ kind }}' and load_id in {{ fresh_loads() }}
+                )
+                or (
+                    retain_until >= (select known_before from {{ source("lake", "_build") }})
+                    and retain_until < {{ known_at() }}
+                )
+        ),
+
+        versions_of_touched as (
+            select {{ columns }}
+            from {{ this }} as held
+            where
+                load_id not in {{ fresh_loads() }}
+                and exists (
+                    select 1 from touched where touched.source = held.source and touched.{{ key }} = held.{{ key }}
+                )
+            union all
+            select {{ columns }}
+            from {{ relation }}
+            where load_id in {{ fresh_loads() }}
+        )
+        select ranked.*, {{ this_build() }} as modelled_in
+        from ({{ staged("versions_of_touched", kind, [key], deleted_by=key) }}) as ranked
+    {% else %}
+        select ranked.*, cast(0 as {{ dbt.type_bigint() }}) as modelled_in
+        from ({{ staged(relation, kind, [key], deleted_by=key) }}) as ranked
+    {% endif %}
 {%- endmacro %}

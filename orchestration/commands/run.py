@@ -20,13 +20,27 @@ from orchestration.messages import text, translated
 @click.option("--source", "only", multiple=True, help=text("run.source"))
 @click.option("--since", help=text("run.since"))
 @click.option("--until", help=text("run.until"))
+@click.option("--known-at", help=text("run.known_at"))
 def command(
-    sample: bool, customers: int, seed: int, only: tuple[str, ...], since: str | None, until: str | None
+    sample: bool,
+    customers: int,
+    seed: int,
+    only: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    known_at: str | None,
 ) -> None:
     """Run every step on what is new, with progress, and print what came of it."""
-    from orchestration.running import execute, keys_made, summary
+    from orchestration import pipeline
+    from orchestration.running import execute, keys_made, look_back, summary
 
     home = Home.open()
+    then = pipeline.instant(known_at, "known-at")
+    if then:
+        if sample or only or since or until:
+            raise click.UsageError(text("run.known_at_alone"))
+        look_back(home, then, click.echo)
+        return
     with home.writing("a run that is about to start"):
         pass  # says at once who holds the home, before anything heavy is loaded
     if sample:

@@ -12,6 +12,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from orchestration.engine import prepare
 from orchestration.home import Home
+from orchestration.lake.increment import noted
 from orchestration.lake.store import Lake
 
 
@@ -27,4 +28,4 @@ class Plugin(BasePlugin):
         home = Home.open(self._home)
         prepare(conn, home.temp)
         known_at = datetime.fromisoformat(self._known_at) if self._known_at else None
-        Lake(home, self._key, known_at).register(conn)
+        Lake(home, self._key, known_at).register(conn, increment=noted(home))

@@ -15,6 +15,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.home import Home
+from orchestration.lake.increment import Increment, remapped_file
 from orchestration.records import KINDS, TYPES
 
 LAKE_KEY = "lake"
@@ -59,6 +60,10 @@ CHECK_COLUMNS = {
     "n_checked": "BIGINT",
     "n_failed": "BIGINT",
 }
+# What a build of the models takes in when it builds on what stands (increment.py); empty for a full build.
+BUILD_COLUMNS = {"number": "BIGINT", "known_before": "TIMESTAMP"}
+FRESH_COLUMNS = {"load_id": "VARCHAR"}
+REMAPPED_COLUMNS = {"subject_key": "VARCHAR"}
 
 
 def live_paths(home: Home) -> set[str]:
@@ -133,8 +138,11 @@ class Lake:
         known = f" WHERE loaded_at <= TIMESTAMP '{self.known_at}'" if self.known_at and self.rewrites else ""
         return f"{empty} UNION ALL BY NAME {self.read_sql(files)}{known}"
 
-    def register(self, con: duckdb.DuckDBPyConnection, schema: str = "lake") -> None:
+    def register(
+        self, con: duckdb.DuckDBPyConnection, schema: str = "lake", increment: Increment | None = None
+    ) -> None:
         """Create one view per kind, and the technical relations, in a schema of the connection's own catalog."""
+        increment = increment or Increment()
         self.open_key(con)
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for kind in KINDS:
@@ -143,9 +151,12 @@ class Lake:
             ("_ledger", LEDGER_COLUMNS, self.ledger_rows()),
             ("_sources", SOURCE_COLUMNS, self.source_rows()),
             ("_checks", CHECK_COLUMNS, self._published("_checks")),
+            ("_build", BUILD_COLUMNS, [{"number": increment.number, "known_before": increment.known_before}]),
+            ("_fresh", FRESH_COLUMNS, [{"load_id": load} for load in increment.fresh]),
         ):
             _table(con, f"{schema}.{name}", columns, rows)
         con.execute(f"CREATE OR REPLACE VIEW {schema}._subjects AS {self.subjects_sql()}")
+        con.execute(f"CREATE OR REPLACE VIEW {schema}._remapped AS {self.remapped_sql()}")
 
     def subjects_sql(self) -> str:
         """A select over what the vault published of merges, as known at `known_at`."""
@@ -158,6 +169,12 @@ class Lake:
             f"encryption_config={{footer_key: '{LAKE_KEY}'}}){known}"
         )
 
+    def remapped_sql(self) -> str:
+        """A select over the pseudonyms that the build under way has to look at again."""
+        path = remapped_file(self.home)
+        columns = ", ".join(f"NULL::{t} AS {c}" for c, t in REMAPPED_COLUMNS.items())
+        return self.read_sql([path]) if path.exists() else f"SELECT {columns} WHERE false"
+
     def ledger_rows(self) -> list[dict[str, Any]]:
         """Every ledger line of every commit, long; rows that a rewriting took away are `withheld`, under their load."""
         lines = [
@@ -165,10 +182,14 @@ class Lake:
             for c in self.commits
             for line in c["ledger"]
         ]
+        return lines + self.withheld_since()
+
+    def withheld_since(self) -> list[dict[str, Any]]:
+        """Ledger lines of rows that were known (at `known_at`) and that a rewriting took away since."""
         gone = [line for r in self.rewrites for line in r["ledger"]]
         if self.known_at:
             gone = [line for line in gone if datetime.fromisoformat(line["loaded_at"]) <= self.known_at]
-        return lines + gone
+        return gone
 
     def source_rows(self) -> list[dict[str, Any]]:
         """One row per source, as of its newest commit."""

@@ -10,7 +10,15 @@ import pytest
 import yaml
 
 import expectations
-from orchestration.lake.store import CHECK_COLUMNS, LEDGER_COLUMNS, SOURCE_COLUMNS, SUBJECT_COLUMNS
+from orchestration.lake.store import (
+    BUILD_COLUMNS,
+    CHECK_COLUMNS,
+    FRESH_COLUMNS,
+    LEDGER_COLUMNS,
+    REMAPPED_COLUMNS,
+    SOURCE_COLUMNS,
+    SUBJECT_COLUMNS,
+)
 from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +29,9 @@ TECHNICAL = {
     "_sources": SOURCE_COLUMNS,
     "_subjects": SUBJECT_COLUMNS,
     "_checks": CHECK_COLUMNS,
+    "_build": BUILD_COLUMNS,
+    "_fresh": FRESH_COLUMNS,
+    "_remapped": REMAPPED_COLUMNS,
 }
 
 

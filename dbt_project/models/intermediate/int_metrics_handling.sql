@@ -56,7 +56,7 @@ with
                 variant
                 ~ "_subjects": "count(distinct case when days_observed >= "
                 ~ days
-                ~ " then coalesce(subject_key, record_key) end)",
+                ~ " then person_number end)",
                 variant
                 ~ "_hit": "sum(case when days_observed >= "
                 ~ days

@@ -37,4 +37,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "call", ["call_key"], deleted_by="call_key") }}
+    {{ staged_long("renamed", "call", "call_key") }}

@@ -33,4 +33,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "case_event", ["event_key"], deleted_by="event_key") }}
+    {{ staged_long("renamed", "case_event", "event_key") }}

@@ -46,4 +46,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "case", ["case_key"], deleted_by="case_key") }}
+    {{ staged_long("renamed", "case", "case_key") }}

@@ -30,4 +30,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "customer", ["customer_key"], deleted_by="customer_key") }}
+    {{ staged_long("renamed", "customer", "customer_key") }}

@@ -30,4 +30,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "mention", ["mention_key"], deleted_by="mention_key") }}
+    {{ staged_long("renamed", "mention", "mention_key") }}

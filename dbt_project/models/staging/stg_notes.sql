@@ -28,4 +28,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "note", ["note_key"], deleted_by="note_key") }}
+    {{ staged_long("renamed", "note", "note_key") }}

@@ -26,4 +26,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "order", ["order_key"], deleted_by="order_key") }}
+    {{ staged_long("renamed", "order", "order_key") }}

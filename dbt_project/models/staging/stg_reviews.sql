@@ -36,4 +36,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "review", ["review_key"], deleted_by="review_key") }}
+    {{ staged_long("renamed", "review", "review_key") }}

@@ -33,4 +33,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "survey_answer", ["answer_key"], deleted_by="answer_key") }}
+    {{ staged_long("renamed", "survey_answer", "answer_key") }}

@@ -27,11 +27,4 @@ with
         from source
     )
 
-    {{
-        staged(
-            "renamed",
-            "survey_invitation",
-            ["invitation_key"],
-            deleted_by="invitation_key",
-        )
-    }}
+    {{ staged_long("renamed", "survey_invitation", "invitation_key") }}

@@ -18,4 +18,4 @@ with
         from source
     )
 
-    {{ staged("renamed", "usage", ["usage_key"], deleted_by="usage_key") }}
+    {{ staged_long("renamed", "usage", "usage_key") }}

@@ -46,10 +46,17 @@ def defs() -> dg.Definitions:
             return
         # Unit tests prove the models, not the data: they run in `make test`.
         arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(modelling.variables(home))]
-        with ids(run=context.run_id), environment_set(modelling.environment(home, keyring)):
-            event("model.started")
+        with (
+            ids(run=context.run_id),
+            modelling.building(home, keyring) as build,
+            environment_set(modelling.environment(home, keyring)),
+        ):
+            event("model.started", why_full=build.why_full)
             yield from dbt.cli(
-                arguments, context=context, target_path=home.folder("dbt", "target"), raise_on_error=True
+                [*arguments, *build.arguments],
+                context=context,
+                target_path=home.folder("dbt", "target"),
+                raise_on_error=True,
             ).stream()
             event("model.done")
 

@@ -1,4 +1,5 @@
 -- One row per phone call.
+{{ follows("stg_calls", "call_key") }}
 select
     -- ids
     call_key,
@@ -38,4 +39,4 @@ select
     loaded_at
 
 from {{ ref("stg_calls") }}
-where is_current
+where is_current {{ only_touched() }}

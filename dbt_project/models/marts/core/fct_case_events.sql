@@ -1,4 +1,5 @@
 -- One row per thing that happened to a case.
+{{ follows("stg_case_events", "event_key") }}
 select
     -- ids
     event_key,
@@ -34,4 +35,4 @@ select
     loaded_at
 
 from {{ ref("stg_case_events") }}
-where is_current
+where is_current {{ only_touched() }}

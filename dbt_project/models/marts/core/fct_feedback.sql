@@ -1,4 +1,17 @@
 -- One row per piece of feedback from any channel: a survey response, case, call, review, mention or note.
+{{
+    follows_all(
+        {
+            "stg_survey_answers": "response_key",
+            "stg_cases": "case_key",
+            "stg_calls": "call_key",
+            "stg_reviews": "review_key",
+            "stg_mentions": "mention_key",
+            "stg_notes": "note_key",
+        },
+        "feedback_key",
+    )
+}}
 {% set missing_text = "cast(null as " ~ dbt.type_string() ~ ")" %}
 {% set missing_number = "cast(null as " ~ type_double() ~ ")" %}
 with
@@ -25,7 +38,7 @@ with
             min(answered_at) as given_at,
             max(subject_key) as subject_key,
             max(load_id) as load_id
-        from {{ ref("fct_survey_answers") }}
+        from {{ ref("fct_survey_answers") }} {{ only_touched_of("stg_survey_answers", "response_key") }}
         group by source, response_key
     )
 
@@ -69,5 +82,5 @@ from responses
         {{ given_at }} as given_at,
         subject_key,
         load_id
-    from {{ ref("fct_" ~ kind ~ "s") }}
+    from {{ ref("fct_" ~ kind ~ "s") }} {{ only_touched_of("stg_" ~ kind ~ "s", kind ~ "_key") }}
 {% endfor %}

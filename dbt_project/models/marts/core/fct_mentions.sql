@@ -1,4 +1,5 @@
 -- One row per social or community post.
+{{ follows("stg_mentions", "mention_key") }}
 select
     -- ids
     mention_key,
@@ -31,4 +32,4 @@ select
     loaded_at
 
 from {{ ref("stg_mentions") }}
-where is_current
+where is_current {{ only_touched() }}

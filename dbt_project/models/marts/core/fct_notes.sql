@@ -1,4 +1,5 @@
 -- One row per piece of qualitative or internal feedback.
+{{ follows("stg_notes", "note_key") }}
 select
     -- ids
     note_key,
@@ -29,4 +30,4 @@ select
     loaded_at
 
 from {{ ref("stg_notes") }}
-where is_current
+where is_current {{ only_touched() }}

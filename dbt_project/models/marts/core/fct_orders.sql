@@ -1,4 +1,5 @@
 -- One row per purchase, refund or subscription period.
+{{ follows("stg_orders", "order_key") }}
 select
     -- ids
     order_key,
@@ -27,4 +28,4 @@ select
     loaded_at
 
 from {{ ref("stg_orders") }}
-where is_current
+where is_current {{ only_touched() }}

@@ -1,4 +1,5 @@
 -- One row per public review.
+{{ follows("stg_reviews", "review_key") }}
 select
     -- ids
     review_key,
@@ -37,4 +38,4 @@ select
     loaded_at
 
 from {{ ref("stg_reviews") }}
-where is_current
+where is_current {{ only_touched() }}

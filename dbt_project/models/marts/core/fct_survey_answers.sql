@@ -1,6 +1,7 @@
 -- One row per answer to one question of one response, with what its item measures and its score, higher always better.
+{{ follows("stg_survey_answers", "answer_key") }}
 with
-    answers as (select * from {{ ref("stg_survey_answers") }} where is_current),
+    answers as (select * from {{ ref("stg_survey_answers") }} where is_current {{ only_touched() }}),
 
     matched as (
         select

@@ -1,4 +1,5 @@
 -- One row per invitation to a survey.
+{{ follows("stg_survey_invitations", "invitation_key") }}
 select
     -- ids
     invitation_key,
@@ -28,4 +29,4 @@ select
     loaded_at
 
 from {{ ref("stg_survey_invitations") }}
-where is_current
+where is_current {{ only_touched() }}

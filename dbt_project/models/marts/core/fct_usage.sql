@@ -1,4 +1,5 @@
 -- One row per person, feature and day of use.
+{{ follows("stg_usage", "usage_key") }}
 select
     -- ids
     usage_key,
@@ -19,4 +20,4 @@ select
     loaded_at
 
 from {{ ref("stg_usage") }}
-where is_current
+where is_current {{ only_touched() }}

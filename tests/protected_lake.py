@@ -1,0 +1,155 @@
+"""A lake written by hand, load by load, behind the gate: for tests of what is made from it.
+
+Keep out: assertions, and the gate.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from orchestration import modelling
+from orchestration.engine import connect, identifier, literal
+from orchestration.home import Home
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.privacy.keys import Keyring
+from tests.unit.protected_rows import rows
+
+Versions = list[dict[str, str]]  # one row each: SQL by column
+
+
+class ProtectedLake:
+    """A home whose lake is committed by the test; its models are built by dbt itself."""
+
+    def __init__(self, root: Path):
+        self.home = Home.open(root)
+        self.keyring = Keyring(self.home)
+
+    def commit(self, load_id: str, source: str, loaded_at: str, given: Mapping[str, Versions]) -> None:
+        """Commit one load: rows by kind; what a row does not say keeps the contract."""
+        con = connect(self.home.temp)
+        parts, ledger = [], []
+        try:
+            con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{self.keyring.base64(LAKE_KEY)}')")
+            lineage = {
+                "source": literal(source),
+                "load_id": literal(load_id),
+                "loaded_at": f"timestamp '{loaded_at}'",
+            }
+            for kind, versions in given.items():
+                table = pa.concat_tables([rows(kind, 1, **{**_plain(kind), **v, **lineage}) for v in versions])
+                con.register("batch", table)
+                folder = self.home.folder("lake", kind, f"source={source}", f"load={load_id}")
+                # what tells two versions with equal content apart
+                con.execute(
+                    f"COPY (SELECT * REPLACE (sha256(content_hash || {literal(load_id)}) AS content_hash) FROM batch) "
+                    f"TO {literal(str(folder / 'part-0.parquet'))} "
+                    f"(FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
+                )
+                path = str((folder / "part-0.parquet").relative_to(self.home.lake))
+                parts.append({"kind": kind, "path": path, "rows": table.num_rows})
+                for measure in ("emitted", "staged", "promoted"):
+                    ledger.append(
+                        {"level": "rows", "name": kind, "measure": measure, "reason": None, "n": table.num_rows}
+                    )
+        finally:
+            con.close()
+        about = {
+            "observed_until": None,
+            "is_public_set": False,
+            "timezone": "UTC",
+            "name_zh": source,
+            "name_en": source,
+        }
+        commit = {"load_id": load_id, "replay": 0, "source": source, "loaded_at": loaded_at, "about": about}
+        path = self.home.folder("lake", "_commits") / f"{load_id}.json"
+        path.write_text(json.dumps({**commit, "parts": parts, "ledger": ledger}))
+
+    def subjects(self, given: Mapping[str, str | None], since: str) -> None:
+        """Publish who goes on as whom since then (null: nobody); what was published before stays."""
+        path = self.home.lake / SUBJECTS_FILE
+        lake = Lake(self.home, self.keyring.base64(LAKE_KEY))
+        con = connect(self.home.temp)
+        try:
+            lake.open_key(con)
+            con.execute(f"CREATE TABLE published AS {lake.subjects_sql()}")
+            for key, current in given.items():
+                reason = "unmerge" if key == current else "merge"
+                con.execute("INSERT INTO published VALUES (?, ?, ?, ?)", [key, current, since, reason])
+            con.execute(
+                f"COPY published TO {literal(str(path))} (FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
+            )
+        finally:
+            con.close()
+
+    def build(self, *arguments: str) -> modelling.Build:
+        """Build the models as a run does, without their tests."""
+        with modelling.building(self.home, self.keyring) as build:
+            done = subprocess.run(
+                [
+                    modelling.executable(),
+                    "build",
+                    "--exclude-resource-type",
+                    "unit_test",
+                    "test",
+                    *build.arguments,
+                    *arguments,
+                ],
+                env={**os.environ, **modelling.environment(self.home, self.keyring)},
+                cwd=modelling.PROJECT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout[-4000:]
+        return build
+
+    def attach(self, con: duckdb.DuckDBPyConnection, path: Path, alias: str) -> None:
+        """Open a warehouse of this home for reading."""
+        con.execute(
+            f"ATTACH {literal(str(path))} AS {alias} "
+            f"(READ_ONLY, ENCRYPTION_KEY '{self.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
+        )
+
+
+def differences(
+    con: duckdb.DuckDBPyConnection, here: str, there: str, leave_out: tuple[str, ...] = ()
+) -> dict[str, int]:
+    """Tables of two warehouses that are not equal, with how many rows differ; floats may differ by their last bits."""
+    found: dict[str, int] = {}
+    names = [
+        {(s, t) for s, t in con.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name <> 'main'", [c]
+        ).fetchall() if t not in leave_out}
+        for c in (here, there)
+    ]  # fmt: skip
+    found.update({f"{s}.{t}": -1 for s, t in names[0] ^ names[1]})
+    for schema, table in sorted(names[0] & names[1]):
+        columns = con.execute(f"DESCRIBE {here}.{schema}.{table}").fetchall()
+        exact = [identifier(c) for c, kind, *_ in columns if kind != "DOUBLE" and c != "modelled_in"]
+        floats = [identifier(c) for c, kind, *_ in columns if kind == "DOUBLE"]
+        order = ", ".join([*exact, *(f"round({c}, 3)" for c in floats)])
+        numbered = [
+            f"(SELECT row_number() OVER (ORDER BY {order}) AS n, * FROM {catalog}.{schema}.{table})"
+            for catalog in (here, there)
+        ]
+        same = [f"a.{c} IS NOT DISTINCT FROM b.{c}" for c in exact] + [
+            f"(a.{c} IS NOT DISTINCT FROM b.{c} OR abs(a.{c} - b.{c}) <= 1e-7 * greatest(1, abs(a.{c})))"
+            for c in floats
+        ]
+        row = con.execute(
+            f"SELECT count(*) FROM {numbered[0]} a FULL JOIN {numbered[1]} b USING (n) "
+            f"WHERE a.n IS NULL OR b.n IS NULL OR NOT ({' AND '.join(same)})"
+        ).fetchone()
+        if row and row[0]:
+            found[f"{schema}.{table}"] = int(row[0])
+    return found
+
+
+def _plain(kind: str) -> dict[str, str]:
+    """Rows of a person who gave no reason to hold anything back."""
+    return {"basis": "'contract'", "retain_until": "timestamp '2030-01-01'"}
