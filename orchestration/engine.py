@@ -44,6 +44,13 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
 
 
+def forget_stillborn(path: Path) -> None:
+    """Remove a database file that a full disk kept from even its three headers: it never held anything."""
+    if path.exists() and path.stat().st_size < 3 * 4096:
+        path.unlink()
+        path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
 def literal(value: str) -> str:
     """A string as a SQL literal."""
     return "'" + value.replace("'", "''") + "'"

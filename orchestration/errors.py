@@ -3,6 +3,7 @@
 Keep out: catching anything. Their English words are translated in orchestration/messages/.
 """
 
+import errno
 from typing import ClassVar
 
 EXIT_CODES = {
@@ -43,3 +44,14 @@ class KeyMissingError(VoicehouseError):
     """A key that should be there is not."""
 
     exit_code = 4
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, says that no more fits on the disk; engines say it in words."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        if any(words in str(error) for words in ("No space left on device", "File too large", "Disk quota exceeded")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

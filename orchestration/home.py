@@ -245,10 +245,16 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     draft = path.with_name(f".{path.name}.draft")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        try:
+            left = memoryview(content)
+            while left:  # a disk that fills takes a part of it, without an error
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     os.replace(draft, path)
     sync_folder(path.parent)
 
@@ -272,3 +278,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_path(path: Path, top: Path) -> None:
+    """Make a file, and the entries of every folder from it up to `top`, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    for folder in path.parents:
+        sync_folder(folder)
+        if folder == top:
+            break

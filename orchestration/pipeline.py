@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration import modelling
 from orchestration.engine import connect, identifier, literal
-from orchestration.errors import ContractError, VoicehouseError
+from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE
@@ -145,12 +145,15 @@ def extract(
 
 def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) -> list[Guarded]:
     """Guard every load of a source that waits in landing. A contract broken by the source is its outcome."""
-    done = []
+    done: list[Guarded] = []
     staged = {m.load_id for m in stage.staged(home)}
+    try:
+        landed = pages.loads(home, settings.name)
+    except SourceError as error:
+        Outcomes(home, run_id).fail(settings.name, "guard", str(error))
+        return done
     fresh = [
-        (load, 0)
-        for load in pages.loads(home, settings.name)
-        if load.load_id not in staged and not promote.is_committed(home, load.load_id)
+        (load, 0) for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)
     ]
     for load, replay in [*fresh, *_waiting_for_consent(home, settings.name)]:
         try:
@@ -223,7 +226,11 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """Drop what is past its term, in every store; a page that expires unread is its source's failure."""
     counts = {"pages": 0, "batches": len(quarantine.expire(home))}
     for name in sources(home):
-        gone = pages.expire(home, keyring, name, now())
+        try:
+            gone = pages.expire(home, keyring, name, now())
+        except SourceError as error:
+            Outcomes(home, run_id).fail(name, "expire", str(error))
+            continue
         counts["pages"] += len(gone)
         unread = [load_id for load_id in gone if not promote.is_committed(home, load_id)]
         if unread:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from orchestration.home import Home, sync_folder, write_durably
+from orchestration.home import Home, sync_path, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest, Part
 from orchestration.lake.store import live_paths
@@ -34,14 +34,12 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
         folder = home.folder("lake", part.kind, f"source={manifest.source}", f"load={manifest.stem}")
         target = folder / f"part-{part.number}.parquet"
         if source_path.exists():
-            with source_path.open("rb") as handle:
-                os.fsync(handle.fileno())
-            shutil.copyfile(source_path, folder / f".{target.name}.draft")
-            os.chmod(folder / f".{target.name}.draft", 0o600)
-            with (folder / f".{target.name}.draft").open("rb") as handle:
-                os.fsync(handle.fileno())
-            os.replace(folder / f".{target.name}.draft", target)
-            sync_folder(folder)
+            draft = folder / f".{target.name}.draft"
+            shutil.copyfile(source_path, draft)
+            os.chmod(draft, 0o600)
+            sync_path(draft, folder)
+            os.replace(draft, target)
+            sync_path(target, home.lake)
         counts["promoted"] += part.rows
         manifest.count("rows", part.kind, "promoted", part.rows)
         promoted.append({"kind": part.kind, "path": str(target.relative_to(home.lake)), "rows": part.rows})
@@ -72,8 +70,7 @@ def _quarantine(home: Home, manifest: Manifest, part: Part, failed: list[dict[st
     if path.exists():
         shutil.copyfile(path, folder / f"{part.kind}-{part.number}.parquet")
         os.chmod(folder / f"{part.kind}-{part.number}.parquet", 0o600)
-        with (folder / f"{part.kind}-{part.number}.parquet").open("rb") as handle:
-            os.fsync(handle.fileno())
+        sync_path(folder / f"{part.kind}-{part.number}.parquet", home.root)
     note = {
         "batch": f"{manifest.stem}/{part.kind}-{part.number}",
         "load_id": manifest.load_id,

@@ -3,8 +3,10 @@
 Keep out: opening pages (pages.py) and what sources do.
 """
 
+import json
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestration.errors import SourceError, TransientSourceError
-from orchestration.home import Home, environment_set
+from orchestration.errors import SourceError, TransientSourceError, is_disk_full
+from orchestration.home import Home, environment_set, sync_path
+from orchestration.landing import pages
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
@@ -87,7 +90,11 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             failure, is_transient = str(error), isinstance(error, TransientSourceError)
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.
-            failure = str(problem[0]) if problem else f"{settings.name}: {_innermost(error)} while extracting"
+            failure = f"{settings.name}: {_innermost(error)} while extracting"
+            if problem:
+                failure = str(problem[0])
+            elif is_disk_full(error):
+                failure = f"{settings.name}: the disk is full: free space, then run again"
             is_transient = isinstance(problem[0] if problem else error, TransientSourceError | RequestException)
         # Pages that dlt has taken over are loaded by the next run, which needs their key.
         is_waiting = bool(failure and counted["pages"]) and _pipeline(home, settings.name).has_pending_data
@@ -122,12 +129,24 @@ def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None
         yield from sealed_pages(state)
 
     _forget_unfinished(home, source)
+    is_pending = pipeline.has_pending_data
+    _forget_torn(home, source, is_pending)
     try:
-        if pipeline.has_pending_data:
+        if is_pending:
             pipeline.run()
         pipeline.run(landing_pages(), loader_file_format="parquet")
+        _settle(home, source)
     finally:
         _forget_unfinished(home, source)
+
+
+def _settle(home: Home, source: str) -> None:
+    """Bring pages, then the cursor that passed them, to the disk itself; dlt leaves that to the system."""
+    since = time.time() - 24 * 3600  # older files have long been settled
+    for folder in (home.folder("landing") / source, home.folder("dlt") / f"landing_{source}"):
+        for path in folder.rglob("*"):
+            if path.is_file() and path.stat().st_mtime > since:
+                sync_path(path, home.root)
 
 
 def _pipeline(home: Home, source: str) -> Any:
@@ -152,6 +171,20 @@ def _forget_unfinished(home: Home, source: str) -> None:
         # dlt extracts into a folder with a random name and moves what is complete to `extracted`.
         if path.is_dir() and path.name != "extracted":
             shutil.rmtree(path)
+
+
+def _forget_torn(home: Home, source: str, is_pending: bool) -> None:
+    """Remove what a full disk cut short in landing: dlt's own notes, which it writes anew, and pages it still holds."""
+    folder = home.folder("landing") / source
+    for path in folder.glob("_dlt*/*.jsonl"):
+        try:
+            for line in path.read_bytes().splitlines():
+                json.loads(line)
+        except ValueError:
+            path.unlink()
+    for path in (folder / "pages").glob("*.parquet") if is_pending else ():
+        if not pages.is_whole(path):
+            path.unlink()
 
 
 @contextmanager

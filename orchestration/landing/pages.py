@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import SourceError, VoicehouseError
 from orchestration.home import Home
 from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
@@ -32,9 +32,16 @@ class Load:
 
 
 def loads(home: Home, source: str) -> list[Load]:
-    """Every load of a source that lies in landing, oldest first."""
+    """Every load of a source that lies in landing, oldest first.
+
+    Raises SourceError when a file of pages is not whole: what it held has to be asked for again.
+    """
     found: set[str] = set()
     for path in _files(home, source):
+        if not is_whole(path):
+            raise SourceError(
+                f"{source}: pages in landing are torn ({path.name}): remove the file, then ask again with --since"
+            )
         found.update(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist())
     return [Load(source, load_id) for load_id in sorted(found)]
 
@@ -75,6 +82,15 @@ def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int =
 def refusals(home: Home) -> Path:
     """Where lists of rows refused for want of consent lie, as long as the pages they came from."""
     return home.folder("landing", "_refused")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of pages was written to its end."""
+    with path.open("rb") as handle:
+        if handle.seek(0, 2) < 8:
+            return False
+        handle.seek(-4, 2)
+        return handle.read() == b"PAR1"
 
 
 def _files(home: Home, source: str) -> list[Path]:

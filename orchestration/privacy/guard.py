@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.engine import connect, identifier, literal
-from orchestration.errors import VoicehouseError
+from orchestration.errors import VoicehouseError, is_disk_full
 from orchestration.home import Home, now
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
@@ -108,9 +108,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
         stage.finish(home, manifest)
     except duckdb.Error as error:
         # The engine's words may quote a value.
-        raise VoicehouseError(
-            f"{settings.name}: the gate failed on load {load.load_id} ({type(error).__name__})"
-        ) from None
+        what = "the disk is full: free space, then run again" if is_disk_full(error) else type(error).__name__
+        raise VoicehouseError(f"{settings.name}: the gate failed on load {load.load_id} ({what})") from None
     finally:
         con.close()
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from orchestration.engine import literal
+from orchestration.engine import forget_stillborn, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, place_durably, write_durably
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
@@ -54,6 +54,8 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     """
     path = home.folder("vault") / "vault.duckdb"
     expected = known_generation(home)
+    if not expected and not read_only:
+        forget_stillborn(path)
     if not path.exists() and (expected or read_only):
         raise VoicehouseError(
             "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "

@@ -33,6 +33,39 @@ def die_in(point: str) -> None:
         from dlt.common.storages.load_package import PackageStorage
 
         PackageStorage.complete_job = die
+    elif point == "sealing":
+        from orchestration.landing import extract
+
+        seal, sealed = extract.seal, []
+
+        def seal_some(*args: Any) -> bytes:
+            """Die while the fifth page is sealed."""
+            sealed.append(1)
+            return die() if len(sealed) == 5 else seal(*args)
+
+        extract.seal = seal_some
+    elif point == "in_the_vaults_transaction":
+        from orchestration.privacy import guard
+
+        guard.prepare_consents = die
+    elif point == "after_the_vaults_commit":
+        from orchestration.privacy import vault
+
+        vault._note_generation = die
+    elif point == "auditing":
+        from orchestration.lake import audit
+
+        audit.audit_batch = die
+    elif point == "between_folders":
+        replace = os.replace
+
+        def replace_one(old: Any, new: Any) -> None:
+            """Die when one kind's part has reached the lake and the other's has not."""
+            replace(old, new)
+            if "load=" in str(new):
+                die()
+
+        os.replace = replace_one
     elif point == "before_manifest":
         stage.finish = die
     elif point == "before_commit":

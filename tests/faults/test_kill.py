@@ -25,10 +25,15 @@ PLANTED = ("planted.person@example.org", "13700001234", "普兰特", "ACC-4417-P
 # Where the process dies; in the home's very first load, which dlt treats differently, or in a later one.
 DEATHS = (
     ("extracting", "later"),
+    ("sealing", "first"),
     ("before_normalizing", "later"),
     ("before_loading", "first"),
     ("after_copying", "later"),
+    ("in_the_vaults_transaction", "later"),
+    ("after_the_vaults_commit", "first"),
     ("before_manifest", "first"),
+    ("auditing", "later"),
+    ("between_folders", "first"),
     ("before_commit", "later"),
     ("while_forgetting", "later"),
 )
