@@ -62,19 +62,31 @@ def _is_common(character: str) -> bool:
     return "\uff00" <= character <= "\uffef" or character in "\u00a0\u3000"
 
 
-def folded_text(text: str) -> str:
-    """SQL: full-width, mathematical and other digits, letters and signs as ASCII; invisible characters gone."""
-    result = f"[regexp_replace({text}, {literal(INVISIBLE + '+')}, '', 'g')]"
+@cache
+def folding_steps() -> tuple[str, ...]:
+    """SQL expressions over a text `t`, to be computed one after the other.
+
+    Invisible characters go; full-width, mathematical and other digits, letters and signs become ASCII.
+    """
+    steps = [f"regexp_replace(t, {literal(INVISIBLE + '+')}, '', 'g')"]
     pairs = list(zip(*_folds(), strict=True))
     # Two tables, because translate() builds its table anew for every row that needs it.
     for is_common in (True, False):
         source, target = (
             "".join(side) for side in zip(*(p for p in pairs if _is_common(p[0]) is is_common), strict=True)
         )
-        result = (
-            f"list_transform({result}, lambda folding: case when regexp_matches(folding, {literal(_ranges(source))}) "
-            f"then translate(folding, {literal(source)}, {literal(target)}) else folding end)"
+        steps.append(
+            f"case when regexp_matches(t, {literal(_ranges(source))}) "
+            f"then translate(t, {literal(source)}, {literal(target)}) else t end"
         )
+    return tuple(steps)
+
+
+def folded_text(text: str) -> str:
+    """SQL: a text after the folding steps, as one expression."""
+    result = f"[{text}]"
+    for step in folding_steps():
+        result = f"list_transform({result}, lambda t: {step})"
     return f"{result}[1]"
 
 

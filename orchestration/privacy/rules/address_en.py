@@ -11,6 +11,7 @@ RULE = Rule(
     name="address_en",
     token="ADDRESS",
     order=135,
+    reads="digits",
     needs=rf"[0-9][A-Za-z]?\s[A-Z0-9].*\s{_STREET}\b|(?i:po box)",
     patterns=(
         Pattern(

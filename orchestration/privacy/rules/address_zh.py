@@ -25,6 +25,7 @@ RULE = Rule(
     name="address_zh",
     token="ADDRESS",
     order=130,
+    reads="chinese",
     needs=rf"{_N}\s?(?:号楼|栋|幢|座|单元|室|弄)|(?:[路街道巷弄村里屯段区同])\s?{_N}{{1,6}}(?:\s?-\s?{_N}{{1,5}})?\s?号",
     patterns=(
         Pattern(

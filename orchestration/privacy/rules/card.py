@@ -36,6 +36,7 @@ RULE = Rule(
     name="card",
     token="CARD",
     order=40,
+    reads="numbers",
     needs=rf"[0-9](?:(?:{GAP})?[0-9]){{11}}",
     patterns=(
         Pattern(before=_LABEL, value=f"{_SHAPES}|[0-9]+", check=_has_length),

@@ -9,6 +9,7 @@ RULE = Rule(
     name="document",
     token="ID",
     order=55,
+    reads="digits",
     needs=r"护照|通行证|驾驶证|驾照|居住证|军官证|(?i:passport|licen[cs]e|permit)",
     patterns=(
         Pattern(

@@ -16,7 +16,7 @@ RULE = Rule(
     name="email",
     token="EMAIL",
     order=20,
-    needs=r"@|%40|(?i:at|艾特|圈a)[)\]}）】\s]|艾特",
+    needs=r"@|%40|艾特|圈a|[(\[{（【<]\s?(?i:at|a)\s?[)\]}）】>]|\s(?i:at)\s{1,2}[A-Za-z0-9\-]+[\s(\[{（【](?i:.?dot|.?点)",
     patterns=(
         Pattern(value=_LOCAL + r"(?:@\s{0,2}|%40)" + _DOMAIN),
         Pattern(

@@ -45,6 +45,7 @@ RULE = Rule(
     name="iban",
     token="IBAN",
     order=30,
+    reads="numbers",
     needs=r"[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11}",
     patterns=(Pattern(value=f"(?i:{_VALUES})", check=_mod_97_is_1),),
 )

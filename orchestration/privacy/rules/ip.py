@@ -30,6 +30,7 @@ RULE = Rule(
     name="ip",
     token="IP",
     order=70,
+    reads="digits",
     needs=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f:]*:[0-9A-Fa-f]|(?:[0-9A-Fa-f]{2}-){5}",
     patterns=(
         Pattern(value=rf"{_VERSION}|[0-9]+(?:\.[0-9]+)*", check=_is_ipv4),

@@ -8,6 +8,7 @@ from orchestration.privacy.rules.rule import HAN, Pattern, Rule
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金"
     "韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤康易乔赖文樊葛邢颜裴詹欧柯翁包温季俞祝项岑费单"
+    "章殷倪傅滕毕邬卞齐康伍元卜穆萧湛祁狄臧庞纪舒屈蓝闵席娄童梅盛骆霍虞昝管裘缪宗宣郁杭诸左吉翟聂焦辛靳佟鲍阮柳凌甄褚楚冉雍匡尚桂鞠闻楼"
 )
 DOUBLE_SURNAMES = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|令狐|慕容|司徒|夏侯|端木"
 _SURNAME = f"(?:{DOUBLE_SURNAMES}|[{SURNAMES}])"
@@ -17,6 +18,7 @@ RULE = Rule(
     name="name_zh",
     token="NAME",
     order=150,
+    reads="chinese",
     needs=f"{TITLES}|我叫|姓名|我的名字|联系人|收件人|收货人",
     patterns=(
         Pattern(

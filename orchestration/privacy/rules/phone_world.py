@@ -53,6 +53,7 @@ RULE = Rule(
     name="phone_world",
     token="PHONE",
     order=120,
+    reads="numbers",
     needs=r"[0-9](?:[ ().\-/]{0,3}[0-9]){5}",
     patterns=(
         Pattern(before=f"{_WORD}{_LINK}", value=f"{_ANY}|{_RUN}", check=_is_plausible),

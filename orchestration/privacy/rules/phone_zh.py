@@ -41,6 +41,7 @@ RULE = Rule(
     name="phone_zh",
     token="PHONE",
     order=110,
+    reads="numbers",
     needs=r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){6}",
     patterns=(
         Pattern(value=rf"{_MOBILE}|{_FIXED}|(?:\+|\b00)[0-9][0-9 ().\-]*[0-9]|[0-9]+", check=_is_number),

@@ -11,6 +11,7 @@ RULE = Rule(
     name="plate",
     token="PLATE",
     order=80,
+    reads="chinese",
     needs=rf"[{_PROVINCE}]\s?[A-Za-z]",
     patterns=(
         Pattern(

@@ -9,6 +9,7 @@ RULE = Rule(
     name="qq",
     token="HANDLE",
     order=95,
+    reads="digits",
     needs=r"(?i:qq|扣扣|企鹅号|加q|q号|微信)",
     patterns=(
         Pattern(

@@ -31,6 +31,7 @@ RULE = Rule(
     name="resident_id",
     token="ID",
     order=50,
+    reads="numbers",
     needs=rf"[0-9](?:(?:{GAP})?[0-9]){{13}}",
     patterns=(
         Pattern(value=f"{_SHAPES}|[0-9]+", check=passes_mod_11_2),

@@ -2,8 +2,8 @@
 
 Keep out: any one rule, and the order of the pipeline around them.
 
-A rule never looks at rows: it is compiled to SQL over a text column. Candidates are put between two marks by one
-constant regular expression, the text is cut at the marks, each candidate is judged, and the parts are joined again:
+A rule never looks at rows: it is compiled to steps, SQL over a text column `t`. Candidates are put between two marks by
+one constant regular expression, the text is cut at the marks, each candidate is judged, and the parts are joined again:
 linear time, and only rows that match `needs` pay. Patterns are RE2, where `\\b` is ASCII, so that a value glued to
 Chinese text is still found. Where a run of digits must be taken whole or not at all, the last alternative of `value`
 swallows the whole run and the check refuses it (RE2 has no look-behind).
@@ -11,6 +11,7 @@ swallows the whole run and the check refuses it (RE2 has no look-behind).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestration.engine import literal
 
@@ -48,35 +49,50 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of identifier: `order` is its place, `needs` a cheap RE2 pattern that every row with a hit matches."""
+    """One kind of identifier: `order` is its place, `needs` a cheap RE2 pattern that every row with a hit matches.
+
+    `reads` says which texts it looks at: all, those with a Chinese character, those with a digit or Chinese numeral, or
+    those with six digits together.
+    """
 
     name: str
     token: str
     order: int
     needs: str
     patterns: tuple[Pattern, ...]
+    reads: Literal["texts", "chinese", "digits", "numbers"] = "texts"
 
-    def sql(self, text: str) -> str:
-        """The rule over a SQL expression of normalised text; the expression should be a plain name."""
-        result = text
-        for pattern in self.patterns:
-            result = (
-                f"list_transform([{result}], lambda part: {_apply(pattern, pattern.token or self.token, 'part')})[1]"
-            )
-        return f"case when regexp_matches({text}, {literal(self.needs)}) then {result} else {text} end"
+    def steps(self) -> list[str]:
+        """SQL expressions over a normalised text `t`, to be computed one after the other.
+
+        They read a boolean `is_needed`: what `guard` gave before the first of them.
+        """
+        return [step for p in self.patterns for step in _steps(p, p.token or self.token)]
+
+    @property
+    def guard(self) -> str:
+        """SQL boolean: whether the rule can find anything in `t` at all; reads `has_chinese`, `has_digits`, `has_numbers`."""
+        return f"{'' if self.reads == 'texts' else f'has_{self.reads} and '}regexp_matches(t, {literal(self.needs)})"
 
 
-def _apply(pattern: Pattern, token: str, text: str) -> str:
-    expression = literal(f"({pattern.before})({pattern.value})({pattern.after})")
+def _steps(pattern: Pattern, token: str) -> list[str]:
+    """One pattern over `t`. Without context the rewrite names no group: RE2 then finds matches by its automaton alone."""
     sign = SIGNS[token]
-    if pattern.check is None:
-        return f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + sign + chr(92) + '3')}, 'g')"
-    marked = f"regexp_replace({text}, {expression}, {sql_text(chr(92) + '1' + MARK + chr(92) + '2' + MARK + chr(92) + '3')}, 'g')"
-    return (
-        f"array_to_string(list_transform(string_split({marked}, {sql_text(MARK)}), "
-        f"lambda piece, place: case when place % 2 = 0 and coalesce({pattern.check('piece')}, false) "
-        f"then {sql_text(sign)} else piece end), '')"
-    )
+    if pattern.before or pattern.after:
+        expression = f"({pattern.before})({pattern.value})({pattern.after})"
+        before, value, after = r"\1", r"\2", r"\3"
+    else:
+        expression, before, value, after = f"(?:{pattern.value})", "", r"\0", ""
+    put = sign if pattern.check is None else MARK + value + MARK
+    replaced = f"regexp_replace(t, {literal(expression)}, {sql_text(before + put + after)}, 'g')"
+    steps = [f"case when is_needed then {replaced} else t end"]
+    if pattern.check is not None:
+        steps.append(
+            f"case when is_needed and contains(t, {sql_text(MARK)}) then array_to_string(list_transform("
+            f"string_split(t, {sql_text(MARK)}), lambda piece, place: case when place % 2 = 0 "
+            f"and coalesce({pattern.check('piece')}, false) then {sql_text(sign)} else piece end), '') else t end"
+        )
+    return steps
 
 
 def sql_text(value: str) -> str:

@@ -35,6 +35,7 @@ RULE = Rule(
     name="spoken_digits",
     token="PHONE",
     order=105,
+    reads="chinese",
     needs=rf"[{_FROM}](?:[ \-,，、.。]{{0,2}}{_SIGN}){{2}}",
     patterns=(
         Pattern(value=_RUN, check=_spoken(_NUMBER)),

@@ -21,6 +21,7 @@ RULE = Rule(
     name="ssn",
     token="ID",
     order=60,
+    reads="numbers",
     needs=r"[0-9]{3}[^0-9A-Za-z]{0,3}[0-9]{2}[^0-9A-Za-z]{0,3}[0-9]{4}|[0-9](?:[^0-9A-Za-z]{1,3}[0-9]){8}",
     patterns=(
         Pattern(value=r"[0-9]+(?:-[0-9]+)*", check=_is_hyphened),

@@ -1,0 +1,340 @@
+"""A record's own values as they may stand in its texts: variants of names, e-mail, phone, address, also with a slip.
+
+Keep out: identifiers of unknown persons (rules/), and the pipeline (redaction.py).
+
+Every distinct value becomes needles: `probe`, plain letters that a text must hold, and `pattern`, a regular expression
+that says exactly what is masked. Plain search over sets finds the few texts that hold a probe; only those pay for a
+pattern of their own.
+"""
+
+from functools import cache
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+from pypinyin.constants import PINYIN_DICT, Style
+from pypinyin.style import convert
+
+from orchestration.engine import literal
+from orchestration.privacy.normalise import folding_steps, normal_phone
+from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
+from orchestration.privacy.rules.rule import HAN
+
+ROLES = ("name", "email", "phone", "address", "handle", "agent")
+
+# Names that are ordinary words: masked in full name only, or with a title.
+_COMMON_EN = (
+    "will mark bill grace hope joy rose may april june august summer autumn dawn faith art angel sunny star honey candy cash chase "
+    "best good long short young white black brown green gray grey blue day love king price page bank post call case order "
+    "rich frank pat sue drew miles major early late free fast cheap great nice fine light bright sharp small little big "
+    "store shop phone card email name self agent address handle plate refund ship box the and for you not but can has had was are "
+    "test user guest customer client admin support service team help info sales contact office home null none unknown china "
+    "mail hello here there this that with from have been they them what when where your our out over more most much many any all "
+    "one two ten get got go see say way day man men son sun fan song pan ping pin ding dong bang gang sang rang hang long tan wan "
+    "ran she her his him its who how why now new old bad hot cold sad mad glad kind dear true real sure well just only even still "
+    "cook baker carter mason hunter fisher walker parker porter cooper taylor turner ward wood woods field fields hill rivers stone "
+    "bush ford west north south east street park church bishop pope noble savage wise smart strong power power powers holiday "
+    "christmas monday friday sunday penny nickel dollar crystal ruby pearl amber ivy violet lily daisy iris heather hazel olive "
+    "dean earl duke prince marshal pace rush reed read lane banks wells waters brooks lake ray dale glen heath bond banker "
+    "read write open close play pay sell buy cut hit run sit stand walk talk work wait watch touch check chip dash miss master "
+    "mister sir madam boss chief captain doctor nurse"
+)
+_COMMON_ZH = (
+    "高兴 高峰 高级 高手 高端 高度 高效 成功 成本 方便 方向 方法 方式 安全 安静 安装 安心 金额 金色 马上 平安 平时 平台 平衡 和平 和气 许可 许多 严重 "
+    "温馨 温度 明白 明显 黄金 黄色 白色 白天 时间 时候 关心 关系 关于 包装 包裹 包括 程序 程度 单位 单独 于是 曾经 应该 何必 万一 常常 常见 路过 "
+    "水平 水果 解决 解释 易用 毛病 文明 文件 元旦 华丽 古怪 莫名 支持 支付 强大 强烈 向来 计划 计算 广告 广大 全部 全新 全面 任何 任务 牛奶 "
+    "石头 江湖 海鲜 云南 夏天 冬天 春天 秋天 凌晨 田野 周末 周到 周围 钱包 连接 连忙 相当 相信 有趣 有效 满意 满足 喜欢 幸福 快乐 开心 客服 "
+    "用户 客户 顾客 匿名 先生 女士 测试 管理员 商家 店家 卖家 买家 老板 经理 无名 未知 空白 张开 张贴 李子 杨树 林业 费用 费劲 强调 强制 党员 "
+    "沙发 花费 花样 雷同 师傅 习惯 房子 房间 欧洲 苏打 司机 游戏 游客 原因 原来 简单 简直 宁可 祝福 顺利 顺便 申请 农业 银行 别人 甘心 戴上 "
+    "付款 付费 左右 东西 南方 上官 东方 叶子 段落 谢谢 孔子 汤圆 康复 贺卡 顾虑 白白 钟表 钟头 余额 余下 项目 祖国 武器 舒服 舒适 齐全 齐备 "
+    "可爱 美丽 漂亮 聪明 光明 希望 平静 安宁 文静 国庆 建国 建设 中国 中华 新年 新春 春节 阳光 明天 天天 冰冰 晶晶 亮亮 乐乐 欢乐 欢喜 吉祥 如意 "
+    "健康 长江 黄河 小雨 大海 海洋 海边 东风 南京 北京 天津 重庆 西安 长安 永远 永久 小心 小时 小学 小子 老师 老公 老婆 老人 老总 老家 阿姨"
+)
+_NICK_ZH = "小白 小黄 小金 小高 小马 小江 小何 小方 小石 小花 小夏 小安 小鱼 小米 小时 小段 小万 小钱 小包 小常 小平 小向 小单 老黄 老高 老方 老白 老石 老金 老万"
+_TITLES_ZH = "先生 女士 小姐 太太 师傅 老师 经理 总 工 哥 姐 某 某某 医生 主任 老板 同学 阿姨 大哥 大姐".split()
+_ABBREVIATIONS = (
+    "app apps sms vip dvd cpu usb pdf atm usa faq gps led lcd crm erp kpi api sql html http www com net org edu gov jpg png gif mp3 "
+    "mp4 ceo cfo cto hr it id ip pc tv ac dc am pm etc btw asap diy pos sku sla nps csat gdp fyi lol omg the and you not but"
+)
+_SPOKEN_SYLLABLES = (
+    "he she you can men man me long song fan sun pan hang rang sang an a o e die nan dang bang ban tan wan den pin min sin bin in "
+    "hen ten pen fen ran sat hot la ha hi ma pa no so to go do bu be we or on at ai lie mai mei mu"
+)
+# Readings of characters that differ when they are surnames.
+_SURNAME_READINGS = {
+    "单": "shan", "曾": "zeng", "仇": "qiu", "区": "ou", "解": "xie", "查": "zha", "任": "ren", "朴": "piao", "盖": "ge", "尉": "wei",
+    "万": "wan", "翟": "zhai", "缪": "miao", "宁": "ning", "华": "hua", "燕": "yan", "祭": "zhai", "种": "chong", "长": "zhang", "乐": "yue",
+    "覃": "qin", "冼": "xian", "员": "yun", "折": "she", "车": "che", "石": "shi", "沈": "shen", "叶": "ye", "贾": "jia", "重": "chong",
+}  # fmt: skip
+_ACCENTS = {
+    "a": "àáâãäåāăą", "c": "çćč", "e": "èéêëēėęě", "i": "ìíîïīı", "n": "ñńň", "o": "òóôõöøō", "s": "śšş", "u": "ùúûüūůű", "y": "ýÿ",
+    "z": "źżž",
+}  # fmt: skip
+
+SEPARATOR = r"[\s.,_\-]{0,2}"
+_IN_WORD = "[’ʼ'-]?"
+GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
+_COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER})?(?:[(]?\b0[)]?)?[(\-]?"
+_DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
+
+
+def squeezed(text: str) -> str:
+    """SQL: a text as probes are searched in it: lower case, without accents, blanks, points, hyphens, apostrophes."""
+    return rf"regexp_replace(strip_accents(lower({text})), '[\s.,''’ʼ_\-·@]+', '', 'g')"
+
+
+def _listed(words: str) -> str:
+    return "[" + ", ".join(literal(w) for w in dict.fromkeys(words.split())) + "]"
+
+
+@cache
+def _syllables() -> pa.Table:
+    """Toneless pinyin of every Chinese character of the plain range, first reading."""
+    signs = [code for code in range(0x4E00, 0xA000) if code in PINYIN_DICT]
+    readings = [convert(PINYIN_DICT[code].split(",")[0], Style.NORMAL, strict=False).replace("ü", "v") for code in signs]
+    return pa.table({"sign": [chr(code) for code in signs], "syllable": readings})
+
+
+def find(texts: str, own: str) -> str:
+    """What of the records' own values stands in their texts: gives a query (row_no, field, self_pattern, agent_pattern).
+
+    `texts` is a table (row_no, field, t), `own` a table (row_no, value_no) of values given to `prepare`; a pattern is
+    empty where there is nothing of the kind.
+    """
+    numbers = (
+        f"select row_no, field, t, regexp_replace(t, '[^0-9]', '', 'g') as digits from {texts} where row_no in "
+        f"(select row_no from {own} where value_no in (select value_no from _needle where is_number))"
+    )
+    ordered = (
+        "array_to_string(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
+        "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), '|')"
+    )
+    return f"""
+        select row_no, field, {ordered.format("not is_agent")} as self_pattern, {ordered.format("is_agent")} as agent_pattern
+        from (
+            select x.row_no, x.field, n.is_agent, n.place, n.pattern
+            from (select row_no, field, {squeezed("t")} as letters from {texts} where row_no in (select row_no from {own})) x
+            join {own} using (row_no)
+            join _needle n using (value_no)
+            where contains(x.letters, n.probe) and contains(x.letters, n.second_probe)
+                and (n.unless = '' or not contains(x.letters, n.unless)) and not n.is_number
+            union all
+            select x.row_no, x.field, false, n.place, n.pattern
+            from ({numbers}) x join {own} using (row_no) join _needle n using (value_no)
+            where n.is_number and contains(x.digits, n.probe)
+            union all
+            select x.row_no, x.field, false, 2, unnest(list_transform(list_filter(x.runs, lambda run:
+                least(damerau_levenshtein(run.digits, n.probe),
+                    damerau_levenshtein(right(run.digits, length(n.probe)), n.probe),
+                    damerau_levenshtein(right(run.digits, length(n.probe) + 1), n.probe)) <= 1), lambda run: regexp_escape(run.run)))
+            from (
+                select row_no, field, digits, list_transform(regexp_extract_all(t, '{_DIGIT_RUN}'), lambda run:
+                    {{'run': run, 'digits': regexp_replace(run, '[^0-9]', '', 'g')}}) as runs
+                from ({numbers}) where length(digits) >= 7
+            ) x
+            join {own} using (row_no)
+            join _needle n using (value_no)
+            where n.is_number and length(n.probe) >= 8 and not contains(x.digits, n.probe)
+                and (contains(x.digits, n.probe[1:length(n.probe) // 2])
+                    or contains(x.digits, right(n.probe, (length(n.probe) - 1) // 2)))
+        )
+        group by row_no, field
+    """
+
+
+def prepare(con: DuckDBPyConnection, values: str) -> None:
+    """Temp table `_needle`: what to look for, of every value of the table `values` (value_no, role, value)."""
+    con.register("_syllable_given", _syllables())
+    con.execute("create or replace temp table _syllable as from _syllable_given")
+    con.unregister("_syllable_given")
+    folded = f"(select value_no, role, value as t from {values})"
+    for step in folding_steps():
+        folded = f"(select * replace ({step} as t) from {folded})"
+    con.execute(
+        "create or replace temp table _own_value as select value_no, role, "
+        rf"regexp_replace(lower(trim(t)), '\s+', ' ', 'g') as v from {folded} where trim(t) <> ''"
+    )
+    for name, query in _name_tables().items():
+        con.execute(f"create or replace temp table {name} as {query}")
+    con.execute(
+        f"create or replace temp table _needle as {_name_needles()} union all {_value_needles()} union all {_phone_needles()}"
+    )
+    for name in ("_own_value", "_syllable", *_name_tables()):
+        con.execute(f"drop table {name}")
+
+
+def _phrase_pattern(phrase: str) -> str:
+    """SQL: the pattern of words with single blanks between them: any separators, whole words."""
+    pattern = f"regexp_escape({phrase})"
+    for sign, between in ((r"\-", _IN_WORD), (r"\'", _IN_WORD), (r"\ ", SEPARATOR)):
+        pattern = f"replace({pattern}, {literal(sign)}, {literal(between)})"
+    return (
+        rf"(case when regexp_matches({phrase}, '^[0-9a-z]') then '\b' else '' end || {pattern} || "
+        rf"case when regexp_matches({phrase}, '[0-9a-z]$') then '[0-9]{{0,4}}\b' else '' end)"
+    )
+
+
+def _slips(word: str) -> str:
+    """SQL: patterns of a word with one letter left out, changed, put in, or two swapped."""
+    return (
+        f"array_to_string(flatten(list_transform(generate_series(1, length({word})), lambda i: ["
+        f"{word}[1:i - 1] || '[a-z]?' || {word}[i + 1:], {word}[1:i] || '[a-z]' || {word}[i + 1:], "
+        f"{word}[1:i - 1] || {word}[i + 1:i + 1] || {word}[i:i] || {word}[i + 2:]])), '|')"
+    )
+
+
+def _name_tables() -> dict[str, str]:
+    """Temp tables by name: each name's Chinese part, Latin words and which of them are ordinary words; its pinyin."""
+    readings = "map {" + ", ".join(f"'{sign}': '{reading}'" for sign, reading in _SURNAME_READINGS.items()) + "}"
+    return {
+        "_word": f"select unnest({_listed(_COMMON_EN)}) as word, 'en' as list union all select unnest({_listed(_COMMON_ZH)}), 'zh' "
+        f"union all select unnest({_listed(_NICK_ZH)}), 'nick'",
+        "_name": rf"""
+            select n.*, z.word is not null as is_common, g.word is not null as is_common_given, h[length(s) + 1:] as g,
+                b.word is not null as is_common_pair,
+                coalesce(list_filter(w, lambda x: length(x) >= 3 and not list_contains(c.words, x)), []) as rare,
+                list_contains(c.words, w[1]) as is_common_first, list_contains(c.words, w[-1]) as is_common_last
+            from (
+                select *, case when regexp_matches(h, '^(?:{DOUBLE_SURNAMES})') and length(h) > 2 then h[1:2] else h[1:1] end as s
+                from (
+                    select value_no, role, regexp_replace(v, '[^{HAN}]', '', 'g') as h,
+                        list_filter(string_split(trim(regexp_replace(regexp_replace(strip_accents(v), '[{HAN}0-9()（）"“”]+', ' ', 'g'),
+                            '[\s,.·]+', ' ', 'g')), ' '), lambda x: x <> '') as w
+                    from _own_value where role in ('name', 'agent')
+                )
+            ) n cross join (select list(word) as words from _word where list = 'en') c
+            left join _word z on z.list = 'zh' and z.word = h
+            left join _word g on g.list = 'zh' and g.word = h[length(s) + 1:]
+            left join _word b on b.list = 'zh' and b.word = h[1:2]
+        """,
+        "_pinyin": f"""
+            select value_no, role, [coalesce({readings}[s], array_to_string(y[1:length(s)], '')), array_to_string(y[length(s) + 1:], ' ')] as w
+            from (
+                select value_no, role, s, list(syllable order by nth) as y
+                from (select value_no, role, s, h, unnest(string_split(h, '')) as sign, generate_subscripts(string_split(h, ''), 1) as nth
+                      from _name where length(h) between 2 and 4)
+                join _syllable using (sign) group by value_no, role, s, h
+            ) where len(y) > length(s)
+        """,
+    }
+
+
+def _name_needles() -> str:
+    titles = _listed(" ".join(_TITLES_ZH))
+    sign = rf"[\x{{4e00}}-\x{{9fff}}]"
+    # Chinese: full name, with titles, the given name alone, 小 and 老 with the surname, one character wrong.
+    han = f"""
+        select value_no, role, place, probe, '' as second_probe, '' as unless, pattern from (
+            select value_no, role, unnest(list_concat(list_concat(
+                case when is_common then list_transform({titles}, lambda x: h || x) else [h] end,
+                list_transform({titles}, lambda x: s || x)), list_concat(['小' || s, '老' || s],
+                case when length(g) >= 2 and not is_common_given then [g] else []::varchar[] end))) as phrase,
+                case when phrase = g then '[{SURNAMES}]?' else '' end as before,
+                5 as place, phrase as probe,
+                before || array_to_string(string_split(phrase, ''), '[\\s·.*]?') as pattern
+            from _name where length(h) between 2 and 8
+        ) where phrase not in (select word from _word where list = 'nick' or (list = 'zh' and length(phrase) = 2 and phrase[1] in ('小', '老')))
+        union all
+        select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
+        from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
+        union all
+        select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}' from _name
+        where length(h) = 3 and length(s) = 1 and not is_common_pair
+    """
+    # Pinyin of Chinese names, written as one would in Latin letters.
+    spoken, short = _listed(_SPOKEN_SYLLABLES), _listed(_ABBREVIATIONS)
+    given = "string_split(w[2], ' ')"
+    latin_of_pinyin = f"""
+        select value_no, role, unnest(list_filter([w[1] || ' ' || w[2], w[2] || ' ' || w[1],
+            case when contains(w[2], ' ') and length(w[2]) >= 6 then w[2] end,
+            case when len({given}) = 2 then w[1] || ' ' || {given}[1][1] || ' ' || {given}[2][1] end,
+            case when len({given}) = 2 then {given}[1][1] || ' ' || {given}[2][1] || ' ' || w[1] end,
+            case when len({given}) = 2 and not list_contains({short}, w[1][1] || {given}[1][1] || {given}[2][1])
+                then w[1][1] || ' ' || {given}[1][1] || ' ' || {given}[2][1] end],
+            lambda x: x is not null and not list_has_all({spoken}, string_split(x, ' ')))) as phrase
+        from _pinyin
+    """
+    latin = """
+        select value_no, role, unnest(list_concat(
+            case when len(w) > 1 then list_concat([array_to_string(w, ' '), array_to_string(list_reverse(w), ' '),
+                w[1] || ' ' || w[-1], w[-1] || ' ' || w[1]],
+                case when is_common_last then []::varchar[] else [w[1][1] || ' ' || w[-1], w[-1] || ' ' || w[1][1]] end)
+            else []::varchar[] end, list_concat(rare, case when is_common_last then ['mr ' || w[-1], 'ms ' || w[-1]] else []::varchar[] end))) as phrase
+        from _name where len(w) >= 1 and not (len(w) = 1 and length(w[1]) < 2)
+    """
+    # Both words of a name side by side, one of them with a slip; the half of it that is right is the second probe.
+    pairs = """
+        select value_no, role, w[1] as a, w[-1] as b from _name where len(w) >= 2 and not is_common_first and not is_common_last
+        union all select value_no, role, w[1], replace(w[2], ' ', '') from _pinyin
+    """
+    slips = rf"""
+        select value_no, role, 4 as place, b as probe, unnest([a[1:(length(a) - 1) // 2], right(a, (length(a) - 1) // 2)]) as second_probe, a as unless,
+            '\b(?:(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '|' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || '))\b' as pattern
+        from (
+            select value_no, role, a, b, {_slips("a")} as slipped
+            from (from ({pairs}) union all select value_no, role, b, a from ({pairs}))
+            where regexp_full_match(a, '[a-z]{{3,15}}') and regexp_full_match(b, '[a-z]{{2,15}}') and length(a) + length(b) >= 6
+        )
+    """
+    initials = r"""
+        select value_no, role, 8 as place, array_to_string(list_transform(w, lambda x: x[1]), '') as probe, '' as second_probe, '' as unless,
+            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern
+        from (select value_no, role, w from _name where len(w) >= 2
+              union all select value_no, role, list_concat([w[1]], string_split(w[2], ' ')) from _pinyin)
+    """
+    return f"""
+        select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern from (
+            {han}
+            union all
+            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")} from ({latin} union all {latin_of_pinyin})
+            where length({squeezed("phrase")}) >= 3
+            union all {slips} union all {initials}
+        )
+    """
+
+
+def _value_needles() -> str:
+    """E-mail addresses and their local part, postal addresses and their lines, handles: literally, blanks apart."""
+    common = _listed(_COMMON_EN)
+    places = (
+        "list_distinct(list_concat([v], list_concat("
+        r"list_filter(string_split_regex(v, '[,;\n]\s*'), lambda x: length(x) >= 8 and regexp_matches(x, '[0-9]')), "
+        r"[regexp_replace(v, '^\p{Han}{2,}?(?:省|自治区|市)(?:\p{Han}{1,8}?(?:市|区|县))?', '')])))"
+    )
+    local = "split_part(v, '@', 1)"
+    phrases = f"""
+        select value_no, role, v as phrase, 1 as place, 5 as shortest from _own_value where role = 'email'
+        union all
+        select value_no, role, {local}, 4, 5 from _own_value
+        where role = 'email' and regexp_matches({local}, '[0-9._\\-+]|^.{{8,}}$') and not list_contains({common}, regexp_replace({local}, '[0-9._\\-+]', '', 'g'))
+        union all
+        select value_no, role, unnest({places}), 3, 6 from _own_value where role = 'address'
+        union all
+        select value_no, role, trim(v, ' @'), 4, 4 from _own_value where role = 'handle'
+    """
+    edge = "case when regexp_matches(phrase, '{}') then '{}' else '' end"
+    opening, closing = edge.format("^[0-9a-z]", r"@?\b"), edge.format("[0-9a-z]$", r"\b")
+    return rf"""
+        select value_no, false, place, false, {squeezed("phrase")}, '', '',
+            {opening} || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
+        from ({phrases}) where length(phrase) >= shortest
+    """
+
+
+def _phone_needles() -> str:
+    national = (
+        r"case when starts_with(p, '+86') then p[4:] when starts_with(p, '+1') then p[3:] "
+        r"when regexp_matches(p, '^\+(?:33|44|49)') then p[4:] "
+        r"when starts_with(p, '+') then right(p, greatest(length(p) - 4, least(length(p) - 1, 8))) "
+        r"when starts_with(p, '0') then p[2:] else p end"
+    )
+    return rf"""
+        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}')
+        from (select value_no, role, {national} as d from (
+            select value_no, role, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]', '', 'g')) as p
+            from _own_value where role = 'phone')) where length(d) >= 6
+    """
+
+
+def definition() -> str:
+    """The SQL that decides what is looked for, for the version of the redaction."""
+    return "".join(_name_tables().values()) + _name_needles() + _value_needles() + _phone_needles()
