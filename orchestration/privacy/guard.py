@@ -19,7 +19,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import pseudonyms, redaction, refusals
+from orchestration.privacy import pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -74,7 +74,6 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
     try:
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
         pseudonyms.install(con, keyring)
-        redaction.install(con)
         with scratch(con, home.temp) as rows:
             result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at)
             derive_deletions(con, rows, settings, lake, loaded_at, load.load_id, result)

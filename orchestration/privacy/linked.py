@@ -19,7 +19,7 @@ from orchestration.privacy.normalise import folding_steps, normal_phone
 from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
 from orchestration.privacy.rules.rule import HAN
 
-ROLES = ("name", "email", "phone", "address", "handle", "agent")
+OWN_ROLES = ("name", "email", "phone", "address", "handle")  # of the person; beside them "agent", a name of staff
 
 # Names that are ordinary words: masked in full name only, or with a title.
 _COMMON_EN = (
@@ -50,7 +50,28 @@ _COMMON_ZH = (
     "健康 长江 黄河 小雨 大海 海洋 海边 东风 南京 北京 天津 重庆 西安 长安 永远 永久 小心 小时 小学 小子 老师 老公 老婆 老人 老总 老家 阿姨"
 )
 _NICK_ZH = "小白 小黄 小金 小高 小马 小江 小何 小方 小石 小花 小夏 小安 小鱼 小米 小时 小段 小万 小钱 小包 小常 小平 小向 小单 老黄 老高 老方 老白 老石 老金 老万"
-_TITLES_ZH = "先生 女士 小姐 太太 师傅 老师 经理 总 工 哥 姐 某 某某 医生 主任 老板 同学 阿姨 大哥 大姐".split()
+_TITLES_ZH = [
+    "先生",
+    "女士",
+    "小姐",
+    "太太",
+    "师傅",
+    "老师",
+    "经理",
+    "总",
+    "工",
+    "哥",
+    "姐",
+    "某",
+    "某某",
+    "医生",
+    "主任",
+    "老板",
+    "同学",
+    "阿姨",
+    "大哥",
+    "大姐",
+]
 _ABBREVIATIONS = (
     "app apps sms vip dvd cpu usb pdf atm usa faq gps led lcd crm erp kpi api sql html http www com net org edu gov jpg png gif mp3 "
     "mp4 ceo cfo cto hr it id ip pc tv ac dc am pm etc btw asap diy pos sku sla nps csat gdp fyi lol omg the and you not but"
@@ -90,7 +111,9 @@ def _listed(words: str) -> str:
 def _syllables() -> pa.Table:
     """Toneless pinyin of every Chinese character of the plain range, first reading."""
     signs = [code for code in range(0x4E00, 0xA000) if code in PINYIN_DICT]
-    readings = [convert(PINYIN_DICT[code].split(",")[0], Style.NORMAL, strict=False).replace("ü", "v") for code in signs]
+    readings = [
+        convert(PINYIN_DICT[code].split(",")[0], Style.NORMAL, strict=False).replace("ü", "v") for code in signs
+    ]
     return pa.table({"sign": [chr(code) for code in signs], "syllable": readings})
 
 
@@ -163,14 +186,24 @@ def prepare(con: DuckDBPyConnection, values: str) -> None:
 
 
 def _phrase_pattern(phrase: str) -> str:
-    """SQL: the pattern of words with single blanks between them: any separators, whole words."""
-    pattern = f"regexp_escape({phrase})"
+    """SQL: the pattern of words with single blanks between them: any separators, whole words.
+
+    Its own letters are capital, so that `accented` can tell them from the syntax around them.
+    """
+    pattern = f"regexp_escape(upper({phrase}))"
     for sign, between in ((r"\-", _IN_WORD), (r"\'", _IN_WORD), (r"\ ", SEPARATOR)):
         pattern = f"replace({pattern}, {literal(sign)}, {literal(between)})"
     return (
         rf"(case when regexp_matches({phrase}, '^[0-9a-z]') then '\b' else '' end || {pattern} || "
         rf"case when regexp_matches({phrase}, '[0-9a-z]$') then '[0-9]{{0,4}}\b' else '' end)"
     )
+
+
+def accented(pattern: str) -> str:
+    """SQL: a pattern of `find` that also matches letters with accents."""
+    for letter, forms in _ACCENTS.items():
+        pattern = f"replace({pattern}, '{letter.upper()}', '[{letter}{forms}]')"
+    return pattern
 
 
 def _slips(word: str) -> str:
@@ -220,7 +253,7 @@ def _name_tables() -> dict[str, str]:
 
 def _name_needles() -> str:
     titles = _listed(" ".join(_TITLES_ZH))
-    sign = rf"[\x{{4e00}}-\x{{9fff}}]"
+    sign = r"[\x{4e00}-\x{9fff}]"
     # Chinese: full name, with titles, the given name alone, 小 and 老 with the surname, one character wrong.
     han = f"""
         select value_no, role, place, probe, '' as second_probe, '' as unless, pattern from (

@@ -52,7 +52,7 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
-    """Rows `_own`: what the load and the vault know each subject by, as lists, for record-linked redaction; and `_agents`.
+    """Rows `_own`: what the load and the vault know each subject by, one value a row, for record-linked redaction; and `_agents`.
 
     Identifiers are opened for some subjects at a time, so that memory does not grow with a load.
     """
@@ -65,10 +65,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
         FROM (SELECT DISTINCT subject_id FROM _subject_map WHERE subject_id IS NOT NULL)
         """
     )
-    roles = ("name", "email", "phone", "address", "handle")
-    lists = ", ".join(f"list_distinct(list(value) FILTER (domain = '{d}')) AS {d}s" for d in roles)
-    empty = ", ".join(f"NULL::VARCHAR[] AS {d}s" for d in roles)
-    scratch.put("_own", f"SELECT NULL::VARCHAR AS subject_id, {empty} WHERE false")
+    scratch.put("_own", "SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS role, NULL::VARCHAR AS value WHERE false")
     for (bundle,) in con.execute("SELECT DISTINCT bundle FROM _wanted ORDER BY 1").fetchall():
         known = con.execute(
             "SELECT w.subject_id, v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v "
@@ -78,7 +75,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
         ).to_arrow_table()
         values = known.select(["subject_id", "domain"]).append_column("value", unseal_identities(known))
         con.register("_known", values)
-        scratch.add("_own", f"SELECT subject_id, {lists} FROM _known GROUP BY subject_id")
+        scratch.add("_own", "SELECT DISTINCT subject_id, domain AS role, value FROM _known")
         con.unregister("_known")
     scratch.show("_own", scratch.relation("_own"))
     con.execute("DROP TABLE _wanted")
@@ -121,9 +118,9 @@ def protect(
     )
     purposes = policy.purposes_of(settings)
     con.execute(_basis_sql(settings, record, purposes, event))
-    con.execute(_redacted_sql(settings, record))
+    _redact(con, settings, record)
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
-    con.execute("DROP TABLE _basis; DROP TABLE _texts")
+    con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _refused AS "
         "SELECT content_hash, _copies AS copies, _reason AS reason FROM _judged WHERE _reason IS NOT NULL"
@@ -205,37 +202,31 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
     """
 
 
-def _redacted_sql(settings: Settings, record: Record) -> str:
-    """Temp table `_texts`: each text field redacted against the record's own persons and agents, then by the rules."""
-    texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
+def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record) -> None:
+    """Temp table `_redacted`: each text redacted against the record's own persons and agents, then by the rules."""
+    texts = [
+        f"SELECT _row_no AS row_no, '{f.name}' AS field, {identifier(f.name)} AS text FROM _batch"
+        for f in record.fields
+        if f.privacy is Privacy.TEXT
+    ]
     if not texts:
-        return "CREATE OR REPLACE TEMP TABLE _texts AS SELECT _row_no AS row_no FROM _batch"
-    names = {f.name for f in record.fields}
-    roles = ("name", "email", "phone", "address", "handle")
+        return
+    own = []
     if record.has_person:
-        own_columns = ", ".join(
-            f"list_distinct(list_concat(coalesce(o.{r}s, []), list_filter([c.person_{r}], x -> x IS NOT NULL))) AS own_{r}"
-            for r in roles
+        own.append(
+            "SELECT c._row_no AS row_no, o.role, o.value FROM _batch c JOIN _subject_map m ON m.who = c._who "
+            "JOIN _own o ON o.subject_id = m.subject_id"
         )
-        joins = "LEFT JOIN _subject_map m ON m.who = c._who LEFT JOIN _own o ON o.subject_id = m.subject_id"
-    else:
-        own_columns, joins = ", ".join(f"NULL::VARCHAR[] AS own_{r}" for r in roles), ""
-    agent_names = "NULL::VARCHAR[]"
-    if "agent_id" in names:
-        agent = record.field("agent_id")
-        agent_names = "a.names"
-        joins += f" LEFT JOIN _agents a ON a.agent_key = {_agent_key(agent, settings)}"
-    own = {r: f"own_{r}" for r in roles}
-    redacted = ", ".join(
-        f"{redaction.redact_sql(identifier(f.name), own, 'agent_names')} AS {identifier(f.name)}" for f in texts
-    )
-    given = ", ".join(f"c.{identifier(f.name)}" for f in texts)
-    written = " OR ".join(f"c.{identifier(f.name)} IS NOT NULL" for f in texts)
-    return (
-        f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT row_no, {redacted} FROM ("
-        f"SELECT c._row_no AS row_no, {given}, {own_columns}, {agent_names} AS agent_names FROM _batch c {joins} "
-        f"WHERE {written})"
-    )
+        own += [
+            f"SELECT _row_no AS row_no, '{role}' AS role, person_{role} AS value FROM _batch"
+            for role in redaction.OWN_ROLES
+        ]
+    if "agent_id" in {f.name for f in record.fields}:
+        own.append(
+            "SELECT c._row_no AS row_no, 'agent' AS role, unnest(a.names) AS value FROM _batch c "
+            f"JOIN _agents a ON a.agent_key = {_agent_key(record.field('agent_id'), settings)}"
+        )
+    redaction.redact(con, " UNION ALL ".join(texts), " UNION ALL ".join(own) if own else None, into="_redacted")
 
 
 def _agent_key(f: Field, settings: Settings) -> str:
@@ -262,8 +253,9 @@ def _select_sql(
         elif f.privacy is Privacy.IDENTIFIER:
             value = _agent_key(f, settings)
         elif f.privacy is Privacy.TEXT:
-            value = f"t.{identifier(f.name)}.text"
-            residual.append(f"WHEN t.{identifier(f.name)}.residual THEN 'residual_identifier:{f.name}'")
+            text = identifier("t_" + f.name)
+            value = f"{text}.text"
+            residual.append(f"WHEN {text}.residual THEN 'residual_identifier:{f.name}'")
         elif f.generalise == "age_band":
             value = (
                 f"CASE WHEN {column} BETWEEN 0 AND 120 THEN CASE WHEN {column} >= 90 THEN '90+' ELSE "
@@ -279,10 +271,10 @@ def _select_sql(
             value = column
         columns.append(f"{value} AS {identifier(name)}")
         if f.privacy is Privacy.TEXT:
-            columns.append(f"coalesce(t.{identifier(f.name)}.n, 0)::BIGINT AS {identifier(f.name + '_redactions')}")
+            columns.append(f"coalesce({text}.n, 0)::BIGINT AS {identifier(f.name + '_redactions')}")
     texts = [f for f in record.fields if f.privacy is Privacy.TEXT]
     if texts:
-        flags = " OR ".join(f"coalesce(t.{identifier(f.name)}.is_sensitive, false)" for f in texts)
+        flags = " OR ".join(f"coalesce({identifier('t_' + f.name)}.is_sensitive, false)" for f in texts)
         columns.append(f"({flags}) AS is_sensitive_text")
     has_person = record.has_person
     retain = (
@@ -308,8 +300,13 @@ def _select_sql(
         "content_hash": "c._content",
     }
     columns += [f"{value} AS {name}" for name, value in lineage.items()]
+    joins = " ".join(
+        f"LEFT JOIN _redacted {identifier('t_' + f.name)} ON {identifier('t_' + f.name)}.row_no = c._row_no "
+        f"AND {identifier('t_' + f.name)}.field = '{f.name}'"
+        for f in texts
+    )
     reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
     return (
         f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT {', '.join(columns)}, {reason} AS _reason, c._copies "
-        "FROM _batch c JOIN _basis b ON b.row_no = c._row_no LEFT JOIN _texts t ON t.row_no = c._row_no"
+        f"FROM _batch c JOIN _basis b ON b.row_no = c._row_no {joins}"
     )

@@ -14,10 +14,13 @@ from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
 from orchestration.privacy import linked
+from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import folding_steps
-from orchestration.privacy.rules import all_rules
+from orchestration.privacy.rules import Rule, all_rules
 from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
+
+__all__ = ["OWN_ROLES", "redact", "version"]
 
 _TURNS = 4  # times a text that still changes is read; what changes in the last is refused
 _SIGNS = rf"[\x{ord(SIGNS['SELF']):02x}-\x{ord(SIGNS[TOKENS[-1]]):02x}]"
@@ -32,7 +35,7 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> N
     """Temp table `into` (row_no, field, text, n, counts, residual, is_sensitive) from a query of texts.
 
     `texts` is a query (row_no BIGINT, field VARCHAR, text VARCHAR), one row per row_no and field; `own` one of
-    (row_no, role, value), roles as in linked.ROLES: what the row's own persons and agents are called. `n` is the number
+    (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the number
     of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
     identifier: such a text must not pass. Texts that are NULL give no row.
     """
@@ -53,9 +56,7 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> N
             """
         )
         linked.prepare(con, "_own_values")
-    con.execute(
-        "create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean)"
-    )
+    con.execute("create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean)")
     for turn in range(1, _TURNS + 1):
         # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed point.
         con.execute(
@@ -72,7 +73,9 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> N
     con.execute(f"create or replace temp table {into} as {_finished('_settled')}")
     con.execute("drop table _redacting; drop table _read; drop table _settled")
     if has_own:
-        con.execute("drop table _own_given; drop table _own_values; drop table _own_of_text; drop table _found; drop table _needle")
+        con.execute(
+            "drop table _own_given; drop table _own_values; drop table _own_of_text; drop table _found; drop table _needle"
+        )
 
 
 def chain(relation: str, steps: Iterable[str]) -> str:
@@ -82,11 +85,11 @@ def chain(relation: str, steps: Iterable[str]) -> str:
     return relation
 
 
-def rules_chain(relation: str) -> str:
-    """All rules in their order over a subquery with a column `t`."""
+def rules_chain(relation: str, rules: Iterable[Rule]) -> str:
+    """Rules in the order given over a subquery with a column `t`."""
     relation = f"(select *, true as is_needed from {relation})"
     started = False
-    for rule in all_rules():
+    for rule in rules:
         if rule.reads != "texts" and not started:
             started = True
             for name, sql in _READS.items():
@@ -98,7 +101,7 @@ def rules_chain(relation: str) -> str:
 @cache
 def version() -> str:
     """A short hash of everything that decides what is masked: figures measured for another version are stale."""
-    parts = [*normal_steps(), rules_chain("texts"), linked.definition(), SENSITIVE]
+    parts = [*normal_steps(), rules_chain("texts", all_rules()), linked.definition(), SENSITIVE]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
@@ -111,9 +114,10 @@ def _pass(con: DuckDBPyConnection, has_own: bool) -> str:
             masked = "t"
             for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
                 sign = sql_text(SIGNS[token])
-                masked = f"case when coalesce({column}, '') = '' then {masked} else regexp_replace({masked}, '(?i)' || {column}, {sign}, 'g') end"
+                pattern = f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {linked.accented(column)} else {column} end"
+                masked = f"case when coalesce({column}, '') = '' then {masked} else regexp_replace({masked}, '(?i)' || {pattern}, {sign}, 'g') end"
             given = f"(select row_no, field, t as before, {masked} as t from _redacting left join _found using (row_no, field))"
-    return rules_chain(given)
+    return rules_chain(given, all_rules())
 
 
 @cache

@@ -5,14 +5,17 @@ Keep out: where texts come from, and thresholds.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-from orchestration.privacy.redaction import install, redact_sql
+from orchestration.privacy.redaction import redact
 from orchestration.privacy.rules.rule import TOKENS
 
+Own = Mapping[str, Sequence[str | None]]
 TOKEN = re.compile("<(" + "|".join(TOKENS) + ")>")
 
 
@@ -46,13 +49,29 @@ class Measured:
         return self.right[token] / self.put[token] if self.put[token] else float("nan")
 
 
-def redacted(texts: Sequence[str | None], columns: str = "text", **own: str) -> list[dict]:
-    """The structs of `redact_sql` for texts, in their order."""
+def given(con: duckdb.DuckDBPyConnection, texts: Sequence[str | None], own: Sequence[Own] = ()) -> None:
+    """Tables `given` (row_no, field, text) and `given_own` (row_no, role, value) of texts and their own values."""
+    rows = list(range(len(texts)))
+    con.register("_given", pa.table({"row_no": rows, "text": pa.array(texts, pa.string())}))
+    con.execute("create or replace table given as select row_no, 'text' as field, text from _given")
+    values = [(row, role, v) for row, roles in enumerate(own) for role, listed in roles.items() for v in listed]
+    columns = [pa.array([v[i] for v in values], kind) for i, kind in enumerate((pa.int64(), pa.string(), pa.string()))]
+    con.register("_given_own", pa.table(columns, ["row_no", "role", "value"]))
+    con.execute("create or replace table given_own as from _given_own")
+
+
+def redacted(texts: Sequence[str | None], own: Sequence[Own] = ()) -> list[dict[str, Any]]:
+    """What `redact` makes of texts, in their order; `own` lists, per text, values by role."""
     con = duckdb.connect()
-    install(con)
-    con.execute("create table given as select unnest($1::varchar[]) as text", [list(texts)])
-    rows = con.execute(f"select {redact_sql(columns, own, None)} from given").fetchall()
-    return [row[0] for row in rows]
+    given(con, texts, own)
+    redact(con, "from given", "from given_own" if own else None, "result")
+    relation = con.execute(
+        "select r.text, coalesce(r.n, 0) as n, coalesce(r.counts, map([]::varchar[], []::bigint[])) as counts, "
+        "coalesce(r.residual, false) as residual, coalesce(r.is_sensitive, false) as is_sensitive "
+        "from given g left join result r using (row_no) order by row_no"
+    )
+    names = [column[0] for column in relation.description]
+    return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
 
 
 def stretches(text: str, result: str) -> list[tuple[int, int, str]]:

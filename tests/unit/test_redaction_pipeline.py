@@ -6,29 +6,18 @@ Keep out: single rules (rules/), shares over many texts (test_redaction_quality.
 from collections.abc import Callable
 from typing import Any
 
-import duckdb
 import pytest
 
-from orchestration.privacy.redaction import install, redact_sql
 from orchestration.privacy.rules import all_rules
-
-ROLES = ("name", "email", "phone", "address", "handle")
+from tests.bench.redaction_measure import redacted
 
 
 @pytest.fixture(scope="session")
 def redact() -> Callable[..., dict[str, Any]]:
-    """A function (text, name=[…], …, agents=[…]) → struct."""
-    con = duckdb.connect()
-    install(con)
-    own = {role: f"g.{role}" for role in ROLES}
-    columns = ", ".join(f"${nth + 2}::varchar[] as {name}" for nth, name in enumerate((*ROLES, "agents")))
-    query = f"select {redact_sql('g.text', own, 'g.agents')} from (select $1 as text, {columns}) g"
+    """A function (text, name=[…], …, agent=[…]) → row without keys."""
 
-    def run(text: str | None, agents: list[str] | None = None, **values: list[str]) -> dict[str, Any]:
-        row = con.execute(query, [text, *(values.get(role) for role in ROLES), agents]).fetchone()
-        assert row
-        result: dict[str, Any] = row[0]
-        return result
+    def run(text: str, **own: list[str | None]) -> dict[str, Any]:
+        return redacted([text], [own])[0]
 
     return run
 
@@ -42,17 +31,13 @@ def test_types_and_counts_are_kept_and_values_are_not(redact):
 
 
 def test_null_stays_null_and_empty_stays_empty(redact):
-    assert redact(None) == {"text": None, "n": 0, "counts": {}, "residual": False, "is_sensitive": False}
+    assert redacted([None, ""])[0] == {"text": None, "n": 0, "counts": {}, "residual": False, "is_sensitive": False}
     assert redact("")["text"] == ""
 
 
-def test_clean_chinese_text_is_returned_unchanged():
+def test_clean_chinese_text_is_returned_unchanged(redact):
     text = "东西很好,物流也快——就是价格“稍微”贵(¥1,299.00),希望以后有活动!😀"
-    con = duckdb.connect()
-    install(con)
-    assert (
-        con.execute(f"select {redact_sql('t', {}, None)} from (select $1 as t)", [text]).fetchone()[0]["text"] == text
-    )
+    assert redact(text)["text"] == text
 
 
 def test_literal_tokens_in_the_input_are_harmless_and_not_counted(redact):
@@ -61,17 +46,13 @@ def test_literal_tokens_in_the_input_are_harmless_and_not_counted(redact):
     assert result["n"] == 1
 
 
-def test_own_values_may_be_a_single_text_or_a_list():
-    con = duckdb.connect()
-    install(con)
-    for name in ("'Anna Bauer'", "['Anna Bauer']", "['x', null, 'Anna Bauer']"):
-        row = con.execute("select " + redact_sql("'hi Anna'", {"name": name}, None)).fetchone()
-        assert row[0]["text"] == "hi <SELF>"
+def test_absent_and_empty_own_values_are_passed_over(redact):
+    assert redact("hi Anna", name=[None, "", " ", "x", "Anna Bauer"])["text"] == "hi <SELF>"
 
 
-def test_an_unknown_role_is_refused_without_values():
-    with pytest.raises(ValueError, match="unknown roles of own values: nick"):
-        redact_sql("t", {"nick": "n"}, None)
+def test_texts_of_other_rows_do_not_know_a_rows_own_values():
+    both = redacted(["hi Anna", "hi Anna"], [{"name": ["Anna Bauer"]}, {"name": ["Maria Weber"]}])
+    assert [r["text"] for r in both] == ["hi <SELF>", "hi Anna"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +69,7 @@ def test_an_unknown_role_is_refused_without_values():
         ("ZHANG.Wei@Example.com and zhangXwei@x", {"email": ["zhang.wei@example.com"]}, "<SELF> and zhangXwei@x"),
         ("139-1234-5678,+86 13912345678", {"phone": ["+8613912345678"]}, "<SELF>,<SELF>"),
         ("0151 23456789 or +49 (0)151 23456789", {"phone": ["+4915123456789"]}, "<SELF> or <SELF>"),
-        ("4155552671 order 4155552672", {"phone": ["+1 415-555-2671"]}, "<SELF> order 4155552672"),
+        ("4155552671 order 4155559982", {"phone": ["+1 415-555-2671"]}, "<SELF> order 4155559982"),
         ("寄世纪大道100号5栋301室", {"address": ["上海市浦东新区世纪大道100号5栋301室"]}, "寄<SELF>"),
         ("at 12 baker street, london nw1 6xe ok", {"address": ["12 Baker Street, London NW1 6XE"]}, "at <SELF> ok"),
         ("@li_na: li_nate", {"handle": ["li_na"]}, "<SELF>: li_nate"),
@@ -99,7 +80,7 @@ def test_own_values_are_masked_in_their_variants(redact, text, values, expected)
 
 
 def test_the_agents_of_the_record_get_their_own_token(redact):
-    assert redact("Anna, Joe Miller was kind. 客服王芳很好", agents=["Joe Miller", "王芳"], name=["Anna Bauer"])[
+    assert redact("Anna, Joe Miller was kind. 客服王芳很好", agent=["Joe Miller", "王芳"], name=["Anna Bauer"])[
         "text"
     ] == ("<SELF>, <AGENT> was kind. 客服<AGENT>很好")
 
@@ -116,13 +97,14 @@ def test_the_agents_of_the_record_get_their_own_token(redact):
     ],
 )
 def test_names_that_are_common_words_or_patterns_mask_nothing_else(redact, text, own):
-    assert redact(text, name=own, agents=own, handle=[h for h in own if len(h) < 3])["text"] == text
+    assert redact(text, name=own, agent=own, handle=[h for h in own if len(h) < 3])["text"] == text
 
 
 def test_text_and_names_that_look_like_sql_stay_data(redact):
     text = "'); ATTACH 'x.db' AS y; select 1; --"
     assert redact(text, name=["Robert'); drop table g; --"])["text"] == text
-    assert redact("I am Robert'); drop table g; --", name=["Robert'); drop table g; --"])["n"] == 1
+    masked = redact("I am Robert'); drop table g; --", name=["Robert'); drop table g; --"])
+    assert masked["n"] and "Robert" not in masked["text"]
 
 
 @pytest.mark.parametrize(

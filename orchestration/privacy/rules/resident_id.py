@@ -23,7 +23,7 @@ def passes_mod_11_2(candidate: str) -> str:
     weights = "[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]"
     return (
         f"regexp_matches({number}, '{_FORM}') and '10X98765432'[(1 + list_sum(list_transform("
-        f"string_split({number}[1:17], ''), lambda digit, nth: digit::int * {weights}[nth])) % 11)::int] = {number}[18]"
+        f"string_split({number}[1:17], ''), lambda digit, nth: try_cast(digit as int) * {weights}[nth])) % 11)::int] = {number}[18]"
     )
 
 

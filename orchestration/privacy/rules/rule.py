@@ -117,8 +117,12 @@ def digits(candidate: str) -> str:
 
 
 def luhn(number: str) -> str:
-    """SQL boolean: a string of digits passes the Luhn check (ISO/IEC 7812-1, annex B)."""
+    """SQL boolean: a string of digits passes the Luhn check (ISO/IEC 7812-1, annex B).
+
+    No cast may fail: the engine is free to judge a candidate before the conditions beside this one.
+    """
     return (
         f"list_sum(list_transform(string_split(reverse({number}), ''), lambda digit, nth: "
-        "case when nth % 2 = 1 then digit::int when digit::int > 4 then digit::int * 2 - 9 else digit::int * 2 end)) % 10 = 0"
+        "case when nth % 2 = 1 then try_cast(digit as int) when digit > '4' then try_cast(digit as int) * 2 - 9 "
+        "else try_cast(digit as int) * 2 end)) % 10 = 0"
     )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
-from orchestration.privacy.redaction import install
+from orchestration.privacy.redaction import rules_chain
+from orchestration.privacy.rules import all_rules
 from orchestration.privacy.rules.rule import SIGNS
 
 
@@ -16,10 +17,10 @@ from orchestration.privacy.rules.rule import SIGNS
 def rule() -> Callable[[str, str], str]:
     """A function (rule name, text) → text with readable tokens."""
     con = duckdb.connect()
-    install(con)
+    query = {r.name: f"select t from {rules_chain('(select $1 as t)', [r])}" for r in all_rules()}
 
     def run(name: str, text: str) -> str:
-        row = con.execute(f"select redact_{name}(t) from (select $1 as t)", [text]).fetchone()
+        row = con.execute(query[name], [text]).fetchone()
         assert row
         result: str = row[0]
         for token, sign in SIGNS.items():
