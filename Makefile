@@ -72,6 +72,8 @@ lint: setup ## Style, types, import rules
 	@$(BIN)/sqlfmt --check dbt_project examples orchestration
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/Containerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 .PHONY: format
 format: setup ## Format Python and SQL

@@ -4,7 +4,6 @@ Keep out: what is published (tests/unit/test_serving.py).
 """
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from orchestration.home import Home, House
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.postgres import PostgresTarget, is_due, publish_served
 from orchestration.serving.publish import withdraw
+from tests.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -30,39 +30,6 @@ SETTINGS = {
 }
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-
-
-class Server:
-    """A throw-away PostgreSQL on a socket of its own, run by a user who is not root."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        self.user = "nobody" if os.getuid() == 0 else None
-        if self.user:
-            os.chown(root, pwd.getpwnam(self.user).pw_uid, -1)
-        self.run("initdb", "-D", str(root / "data"), "-A", "trust", "-U", "owner", "--no-sync")
-        self.run(
-            "pg_ctl",
-            "-D",
-            str(root / "data"),
-            "-w",
-            "-l",
-            str(root / "log"),
-            "-o",
-            f"-c listen_addresses= -k {root}",
-            "start",
-        )
-
-    def run(self, *command: str) -> None:
-        subprocess.run(
-            command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", str(self.root / "data"), "-m", "immediate", "stop")
-
-    def connection(self, user: str = "owner") -> str:
-        return f"host={self.root} user={user} dbname=postgres"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,98 @@
+"""What stands in deploy/: Dagster's history in a real PostgreSQL, and files that their linters take.
+
+Keep out: building images.
+"""
+
+import configparser
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration import pipeline
+from orchestration.defs.extract.assets import _asset as extract_asset
+from orchestration.defs.guard.assets import _asset as guard_asset
+from orchestration.defs.resources import HouseResource
+from tests.house import TestHouse, write_source
+from tests.postgres import Server
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PLANTED = "planted.person@example.org"
+CASE = "select _record, raw ->> '$.id' as case_id, '2025-01-01' as opened_at, raw ->> '$.e' as person_email from rows"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    root = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path has at most 107 characters
+    server = Server(root)
+    yield server
+    server.stop()
+    shutil.rmtree(root)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_dagsters_history_lies_in_postgresql_without_anybodys_data(
+    server: Server, house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows_1.jsonl", f'{{"id": "1", "e": "{PLANTED}"}}\n')
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    monkeypatch.setenv("DAGSTER_PG_URL", server.address)
+    folder = house.home.folder("dagster")
+    shutil.copyfile(DEPLOY / "dagster.yaml", folder / "dagster.yaml")
+    settings = pipeline.sources(house.home)["desk"]
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        result = dg.materialize(
+            [extract_asset(settings), guard_asset(settings, [])],
+            resources={"house": HouseResource()},
+            instance=instance,
+        )
+        assert result.success
+    with dg.DagsterInstance.from_config(str(folder)) as later:
+        (run,) = later.get_runs()
+        assert run.run_id == result.run_id and run.is_success
+        assert later.get_latest_materialization_event(dg.AssetKey(["guard", "desk"])) is not None
+    assert not list(folder.rglob("*.db"))  # nothing in SQLite
+    dump = subprocess.run(
+        ["pg_dump", "-h", str(server.root), "-U", "owner", "postgres"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "guard__desk" in dump and PLANTED not in dump
+
+
+def linted(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_container_file_passes_its_linter() -> None:
+    linted(str(Path(sys.executable).parent / "hadolint"), str(DEPLOY / "Containerfile"))
+
+
+def test_the_compose_file_fits_its_schema() -> None:
+    tool = str(Path(sys.executable).parent / "check-jsonschema")
+    linted(tool, "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml"))
+
+
+def test_the_systemd_units_are_whole() -> None:
+    for name, section, keys in (
+        ("voicehouse.service", "Service", {"Type", "User", "ExecStart", "UMask"}),
+        ("voicehouse.timer", "Timer", {"OnCalendar", "Persistent"}),
+    ):
+        unit = configparser.ConfigParser(strict=False, interpolation=None)
+        unit.optionxform = str
+        unit.read(DEPLOY / name)
+        assert keys <= set(unit[section]), name
+
+
+def test_what_the_container_copies_exists() -> None:
+    root = DEPLOY.parent
+    for line in (DEPLOY / "Containerfile").read_text().splitlines():
+        if line.startswith("COPY"):
+            *given, _ = [word for word in line.split()[1:] if not word.startswith("--")]
+            assert all((root / g).exists() for g in given), line
