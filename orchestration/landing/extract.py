@@ -3,6 +3,7 @@
 Keep out: opening pages (pages.py) and what sources do.
 """
 
+import copy
 import json
 import secrets
 import shutil
@@ -125,7 +126,7 @@ def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None
     def landing_pages() -> Iterator[pa.Table]:
         kept = dlt.current.resource_state()
         # A backfill reads what it is asked for and leaves the cursor where it was.
-        state = dict(kept) if window.is_backfill else kept
+        state = copy.deepcopy(dict(kept)) if window.is_backfill else kept
         yield from sealed_pages(state)
 
     _forget_unfinished(home, source)
