@@ -26,7 +26,8 @@ def batch_suite(kind: str, is_public: bool) -> tuple["Rule", ...]:
     from orchestration.records import KINDS
 
     own = import_module(f"expectations.entering.{kind}").RULES
-    keeping = () if is_public else (privacy.keeping_rule(),)
+    # What a company says of itself (calendars, scales, ...) has no person and no end of keeping.
+    keeping = () if is_public or KINDS[kind].is_reference else (privacy.keeping_rule(),)
     return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *keeping, *own)
 
 

@@ -102,3 +102,9 @@ def test_rules_of_the_kinds_own_file_have_something_to_say(kind):
 def test_batch_that_breaks_a_rule_of_its_kind_is_stopped(kind, columns, rule):
     result = audit_batch(rows(kind, 30, **columns), kind)
     assert rule in {c.name for c in result.failed}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_reference_data_may_be_kept_without_end(kind):
+    kept = audit_batch(rows(kind, 3, retain_until="null"), kind, is_public=False)
+    assert kept.passed == KINDS[kind].is_reference
