@@ -3,7 +3,6 @@
 Keep out: what may pass (protect.py) and who is who (resolve.py).
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -88,14 +87,15 @@ def conform(
     pages: Iterable[Page],
     loaded_at: datetime,
     kinds: Iterable[str] | None = None,
-    extra_scales: Iterable[dict[str, str]] = (),
+    company_scales: str | None = None,
 ) -> Conformed:
     """Build `conformed_<kind>` for every kind of the source.
 
-    pages: opened pages of one load, `file` already the keyed file id. loaded_at: naive UTC.
+    pages: opened pages of one load, `file` already the keyed file id. loaded_at: naive UTC. company_scales: a select of
+    the house's own scale rows, all versions; they go before the shipped ones.
     Raises ContractError when a source's SQL does not fit its contract; values never reach the text.
     """
-    _load_scales(con, extra_scales)
+    _load_scales(con, company_scales)
     con.execute(MACROS)
     streams, sweeps, stream_of, malformed = _read_streams(con, scratch, settings, pages)
     wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
@@ -111,19 +111,20 @@ def conform(
     return result
 
 
-def _load_scales(con: duckdb.DuckDBPyConnection, extra: Iterable[dict[str, str]]) -> None:
-    rows = list(csv.DictReader(SCALES.open(encoding="utf-8"))) if SCALES.exists() else []
-    merged = {(r["scale_id"], r["label"]): r["score"] for r in [*rows, *extra]}
-    table = pa.table(
-        {
-            "scale_id": pa.array([k[0] for k in merged], pa.string()),
-            "label": pa.array([k[1] for k in merged], pa.string()),
-            "score": pa.array(list(merged.values()), pa.string()),
-        }
+def _load_scales(con: duckdb.DuckDBPyConnection, company_scales: str | None) -> None:
+    """Temp table `_scales`: scale_id, label, score; the newest version of each label."""
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _scales AS SELECT scale_id, label, score::VARCHAR AS score "
+        f"FROM read_csv({literal(str(SCALES))}, all_varchar=true)"
     )
-    con.register("_scales_arrow", table)
-    con.execute("CREATE OR REPLACE TEMP TABLE _scales AS SELECT * FROM _scales_arrow")
-    con.unregister("_scales_arrow")
+    if company_scales:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _own_scales AS SELECT scale_id, label, score::VARCHAR AS score "
+            f"FROM ({company_scales}) WHERE score IS NOT NULL QUALIFY row_number() OVER (PARTITION BY scale_id, label "
+            f"ORDER BY source_version DESC NULLS LAST, updated_at DESC NULLS LAST, loaded_at DESC) = 1"
+        )
+        con.execute("DELETE FROM _scales s USING _own_scales o WHERE o.scale_id = s.scale_id AND o.label = s.label")
+        con.execute("INSERT INTO _scales FROM _own_scales")
 
 
 class _Streams:

@@ -75,7 +75,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
         pseudonyms.install(con, keyring)
         with scratch(con, home.temp) as rows:
-            result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at)
+            scales = stage.known_sql(home, lake, "scale")
+            result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at, company_scales=scales)
             derive_deletions(con, rows, settings, lake, loaded_at, load.load_id, result)
             if replay:
                 refusals.show(con, rows, home, keyring, load, replay)

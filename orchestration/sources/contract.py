@@ -101,6 +101,7 @@ class Settings:
     options: Mapping[str, Any]
     streams: Mapping[str, Stream]
     inbox: str = "inbox"
+    home: Path = Path()
     file_id: Callable[[str], str] = lambda name: name
     is_active: bool = True
     expected_every_hours: float | None = None

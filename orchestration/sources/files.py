@@ -81,7 +81,8 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     """A stream's files as (name under the inbox, dlt's item), by name; a link to nothing has no item.
 
     A file that can be reached by several ways (links, loops of links) stands here once, by its shortest name. What
-    lies outside the inbox is left out. Raises SourceError when the pattern leaves the inbox.
+    lies outside the inbox is left out. A pattern with `@` in front means files beside source.toml, with `~` files in the
+    home. Raises SourceError when the pattern leaves its folder.
     """
     from dlt.sources.filesystem import filesystem
 
@@ -89,6 +90,8 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     root = settings.inbox
     if pattern.startswith("@"):
         root, pattern = str(settings.folder), pattern[1:]
+    elif pattern.startswith("~"):
+        root, pattern = str(settings.home), pattern[1:]
     elif "://" not in root and not Path(root).is_dir():
         return []
     if ".." in Path(pattern).parts or Path(pattern).is_absolute():

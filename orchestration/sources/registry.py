@@ -1,9 +1,10 @@
-"""Finding sources: the folders configured, scanned.
+"""Finding sources: the folders configured, scanned. A house's own folder goes before a built-in one of the same name.
 
 Keep out: what a source does.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,21 @@ def discover(home: Home, active_only: bool = True) -> dict[str, Settings]:
     found: dict[str, Settings] = {}
     for folder in folders(home):
         for path in sorted(p.parent for p in folder.glob("*/source.toml")):
-            settings = read_settings(path)
-            if settings.name in found:
+            settings = replace(read_settings(path), home=home.root)
+            if settings.name in found and found[settings.name].folder.parent != BUILT_IN:
                 raise ContractError(f"two source folders are called '{settings.name}'")
             unknown = set(settings.kinds) - set(KINDS)
             if unknown:
                 raise ContractError(f"{settings.name}: no record kind is called {sorted(unknown)}")
-            if settings.is_active or not active_only:
-                found[settings.name] = settings
-    return found
+            found[settings.name] = replace(settings, is_active=settings.is_active and _has_something(settings))
+    return {name: s for name, s in found.items() if s.is_active or not active_only}
+
+
+def _has_something(settings: Settings) -> bool:
+    """A source that reads nothing but files of the home waits, switched off, for the first of them."""
+    patterns = [str(s.files) for s in settings.streams.values()]
+    in_home = all(p.startswith("~") for p in patterns)
+    return not in_home or any(True for p in patterns for _ in settings.home.glob(p[1:]))
 
 
 def extractor(settings: Settings) -> Pages:

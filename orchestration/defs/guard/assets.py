@@ -14,7 +14,7 @@ from orchestration.sources.contract import Settings
 
 def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
     key = dg.AssetKey(["guard", settings.name])
-    # Sources that know consents or the names of staff go first, so that the same run can act on them.
+    # Sources that know consents, the names of staff or the words of scales go first, so that the same run can act on them.
     first = [] if settings.name in registers else [dg.AssetKey(["guard", n]) for n in registers]
 
     @dg.asset(
@@ -46,5 +46,5 @@ def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
 def defs() -> dg.Definitions:
     """Sources are found by scanning folders."""
     found = pipeline.sources(Home.open())
-    registers = [n for n, s in found.items() if {"consent", "agent"} & set(s.kinds)]
+    registers = [n for n, s in found.items() if {"consent", "agent", "scale"} & set(s.kinds)]
     return dg.Definitions(assets=[_asset(s, registers) for s in found.values()])
