@@ -33,6 +33,9 @@ reporting_tz = {reporting_tz}
 # Publication profile: internal, external or open_data (docs: privacy).
 profile = {profile}
 
+# New figures wait for the sign-off of their privacy report (`voicehouse privacy sign-off`); until then the old are served.
+wait_for_sign_off = {wait_for_sign_off}
+
 # Who is told of failed runs, stale sources and missed SLA targets (docs/operate.md); off unless a channel is named.
 [alerts]
 {alerts}
@@ -51,6 +54,7 @@ class House:
     profile: str = "internal"
     alerts: Mapping[str, Any] = field(default_factory=dict)
     postgres: Mapping[str, Any] = field(default_factory=dict)
+    waits_for_sign_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Home:
             raw.get("profile", "internal"),
             raw.get("alerts", {}),
             raw.get("postgres", {}),
+            bool(raw.get("wait_for_sign_off", False)),
         )
 
     def furnish(self, house: House, anew: bool = False) -> None:
@@ -116,6 +121,7 @@ class Home:
                 "inbox": json.dumps(house.inbox or ""),
                 "reporting_tz": json.dumps(house.reporting_tz),
                 "profile": json.dumps(house.profile),
+                "wait_for_sign_off": json.dumps(house.waits_for_sign_off),
                 "alerts": _lines(house.alerts),
                 "postgres": _lines(house.postgres),
             }

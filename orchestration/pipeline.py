@@ -28,6 +28,7 @@ from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import postgres
 from orchestration.serving import publish as serving
+from orchestration.serving.privacy_report import PrivacyReport, write_privacy_report
 from orchestration.serving.publish import PublishResult
 from orchestration.sources.contract import Settings, Window
 from orchestration.sources.registry import discover
@@ -371,11 +372,16 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
     try:
         row = con.execute("SELECT max(known_at) FROM wh.kpis.kpi_values").fetchone()
         known_at = row[0] if row else None
-        result = serving.publish(con, home, home.house.profile, known_at, published_failures)
+        result = serving.publish(
+            con, home, home.house.profile, known_at, published_failures, waits=home.house.waits_for_sign_off
+        )
     finally:
         con.close()
     if not result.is_served:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
+        return result
+    report_privacy(home, keyring)
+    if result.is_waiting:
         return result
     try:
         target = postgres.PostgresTarget.of(home)
@@ -384,6 +390,35 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
     except VoicehouseError as error:
         Outcomes(home, run_id).note("unreached", [str(error)])
     return result
+
+
+def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:
+    """The privacy report of what waits for its sign-off, else of what is served."""
+    waiting = serving.waiting(home)
+    return write_privacy_report(
+        home, keyring, sources(home), waiting if waiting.exists() else home.serving / "kpi.duckdb"
+    )
+
+
+def serve_signed(home: Home, keyring: Keyring) -> bool:
+    """Serve what waited for its sign-off, here and on PostgreSQL; whether anything did.
+
+    Raises VoicehouseError when PostgreSQL cannot be reached: served here, tried again by the next run.
+    """
+    from orchestration.serving.report import write_report
+
+    if not serving.waiting(home).exists():
+        return False
+    con = open_warehouse(home, keyring)
+    try:
+        serving.release(con, home)
+    finally:
+        con.close()
+    write_report(home)
+    target = postgres.PostgresTarget.of(home)
+    if target:
+        postgres.publish_served(home, target)
+    return True
 
 
 def conclude(home: Home, run_id: str) -> list[str]:

@@ -23,11 +23,20 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, unseal_identities
 from orchestration.records import KINDS
+from orchestration.records.contract import Privacy
 from orchestration.sources.contract import BASES, Settings
 from orchestration.sources.registry import discover
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
 RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
+
+# Names of columns that hold what persons wrote, wherever they stand.
+OPEN_TEXT = frozenset(
+    f.name
+    for record in KINDS.values()
+    for f in record.fields
+    if f.privacy is Privacy.TEXT and f.name not in ("name_zh", "name_en")
+)
 
 CATALOGUE = {
     "C1": ("目的与依据有效", "Basis and purpose valid for every row", "run"),
@@ -112,10 +121,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     )
     if exports := exports_checked(AuditLog(home, keyring)):
         found["C14"] = exports
-    published = _published(home)
-    if published:
-        found["C15"] = published
-        found["C22"] = (published[0], 0, "the published file has no text column: checked before each swap")
+    found |= check_published(home.serving / "kpi.duckdb")
     rows = []
     for check_id, (zh, en, cadence) in CATALOGUE.items():
         if check_id in found:
@@ -259,14 +265,25 @@ def _declared(sources: dict[str, Settings], rule: Callable[[Settings], bool], wh
     )
 
 
-def _published(home: Home) -> tuple[int, int, str] | None:
-    path: Path = home.serving / "kpi.duckdb"
+def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
+    """C15 and C22 on one published file: (checked, failed, evidence) each; none where there is no file."""
     if not path.exists():
-        return None
+        return {}
     with duckdb.connect(str(path), read_only=True) as con:
-        row = con.execute("SELECT n_cells, n_derivable, n_hidden FROM publication").fetchone()
-    return (
-        (int(row[0]), int(row[1]), f"{row[2]} cells hidden in the last publication; derivable from the rest")
-        if row
-        else None
+        row = con.execute(
+            "SELECT n_cells, n_derivable + n_held_derivable, n_hidden, n_held, holds, profile FROM publication"
+        ).fetchone()
+        columns = con.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+    if row is None:
+        return {}
+    cells, derivable, hidden, held, holds, profile = row
+    changes = (
+        f"{held} held until enough persons changed"
+        if holds
+        else f"changes between refreshes not controlled ({profile})"
     )
+    texts = [c for _, c in columns if c in OPEN_TEXT or c.endswith(("_text", "_redactions"))]
+    return {
+        "C15": (int(cells), int(derivable), f"{hidden} cells hidden; derivable from the rest: {derivable}; {changes}"),
+        "C22": (len(columns), len(texts), "columns of the published file; those that could hold what a person wrote"),
+    }

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.errors import KeyMissingError
-from orchestration.home import Home, write_durably
+from orchestration.home import Home, now, write_durably
 
 MASTER_VARIABLE = "VOICEHOUSE_MASTER_KEY"
 
@@ -115,3 +115,18 @@ class Keyring:
     def _save(self) -> None:
         content = {p: [self._wrap(p, k) for k in ks] for p, ks in sorted(self._keys.items())}
         write_durably(self._ring, json.dumps(content, indent=1).encode())
+        made = self._made()
+        for purpose, keys in self._keys.items():
+            dates = made.setdefault(purpose, [None] * (len(keys) - 1))
+            dates.extend([now().date().isoformat()] * (len(keys) - len(dates)))
+        write_durably(self._ring.with_name("made.json"), json.dumps(made, indent=1).encode())
+
+    def made_on(self, purpose: str) -> str | None:
+        """The day on which the newest version of a key was made (ISO 8601); None for keys older than this record."""
+        dates = self._made().get(purpose)
+        return dates[-1] if dates else None
+
+    def _made(self) -> dict[str, list[str | None]]:
+        path = self._ring.with_name("made.json")
+        found: dict[str, list[str | None]] = json.loads(path.read_text()) if path.exists() else {}
+        return found

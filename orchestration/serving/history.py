@@ -46,7 +46,7 @@ class History:
         if served_at is None or served_at == stamp:
             self.commit(stamp)
         else:
-            self._drop()
+            self.drop()
 
     def load(self, values: str) -> None:
         """Temp tables `last_published` (newest row per cell, and what it last showed) and `last_state`; empty at first."""
@@ -150,7 +150,7 @@ class History:
 
     def prepare(self, shown: str, state: str, published_at: datetime) -> None:
         """Write the drafts of what `shown` says anew, before the swap; after it comes `commit`."""
-        self._drop()
+        self.drop()
         content = self._content(shown)
         known = ", ".join(f"n.{identifier(c)}" for c in columns_of(self._con, shown))
         self._con.execute(
@@ -179,9 +179,10 @@ class History:
         if self._draft("state").exists():
             self._draft("state").replace(self._state())
         sync_folder(self._folder)
-        self._drop()
+        self.drop()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Forget the drafts: their publication was never served."""
         for path in (self._folder / "draft.json", *(self._draft(name) for name in ("part", "restated", "state"))):
             path.unlink(missing_ok=True)
 

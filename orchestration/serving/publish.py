@@ -6,7 +6,7 @@ Keep out: the rules of disclosure (privacy/disclosure.py) and the look of the re
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
     CELL,
+    PROFILES,
     Disclosed,
     Profile,
     choose_profile,
@@ -82,6 +83,7 @@ class PublishResult:
     restated: int = 0  # closed cells that say something else than they did
     rows: dict[str, int] = field(default_factory=dict)
     failed_checks: tuple[str, ...] = ()
+    is_waiting: bool = False  # for the sign-off of its privacy report
 
     @property
     def is_served(self) -> bool:
@@ -95,12 +97,14 @@ def publish(
     known_at: datetime | None,
     checks: Checks | None = None,
     catalog: str = "wh",
+    waits: bool = False,
 ) -> PublishResult:
     """Build `serving/kpi.duckdb` and what stands beside it from the exact marts in `<catalog>.kpis`.
 
     `con` has the warehouse attached as `catalog`. The candidate is closed, then checked by `person_free` and by
     `checks`; only when nothing failed it takes the place of the served file, Parquet copies and the restricted file
-    follow. Raises VoicehouseError when the profile is refused or the disclosure audit fails: nothing is swapped then.
+    follow; with `waits` all of that comes with `release`. Raises VoicehouseError when the profile is refused or the
+    disclosure audit fails: nothing is swapped then.
     """
     marts = _tables(con, catalog, "kpis")
     if VALUES not in marts or REGISTRY not in marts:
@@ -111,7 +115,10 @@ def publish(
     discard(draft)
     open_marts = {m: c for m, c in marts.items() if not _is_personal(c)}
     history = History(con, home, chosen)
-    history.settle(_served_at(home))
+    if waiting(home).exists():  # nobody signed it: it never was published
+        discard(waiting(home))
+        history.drop()
+    history.settle(_published_at(home.serving / "kpi.duckdb"))
     con.execute("ATTACH ':memory:' AS candidate")
     try:
         history.load(f"{catalog}.kpis.{VALUES}")
@@ -139,12 +146,30 @@ def publish(
     if failed:
         discard(draft)
         return result
-    swap(draft, result.path, PUBLISHED_MODE)
-    history.commit(published_at)
-    (home.serving / "withdrawn.json").unlink(missing_ok=True)
-    _write_parquet(result.path, home.serving / "parquet")
-    _write_team(con, home, catalog, {m: c for m, c in marts.items() if m not in open_marts})
+    swap(draft, waiting(home), RESTRICTED_MODE)
+    if waits:
+        return replace(result, is_waiting=True)
+    release(con, home, catalog)
     return result
+
+
+def waiting(home: Home) -> Path:
+    """The file that passed its checks and is about to be served, or waits for the sign-off of its privacy report."""
+    return home.folder("published") / "waiting.duckdb"
+
+
+def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> None:
+    """Serve what waits: the swap, the history, Parquet copies, the restricted file. `con` has the warehouse attached."""
+    served, ready = home.serving / "kpi.duckdb", waiting(home)
+    with duckdb.connect(str(ready), read_only=True) as opened:
+        row = opened.execute("SELECT profile, published_at FROM publication").fetchone()
+    if row is None:
+        raise VoicehouseError("what waits to be served does not say when it was made: run `voicehouse run` again")
+    swap(ready, served, PUBLISHED_MODE)
+    History(con, home, PROFILES[row[0]]).commit(row[1])
+    (home.serving / "withdrawn.json").unlink(missing_ok=True)
+    _write_parquet(served, home.serving / "parquet")
+    _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if _is_personal(c)})
 
 
 def _write_out(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
@@ -277,9 +302,8 @@ def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
     return number(con, f"SELECT coalesce(sum(n), 0) FROM ({' UNION ALL '.join(counted)})") if counted else 0
 
 
-def _served_at(home: Home) -> datetime | None:
+def _published_at(path: Path) -> datetime | None:
     """When the served file was published, by its own word; None when nothing is served."""
-    path = home.serving / "kpi.duckdb"
     if not path.exists():
         return None
     with duckdb.connect(str(path), read_only=True) as con:

@@ -61,11 +61,11 @@ def write_report(home: Home) -> Path:
     run = last_run(home)
     if served.exists():
         with duckdb.connect(str(served), read_only=True) as con:
-            page = _render("report.html.jinja", **Reader(con).view(), run=run, now=now())
+            page = render("report.html.jinja", **Reader(con).view(), run=run, now=now())
     else:
         notice = home.serving / "withdrawn.json"
         withdrawn = json.loads(notice.read_text()) if notice.exists() else None
-        page = _render("empty.html.jinja", withdrawn=withdrawn, run=run, now=now())
+        page = render("empty.html.jinja", withdrawn=withdrawn, run=run, now=now())
     path = folder / "index.html"
     write_durably(path, page.encode(), MODE)
     return path
@@ -408,7 +408,8 @@ def _t(zh: object, en: object) -> Markup:
     return Markup('<span lang="zh">{}</span><span lang="en">{}</span>').format(zh, en)
 
 
-def _render(template: str, **view: Any) -> str:
+def render(template: str, **view: Any) -> str:
+    """A page of `templates/`, self-contained: style and script stand inside."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

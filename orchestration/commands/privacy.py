@@ -1,0 +1,60 @@
+"""`voicehouse privacy`: the privacy report and its sign-off.
+
+Keep out: what the report says (orchestration.serving.privacy_report) and requests of persons (`voicehouse subject`).
+"""
+
+import json
+
+import click
+
+from orchestration.commands import as_json, say_json
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("privacy.help"))
+def command() -> None:
+    """The privacy report and its sign-off."""
+
+
+@command.command(help=text("privacy.report"))
+@as_json
+def report(as_json: bool) -> None:
+    """Write the report of what is published, or waits for its sign-off, anew."""
+    from orchestration import pipeline
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    with home.writing("privacy report"):
+        done = pipeline.report_privacy(home, Keyring(home))
+    if as_json:
+        say_json(json.loads(done.path.read_text()))
+        return
+    click.echo(text("privacy.written", path=str(done.path.with_suffix(".html")), sha256=done.sha256))
+
+
+@command.command("sign-off", help=text("privacy.sign_off"))
+@click.option("--name", required=True, help=text("privacy.name"))
+@click.option("--role", required=True, type=click.Choice(["compliance"]), help=text("privacy.role"))
+@click.option("--remark", default="", help=text("privacy.remark"))
+@click.option("--sha256", help=text("privacy.seen"))
+def sign(name: str, role: str, remark: str, sha256: str | None) -> None:
+    """Sign the newest report; what waits for it is served."""
+    from orchestration import pipeline
+    from orchestration.privacy.keys import Keyring
+    from orchestration.serving.privacy_report import newest, sign_off
+
+    home = Home.open()
+    keyring = Keyring(home)
+    path = newest(home)
+    if path is None:
+        raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")
+    if sha256 and json.loads(path.read_text())["sha256"] != sha256:
+        raise VoicehouseError("the newest privacy report is another than the one you read: read it, then sign it")
+    with home.writing("privacy sign-off"):
+        signed = sign_off(home, keyring, path, name, remark)
+        served = pipeline.serve_signed(home, keyring)
+    click.echo(text("privacy.signed", report=path.stem, line=signed["audit_line"]))
+    if served:
+        click.echo(text("privacy.served"))

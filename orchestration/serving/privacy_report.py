@@ -1,0 +1,308 @@
+"""The privacy report of a publication: what was checked, kept out, kept and for how long, for the one who signs it.
+
+Keep out: proving anything (privacy/audit.py) and the managers' report (report.py).
+
+Two files in `ops/privacy/`, named after the moment of publication: JSON for machines, and one HTML page without network,
+in Chinese and English, that prints on A4. `sha256` is that of the JSON without it; a sign-off names it.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.engine import connect, identifier, literal
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, write_durably
+from orchestration.lake.quarantine import QUARANTINE_DAYS
+from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.landing.pages import LANDING_DAYS
+from orchestration.privacy.audit import CATALOGUE, check_published
+from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.vault import open_vault
+from orchestration.records import KINDS
+from orchestration.records.contract import Privacy
+from orchestration.serving.report import render
+from orchestration.sources.contract import Settings
+
+# Which rules of the law a check speaks for. Defaults for a lawyer to confirm.
+GROUNDS = {
+    "C1": "GDPR 5(1)(a)(b), 6 · PIPL 13", "C2": "GDPR 5(1)(b), 6(4) · PIPL 14", "C3": "GDPR 7(3) · PIPL 15, 47",
+    "C4": "GDPR 25 · PIPL 51(2)", "C5": "GDPR 5(1)(c), 25 · PIPL 6, 51(3)", "C6": "GDPR 32 · PIPL 51",
+    "C7": "GDPR 4(5), 32 · PIPL 73(3)", "C8": "GDPR 32 · PIPL 51(3)", "C9": "GDPR 32(4) · PIPL 51(4)",
+    "C10": "GDPR 5(2) · PIPL 54", "C11": "GDPR 17 · PIPL 47", "C12": "GDPR 17 · PIPL 47", "C13": "GDPR 5(1)(e) · PIPL 19",
+    "C14": "GDPR 25 · PIPL 73 · WP216", "C15": "WP216 · PIPL 73(4)", "C16": "GDPR 30, 35 · PIPL 55, 56",
+    "C17": "GDPR 15 · PIPL 45", "C18": "GDPR 32 · PIPL 51", "C19": "GDPR 25, 32 · PIPL 51", "C20": "GDPR 44-49 · PIPL 38-40",
+    "C21": "GDPR 8 · PIPL 31", "C22": "GDPR 9 · PIPL 28-30", "C23": "GDPR 28 · PIPL 21",
+}  # fmt: skip
+
+TOKENS = r"<(SELF|AGENT|NAME|EMAIL|PHONE|CARD|ID|IBAN|ADDRESS|URL|IP|[A-Z]{2,12})>"
+
+LIMITS = (
+    ("自由文本中第三人的姓名、绰号与暗示只能部分识别；文本因此按个人数据加密保存，从不发布。",
+     "Names of third persons in free text, nicknames and hints are found in part only: text stays personal data, lies encrypted and is never published."),
+    ("同一发布档次内逐次刷新的差分只在 external 档次受控；internal 档次的读者若保存多次发布，可推知个别变化。",
+     "Differences between refreshes are controlled in profile external only: who keeps several publications of profile internal can learn of single changes."),
+    ("被保留不动的若干单元合在一起、跨越不相邻两次发布的变化不受监控。",
+     "What several held cells gain together between publications that do not follow each other is not watched."),
+    ("五个以内账号共用的邮箱或号码视为同一人。",
+     "An address or number shared by up to five accounts is taken for one person's."),
+    ("法律依据、期限与阈值为默认值，须由律师确认。",
+     "Legal grounds, terms and thresholds are defaults for a lawyer to confirm."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PrivacyReport:
+    """Where a report lies, and its hash."""
+
+    path: Path
+    sha256: str
+
+
+def write_privacy_report(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path) -> PrivacyReport:
+    """Write the report of the publication in the file `kpi`, served or waiting; its HTML lies beside the JSON.
+
+    Raises VoicehouseError when there is no such file.
+    """
+    if not kpi.exists():
+        raise VoicehouseError("nothing is published yet: run `voicehouse run` first")
+    found = _collected(home, keyring, sources, kpi)
+    content = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    path = _folder(home) / f"{datetime.fromisoformat(found['publication']['published_at']):%Y%m%dT%H%M%S}.json"
+    write_durably(path, json.dumps({**found, "sha256": digest}, ensure_ascii=False, indent=1, default=str).encode())
+    write_page(home, path)
+    return PrivacyReport(path, digest)
+
+
+def write_page(home: Home, path: Path) -> Path:
+    """The HTML of a report, with its sign-off where there is one."""
+    found = json.loads(path.read_text())
+    page = render("privacy.html.jinja", report=found, sign_off=sign_off_of(path), run=None, now=now())
+    target = path.with_suffix(".html")
+    write_durably(target, page.encode())
+    return target
+
+
+def newest(home: Home) -> Path | None:
+    """The JSON of the newest report."""
+    found = sorted(p for p in _folder(home).glob("*.json") if not p.name.endswith(".sign-off.json"))
+    return found[-1] if found else None
+
+
+def sign_off_of(path: Path) -> dict[str, Any] | None:
+    """Who signed a report, when, and what they remarked; None where it is unsigned or signed for other content."""
+    signed = path.with_suffix(".sign-off.json")
+    if not signed.exists():
+        return None
+    found: dict[str, Any] = json.loads(signed.read_text())
+    return found if found["sha256"] == json.loads(path.read_text())["sha256"] else None
+
+
+def sign_off(home: Home, keyring: Keyring, path: Path, name: str, remark: str) -> dict[str, Any]:
+    """Sign a report: an audit line, then the sign-off beside it, and the page anew.
+
+    Raises VoicehouseError when the report was changed after it was written.
+    """
+    found = json.loads(path.read_text())
+    digest = found.pop("sha256")
+    if (
+        hashlib.sha256(json.dumps(found, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
+        != digest
+    ):
+        raise VoicehouseError(
+            "the report was changed after it was written: have it written anew by `voicehouse privacy report`"
+        )
+    line = AuditLog(home, keyring).append("privacy_signed_off", report=path.name, sha256=digest, remark=remark)
+    signed = {"name": name, "remark": remark, "at": now().isoformat(), "sha256": digest, "audit_line": line}
+    write_durably(path.with_suffix(".sign-off.json"), json.dumps(signed, ensure_ascii=False).encode())
+    write_page(home, path)
+    return signed
+
+
+def _folder(home: Home) -> Path:
+    return home.folder("ops", "privacy")
+
+
+def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path) -> dict[str, Any]:
+    with duckdb.connect(str(kpi), read_only=True) as con:
+        publication = _rows(con, "SELECT * FROM publication")[0]
+        ledger = _rows(
+            con,
+            "SELECT level, source, reason, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
+            "WHERE measure = 'rejected' GROUP BY ALL ORDER BY n DESC, source, reason",
+        )
+        withheld = _rows(
+            con,
+            "SELECT coalesce(reason, '') AS reason, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
+            "WHERE measure = 'withheld' GROUP BY ALL ORDER BY n DESC",
+        )
+        hidden = _rows(
+            con,
+            "SELECT suppressed_reason AS reason, count(*) AS n FROM kpi_values WHERE suppressed_reason IS NOT NULL "
+            "GROUP BY ALL ORDER BY n DESC",
+        )
+        tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
+    return {
+        "product": f"voicehouse {version('voicehouse')}",
+        "home": home.root.name,
+        "written_at": now().isoformat(),
+        "publication": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in publication.items()},
+        "checks": _checks(home, kpi),
+        "rejected": ledger,
+        "withheld": withheld,
+        "hidden": hidden,
+        "redacted": _redacted(home, keyring),
+        "recall": _recall(),
+        "keys": _keys(keyring),
+        "requests": _requests(home, keyring),
+        "retention": _retention(sources),
+        "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
+        "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],
+    }
+
+
+def _checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
+    """The checks of the run, and of this publication those that speak of what is published."""
+    path = home.lake / "_checks.json"
+    found = {c["check_id"]: c for c in (json.loads(path.read_text()) if path.exists() else [])}
+    for check_id, (checked, failed, evidence) in check_published(kpi).items():
+        status = "failed" if failed else "passed"
+        at = now().replace(tzinfo=None).isoformat()
+        found[check_id] = {
+            "status": status, "evidence": evidence, "n_checked": checked, "n_failed": failed, "last_proved_at": at,
+        }  # fmt: skip
+    rows = []
+    for check_id, (zh, en, cadence) in CATALOGUE.items():
+        row = found.get(
+            check_id, {"status": "not_proved", "evidence": "", "n_checked": 0, "n_failed": 0, "last_proved_at": None}
+        )
+        rows.append(
+            {**row, "check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
+        )
+    return rows
+
+
+def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
+    """How often each kind of identifier was taken out of texts: the tokens that stand in the lake for them."""
+    con = connect(home.temp)
+    try:
+        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        counted = [
+            f"SELECT unnest(regexp_extract_all({identifier(f.name)}, {literal(TOKENS)}, 1)) AS type FROM lake.{identifier(kind)}"
+            for kind, record in KINDS.items()
+            for f in record.fields
+            if f.privacy is Privacy.TEXT
+        ]
+        return _rows(
+            con, f"SELECT type, count(*) AS n FROM ({' UNION ALL '.join(counted)}) GROUP BY 1 ORDER BY n DESC, type"
+        )
+    finally:
+        con.close()
+
+
+def _recall() -> list[dict[str, Any]]:
+    """Recall and precision of redaction on the labelled texts, as the release measured them; empty where it did not."""
+    path = Path(__file__).parents[1] / "privacy" / "recall.json"
+    found: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return found
+
+
+def _keys(keyring: Keyring) -> list[dict[str, Any]]:
+    """Every key's age by purpose; the keys of single loads, which go with their pages, stand as one: the oldest."""
+    today = now().date()
+    found: dict[str, dict[str, Any]] = {}
+    for name in keyring.purposes():
+        purpose = name.partition(":")[0]
+        made_on = keyring.made_on(name)
+        row = found.setdefault(purpose, {"purpose": purpose, "version": 0, "keys": 0, "made_on": made_on})
+        row["keys"] += 1
+        row["version"] = max(row["version"], keyring.version(name))
+        row["made_on"] = min(row["made_on"], made_on) if row["made_on"] and made_on else None
+    for row in found.values():
+        row["age_days"] = (today - date.fromisoformat(row["made_on"])).days if row["made_on"] else None
+    return list(found.values())
+
+
+def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
+    """Open requests of persons with the days they have left; ids of requests only."""
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return []
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring, read_only=True):
+            has = con.execute(
+                "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'vault' AND table_name = 'request'"
+            ).fetchone()
+            if not has or not has[0]:
+                return []
+            rows = _rows(
+                con,
+                "SELECT request_id, action, received_at, due_at FROM vault.request WHERE closed_at IS NULL ORDER BY due_at",
+            )
+    finally:
+        con.close()
+    today = now().replace(tzinfo=None)
+    return [{**{k: str(v) for k, v in r.items()}, "days_left": (r["due_at"] - today).days} for r in rows]
+
+
+def _retention(sources: dict[str, Settings]) -> dict[str, Any]:
+    stores = [
+        {"store": "landing", "days": LANDING_DAYS},
+        {"store": "quarantine", "days": QUARANTINE_DAYS},
+        {"store": "audit", "days": KEPT_DAYS},
+    ]
+    listed = [
+        {
+            "source": s.name,
+            "name_zh": s.name_zh,
+            "name_en": s.name_en,
+            "months": s.retention_months,
+            "text_months": s.text_retention_months,
+            "place": s.place,
+            "purposes": list(s.purposes),
+            "vendor_role": (s.vendor or {}).get("role"),
+            "public_set": s.public_set,
+        }
+        for s in sources.values()
+    ]
+    return {"stores": stores, "sources": listed}
+
+
+def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str, str]]:
+    """What each table is, in the law's words; pseudonymised data is personal data."""
+
+    def row(tables: str, kind: str, zh: str, en: str) -> dict[str, str]:
+        return {"tables": tables, "kind": kind, "zh": zh, "en": en}
+
+    figures = [
+        t for t in served if t.startswith("kpi_") and t not in ("kpi_metrics", "kpi_columns", "kpi_data_quality")
+    ]
+    registers = [t for t in served if t not in figures]
+    published = {
+        "external": ("anonymous", "每格人数达到门槛，变动不足门槛则保持不变", "enough persons in every cell; changes wait until enough differ"),
+        "internal": ("deidentified", "供公司内部使用的汇总；逐次刷新可能显出个别变化", "aggregates for colleagues; refreshes may show a single change"),
+        "open_data": ("deidentified", "公开数据集的全部单元，不论大小", "every cell of declared public sets, whatever its size"),
+    }[profile]  # fmt: skip
+    team = "serving/team.duckdb" + (", PostgreSQL (restricted schema)" if on_postgres else "")
+    return [
+        row(", ".join(figures), *published),
+        row(", ".join(registers), "none", "登记表、名称与行数", "registers, names, counts of rows"),
+        row("lake, warehouse.duckdb", "deidentified", "密钥假名与去除身份的文本，加密", "keyed pseudonyms and redacted text, encrypted"),
+        row(team, "deidentified", "工单明细与去除身份的文本", "rows per case with redacted text"),
+        row("voicehouse export", "deidentified", "接收方专有假名的行", "rows with pseudonyms of the recipient's own"),
+        row("vault, landing, quarantine", "identified", "身份信息，密封保存", "identities, sealed"),
+    ]  # fmt: skip
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    result = con.execute(sql)
+    names = [d[0] for d in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

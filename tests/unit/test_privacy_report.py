@@ -1,0 +1,101 @@
+"""The privacy report: what it says, that its hash binds it, and that figures can wait for its signature.
+
+Keep out: its look (tests/browser) and the checks themselves.
+"""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+import served_house
+from duckdb_extensions import import_extension
+
+from orchestration import pipeline
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, House
+from orchestration.privacy.audit import check_published
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
+from orchestration.serving.publish import publish, release, waiting
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    con = served_house.warehouse(tmp_path_factory.mktemp("made"), answers=300, cases=200, days=60)
+    con.execute("DELETE FROM wh.kpis.kpi_values WHERE metric_id <> 'nps' OR period_grain NOT IN ('month', 'all')")
+    import_extension("httpfs", con=con)
+    con.execute("LOAD httpfs")
+    return con
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return served_house.home(tmp_path)
+
+
+def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, house: duckdb.DuckDBPyConnection) -> None:
+    publish(house, home, "internal", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    found = json.loads(done.path.read_text())
+    checks = {c["check_id"]: c for c in found["checks"]}
+    assert len(checks) == 23 and all(c["ground"] and c["cadence"] for c in checks.values())
+    assert checks["C15"]["status"] == "passed" and "not controlled" in checks["C15"]["evidence"]
+    assert {t["kind"] for t in found["tables"]} == {"deidentified", "none", "identified"}
+    page = done.path.with_suffix(".html").read_text()
+    assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
+
+
+def test_only_the_external_profile_calls_its_figures_anonymous(home: Home, house: duckdb.DuckDBPyConnection) -> None:
+    publish(house, home, "external", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    kinds = {t["tables"]: t["kind"] for t in json.loads(done.path.read_text())["tables"]}
+    assert next(kind for tables, kind in kinds.items() if "kpi_values" in tables) == "anonymous"
+
+
+def test_a_sign_off_binds_what_was_read(home: Home, house: duckdb.DuckDBPyConnection) -> None:
+    keyring = Keyring(home)
+    publish(house, home, "internal", None)
+    done = write_privacy_report(home, keyring, {}, home.serving / "kpi.duckdb")
+    assert newest(home) == done.path and sign_off_of(done.path) is None
+    signed = sign_off(home, keyring, done.path, "Compliance", "read")
+    assert sign_off_of(done.path) == signed
+    assert list(AuditLog(home, keyring).lines())[-1]["facts"]["sha256"] == done.sha256
+    assert newest(home) == done.path
+    changed = json.loads(done.path.read_text())
+    changed["checks"][0]["status"] = "passed"
+    done.path.write_text(json.dumps(changed, ensure_ascii=False))
+    with pytest.raises(VoicehouseError, match="changed after it was written"):
+        sign_off(home, keyring, done.path, "Compliance", "")
+
+
+def test_figures_wait_for_the_sign_off_and_the_old_ones_stay(home: Home, house: duckdb.DuckDBPyConnection) -> None:
+    home.furnish(House(waits_for_sign_off=True), anew=True)
+    assert home.house.waits_for_sign_off
+    result = publish(house, home, "internal", None, waits=True)
+    assert result.is_waiting and waiting(home).exists() and not (home.serving / "kpi.duckdb").exists()
+    assert not list((home.root / "published").glob("part-*"))  # not published, so no history
+    assert pipeline.report_privacy(home, Keyring(home)).path.exists()
+    release(house, home)
+    assert (home.serving / "kpi.duckdb").exists() and (home.serving / "team.duckdb").exists()
+    assert not waiting(home).exists() and list((home.root / "published").glob("part-*"))
+
+
+def test_what_nobody_signed_is_replaced_by_the_next(home: Home, house: duckdb.DuckDBPyConnection) -> None:
+    publish(house, home, "internal", None, waits=True)
+    publish(house, home, "internal", None, waits=True)
+    assert not list((home.root / "published").glob("part-*"))
+    release(house, home)
+    assert len(list((home.root / "published").glob("part-*"))) == 1
+
+
+def test_a_published_text_column_fails_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "kpi.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(
+            "CREATE TABLE publication AS SELECT 1 AS n_cells, 0 AS n_derivable, 0 AS n_held_derivable, 0 AS n_hidden, "
+            "0 AS n_held, true AS holds, 'external' AS profile"
+        )
+        assert con.execute("CREATE TABLE kpi_quotes AS SELECT 'late again' AS text") is not None
+    assert check_published(path)["C22"][1] == 1
