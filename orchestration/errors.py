@@ -12,6 +12,7 @@ EXIT_CODES = {
     2: "used wrongly: an unknown command, option or value",
     3: "another process is writing to the home",
     4: "a key is missing or does not fit",
+    5: "the role does not allow it",
     130: "interrupted",
 }
 

@@ -421,6 +421,26 @@ def serve_signed(home: Home, keyring: Keyring) -> bool:
     return True
 
 
+def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
+    """Make models and served files anew from the lake as it is, without asking any source; the codes of failed checks.
+
+    For operations that rewrote the lake: what was taken out of it must not wait for the next run. The caller holds the lock.
+    """
+    from orchestration.serving.report import write_report
+
+    check_home(home, keyring, sources(home))
+    modelling.manifest(home)
+    arguments = ["build", "--full-refresh", "--exclude-resource-type", "unit_test"]
+    modelling.run(
+        home, [*arguments, "--vars", json.dumps(modelling.variables(home))], modelling.environment(home, keyring)
+    )
+    Outcomes(home, run_id).begin()
+    result = publish(home, keyring, run_id)
+    write_report(home)
+    conclude(home, run_id)
+    return result.failed_checks
+
+
 def conclude(home: Home, run_id: str) -> list[str]:
     """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)

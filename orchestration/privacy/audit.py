@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import pseudonyms, retention
+from orchestration.privacy import erasure, pseudonyms, restriction, retention
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.evidence import noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
-from orchestration.privacy.vault import open_vault, unseal_identities
+from orchestration.privacy.vault import known_generation, open_vault, unseal_identities
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
 from orchestration.sources.contract import BASES, Settings
@@ -110,6 +111,10 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
                 found["C21"] = _minors(con)
     finally:
         con.close()
+    found["C10"] = _chain(home, keyring)
+    found |= _erased(home, keyring)
+    for check_id, proof in noted(home).items():
+        found.setdefault(check_id, (proof["checked"], proof["failed"], f"{proof['told']} (at {proof['at'][:16]})"))
     found["C8"] = _stores(home, lake)
     found["C9"] = _modes(home)
     found["C16"] = _declared(sources, lambda s: bool(s.purposes and s.basis and s.place), "purpose, basis, place")
@@ -143,7 +148,7 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
     for kind in KINDS:
         row = con.execute(
             f"SELECT count(*), count(*) FILTER (basis IS NULL OR basis NOT IN ({known}) OR len(purposes) = 0 "
-            f"OR NOT list_has_all([{allowed}], purposes)) FROM lake.{identifier(kind)}"
+            f"OR NOT list_has_all([{allowed}], {restriction.unmarked('purposes')})) FROM lake.{identifier(kind)}"
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake whose basis is no legal one or whose purposes the house does not pursue"
@@ -232,6 +237,32 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
         if set(pq.read_schema(path).names) - {"_dlt_load_id", "_dlt_id"} != {"load_id", "stream", "number", "sealed"}:
             bad.append(path.name)
     return checked, len(bad), "files of lake, landing, vault and warehouse that open without a key"
+
+
+def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
+    """The audit chain by its own hashes, and against what commits say of the vault: lines cut off with their head show."""
+    lines, wrong = AuditLog(home, keyring).verify()
+    head = home.folder("audit") / "head.json"
+    told = json.loads(head.read_text())["vault_generation"] if head.exists() else 0
+    lost = told < known_generation(home)
+    return (
+        lines,
+        len(wrong) + lost,
+        "lines of the audit log, each bound to the one before by a keyed hash, and to the vault's generation",
+    )
+
+
+def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
+    """C11: no row of an erased person in any store. C12: nor any the gate let in since under what proved the person."""
+    if not (home.folder("erased") / "list.sealed").exists():
+        return {}
+    left = erasure.traces(home, keyring)
+    entries, back = erasure.returned(home, keyring)
+    where = ", ".join(f"{store} {n}" for store, n in left.items())
+    return {
+        "C11": (entries, sum(left.values()), f"persons erased; rows of them found by store: {where}"),
+        "C12": (entries, back, "persons erased; identities in the vault under their marks from before the erasure"),
+    }
 
 
 def _modes(home: Home) -> tuple[int, int, str]:

@@ -62,7 +62,7 @@ class AuditLog:
             sync_folder(self._path.parent)
             generation = facts.get("vault_generation", head["vault_generation"])
             end = {"number": line["number"], "hash": line["hash"], "vault_generation": generation}
-            write_durably(self._head, json.dumps(end).encode())
+            self._write_head({**head, **end})
         return int(line["number"])
 
     def lines(self) -> Iterator[dict[str, Any]]:
@@ -77,18 +77,17 @@ class AuditLog:
     def verify(self) -> tuple[int, list[str]]:
         """Lines read, and what is wrong with the chain: lines changed, missing or out of order; empty when all is well."""
         wrong, previous, number = [], START, 0
-        lines = list(self.lines())
+        lines, head = list(self.lines()), self._read_head()
+        if lines and head["seal"] != self._seal(head):
+            wrong.append("the head was changed")
         for n, line in enumerate(lines, 1):
-            if (
-                n == 1 and line["number"] > 1
-            ):  # older lines have gone with their term: the rest stands by its own hashes
+            if n == 1 and line["number"] == head["first"]:  # those before it have gone with their term
                 previous, number = line["previous"], line["number"] - 1
             if line["number"] != number + 1 or line["previous"] != previous:
                 wrong.append(f"line {n}: a line before it is missing or out of order")
             if not hmac.compare_digest(line["hash"], self._hash(line)):
                 wrong.append(f"line {n}: it was changed")
             previous, number = line["hash"], line["number"]
-        head = self._read_head()
         if head["number"] != number or head["hash"] != previous:
             wrong.append(f"the chain ends at line {number}, its head tells {head['number']}")
         return len(lines), wrong
@@ -112,6 +111,8 @@ class AuditLog:
             gone += 1
         if gone:
             body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept[gone:])
+            # The head first: a death in between leaves a chain that tells of it, not one that hides it.
+            self._write_head({**self._read_head(), "first": kept[gone]["number"]})
             write_durably(self._path, body.encode())
         return gone
 
@@ -119,9 +120,16 @@ class AuditLog:
         found: dict[str, Any] = (
             json.loads(self._head.read_text())
             if self._head.exists()
-            else {"number": 0, "hash": START, "vault_generation": 0}
+            else {"first": 1, "number": 0, "hash": START, "vault_generation": 0, "seal": ""}
         )
         return found
+
+    def _write_head(self, head: dict[str, Any]) -> None:
+        write_durably(self._head, json.dumps({**head, "seal": self._seal(head)}).encode())
+
+    def _seal(self, head: dict[str, Any]) -> str:
+        content = json.dumps({k: v for k, v in head.items() if k != "seal"}, sort_keys=True)
+        return hmac.new(self._keyring.versions(KEY)[0], content.encode(), hashlib.sha256).hexdigest()
 
     def _hash(self, line: dict[str, Any]) -> str:
         key = self._keyring.versions(KEY)[int(line["key_version"]) - 1]

@@ -19,7 +19,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import pseudonyms, refusals
+from orchestration.privacy import erased, pseudonyms, refusals, restriction
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -86,12 +86,14 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
             }
             with open_vault(con, home, keyring) as manifest.vault_generation:
                 collect(con, settings.name, result.kinds)
+                erased.block(con, home, keyring, settings.name, result.kinds)
                 resolution = resolve(con, load.load_id, loaded_at.isoformat())
                 _remember_agents(con, settings, result)
                 _remember_consents(con, settings, result)
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
                 prepare_consents(con)
+                restriction.prepare(con)
                 prepare_names(con, rows)
                 if resolution.is_regrouped:
                     publish_subjects(con, lake)
@@ -308,7 +310,8 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
             SELECT * FROM (
                 SELECT '{f.domain}', '{settings.name}', hmac_record_key({value}) AS key_hash, any_value(c.{identifier(f.name)}),
                        any_value({subject})
-                FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people} GROUP BY 3
+                FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
+                WHERE c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY 3
             ) n WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = n.key_hash)
             """
         )

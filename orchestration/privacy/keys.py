@@ -37,7 +37,7 @@ class Keyring:
         """The ring as it is on disk: before every change, so that keys another process made meanwhile are kept."""
         if self._ring.exists():
             ring = json.loads(self._ring.read_text())
-            self._keys = {purpose: [self._unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
+            self._keys = {purpose: [self.unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
 
     def _load_master(self) -> bytes:
         given = os.environ.get(MASTER_VARIABLE)
@@ -63,11 +63,13 @@ class Keyring:
             raise KeyMissingError(f"the master key ({MASTER_VARIABLE} or keys/master.key) is not 32 bytes in base64")
         return master
 
-    def _wrap(self, purpose: str, key: bytes) -> str:
+    def wrap(self, purpose: str, key: bytes) -> str:
+        """A key as text that only the master key opens, bound to its purpose."""
         nonce = secrets.token_bytes(12)
         return base64.b64encode(nonce + AESGCM(self._master).encrypt(nonce, key, purpose.encode())).decode()
 
-    def _unwrap(self, purpose: str, wrapped: str) -> bytes:
+    def unwrap(self, purpose: str, wrapped: str) -> bytes:
+        """The key behind `wrap`'s text. Raises KeyMissingError when the master key is another."""
         raw = base64.b64decode(wrapped)
         try:
             return AESGCM(self._master).decrypt(raw[:12], raw[12:], purpose.encode())
@@ -113,7 +115,7 @@ class Keyring:
         return sorted(self._keys)
 
     def _save(self) -> None:
-        content = {p: [self._wrap(p, k) for k in ks] for p, ks in sorted(self._keys.items())}
+        content = {p: [self.wrap(p, k) for k in ks] for p, ks in sorted(self._keys.items())}
         write_durably(self._ring, json.dumps(content, indent=1).encode())
         made = self._made()
         for purpose, keys in self._keys.items():

@@ -10,7 +10,7 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier
-from orchestration.privacy import redaction
+from orchestration.privacy import redaction, restriction
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
@@ -107,7 +107,7 @@ def protect(
 ) -> Protected:
     """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
 
-    Needs `_subject_map`, `_consents`, `_own` and `_agents`. loaded_at: naive UTC. Rows without a valid basis, or whose
+    Needs `_subject_map`, `_erased_rows`, `_restrictions`, `_consents`, `_own` and `_agents`. loaded_at: naive UTC. Rows without a valid basis, or whose
     text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason).
     """
     record = KINDS[kind]
@@ -118,6 +118,11 @@ def protect(
     )
     purposes = policy.purposes_of(settings)
     con.execute(_basis_sql(settings, record, purposes, event))
+    con.execute(
+        f"UPDATE _basis SET reason = 'erased' WHERE row_no IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}')"
+    )
+    if kind not in UNCONSENTED_KINDS:
+        restriction.strike(con)
     _redact(con, settings, record)
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")

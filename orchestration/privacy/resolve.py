@@ -137,6 +137,8 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         }.items()
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE _ident AS {joins}")
+    con.execute("CREATE OR REPLACE TEMP TABLE _erased_rows (kind VARCHAR, row_no BIGINT)")  # filled by erased.block
+    con.execute("CREATE OR REPLACE TEMP TABLE _restrictions (written_id VARCHAR, struck VARCHAR[])")  # by restriction
 
 
 def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Resolution:
@@ -336,6 +338,19 @@ def _regroup(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> di
     return dict(
         con.execute("SELECT CASE WHEN is_new THEN 'born' ELSE reason END, count(*) FROM _changed GROUP BY 1").fetchall()
     )
+
+
+def unlink(con: duckdb.DuckDBPyConnection, index_hash: str, reference: str, at: str) -> int:
+    """Take an identifier that is not theirs away from `_person`, and group anew whom it joined; returns links removed."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _new_links AS SELECT subject_id, domain, index_hash, is_proving FROM vault.identity "
+        "WHERE index_hash = ? AND subject_id IN (FROM _person)",
+        [index_hash],
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE _newly_shared AS SELECT index_hash FROM vault.shared WHERE false")
+    con.execute("DELETE FROM vault.identity WHERE index_hash = ? AND subject_id IN (FROM _person)", [index_hash])
+    _regroup(con, reference, at)
+    return _number(con, "SELECT count(*) FROM _new_links")
 
 
 def clusters(is_account: np.ndarray, subject: np.ndarray, identifier: np.ndarray) -> np.ndarray:

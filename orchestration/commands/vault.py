@@ -1,0 +1,37 @@
+"""`voicehouse vault`: starting a new vault where the old is lost.
+
+Keep out: what a vault holds (orchestration.privacy.vault).
+"""
+
+import click
+
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("vault.help"))
+def command() -> None:
+    """Starting a new vault where the old is lost."""
+
+
+@command.command(help=text("vault.reinit"))
+@click.option("--role", required=True, help=text("vault.role"))
+@click.option("--yes", is_flag=True, help=text("vault.yes"))
+def reinit(role: str, yes: bool) -> None:
+    """Start a new epoch: history stays, its persons are nobody the new vault knows."""
+    from orchestration.engine import connect
+    from orchestration.privacy import roles, vault
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "vault reinit")
+    if not yes:
+        click.confirm(text("vault.sure"), abort=True)
+    with home.writing("vault reinit"):
+        con = connect(home.temp)
+        try:
+            generation = vault.reinit(con, home, keyring)
+        finally:
+            con.close()
+    click.echo(text("vault.done", generation=generation))

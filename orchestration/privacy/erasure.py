@@ -1,0 +1,294 @@
+"""Erasure: a person gone from every live store, with a receipt per store, and not to come back.
+
+Keep out: building the models anew (pipeline.py). The order is what makes it safe to be cut short: first the erased list
+(from then on nothing comes back), then lake and quarantine, last the vault; run again it goes on from any point.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.engine import connect, identifier, literal
+from orchestration.home import Home, now, place_durably, write_durably
+from orchestration.lake import rewrite as rewriting
+from orchestration.lake.quarantine import batches
+from orchestration.lake.rewrite import Change
+from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.landing.pages import LANDING_DAYS
+from orchestration.privacy import pseudonyms, requests, subjects
+from orchestration.privacy.audit_log import AuditLog, tag
+from orchestration.privacy.erased import RECORD, Erased, ErasedList, erased_now
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
+from orchestration.records import KINDS
+
+BACKUP_DAYS = 30
+Say = Callable[[str], object]
+
+
+@dataclass
+class Receipt:
+    """What an erasure did: rows of the person per store, before and after, and stores that forget by schedule."""
+
+    request_id: str
+    erased_at: str
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    by_schedule: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        return not any(self.after.values())
+
+
+def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = lambda _: None) -> Receipt:
+    """Erase the person of a request from lake, quarantine and vault; writes the receipt to ops/receipts/.
+
+    The warehouse and the restricted file are removed, for the models to make others. The caller holds the home's lock.
+    """
+    entry = next((e for e in ErasedList(home, keyring).entries() if e.request_id == request.request_id), None)
+    log = AuditLog(home, keyring)
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        if entry is None:
+            entry = _entry(con, home, keyring, request)
+            ErasedList(home, keyring).add(entry)
+            log.append("erasure begun", request=request.request_id, subject=_tags(keyring, entry))
+        receipt = Receipt(entry.request_id, entry.erased_at, _traces(con, home, keyring, entry))
+        _forget(con, home, keyring, entry, say)
+        receipt.after = _traces(con, home, keyring, entry)
+    finally:
+        con.close()
+    at = now().replace(tzinfo=None)
+    receipt.by_schedule = {
+        "landing": f"sealed pages expire by {at + timedelta(days=LANDING_DAYS):%Y-%m-%d}; nothing of the person is read from them",
+        "backups": f"made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; restoring one erases again",
+    }
+    keep(home, receipt)
+    log.append("erasure", request=request.request_id, before=receipt.before, after=receipt.after)
+    return receipt
+
+
+def keep(home: Home, receipt: Receipt) -> Path:
+    """Write a receipt durably."""
+    path = home.folder("ops", "receipts") / f"{receipt.request_id}.json"
+    write_durably(path, json.dumps(asdict(receipt) | {"is_complete": receipt.is_complete}, indent=1).encode())
+    return path
+
+
+def reapply_erasures(home: Home, keyring: Keyring) -> int:
+    """After a backup was put back: erase again whoever was erased since it was made; returns how many erasures had work.
+
+    Needs the erased list as it was before the restore, which no backup holds. The caller holds the home's lock.
+    """
+    n = 0
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        for entry in ErasedList(home, keyring).entries():
+            if any(_traces(con, home, keyring, entry).values()):
+                _forget(con, home, keyring, entry, lambda _: None)
+                AuditLog(home, keyring).append("erasure applied again", request=entry.request_id)
+                n += 1
+    finally:
+        con.close()
+    return n
+
+
+def traces(home: Home, keyring: Keyring) -> dict[str, int]:
+    """Over all erasures: rows of erased persons per store; all nought when none can be found."""
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        total: dict[str, int] = {}
+        for entry in ErasedList(home, keyring).entries():
+            for store, n in _traces(con, home, keyring, entry).items():
+                total[store] = total.get(store, 0) + n
+    finally:
+        con.close()
+    return total
+
+
+def returned(home: Home, keyring: Keyring) -> tuple[int, int]:
+    """How many were erased, and identities in the vault that are theirs although first told of before the erasure.
+
+    Whoever comes again later is a new person; what came earlier must not have passed the gate again.
+    """
+    erased = ErasedList(home, keyring)
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return len(erased.entries()), 0
+    con = connect(home.temp)
+    try:
+        erased.install(con)
+        with open_vault(con, home, keyring, read_only=True):
+            rows = con.execute(
+                "SELECT v.domain, v.index_hash, v.sealed, v.first_load, s.secret FROM vault.identity v "
+                "JOIN vault.subject s USING (subject_id) WHERE v.is_proving"
+            ).to_arrow_table()
+            con.register("_held", rows.select(["domain", "first_load"]).append_column("value", unseal_identities(rows)))
+            back = _rows(
+                con,
+                "SELECT strptime(left(h.first_load, 15), '%Y%m%dT%H%M%S') AS came_at, e.erased_at FROM _held h "
+                "JOIN _erased e ON e.mark = hmac_erased(h.domain || chr(31) || lower(h.value))",
+                "r.came_at < r.erased_at",
+            )
+            con.unregister("_held")
+    finally:
+        con.close()
+    return len(erased.entries()), back
+
+
+def traces_of(home: Home, keyring: Keyring, request_id: str) -> dict[str, int]:
+    """Rows of one erased person per store, as they are now."""
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        (entry,) = (e for e in ErasedList(home, keyring).entries() if e.request_id == request_id)
+        return _traces(con, home, keyring, entry)
+    finally:
+        con.close()
+
+
+def close(home: Home, keyring: Keyring, request_id: str, outcome: str) -> None:
+    """End the request in the register, which forgets who it was."""
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring):
+            requests.close(con, request_id, outcome, forget=True)
+    finally:
+        con.close()
+
+
+def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request: requests.Request) -> Erased:
+    """Keyed hashes of what proves the person and of the person's own records, as the gate will compute them again."""
+    erased = ErasedList(home, keyring)
+    erased.install(con)
+    subjects.set_person(con, request.subject_ids)
+    with open_vault(con, home, keyring, read_only=True):
+        rows = con.execute(
+            "SELECT v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) "
+            "WHERE v.is_proving AND v.subject_id IN (FROM _person) AND v.index_hash NOT IN (SELECT index_hash FROM vault.shared)"
+        ).to_arrow_table()
+        con.register("_proving", rows.select(["domain"]).append_column("value", unseal_identities(rows)))
+        marks = con.execute("SELECT DISTINCT hmac_erased(domain || chr(31) || lower(value)) FROM _proving").fetchall()
+        con.unregister("_proving")
+        own = " ".join(
+            f"WHEN domain = '{r.field(r.key[0]).domain}' THEN true"
+            for k, r in KINDS.items()
+            if k not in ("consent", "deletion")
+        )
+        given = "source || chr(31) || domain || chr(31) || original"
+        marks += con.execute(
+            f"SELECT DISTINCT hmac_erased('{RECORD}' || chr(31) || CASE WHEN starts_with(original, chr(31)) "
+            f"THEN substr(original, 2) ELSE {given} END) FROM vault.record_key "
+            f"WHERE subject_id IN (FROM _person) AND CASE {own} ELSE false END"
+        ).fetchall()
+    return Erased(request.request_id, erased_now(), request.subject_ids, tuple(sorted(m for (m,) in marks)))
+
+
+def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
+    """Rewrite lake and quarantine without the person, then the vault; models and what they serve are to be made anew."""
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    lake.register(con)
+    subjects.set_person(con, entry.subject_ids)
+    conditions = subjects.reach(con)
+    say("lake")
+    changes = {kind: Change(condition, "'erased'") for kind, condition in conditions.items()}
+    rewriting.rewrite(con, lake, "erasure", changes, {"request": entry.request_id})
+    say("quarantine")
+    for note in batches(home):
+        _forget_batch(con, home, lake, note["batch"], note["part"]["kind"], conditions)
+    say("vault")
+    vault = home.folder("vault") / "vault.duckdb"
+    if vault.exists():
+        with open_vault(con, home, keyring):
+            for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
+                con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
+            con.execute(
+                "UPDATE vault.request SET subject_ids = [] WHERE list_has_any(subject_ids, ?)",
+                [list(entry.subject_ids)],
+            )
+            publish_subjects(con, lake)
+        renew_vault(con, home, keyring)
+    # What is made from the lake holds the person still, and DuckDB keeps deleted rows in its free blocks.
+    home.warehouse.unlink(missing_ok=True)
+    home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
+    (home.serving / "team.duckdb").unlink(missing_ok=True)
+
+
+def _forget_batch(
+    con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, batch: str, kind: str, conditions: dict[str, str]
+) -> None:
+    """A quarantined batch without the person's rows; its note keeps the counts it was put there with."""
+    path = home.root / "quarantine" / f"{batch}.parquet"
+    if kind not in conditions or not path.exists() or not _rows(con, lake.read_sql([path]), conditions[kind]):
+        return
+    draft = path.with_name(f".{path.name}.draft")
+    con.execute(
+        f"COPY (SELECT * FROM ({lake.read_sql([path])}) AS r WHERE NOT coalesce({conditions[kind]}, false)) "
+        f"TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
+    )
+    place_durably(draft, path)
+    note = json.loads(path.with_suffix(".json").read_text())
+    note["part"]["rows"] = _rows(con, lake.read_sql([path]), "true")
+    write_durably(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+
+
+def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:
+    """Rows of one erased person in every store that can be asked."""
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    lake.register(con)
+    subjects.set_person(con, entry.subject_ids)
+    conditions = subjects.reach(con)
+    found = {
+        "lake": sum(subjects.count_rows(con, conditions).values()),
+        "merges": _rows(con, "FROM lake._subjects", "r.subject_key IN (FROM _person_keys)"),
+        "quarantine": 0,
+        "vault": 0,
+    }
+    for note in batches(home):
+        path, kind = home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
+        if path.exists() and kind in conditions:
+            found["quarantine"] += _rows(con, lake.read_sql([path]), conditions[kind])
+    if (home.folder("vault") / "vault.duckdb").exists():
+        with open_vault(con, home, keyring, read_only=True):
+            for table in ("identity", "record_key", "consent", "subject"):
+                found["vault"] += _rows(con, f"FROM vault.{table}", "r.subject_id IN (FROM _person)")
+    for store, path, key in (
+        ("warehouse", home.warehouse, keyring.hex("warehouse")),
+        ("team.duckdb", home.serving / "team.duckdb", keyring.hex("team")),
+    ):
+        found[store] = _rows_of_database(con, path, key) if path.exists() else 0
+    return found
+
+
+def _rows_of_database(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> int:
+    """Rows under the person's pseudonyms in every table of an encrypted DuckDB file."""
+    con.execute(f"ATTACH {literal(str(path))} AS searched (READ_ONLY, ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
+    try:
+        columns = con.execute(
+            "SELECT schema_name, table_name, column_name FROM duckdb_columns() JOIN duckdb_tables() "
+            "USING (database_name, schema_name, table_name) WHERE database_name = 'searched' "
+            "AND column_name IN ('subject_key', 'written_subject_key')"
+        ).fetchall()
+        return sum(
+            _rows(con, f"FROM searched.{identifier(s)}.{identifier(t)}", f"r.{identifier(c)} IN (FROM _person_keys)")
+            for s, t, c in columns
+        )
+    finally:
+        con.execute("DETACH searched")
+
+
+def _rows(con: duckdb.DuckDBPyConnection, relation: str, condition: str) -> int:
+    row = con.execute(f"SELECT count(*) FROM ({relation}) AS r WHERE {condition}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _tags(keyring: Keyring, entry: Erased) -> list[str]:
+    return [tag(keyring, s) for s in entry.subject_ids]

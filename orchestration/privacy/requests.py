@@ -1,0 +1,83 @@
+"""The register of requests: who asked for what (by the vault's own ids), when it is due, how it ended.
+
+Keep out: doing what was asked. Terms are defaults for a lawyer to confirm: one month (GDPR 12(3)), 15 working days
+(mainland China, by common practice), the earlier where the law is not known; set in policy.toml, [requests].
+"""
+
+import secrets
+import tomllib
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now
+from orchestration.privacy.policy import EU
+
+ACTIONS = ("access", "erase", "rectify", "restrict", "object")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. Times are naive UTC; `subject_ids` is empty once the person is erased."""
+
+    request_id: str
+    action: str
+    subject_ids: tuple[str, ...]
+    received_at: datetime
+    due_at: datetime
+    closed_at: datetime | None = None
+    outcome: str | None = None
+
+
+def register(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
+    """Write a request of the persons in `_person` into the vault's register; the vault is open for writing on `con`."""
+    if action not in ACTIONS:
+        raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
+    at = now().replace(tzinfo=None)
+    row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
+    request = Request(
+        f"R{at:%Y%m%d}-{secrets.token_hex(3)}", action, tuple(subject_ids), at, due(home, at, row[0] if row else None)
+    )
+    con.execute(
+        "INSERT INTO vault.request VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+        [request.request_id, action, subject_ids, request.received_at, request.due_at],
+    )
+    return request
+
+
+def due(home: Home, received_at: datetime, country: str | None) -> datetime:
+    """When a request is due, by the law of the person's country; unknown: the earlier."""
+    path = home.root / "policy.toml"
+    terms = tomllib.loads(path.read_text()).get("requests", {}) if path.exists() else {}
+    months, days = int(terms.get("gdpr_months", 1)), int(terms.get("mainland_working_days", 15))
+    year, month = divmod(received_at.month - 1 + months, 12)
+    year, month = received_at.year + year, month + 1
+    gdpr = received_at.replace(year=year, month=month, day=min(received_at.day, monthrange(year, month)[1]))
+    mainland = received_at
+    while days:
+        mainland += timedelta(days=1)
+        days -= mainland.weekday() < 5
+    if country == "CN":
+        return mainland
+    return gdpr if country in EU else min(gdpr, mainland)
+
+
+def close(con: duckdb.DuckDBPyConnection, request_id: str, outcome: str, forget: bool = False) -> None:
+    """End a request; `forget` takes the person's ids out of the register."""
+    con.execute(
+        "UPDATE vault.request SET closed_at = ?, outcome = ?, subject_ids = CASE WHEN ? THEN [] ELSE subject_ids END "
+        "WHERE request_id = ?",
+        [now().replace(tzinfo=None), outcome, forget, request_id],
+    )
+
+
+def listed(con: duckdb.DuckDBPyConnection, open_only: bool = False) -> list[Request]:
+    """Every request, those due first first."""
+    rows = con.execute(
+        "SELECT request_id, action, subject_ids, received_at, due_at, closed_at, outcome FROM vault.request "
+        f"{'WHERE closed_at IS NULL ' if open_only else ''}ORDER BY due_at, request_id"
+    ).fetchall()
+    return [Request(i, a, tuple(s), r, d, c, o) for i, a, s, r, d, c, o in rows]

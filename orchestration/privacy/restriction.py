@@ -1,0 +1,71 @@
+"""Restriction and objection: a person's rows stay, and are not used: for anything (GDPR 18), or for one purpose (21; PIPL 44).
+
+Keep out: withdrawn consents, which come from the sources. A purpose is struck out with a mark, in the lake's rows and in
+rows to come; lifting takes the mark away.
+"""
+
+import duckdb
+
+from orchestration.engine import literal
+from orchestration.home import now
+from orchestration.lake import rewrite as rewriting
+from orchestration.lake.rewrite import Change
+from orchestration.lake.store import Lake
+from orchestration.privacy import subjects
+
+MARK = "restricted:"
+EVERY = "*"
+
+
+def restrict(
+    con: duckdb.DuckDBPyConnection, lake: Lake, purpose: str | None, request_id: str, lift: bool = False
+) -> int:
+    """Strike out (or `lift`) a purpose, None for all, in every row of `_person`; returns how many rows changed.
+
+    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds.
+    """
+    conditions = subjects.reach(con)
+    con.execute("DELETE FROM vault.restriction WHERE subject_id IN (FROM _person) AND purpose = ?", [purpose or EVERY])
+    if not lift:
+        con.execute(
+            "INSERT INTO vault.restriction SELECT subject_id, ?, ?, ?, ? FROM _person",
+            [purpose or EVERY, "objection" if purpose else "restriction", now().replace(tzinfo=None), request_id],
+        )
+    meant = "true" if purpose is None else f"replace(p, '{MARK}', '') = {literal(purpose)}"
+    if lift:
+        hit, becomes = f"starts_with(p, '{MARK}') AND {meant}", f"substr(p, {len(MARK) + 1})"
+    else:
+        hit, becomes = f"NOT starts_with(p, '{MARK}') AND {meant}", f"'{MARK}' || p"
+    change = {"purposes": f"list_transform(purposes, lambda p: CASE WHEN {hit} THEN {becomes} ELSE p END)"}
+    concerned = f"len(list_filter(purposes, lambda p: {hit})) > 0"
+    changes = {
+        kind: Change(becomes=change, concerns=f"({condition}) AND {concerned}")
+        for kind, condition in conditions.items()
+        if kind not in ("consent", "deletion")
+    }
+    return sum(rewriting.rewrite(con, lake, "withdrawal", changes, {"request": request_id}).changed.values())
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp table `_restrictions` (written_id, struck): purposes the gate strikes out of new rows; needs the vault."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _restrictions AS WITH struck AS ("
+        "SELECT coalesce(s.current_id, s.subject_id) AS person, list_distinct(list(r.purpose)) AS struck "
+        "FROM vault.restriction r JOIN vault.subject s USING (subject_id) GROUP BY 1) "
+        "SELECT s.subject_id AS written_id, t.struck FROM vault.subject s JOIN struck t "
+        "ON t.person = coalesce(s.current_id, s.subject_id)"
+    )
+
+
+def strike(con: duckdb.DuckDBPyConnection) -> None:
+    """Mark the purposes in temp table `_basis` (written_id, purposes) that the persons of its rows had struck out."""
+    con.execute(
+        f"UPDATE _basis SET purposes = list_transform(purposes, lambda p: CASE WHEN list_contains(r.struck, p) "
+        f"OR list_contains(r.struck, '{EVERY}') THEN '{MARK}' || p ELSE p END) "
+        "FROM _restrictions r WHERE r.written_id = _basis.written_id"
+    )
+
+
+def unmarked(purposes: str) -> str:
+    """SQL: the purposes of a row without marks."""
+    return f"list_transform({purposes}, lambda p: replace(p, '{MARK}', ''))"

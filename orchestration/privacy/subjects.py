@@ -1,0 +1,146 @@
+"""Finding one person: by an identifier, a pseudonym or a record's own id; and what of the lake is theirs.
+
+Keep out: what is done with it (access.py, erasure.py, restriction.py).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.engine import identifier, literal
+from orchestration.errors import VoicehouseError
+from orchestration.privacy import normalise
+from orchestration.privacy.pseudonyms import scoped
+from orchestration.records import KINDS, Field, Privacy, Record
+
+
+@dataclass(frozen=True)
+class Sought:
+    """By what a person is sought; one of these. `account` is source:id, `record` source:kind:id."""
+
+    email: str | None = None
+    phone: str | None = None
+    country: str | None = None
+    account: str | None = None
+    pseudonym: str | None = None
+    record: str | None = None
+
+
+def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
+    """Temp table `_person` (subject_id): every subject as written that is the person sought; returns the ids.
+
+    Needs the vault and the keyed hashes on `con`. Empty when nobody is known by that. A name finds nobody: it proves nothing.
+    Raises VoicehouseError when it is not said by what, or the identifier is none.
+    """
+    given = [n for n in ("email", "phone", "account", "pseudonym", "record") if getattr(sought, n)]
+    if len(given) != 1:
+        raise VoicehouseError("say by what: one of --email, --phone, --account, --pseudonym, --record")
+    by = given[0]
+    if by in ("email", "phone", "account"):
+        value = _normal(con, sought)
+        if value is None:
+            raise VoicehouseError(f"that is no {by} that could belong to a person")
+        hit = f"SELECT subject_id FROM vault.identity WHERE is_proving AND index_hash = hmac_blind_index({literal(by)} || chr(31) || lower($value))"
+    elif by == "pseudonym":
+        value = str(sought.pseudonym)
+        hit = "SELECT subject_id FROM vault.subject WHERE hmac_pseudonym_person(subject_id) = $value"
+    else:
+        source, kind, value = _parts(str(sought.record), 3, "source:kind:id")
+        if kind not in KINDS:
+            raise VoicehouseError(f"there is no kind {kind}: one of {', '.join(KINDS)}")
+        domain = KINDS[kind].field(KINDS[kind].key[0]).domain
+        hit = f"SELECT subject_id FROM vault.record_key WHERE key_hash = hmac_record_key({scoped('$value', source, str(domain))})"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _person AS
+        SELECT subject_id FROM vault.subject WHERE coalesce(current_id, subject_id) IN (
+            SELECT coalesce(current_id, subject_id) FROM vault.subject WHERE subject_id IN ({hit}))
+        """,
+        {"value": value},
+    )
+    return [row[0] for row in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall()]
+
+
+def set_person(con: duckdb.DuckDBPyConnection, subject_ids: tuple[str, ...]) -> None:
+    """Temp table `_person` from ids known already."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _person AS SELECT unnest(?::VARCHAR[]) AS subject_id", [list(subject_ids)]
+    )
+
+
+def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """By kind the SQL condition (on row `r`) that tells the rows of `_person`; needs the lake registered on `con`.
+
+    Rows under one of the person's pseudonyms, and rows without a person of their own that belong to one of the person's
+    records: the events of a case, say.
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _person_keys AS SELECT hmac_pseudonym_person(subject_id) AS subject_key FROM _person"
+    )
+    owned = [
+        f"SELECT '{f.domain}' AS domain, {identifier(str(f.protected_name))} AS key FROM lake.{identifier(kind)} "
+        "WHERE subject_key IN (FROM _person_keys)"
+        for kind, record in KINDS.items()
+        if record.has_person and kind not in ("consent", "deletion")
+        for f in _own_keys(record)
+    ]
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _person_records AS SELECT DISTINCT * FROM ({' UNION ALL '.join(owned)}) WHERE key IS NOT NULL"
+    )
+    conditions = {}
+    for kind, record in KINDS.items():
+        if not record.has_person:
+            continue
+        belongs = [
+            f"r.{identifier(str(f.protected_name))} IN (SELECT key FROM _person_records WHERE domain = '{f.domain}')"
+            for f in record.fields
+            if f.privacy is Privacy.RECORD_KEY and f.type == "string"
+        ]
+        mine = "r.subject_key IN (FROM _person_keys)"
+        conditions[kind] = f"{mine} OR (r.subject_key IS NULL AND ({' OR '.join(belongs)}))" if belongs else mine
+    return conditions
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, conditions: dict[str, str]) -> dict[str, int]:
+    """Rows of the lake that meet each kind's condition; kinds without any are left out."""
+    found = {}
+    for kind, condition in conditions.items():
+        row = con.execute(f"SELECT count(*) FROM lake.{identifier(kind)} AS r WHERE {condition}").fetchone()
+        if row and row[0]:
+            found[kind] = int(row[0])
+    return found
+
+
+def _own_keys(record: Record) -> list[Field]:
+    return [f for k in record.key if (f := record.field(k)).privacy is Privacy.RECORD_KEY]
+
+
+def index_hash(con: duckdb.DuckDBPyConnection, sought: Sought) -> str:
+    """The blind index of an e-mail address or number. Raises VoicehouseError when it is none."""
+    value = _normal(con, sought)
+    if value is None:
+        raise VoicehouseError("that is no identifier that could belong to a person")
+    domain = "email" if sought.email else "phone"
+    row = con.execute(f"SELECT hmac_blind_index('{domain}' || chr(31) || lower($value))", {"value": value}).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _normal(con: duckdb.DuckDBPyConnection, sought: Sought) -> str | None:
+    """The identifier in its normal form, as the vault's index has it."""
+    if sought.email:
+        sql, value = normalise.normal_email("$value"), sought.email
+    elif sought.phone:
+        country = literal(sought.country.upper()) if sought.country else "NULL"
+        sql, value = normalise.normal_phone("$value", country), sought.phone
+    else:
+        source, value = _parts(str(sought.account), 2, "source:id")
+        sql = f"{literal(source)} || chr(31) || 'person.account' || chr(31) || {normalise.normal_account('$value')}"
+    row = con.execute(f"SELECT {sql}", {"value": value}).fetchone()
+    return row[0] if row else None
+
+
+def _parts(given: str, n: int, form: str) -> tuple[str, ...]:
+    found = tuple(given.split(":", n - 1))
+    if len(found) != n or not all(found):
+        raise VoicehouseError(f"it is written {form}")
+    return found

@@ -1,0 +1,251 @@
+"""What one person may ask of the house: found, told, restricted, erased, and not coming back. Keep out: rotation of keys."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from orchestration import pipeline
+from orchestration.cli import main
+from orchestration.engine import connect
+from orchestration.lake import audit
+from orchestration.lake.audit import AuditResult, CheckResult
+from orchestration.privacy import erasure, evidence, pseudonyms, requests, subjects
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.subjects import Sought
+from orchestration.privacy.vault import open_vault
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, case, lines
+
+EVENT = """
+select
+    _record, raw ->> '$.event' as event_id, raw ->> '$.id' as case_id, raw ->> '$.at' as occurred_at,
+    'message_in' as event_type, raw ->> '$.said' as text
+from rows where raw ->> '$.event' is not null
+"""
+WHO = ["--role", "compliance", "--reason", "asked by letter"]
+
+
+@pytest.fixture
+def filled(house: TestHouse) -> TestHouse:
+    """Zora under an account and two addresses, the second proved one only later; an event of her case without a person."""
+    write_source(house.sources, "desk", {"case": CASE, "case_event": EVENT})
+    zora = {"name": "Zora Quill", "verified": "true", "country": "DE"}
+    house.drop(
+        "rows_1.jsonl",
+        lines(
+            case(1, account="Z1", email="zora@example.org", text="hello", event="E1", said="it broke", **zora),
+            case(2, email="quill@example.net", text="again", **zora),
+            case(3, account="O1", name="Otto", country="CN", text="other", event="E3", said="mine too"),
+        ),
+    )
+    house.take()
+    house.drop("rows_2.jsonl", lines(case(4, account="Z1", email="quill@example.net", **zora)))
+    house.take()
+    return house
+
+
+def request_for(house: TestHouse, sought: Sought, action: str = "erase") -> requests.Request:
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        with open_vault(con, house.home, house.keyring):
+            return requests.register(con, house.home, action, subjects.find(con, sought))
+    finally:
+        con.close()
+
+
+def erase(house: TestHouse, sought: Sought) -> erasure.Receipt:
+    return erasure.erase(house.home, house.keyring, request_for(house, sought))
+
+
+def command(house: TestHouse, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        Sought(email=" ZORA@example.org"),
+        Sought(email="quill@example.net"),
+        Sought(account="desk:z1"),
+        Sought(record="desk:case:T2"),
+    ],
+)
+def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(filled: TestHouse, sought: Sought) -> None:
+    receipt = erase(filled, sought)
+    assert receipt.before["lake"] == 4 and receipt.before["vault"] > 0  # three cases and the event of one
+    assert receipt.is_complete and set(receipt.by_schedule) == {"landing", "backups"}
+    assert filled.rows("select count(*) from lake.case") == [(1,)]
+    assert filled.rows("select text from lake.case_event") == [("mine too",)]
+    ledger = filled.ledger()
+    assert ledger[("case", "withheld", "erased")] == 3 and ledger[("case_event", "withheld", "erased")] == 1
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+    kept = (filled.home.root / "ops" / "receipts" / f"{receipt.request_id}.json").read_text()
+    assert "zora" not in kept.lower() and json.loads(kept)["is_complete"]
+    assert request_count(filled, Sought(account="desk:O1")) == 1  # the control: the other is still known
+
+
+def request_count(house: TestHouse, sought: Sought) -> int:
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        with open_vault(con, house.home, house.keyring, read_only=True):
+            return len(subjects.find(con, sought))
+    finally:
+        con.close()
+
+
+def test_who_was_erased_does_not_come_back_by_replay_but_may_come_anew(filled: TestHouse) -> None:
+    erase(filled, Sought(account="desk:Z1"))
+    filled.drop(
+        "rows_1.jsonl", lines(case(5, account="O1", country="CN")) + (filled.inbox / "rows_1.jsonl").read_text()
+    )
+    later = case(6, account="Z1", country="DE", at="2027-01-01T00:00:00Z")
+    filled.take()
+    assert filled.ledger()[("case", "rejected", "erased")] == 2
+    assert filled.ledger()[("case_event", "rejected", "erased")] == 1
+    assert request_count(filled, Sought(account="desk:Z1")) == 0
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+    assert erasure.returned(filled.home, filled.keyring) == (1, 0)
+    filled.drop("rows_3.jsonl", lines(later))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOICEHOUSE_CLOCK", "2027-01-02T00:00:00Z")
+        filled.take()
+    assert request_count(filled, Sought(account="desk:Z1")) == 1
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+
+
+def test_an_erasure_reaches_the_quarantine_and_a_replayed_batch(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.lake import quarantine
+
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1, account="Z1"), case(2, account="O1")))
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        house.take()
+    receipt = erase(house, Sought(account="desk:Z1"))
+    assert receipt.before["quarantine"] == 1 and receipt.is_complete
+    (note,) = quarantine.batches(house.home)
+    assert quarantine.replay(house.home, house.keyring, note["batch"])
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+@pytest.mark.parametrize("step", ["lake", "quarantine", "vault"])
+def test_an_erasure_cut_short_goes_on_from_where_it_was(filled: TestHouse, step: str) -> None:
+    request = request_for(filled, Sought(account="desk:Z1"))
+
+    def die(store: str) -> None:
+        if store == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        erasure.erase(filled.home, filled.keyring, request, die)
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) > 0  # the control
+    receipt = erasure.erase(filled.home, filled.keyring, request)
+    assert receipt.is_complete
+    assert filled.ledger()[("case", "withheld", "erased")] == 3
+
+
+def test_a_lake_put_back_from_before_the_erasure_is_erased_again(filled: TestHouse, tmp_path: Path) -> None:
+    import shutil
+
+    for name in ("lake", "vault", "audit"):
+        shutil.copytree(filled.home.root / name, tmp_path / "backup" / name)
+    erase(filled, Sought(account="desk:Z1"))
+    assert erasure.reapply_erasures(filled.home, filled.keyring) == 0
+    for name in ("lake", "vault", "audit"):
+        shutil.rmtree(filled.home.root / name)
+        shutil.copytree(tmp_path / "backup" / name, filled.home.root / name)
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) > 0  # the control: the backup brought her back
+    assert erasure.returned(filled.home, filled.keyring)[1] == 4
+    assert erasure.reapply_erasures(filled.home, filled.keyring) == 1
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+    assert filled.rows("select count(*) from lake.case") == [(1,)]
+
+
+def test_a_copy_holds_every_row_and_identity_of_the_person_and_nobody_elses(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.json"
+    done = command(filled, monkeypatch, "subject", "export", "--email", "zora@example.org", *WHO, "--to", str(path))
+    assert done.exit_code == 0, done.output
+    told = json.loads(path.read_text())
+    assert path.stat().st_mode & 0o077 == 0
+    assert {i["value"] for i in told["identities"]} == {"zora@example.org", "quill@example.net", "Zora Quill", "Z1"}
+    assert len(told["records"]["case"]) == 3 and len(told["records"]["case_event"]) == 1
+    assert "other" not in path.read_text() and "Otto" not in path.read_text()
+    proof = evidence.noted(filled.home)["C17"]
+    assert (proof["checked"], proof["failed"]) == (3, 0)
+    actions = [line["action"] for line in AuditLog(filled.home, filled.keyring).lines()]
+    assert "subject export" in actions
+
+
+def test_a_restricted_persons_rows_are_used_for_nothing_until_lifted(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = "select count(*) from lake.case where list_contains(purposes, 'analytics')"
+    assert filled.rows(used) == [(4,)]
+    by = ["--email", "zora@example.org", *WHO]
+    assert command(filled, monkeypatch, "subject", "object", *by).exit_code == 0
+    assert filled.rows(used) == [(1,)]
+    assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(4,)]
+    filled.drop("rows_3.jsonl", lines(case(7, account="Z1", country="DE")))
+    filled.take()
+    assert filled.rows(used) == [(1,)]  # rows that come later are struck out at the gate
+    assert command(filled, monkeypatch, "subject", "restrict", *by).exit_code == 0
+    assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(1,)]
+    assert command(filled, monkeypatch, "subject", "restrict", "--lift", *by).exit_code == 0
+    assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(5,)]
+
+
+def test_an_address_that_is_not_theirs_is_taken_away_and_parts_whom_it_joined(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert request_count(filled, Sought(account="desk:Z1")) == 2
+    by = ["--account", "desk:Z1", *WHO]
+    done = command(filled, monkeypatch, "subject", "rectify", *by, "--wrong-email", "quill@example.net", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["removed"] == 2
+    assert request_count(filled, Sought(account="desk:Z1")) == 1
+
+
+def test_only_compliance_asks_about_persons_and_every_attempt_is_on_record(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for role in ("engineer", "analyst", "handler"):
+        for name in ("find", "erase", "restrict", "object", "rectify"):
+            done = command(
+                filled, monkeypatch, "subject", name, "--email", "zora@example.org", "--role", role, "--reason", "x"
+            )
+            assert done.exit_code == 5, (role, name, done.output)
+    (filled.home.root / "policy.toml").open("a").write('[roles]\ncompliance = ["somebody-else"]\n')
+    done = command(filled, monkeypatch, "subject", "find", "--email", "zora@example.org", *WHO)
+    assert done.exit_code == 5
+    refused = [x for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "refused"]
+    assert len(refused) == 16
+    monkeypatch.setenv("VOICEHOUSE_ACTOR", "somebody-else")
+    done = command(filled, monkeypatch, "subject", "find", "--email", "zora@example.org", *WHO)
+    assert done.exit_code == 0 and "zora" not in done.output
+
+
+def test_nobody_found_is_said_and_on_record(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = command(filled, monkeypatch, "subject", "find", "--email", "nobody@example.org", *WHO)
+    assert done.exit_code == 1 and "nobody" in done.stderr and "nobody@" not in done.stderr
+    assert command(filled, monkeypatch, "subject", "find", *WHO).exit_code == 1
+
+
+def test_requests_are_due_by_the_law_of_the_persons_country(filled: TestHouse) -> None:
+    from datetime import datetime
+
+    received = datetime(2026, 1, 31, 12)
+    assert requests.due(filled.home, received, "DE") == datetime(2026, 2, 28, 12)
+    assert requests.due(filled.home, received, "CN") == datetime(2026, 2, 20, 12)  # fifteen working days
+    assert requests.due(filled.home, received, None) == datetime(2026, 2, 20, 12)
+    assert request_for(filled, Sought(account="desk:O1")).due_at > received

@@ -1,0 +1,88 @@
+"""The audit log: every change of the chain shows. Keep out: who writes lines."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.home import Home
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AuditLog:
+    monkeypatch.delenv("VOICEHOUSE_MASTER_KEY", raising=False)
+    home = Home.open(tmp_path)
+    found = AuditLog(home, Keyring(home))
+    for n in range(5):
+        found.append("trial", n=n)
+    return found
+
+
+def path(log: AuditLog) -> Path:
+    return log._path
+
+
+def test_an_untouched_chain_is_sound_and_grows(log: AuditLog) -> None:
+    assert log.verify() == (5, [])
+    assert log.append("trial", n=5) == 6
+    assert log.verify() == (6, [])
+    assert path(log).stat().st_mode & 0o077 == 0
+
+
+def changed(lines: list[str]) -> list[str]:
+    line = json.loads(lines[2])
+    line["facts"]["n"] = 99
+    return [*lines[:2], json.dumps(line), *lines[3:]]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda lines: lines[:2] + lines[3:],
+        lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+        lambda lines: lines[:-1],
+        lambda lines: lines[1:],
+        lambda lines: [],
+        lambda lines: [*lines, lines[-1]],
+        changed,
+    ],
+    ids=["deleted", "reordered", "end cut off", "start cut off", "emptied", "doubled", "changed"],
+)
+def test_a_line_deleted_reordered_or_changed_shows(log: AuditLog, tamper: Callable[[list[str]], list[str]]) -> None:
+    lines = path(log).read_text().splitlines()
+    path(log).write_text("".join(f"{line}\n" for line in tamper(lines)))
+    assert log.verify()[1] != []
+
+
+def test_a_chain_made_anew_without_the_key_shows(log: AuditLog, tmp_path: Path) -> None:
+    other = Home.open(tmp_path / "other")
+    forged = AuditLog(other, Keyring(other))
+    for n in range(5):
+        forged.append("trial", n=n)
+    path(log).write_bytes(path(forged).read_bytes())
+    log._head.write_bytes(forged._head.read_bytes())
+    assert len(log.verify()[1]) == 6  # every line, and the head
+
+
+def test_a_line_cut_short_by_a_death_does_not_swallow_the_next(log: AuditLog) -> None:
+    with path(log).open("a") as handle:
+        handle.write('{"number": 6, "at"')
+    log.append("trial", n=6)
+    n, wrong = log.verify()
+    assert n == 7 and wrong  # it shows, and what came after is there
+    assert log.newest("trial")["facts"] == {"n": 6}
+
+
+def test_lines_past_their_term_go_and_the_rest_still_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home.open(tmp_path)
+    log = AuditLog(home, Keyring(home))
+    for year in (2020, 2021, 2025):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", f"{year}-01-01T00:00:00Z")
+        log.append("trial", year=year)
+    assert log.expire() == 2
+    assert log.verify() == (1, [])
+    log.append("trial", year=2025)
+    assert log.verify() == (2, [])
