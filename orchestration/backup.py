@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from orchestration.errors import KeyMissingError, VoicehouseError
 from orchestration.home import FORMAT_VERSION, Home, now, sync_folder
+from orchestration.privacy import erasure
+from orchestration.privacy.keys import Keyring
 
 FORMAT = "voicehouse-backup-1"
 CHUNK = 1 << 20
@@ -169,11 +171,14 @@ def restore(source: Path, root: Path, secret: Secret, progress: Say | None = Non
 
 
 def reapply_erasures(home: Home) -> int:
-    """Show a restored home who was erased and who withdrew since the backup was made, before anything reads its stores.
+    """Erase again from a restored home whoever was erased since the backup was made, before anything reads its stores.
 
-    Returns how many entries of the erased list it was shown; none where the home has no list.
+    Returns how many erasures had work to do; none where the home has no erased list.
     """
-    return 0 if not (home.root / "erased").is_dir() else sum(1 for p in (home.root / "erased").iterdir() if p.is_file())
+    if not (home.root / "erased" / "list.sealed").exists():
+        return 0
+    with home.writing("restore"):
+        return erasure.reapply_erasures(home, Keyring(home))
 
 
 def _files(home: Home) -> Iterator[Path]:
