@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import erasure, pseudonyms, restriction, retention
+from orchestration.privacy import erasure, marks, pseudonyms, retention
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import noted
@@ -148,7 +148,7 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
     for kind in KINDS:
         row = con.execute(
             f"SELECT count(*), count(*) FILTER (basis IS NULL OR basis NOT IN ({known}) OR len(purposes) = 0 "
-            f"OR NOT list_has_all([{allowed}], {restriction.unmarked('purposes')})) FROM lake.{identifier(kind)}"
+            f"OR NOT list_has_all([{allowed}], {marks.unmarked('purposes')})) FROM lake.{identifier(kind)}"
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake whose basis is no legal one or whose purposes the house does not pursue"

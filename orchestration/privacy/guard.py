@@ -19,7 +19,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import erased, pseudonyms, refusals, restriction
+from orchestration.privacy import erased, marks, pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -93,7 +93,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
                 prepare_consents(con)
-                restriction.prepare(con)
+                marks.prepare(con)
                 prepare_names(con, rows)
                 if resolution.is_regrouped:
                     publish_subjects(con, lake)

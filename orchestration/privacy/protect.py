@@ -10,7 +10,7 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier
-from orchestration.privacy import redaction, restriction
+from orchestration.privacy import marks, redaction
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
@@ -122,7 +122,7 @@ def protect(
         f"UPDATE _basis SET reason = 'erased' WHERE row_no IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}')"
     )
     if kind not in UNCONSENTED_KINDS:
-        restriction.strike(con)
+        marks.strike(con)
     _redact(con, settings, record)
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
