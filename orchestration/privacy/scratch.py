@@ -16,6 +16,7 @@ import duckdb
 from orchestration.engine import identifier, literal
 
 KEY = "scratch"
+ENCRYPTION = f"{{footer_key: '{KEY}'}}"
 FOLDER = "gate"
 ROW_GROUP = 40_960  # rows; small, so that long texts do not pile up before they are written
 COMPRESSION = "zstd"
@@ -36,7 +37,7 @@ class Scratch:
         path = self._folder / f"{name}-{len(files)}.parquet"
         row = self._con.execute(
             f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION {COMPRESSION}, "
-            f"ROW_GROUP_SIZE {ROW_GROUP}, ENCRYPTION_CONFIG {{footer_key: '{KEY}'}})"
+            f"ROW_GROUP_SIZE {ROW_GROUP}, ENCRYPTION_CONFIG {ENCRYPTION})"
         ).fetchone()
         rows = int(row[0]) if row else 0
         files.append((path, rows))
@@ -79,7 +80,7 @@ class Scratch:
 
 def _read(paths: list[Path], options: str = "") -> str:
     listed = ", ".join(literal(str(p)) for p in paths)
-    return f"read_parquet([{listed}], encryption_config = {{footer_key: '{KEY}'}}{options})"
+    return f"read_parquet([{listed}], encryption_config = {ENCRYPTION}{options})"
 
 
 @contextmanager
