@@ -17,7 +17,7 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
@@ -190,17 +190,15 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
     from orchestration.lake.audit import audit_batch
 
     verdicts: list[BatchVerdict] = []
+    lake = Lake(home, keyring.base64(LAKE_KEY))
     promote.sweep_orphans(home)
     for manifest in stage.staged(home):
         con = connect(home.temp)
         try:
-            con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{keyring.base64(LAKE_KEY)}')")
+            lake.open_key(con)
             found = []
             for part in manifest.parts:
-                table = con.execute(
-                    f"SELECT * FROM read_parquet({literal(str(home.lake / part.path))}, "
-                    f"encryption_config={{footer_key: '{LAKE_KEY}'}})"
-                ).to_arrow_table()
+                table = con.execute(lake.batch_sql(part.kind, home.lake / part.path)).to_arrow_table()
                 if table.num_rows != part.rows:
                     raise VoicehouseError(f"a staged batch of {part.kind} holds {table.num_rows} rows, not {part.rows}")
                 result = audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
@@ -244,7 +242,6 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
 def ledger_faults(home: Home, keyring: Keyring) -> list[str]:
     """What the ledger cannot account for, load by load; an empty list is a sound run."""
     from orchestration.lake.ledger import faults
-    from orchestration.lake.store import Lake
 
     return faults(Lake(home, keyring.base64(LAKE_KEY)).ledger_rows())
 

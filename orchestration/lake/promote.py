@@ -42,7 +42,9 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
             sync_path(target, home.lake)
         counts["promoted"] += part.rows
         manifest.count("rows", part.kind, "promoted", part.rows)
-        promoted.append({"kind": part.kind, "path": str(target.relative_to(home.lake)), "rows": part.rows})
+        promoted.append(
+            {"kind": part.kind, "path": str(target.relative_to(home.lake)), "rows": part.rows, "shape": part.shape}
+        )
     commit = {
         "load_id": manifest.load_id,
         "replay": manifest.replay,

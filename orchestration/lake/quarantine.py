@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestration.engine import connect, literal
+from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
 from orchestration.lake import stage
 from orchestration.lake.promote import age_days, promote
 from orchestration.lake.stage import Manifest, Part
-from orchestration.lake.store import LAKE_KEY
+from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
 
 QUARANTINE_DAYS = 30
@@ -50,10 +50,9 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
         return True
     con = connect(home.temp)
     try:
-        con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{keyring.base64(LAKE_KEY)}')")
-        table = con.execute(
-            f"SELECT * FROM read_parquet({literal(str(path))}, encryption_config={{footer_key: '{LAKE_KEY}'}})"
-        ).to_arrow_table()
+        lake = Lake(home, keyring.base64(LAKE_KEY))
+        lake.open_key(con)
+        table = con.execute(lake.batch_sql(part.kind, path)).to_arrow_table()
     finally:
         con.close()
     result = audit_batch(table, part.kind, is_public=bool(note["about"]["is_public_set"]))
@@ -66,7 +65,7 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
     target = stage.folder(home) / manifest.stem / path.name
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.write_bytes(path.read_bytes())
-    manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), part.rows))
+    manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), part.rows, part.shape))
     # The rows were staged and quarantined under the load's first commit; now they move over.
     manifest.count("rows", part.kind, "quarantined", -part.rows, told)
     stage.finish(home, manifest)

@@ -19,7 +19,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import now, place_durably, write_durably
 from orchestration.lake.promote import sweep_orphans
 from orchestration.lake.stage import PART_ROWS
-from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.lake.store import LAKE_KEY, Lake, shape
 from orchestration.records import KINDS
 
 OPERATIONS = ("erasure", "withdrawal", "retention", "rotation", "compaction")
@@ -179,7 +179,7 @@ def _concerned(
             SELECT filename AS file, source, load_id, loaded_at, coalesce({change.gone}, false) AS is_gone,
                    coalesce({change.concerns}, false) AS is_changed,
                    CASE WHEN coalesce({change.gone}, false) THEN {change.reason} END AS reason
-            FROM ({lake.read_sql(files, with_filename=True)}) AS r
+            FROM ({lake.read_sql(kind, files, with_filename=True)}) AS r
         ), by_load AS (
             SELECT file, source, load_id, max(loaded_at) AS loaded_at, count(*) AS n,
                    count(*) FILTER (is_gone) AS gone, count(*) FILTER (is_changed AND NOT is_gone) AS changed,
@@ -227,6 +227,7 @@ def _write(
                 "source": bundle.source,
                 "path": str(target.relative_to(lake.home.lake)),
                 "rows": bundle.rows,
+                "shape": shape(bundle.kind),
             }
         )
     old = sorted(str(f.relative_to(lake.home.lake)) for b in bundles for f in b.files)
@@ -268,7 +269,7 @@ def _write_part(
     )
     draft = target.with_name(f".{target.name}.draft")
     row = con.execute(
-        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(bundle.files)}) AS r "
+        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(bundle.kind, bundle.files)}) AS r "
         f"WHERE NOT coalesce({change.gone}, false)) TO {literal(str(draft))} "
         f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
     ).fetchone()

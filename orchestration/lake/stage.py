@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.engine import literal
 from orchestration.home import Home, sync_path, write_durably
-from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.lake.store import LAKE_KEY, Lake, shape
 
 PART_ROWS = 250_000  # of one batch at most
 PART_TEXT = 128 << 20  # bytes of text in one batch, about
@@ -28,6 +28,7 @@ class Part:
     number: int
     path: str  # relative to the lake
     rows: int
+    shape: str = ""  # of its columns
 
 
 @dataclass
@@ -74,7 +75,7 @@ def held_sql(home: Home, lake: Lake, manifest: Manifest, kind: str) -> str | Non
     paths += [
         home.lake / p.path for m in staged(home) if m.source == manifest.source for p in m.parts if p.kind == kind
     ]
-    return f"SELECT content_hash FROM ({lake.read_sql(paths)})" if paths else None
+    return f"SELECT content_hash FROM ({lake.read_sql(kind, paths)})" if paths else None
 
 
 def known_sql(home: Home, lake: Lake, kind: str) -> str | None:
@@ -94,7 +95,7 @@ def write_part(con: duckdb.DuckDBPyConnection, home: Home, manifest: Manifest, k
         f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
     ).fetchone()
     os.chmod(path, 0o600)
-    manifest.parts.append(Part(kind, number, str(path.relative_to(home.lake)), int(row[0]) if row else 0))
+    manifest.parts.append(Part(kind, number, str(path.relative_to(home.lake)), int(row[0]) if row else 0, shape(kind)))
 
 
 def finish(home: Home, manifest: Manifest) -> None:

@@ -3,6 +3,7 @@
 Keep out: writing (stage.py, promote.py).
 """
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Lake:
 
     def forget(self) -> None:
         """Read commits anew when they are asked for next."""
-        for name in ("commits", "rewrites"):
+        for name in ("commits", "rewrites", "_shapes"):
             self.__dict__.pop(name, None)
 
     def part_entries(self, kind: str) -> list[dict[str, Any]]:
@@ -118,25 +119,41 @@ class Lake:
         """Let a connection read and write the lake's files."""
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{self.key}')")
 
-    def read_sql(self, files: Iterable[Path], with_filename: bool = False) -> str:
-        """A select over some of the lake's files; `with_filename` adds the column `filename`."""
-        listed = ", ".join(literal(str(f)) for f in files)
-        return (
-            f"SELECT * FROM read_parquet([{listed}], hive_partitioning=false{', filename=true' if with_filename else ''}, "
-            f"encryption_config={{footer_key: '{LAKE_KEY}'}})"
-        )
+    @cached_property
+    def _shapes(self) -> dict[str, str]:
+        """Which columns each committed file was written with, by path; all that do not say were written alike."""
+        return {p["path"]: p.get("shape", "") for c in (*self.commits, *self.rewrites) for p in c["parts"]}
+
+    def read_sql(self, kind: str, files: Iterable[Path], with_filename: bool = False) -> str:
+        """A select of a kind's columns over some of the lake's files; what a file was written without reads as null.
+
+        `with_filename` adds the column `filename`.
+        """
+        # Encrypted files of different columns cannot be read by one read_parquet: its union_by_name crashes on them.
+        alike: dict[str, list[Path]] = {}
+        for file in files:
+            path = str(file.relative_to(self.home.lake)) if file.is_relative_to(self.home.lake) else str(file)
+            alike.setdefault(self._shapes.get(path, path), []).append(file)
+        columns = ", ".join(identifier(f.name) for f in KINDS[kind].protected_schema)
+        selects = [
+            f"SELECT * FROM {parquet_sql(paths, ', filename=true' if with_filename else '')}"
+            for paths in alike.values()
+        ]
+        whole = " UNION ALL BY NAME ".join([_no_rows(kind), *selects])
+        return f"SELECT {columns}{', filename' if with_filename else ''} FROM ({whole})"
+
+    def batch_sql(self, kind: str, file: Path) -> str:
+        """A select of all that one file holds, wherever it lies, be it of the contract or not."""
+        return f"{_no_rows(kind)} UNION ALL BY NAME SELECT * FROM {parquet_sql([file])}"
 
     def relation_sql(self, kind: str) -> str:
         """A select over a kind's committed rows; a kind without files reads as zero rows of its contract."""
-        schema = KINDS[kind].protected_schema
-        columns = ", ".join(f"CAST(NULL AS {duckdb_type(f.type)}) AS {identifier(f.name)}" for f in schema)
-        empty = f"SELECT {columns} WHERE false"
         files = self.parts(kind)
         if not files:
-            return empty
+            return _no_rows(kind)
         # A rewritten file may hold rows of later loads beside those that were known.
         known = f" WHERE loaded_at <= TIMESTAMP '{self.known_at}'" if self.known_at and self.rewrites else ""
-        return f"{empty} UNION ALL BY NAME {self.read_sql(files)}{known}"
+        return f"{self.read_sql(kind, files)}{known}"
 
     def register(
         self, con: duckdb.DuckDBPyConnection, schema: str = "lake", increment: Increment | None = None
@@ -164,16 +181,13 @@ class Lake:
         if not path.exists():
             return "SELECT " + ", ".join(f"NULL::{t} AS {c}" for c, t in SUBJECT_COLUMNS.items()) + " WHERE false"
         known = f" WHERE valid_from <= TIMESTAMP '{self.known_at}'" if self.known_at else ""
-        return (
-            f"SELECT {', '.join(SUBJECT_COLUMNS)} FROM read_parquet({literal(str(path))}, "
-            f"encryption_config={{footer_key: '{LAKE_KEY}'}}){known}"
-        )
+        return f"SELECT {', '.join(SUBJECT_COLUMNS)} FROM {parquet_sql([path])}{known}"
 
     def remapped_sql(self) -> str:
         """A select over the pseudonyms that the build under way has to look at again."""
         path = remapped_file(self.home)
         columns = ", ".join(f"NULL::{t} AS {c}" for c, t in REMAPPED_COLUMNS.items())
-        return self.read_sql([path]) if path.exists() else f"SELECT {columns} WHERE false"
+        return f"SELECT * FROM {parquet_sql([path])}" if path.exists() else f"SELECT {columns} WHERE false"
 
     def ledger_rows(self) -> list[dict[str, Any]]:
         """Every ledger line of every commit, long; rows that a rewriting took away are `withheld`, under their load."""
@@ -202,6 +216,25 @@ class Lake:
     def _published(self, name: str) -> list[dict[str, Any]]:
         path = self.home.lake / f"{name}.json"
         return json.loads(path.read_text()) if path.exists() else []
+
+
+def parquet_sql(files: Iterable[Path], options: str = "") -> str:
+    """SQL: the rows of encrypted files that have the same columns."""
+    listed = ", ".join(literal(str(f)) for f in files)
+    return f"read_parquet([{listed}], hive_partitioning=false{options}, encryption_config={{footer_key: '{LAKE_KEY}'}})"
+
+
+def shape(kind: str) -> str:
+    """A short name for the columns that a kind's files are written with today."""
+    columns = ",".join(f"{f.name} {f.type}" for f in KINDS[kind].protected_schema)
+    return hashlib.sha256(columns.encode()).hexdigest()[:12]
+
+
+def _no_rows(kind: str) -> str:
+    columns = ", ".join(
+        f"CAST(NULL AS {duckdb_type(f.type)}) AS {identifier(f.name)}" for f in KINDS[kind].protected_schema
+    )
+    return f"SELECT {columns} WHERE false"
 
 
 def _table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str], rows: list[dict[str, Any]]) -> None:

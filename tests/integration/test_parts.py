@@ -48,7 +48,7 @@ def staged_rows(house: TestHouse) -> list[tuple]:
     try:
         lake.open_key(con)
         paths = [house.home.lake / p.path for p in manifest.parts]
-        rows = con.execute(f"from ({lake.read_sql(paths)}) order by case_key, content_hash").fetchall()
+        rows = con.execute(f"from ({lake.read_sql('case', paths)}) order by case_key, content_hash").fetchall()
     finally:
         con.close()
     assert sum(p.rows for p in manifest.parts) == len(rows)
