@@ -227,16 +227,16 @@ def _forget_batch(
 ) -> None:
     """A quarantined batch without the person's rows; its note keeps the counts it was put there with."""
     path = home.root / "quarantine" / f"{batch}.parquet"
-    if kind not in conditions or not path.exists() or not _rows(con, lake.read_sql([path]), conditions[kind]):
+    if kind not in conditions or not path.exists() or not _rows(con, lake.read_sql(kind, [path]), conditions[kind]):
         return
     draft = path.with_name(f".{path.name}.draft")
     con.execute(
-        f"COPY (SELECT * FROM ({lake.read_sql([path])}) AS r WHERE NOT coalesce({conditions[kind]}, false)) "
+        f"COPY (SELECT * FROM ({lake.read_sql(kind, [path])}) AS r WHERE NOT coalesce({conditions[kind]}, false)) "
         f"TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
     )
     place_durably(draft, path)
     note = json.loads(path.with_suffix(".json").read_text())
-    note["part"]["rows"] = _rows(con, lake.read_sql([path]), "true")
+    note["part"]["rows"] = _rows(con, lake.read_sql(kind, [path]), "true")
     write_durably(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
 
 
@@ -255,7 +255,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     for note in batches(home):
         path, kind = home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
         if path.exists() and kind in conditions:
-            found["quarantine"] += _rows(con, lake.read_sql([path]), conditions[kind])
+            found["quarantine"] += _rows(con, lake.read_sql(kind, [path]), conditions[kind])
     if (home.folder("vault") / "vault.duckdb").exists():
         with open_vault(con, home, keyring, read_only=True):
             for table in ("identity", "record_key", "consent", "subject"):
