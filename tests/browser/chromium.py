@@ -70,13 +70,20 @@ def visit(page: Path, shots: Path, profile: Path) -> Visit:
         return asyncio.run(_visit(socket, page.resolve().as_uri(), shots))
 
 
-def look(address: str, shot: Path, profile: Path, steps: Sequence[tuple[float, str]], size: tuple[int, int]) -> Visit:
+def look(
+    address: str,
+    shot: Path,
+    profile: Path,
+    steps: Sequence[tuple[float, str]],
+    size: tuple[int, int],
+    is_whole: bool = True,
+) -> Visit:
     """Open an address, run scripts after waits of so many seconds, take one screenshot.
 
-    `texts["page"]` is what the page showed in the end.
+    `texts["page"]` is what the page showed in the end. `is_whole`: the whole page, not only what the window shows.
     """
     with _browser(profile) as socket:
-        return asyncio.run(_look(socket, address, shot, steps, size))
+        return asyncio.run(_look(socket, address, shot, steps, size, is_whole))
 
 
 class _Page:
@@ -106,13 +113,13 @@ class _Page:
         await self.call("Emulation.setDeviceMetricsOverride", **metrics)
         await self.call("Page.navigate", url=self._address)
 
-    async def shoot(self, path: Path) -> None:
-        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+    async def shoot(self, path: Path, is_whole: bool = True) -> None:
+        shot = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
 
 async def _look(
-    socket: str, address: str, shot: Path, steps: Sequence[tuple[float, str]], size: tuple[int, int]
+    socket: str, address: str, shot: Path, steps: Sequence[tuple[float, str]], size: tuple[int, int], is_whole: bool
 ) -> Visit:
     async with websockets.connect(socket, max_size=None) as channel:
         page = _Page(channel, address)
@@ -121,7 +128,7 @@ async def _look(
             await asyncio.sleep(seconds)
             result = await page.call("Runtime.evaluate", expression=script)
             page.seen.texts["page"] = str(result.get("result", {}).get("value", ""))
-        await page.shoot(shot)
+        await page.shoot(shot, is_whole)
     return page.seen
 
 
