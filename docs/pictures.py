@@ -63,7 +63,14 @@ def main() -> None:
             chromium.look(page.as_uri(), shot, temp / f"report_{language}", steps, (1200, 860), is_whole=False)
         with dagster(home, temp / "dagster.log") as address:
             steps = [(20.0, SKIP), (15.0, SKIP), (5.0, "document.title")]
-            chromium.look(f"{address}/asset-groups", FOLDER / "asset_graph.png", temp / "graph", steps, (1800, 900), is_whole=False)
+            chromium.look(
+                f"{address}/asset-groups",
+                FOLDER / "asset_graph.png",
+                temp / "graph",
+                steps,
+                (1800, 900),
+                is_whole=False,
+            )
     for path in sorted(FOLDER.glob("*.png")):
         sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size:,} bytes\n")
         if path.stat().st_size > LARGEST:

@@ -23,10 +23,11 @@ from orchestration import alerts, modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.messages import text
+from orchestration.messages import language, text
 
 Say = Callable[[str], Any]
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+SILENCE_SECONDS = 10.0  # a step that takes longer says how far it is
 HEADLINES = (
     ("nps", "NPS"),
     ("csat", "CSAT"),
@@ -78,9 +79,9 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     for name, given in (("since", since), ("until", until)):
         pipeline.instant(given, name)
     dagster_home(home)
-    report("preparing models")
+    report(text("run.preparing"))
     modelling.manifest(home)
-    report("loading the job")
+    report(text("run.loading"))
     import dagster as dg
 
     from orchestration.definitions import defs
@@ -136,6 +137,8 @@ class Progress:
         self.modelled = False
         self.failed_step: str | None = None
         self.reason = ""
+        self._built = 0
+        self._told_at = 0.0
 
     def on_event(self, entry: Any) -> None:
         event = entry.dagster_event
@@ -143,9 +146,13 @@ class Progress:
             return
         kind = event.event_type_value
         if kind == "STEP_START":
-            self._report(f"[{time.monotonic() - self._started:5.1f} s] {event.step_key.replace('__', ' ')}")
-        elif kind == "ASSET_MATERIALIZATION" and event.asset_key and event.asset_key.path[0] == "kpis":
-            self.modelled = True
+            self._say(event.step_key.replace("__", " "))
+        elif kind == "ASSET_MATERIALIZATION" and event.step_key == "model":
+            self._built += 1
+            if event.asset_key and event.asset_key.path[0] == "kpis":
+                self.modelled = True
+            if time.monotonic() - self._told_at > SILENCE_SECONDS:
+                self._say(text("run.built", n=self._built))
         elif kind == "STEP_FAILURE":
             self.failed_step = event.step_key
             error = event.event_specific_data.error
@@ -153,6 +160,10 @@ class Progress:
             failure = getattr(event.event_specific_data, "user_failure_data", None)
             told = failure.description if failure and failure.description else cause.message
             self.reason = re.sub(r"^orchestration\.errors\.\w+: ", "", told.strip())
+
+    def _say(self, words: str) -> None:
+        self._told_at = time.monotonic()
+        self._report(f"[{self._told_at - self._started:5.1f} s] {words}")
 
 
 def summary(home: Home, say: Say) -> None:
@@ -163,7 +174,7 @@ def summary(home: Home, say: Say) -> None:
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
     with duckdb.connect(str(path), read_only=True) as con:
-        say("\nLedger (all loads)")
+        say("\n" + text("summary.ledger"))
         rows = con.execute(
             "SELECT source, sum(n) FILTER (level = 'records' AND measure = 'read'), "
             + ", ".join(
@@ -172,30 +183,26 @@ def summary(home: Home, say: Say) -> None:
             )
             + " FROM load_ledger GROUP BY source ORDER BY source"
         ).fetchall()
-        say(
-            f"  {'source':18} {'records':>9} {'rows':>9} {'promoted':>9} {'rejected':>9} {'duplicate':>9} {'quarantd':>9}"
-        )
+        say(text("summary.columns"))
         for source, *counts in rows:
             say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in counts))
         lost = con.execute(
             "SELECT source, CAST(sum(n) AS BIGINT) FROM load_ledger WHERE level = 'records' AND measure = 'rejected' "
             "GROUP BY source HAVING sum(n) > 0 ORDER BY source"
         ).fetchall()
-        say(f"  records rejected before they gave a row: {', '.join(f'{s} {n:,}' for s, n in lost) or 'none'}")
-        say("\nHeadline KPIs (whole company, newest complete period with enough answers)")
+        listed = ", ".join(f"{s} {n:,}" for s, n in lost)
+        say("  " + (text("summary.lost", listed=listed) if listed else text("summary.none_lost")))
+        say("\n" + text("summary.headlines"))
         reader = Reader(con)
         for metric, label in HEADLINES:
             row = reader.headline(metric)
             say(f"  {_headline(label, row)}")
-        say("\nPrivacy checks")
+        say("\n" + text("summary.privacy"))
         for status, ids in con.execute(
             "SELECT status, string_agg(check_id, ' ' ORDER BY check_id) FROM privacy_checks GROUP BY 1 ORDER BY 1"
         ).fetchall():
             say(f"  {status:11} {ids}")
-    say("\nWhere to look next")
-    say(f"  report         {home.serving / 'report' / 'index.html'}")
-    say(f"  marts for BI   {path}  (docs/bi.md)")
-    say("  Dagster        make ui")
+    say("\n" + text("summary.next", report=home.serving / "report" / "index.html", marts=path))
 
 
 def look_back(home: Home, known_at: datetime, say: Say) -> None:
@@ -229,16 +236,18 @@ def _headline(label: str, row: dict[str, Any] | None) -> str:
     from orchestration.serving.report import figure, period
 
     if row is None:
-        return f"{label:36} not measurable here"
+        return f"{label:36} {text('summary.unmeasurable')}"
     about = row["metric"]
-    name = label if about["is_headline"] else about["name_en"]
+    name = label if about["is_headline"] else about["name_en" if language() == "en" else "name_zh"]
     if row["state"] == "hidden":
-        return f"{name:36} suppressed ({row['suppressed_reason']})"
+        return f"{name:36} {text('summary.suppressed', reason=row['suppressed_reason'])}"
     if row["state"] == "unmeasurable":
-        return f"{name:36} not measurable here"
+        return f"{name:36} {text('summary.unmeasurable')}"
     if row["state"] == "too_few":
-        return f"{name:36} too few answers (n = {row['n']:,})"
+        return f"{name:36} " + text("summary.too_few", n=f"{row['n']:,}")
     low, high = (figure(row[bound], about["unit"]) for bound in ("ci_low", "ci_high"))
-    interval = f"95 % interval {low} to {high}" if row["ci_low"] is not None else "no interval"
-    when = period(row["period_start"], row["period_grain"]) or "all time"
+    interval = (
+        text("summary.interval", low=low, high=high) if row["ci_low"] is not None else text("summary.no_interval")
+    )
+    when = period(row["period_start"], row["period_grain"]) or text("summary.all_time")
     return f"{name:36} {when:9} {figure(row['value'], about['unit']):>8}   {interval}, n = {row['n']:,}"
