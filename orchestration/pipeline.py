@@ -223,10 +223,13 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """Drop what is past its term, in every store; a page that expires unread is its source's failure."""
-    counts = {"pages": 0, "batches": len(quarantine.expire(home))}
+    from orchestration.privacy.policy import Policy
+
+    policy = Policy.of(home)
+    counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
     for name in sources(home):
         try:
-            gone = pages.expire(home, keyring, name, now())
+            gone = pages.expire(home, keyring, name, now(), policy.landing_days)
         except SourceError as error:
             Outcomes(home, run_id).fail(name, "expire", str(error))
             continue

@@ -16,8 +16,6 @@ from orchestration.lake.stage import Manifest, Part
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
 
-QUARANTINE_DAYS = 30
-
 
 def batches(home: Home) -> list[dict[str, Any]]:
     """Every quarantined batch: where it came from, which checks failed on how many rows."""
@@ -83,7 +81,7 @@ def _forget(path: Path) -> None:
     path.with_suffix(".json").unlink()
 
 
-def expire(home: Home, days: int = QUARANTINE_DAYS) -> list[str]:
+def expire(home: Home, days: int) -> list[str]:
     """Delete batches older than `days`; their reasons stay. Returns their names."""
     gone = []
     for note in batches(home):

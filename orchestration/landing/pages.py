@@ -16,8 +16,6 @@ from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page
 
-LANDING_DAYS = 14
-
 
 @dataclass(frozen=True)
 class Load:
@@ -65,7 +63,7 @@ def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
                 yield open_page(sealed, key, load.source, load.load_id, stream, number)
 
 
-def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int = LANDING_DAYS) -> list[str]:
+def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) -> list[str]:
     """Drop the keys of loads older than `days` and delete files that hold nothing else; returns their ids."""
     limit = now.replace(tzinfo=None) - timedelta(days=days)
     old = {load.load_id for load in loads(home, source) if load.started_at < limit}

@@ -59,6 +59,11 @@ purposes = ["service", "analytics"]
 
 # Sources switched off altogether.
 blocked_sources = []
+
+# How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
+[terms]
+landing_days = 14
+quarantine_days = 30
 """
 
 
@@ -69,6 +74,8 @@ class Policy:
     version: str
     purposes: tuple[str, ...]
     blocked_sources: tuple[str, ...] = field(default=())
+    landing_days: int = 14
+    quarantine_days: int = 30
 
     @classmethod
     def of(cls, home: Home) -> "Policy":
@@ -82,7 +89,13 @@ class Policy:
         for name in (str(raw["version"]), *raw["purposes"]):
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
                 raise ContractError(f"policy.toml: '{name}' is no name of a purpose or version")
-        return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())))
+        terms = raw.get("terms", {})
+        for term, days in terms.items():
+            if term not in ("landing_days", "quarantine_days") or not isinstance(days, int) or days < 1:
+                raise ContractError(
+                    f"policy.toml: [terms] knows landing_days and quarantine_days, whole days; not '{term}'"
+                )
+        return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms)
 
     def purposes_of(self, settings: Settings) -> tuple[str, ...]:
         """The purposes both the source and the house name."""

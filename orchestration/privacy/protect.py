@@ -159,16 +159,15 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM _batch c {people}"
     )
     if not purposes:
-        return (
-            "CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, NULL::VARCHAR AS basis, "
-            f"[]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, 'no_purpose' AS reason FROM ({rows})"
-        )
+        return _refused_all(rows, "no_purpose")
     if not record.has_person or kind in UNCONSENTED_KINDS:
-        ground = (
-            "'legal_obligation'"
-            if kind in UNCONSENTED_KINDS
-            else f"'{settings.basis['other'].get(purposes[0]) if purposes else ''}'"
-        )
+        # Rows about nobody: the purposes for which the source has a ground whoever is concerned.
+        grounds_of = settings.basis["other"]
+        if kind not in UNCONSENTED_KINDS:
+            purposes = tuple(p for p in purposes if p in grounds_of)
+        if not purposes:
+            return _refused_all(rows, "no_basis")
+        ground = "'legal_obligation'" if kind in UNCONSENTED_KINDS else f"'{grounds_of[purposes[0]]}'"
         listed = ", ".join(f"'{p}'" for p in purposes)
         return (
             f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, {ground} AS basis, "
@@ -205,6 +204,13 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
                     ELSE 'no_consent' END AS reason
         FROM p
     """
+
+
+def _refused_all(rows: str, reason: str) -> str:
+    return (
+        "CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, NULL::VARCHAR AS basis, "
+        f"[]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, '{reason}' AS reason FROM ({rows})"
+    )
 
 
 def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record) -> None:

@@ -1,6 +1,7 @@
 """The gate on small loads of real files: conform, resolve, protect, stage, promote. Keep out: dbt and serving."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -426,3 +427,33 @@ def test_a_house_that_pursues_no_purpose_of_a_source_takes_none_of_its_rows(hous
     house.drop("rows.jsonl", lines(case(1, account="A1")))
     house.take()
     assert house.ledger()[("case", "rejected", "no_purpose")] == 1
+
+
+def test_rows_about_nobody_are_used_for_what_has_a_ground_and_refused_where_nothing_has(house: TestHouse) -> None:
+    product = "select _record, raw ->> '$.id' as product_id, raw ->> '$.id' as name_en from rows"
+    folder = write_source(house.sources, "shop", {"product": product})
+    settings = folder / "source.toml"
+    told = settings.read_text()
+    settings.write_text(told.replace('other = "contract"', 'other = { analytics = "contract" }'))
+    house.drop("rows.jsonl", lines(case(1)))
+    assert all(v.passed for v in house.take())
+    assert house.rows("select basis, purposes from lake.product") == [("contract", ["analytics"])]
+    settings.write_text(told.replace('other = "contract"', 'other = { marketing = "contract" }'))
+    house.drop("rows.jsonl", lines(case(2)))
+    house.take()
+    assert house.ledger()[("product", "rejected", "no_basis")] == 1
+
+
+def test_the_policy_says_how_long_pages_wait(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1, account="A1")))
+    house.take()
+    policy = house.home.root / "policy.toml"
+    policy.write_text('version = "2"\npurposes = ["service"]\n[terms]\nlanding_days = 3\n')
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", (datetime.now(UTC) + timedelta(days=2)).isoformat())
+    assert pipeline.expire(house.home, house.keyring, "test")["pages"] == 0
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", (datetime.now(UTC) + timedelta(days=4)).isoformat())
+    assert pipeline.expire(house.home, house.keyring, "test")["pages"] == 1
+    policy.write_text('version = "2"\npurposes = ["service"]\n[terms]\nlanding = 3\n')
+    with pytest.raises(ContractError, match="landing_days"):
+        pipeline.expire(house.home, house.keyring, "test")
