@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
 from orchestration.messages import text, translated
 
@@ -62,8 +63,11 @@ def command(
 def _prepare_sample(home: Home, customers: int, seed: int) -> None:
     from orchestration import sample
 
+    own = str(Path(sample.__file__).parent / "sources")
+    if (home.root / "house.toml").exists() and list(home.house.sources) != [own]:
+        raise VoicehouseError("this home has sources of its own: give the sample company another one, with --home")
     inbox = Path(os.environ.get("VOICEHOUSE_INBOX") or home.root.parent / "inbox").resolve()
-    home.furnish(House((str(Path(sample.__file__).parent / "sources"),), str(inbox), "Asia/Shanghai", "internal"))
+    home.furnish(House((own,), str(inbox), "Asia/Shanghai", "internal"))
     if not inbox.exists() or not any(inbox.iterdir()):
         click.echo(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
         sample.write(inbox, home.root.parent / "sample-truth", seed=seed, customers=customers)

@@ -18,11 +18,11 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.landing.pages import LANDING_DAYS
 from orchestration.privacy import pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
 from orchestration.privacy.erased import RECORD, Erased, ErasedList, erased_now
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
 from orchestration.records import KINDS
 
@@ -67,7 +67,7 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         con.close()
     at = now().replace(tzinfo=None)
     receipt.by_schedule = {
-        "landing": f"sealed pages expire by {at + timedelta(days=LANDING_DAYS):%Y-%m-%d}; nothing of the person is read from them",
+        "landing": f"sealed pages expire by {at + timedelta(days=Policy.of(home).landing_days):%Y-%m-%d}; nothing of the person is read from them",
         "backups": f"made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; restoring one erases again",
     }
     keep(home, receipt)

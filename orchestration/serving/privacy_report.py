@@ -19,12 +19,11 @@ import duckdb
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.lake.quarantine import QUARANTINE_DAYS
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.landing.pages import LANDING_DAYS
 from orchestration.privacy.audit import CATALOGUE, check_published
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
@@ -163,7 +162,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "recall": _recall(),
         "keys": _keys(keyring),
         "requests": _requests(home, keyring),
-        "retention": _retention(sources),
+        "retention": _retention(Policy.of(home), sources),
         "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
         "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],
     }
@@ -253,10 +252,10 @@ def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
     return [{**{k: str(v) for k, v in r.items()}, "days_left": (r["due_at"] - today).days} for r in rows]
 
 
-def _retention(sources: dict[str, Settings]) -> dict[str, Any]:
+def _retention(policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
     stores = [
-        {"store": "landing", "days": LANDING_DAYS},
-        {"store": "quarantine", "days": QUARANTINE_DAYS},
+        {"store": "landing", "days": policy.landing_days},
+        {"store": "quarantine", "days": policy.quarantine_days},
         {"store": "audit", "days": KEPT_DAYS},
     ]
     listed = [

@@ -79,3 +79,8 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
     (line,) = [x for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "compaction"]
     assert (line["facts"]["files_before"], line["facts"]["files_after"]) == (2, 1)
     assert "nothing to pack" in runner.invoke(main, ["lake", "compact"]).stdout
+
+
+def test_the_sample_company_does_not_move_into_a_home_with_sources_of_its_own(runner: CliRunner) -> None:
+    done = runner.invoke(main, ["run", "--sample"])
+    assert done.exit_code == 1 and "sources of its own" in done.stderr
