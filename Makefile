@@ -43,7 +43,7 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest tests -m "not browser and not servers and not faults"
+	@$(BIN)/python -m pytest tests -m "not browser and not servers and not faults and not operate"
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
@@ -65,6 +65,14 @@ RECORDS ?= 100000 1000000
 .PHONY: bench
 bench: setup ## Measure whole runs and their parts, one table: make bench RECORDS="100000 1000000" (about ten minutes)
 	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --write
+
+.PHONY: test-operate
+test-operate: setup ## Run every command of docs/operate.md in an empty folder (minutes)
+	@$(BIN)/python -m pytest tests -m operate
+
+.PHONY: pictures
+pictures: setup ## Take the pictures of the README from the home that `make run` filled (needs Chromium)
+	@$(BIN)/python -m docs.pictures
 
 .PHONY: lint
 lint: setup ## Style, types, import rules

@@ -131,9 +131,12 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
     return Backup(str(head["made_at"]), len(files), target.stat().st_size)
 
 
-def restore(source: Path, root: Path, secret: Secret, progress: Say | None = None) -> Backup:
+def restore(
+    source: Path, root: Path, secret: Secret, progress: Say | None = None, erased: Path | None = None
+) -> Backup:
     """Make a home at `root` from a backup. It appears when it is whole; no store of it has been opened then.
 
+    `erased`: the folder with the list of erased persons, as it was last; the home appears with it.
     Raises VoicehouseError when something is at `root`, KeyMissingError when the secret does not open the file.
     """
     root = root.resolve()
@@ -159,6 +162,8 @@ def restore(source: Path, root: Path, secret: Secret, progress: Say | None = Non
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")
+        if erased:
+            shutil.copytree(erased, draft / "erased")
         if root.exists():
             root.rmdir()
         os.replace(draft, root)

@@ -238,7 +238,7 @@ def _headline(label: str, row: dict[str, Any] | None) -> str:
     if row is None:
         return f"{label:36} {text('summary.unmeasurable')}"
     about = row["metric"]
-    name = label if about["is_headline"] else about["name_en" if language() == "en" else "name_zh"]
+    name = about["name_zh"] if language() == "zh" else label if about["is_headline"] else about["name_en"]
     if row["state"] == "hidden":
         return f"{name:36} {text('summary.suppressed', reason=row['suppressed_reason'])}"
     if row["state"] == "unmeasurable":

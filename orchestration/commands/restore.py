@@ -4,7 +4,6 @@ Keep out: how it is opened (orchestration.backup).
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import click
@@ -25,9 +24,7 @@ def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
     root = Path(os.environ["VOICEHOUSE_HOME"])
     secret = _secret.ask(key_file, confirm=False)
     with _progress.bar(text("restore.reading")) as progress:
-        done = backup.restore(file, root, secret, progress)
-    if erased:
-        shutil.copytree(erased, root / "erased", dirs_exist_ok=True)
-    shown = backup.reapply_erasures(Home.open(root))
+        done = backup.restore(file, root, secret, progress, erased)
+    again = backup.reapply_erasures(Home.open(root))
     click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
-    click.echo(text("restore.erasures" if shown else "restore.no_erasures"))
+    click.echo(text("restore.erasures", n=again) if erased else text("restore.no_erasures"))

@@ -190,8 +190,8 @@ def test_the_commands_go_there_and_back(ask, filled: TestHouse, tmp_path: Path) 
     (tmp_path / "erased").mkdir()
     (tmp_path / "erased" / "list").write_bytes(b"")
     done = ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--erased", str(tmp_path / "erased"))
-    assert done.exit_code == 0 and "erasures since then" in done.stdout, done.output
-    assert tables(Home.open(tmp_path / "new")) == before
+    assert done.exit_code == 0 and "erased again: 0" in done.stdout, done.output
+    assert tables(Home.open(tmp_path / "new")) == before and (tmp_path / "new" / "erased" / "list").exists()
     again = ask(tmp_path / "new", "restore", str(tmp_path / "b"))
     assert again.exit_code == 1 and "writes over nothing" in again.stderr
     missing = ask(tmp_path / "newer", "restore", str(tmp_path / "nothing"))
