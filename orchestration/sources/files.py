@@ -7,6 +7,9 @@ import codecs
 import csv
 import gzip
 import io
+import os
+import re
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from orchestration.errors import SourceError
+from orchestration.logs import event
 from orchestration.sources.contract import Page, Settings, Stream, Window
 
 PAGE_BYTES = 8 << 20
@@ -27,6 +31,10 @@ MOST_MEMBERS = 10_000  # files in one archive
 # Exports pack to a tenth or a fiftieth; what unpacks to more than this is a bomb, or was never data.
 GREATEST_RATIO = 200
 SMALL_BYTES = 256 << 20  # … unless it is this small
+SETTLING_SECONDS = 1.0  # a file written to since is looked at twice
+UNFINISHED = re.compile(
+    r"(?:^|/)(?:\.|~\$)[^/]*$|\.(?:part|partial|tmp|temp|crdownload|download|filepart|swp)$", re.IGNORECASE
+)
 OFFICE = b"\xd0\xcf\x11\xe0"  # how the older formats of office programs begin
 
 
@@ -34,13 +42,14 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
     """Pages of every file that is new or changed since the last run.
 
     state: keyed file id → fingerprint (size and modification time), kept with the pages. A backfill reads all files
-    again; rows the lake already holds are removed later as duplicates.
+    again; rows the lake already holds are removed later as duplicates. A file that is still being copied is left for
+    the next run, and one that has the name of an unfinished copy until it is renamed.
     """
     seen: dict[str, str] = state.setdefault("files", {})
     for stream in settings.streams.values():
         if not stream.files:
             continue
-        for name, item in listed(settings, stream):
+        for name, item in _settled(settings, stream):
             key = settings.file_id(f"{stream.name}/{name}")
             about = f"file {settings.file_id(name)}"
             if item is None:
@@ -63,6 +72,43 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
                 continue
             # One damaged file is a counted rejection; a corrected one has another fingerprint and is read again.
             seen[key] = fingerprint
+
+
+def _settled(settings: Settings, stream: Stream) -> Iterator[tuple[str, Any]]:
+    """A stream's files without those that somebody is still writing: they are told in the log and left for later.
+
+    A file of an object store is there whole or not at all. One on disk that was written to a moment ago is looked at
+    twice: if it changes in between, its copy goes on.
+    """
+    first: dict[str, os.stat_result] = {}
+    for name, item in listed(settings, stream):
+        if UNFINISHED.search(name):
+            event("inbox.left", source=settings.name, file=settings.file_id(name), why="name of an unfinished copy")
+            continue
+        path = _on_disk(settings, stream, name)
+        if item is not None and path and time.time() - path.stat().st_mtime < SETTLING_SECONDS:
+            first[name] = path.stat()
+            continue
+        yield name, item
+    if not first:
+        return
+    time.sleep(SETTLING_SECONDS)
+    for name, item in listed(settings, stream):
+        if name not in first:
+            continue
+        path = _on_disk(settings, stream, name)
+        now = path.stat() if path else first[name]
+        if (now.st_size, now.st_mtime_ns) == (first[name].st_size, first[name].st_mtime_ns):
+            yield name, item
+        else:
+            event("inbox.left", source=settings.name, file=settings.file_id(name), why="still being written")
+
+
+def _on_disk(settings: Settings, stream: Stream, name: str) -> Path | None:
+    """Where a file of the inbox lies, if it is one that people put there."""
+    path = Path(settings.inbox) / name
+    dropped = "://" not in settings.inbox and not str(stream.files).startswith(("@", "~"))
+    return path if dropped and path.exists() else None
 
 
 def _unread(stream: Stream, name: str, problem: str) -> Page:

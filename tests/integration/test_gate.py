@@ -457,3 +457,20 @@ def test_the_policy_says_how_long_pages_wait(house: TestHouse, monkeypatch: pyte
     policy.write_text('version = "2"\npurposes = ["service"]\n[terms]\nlanding = 3\n')
     with pytest.raises(ContractError, match="landing_days"):
         pipeline.expire(house.home, house.keyring, "test")
+
+
+def test_an_unknown_zone_taken_from_data_rejects_its_row_alone(house: TestHouse) -> None:
+    zoned = CASE.replace(
+        "raw ->> '$.at' as opened_at", "parse_time(raw ->> '$.at', '%Y-%m-%d %H:%M', raw ->> '$.zone') as opened_at"
+    )
+    write_source(house.sources, "desk", {"case": zoned})
+    at = "2025-01-02 03:04"
+    zones = ["Asia/Shanghai", "Asia/Nowhere", "planted@example.org", "", None, "UTC"]
+    house.drop("rows.jsonl", lines(*(case(i, at=at, zone=zone) for i, zone in enumerate(zones))))
+    house.take()
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert [str(t) for (t,) in house.rows("select opened_at from lake.case order by 1")] == [
+        "2025-01-01 19:04:00",
+        "2025-01-02 03:04:00",
+    ]
+    assert house.ledger()[("case", "rejected", "unparsable:opened_at")] == 4

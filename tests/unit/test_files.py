@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +14,8 @@ import pytest
 
 from orchestration.errors import SourceError
 from orchestration.sources import files
-from orchestration.sources.contract import Page, Stream
+from orchestration.sources.contract import Page, Settings, Stream, Window, read_settings
+from tests.house import write_source
 
 TEXT = 'id,说明\n1,"第一行\n第二行"\n2,"他说""好"""\n3,\n'
 
@@ -113,3 +116,51 @@ def test_a_pattern_may_not_leave_the_inbox(tmp_path: Path) -> None:
     )
     with pytest.raises(SourceError, match="leaves the inbox"):
         list(files.pages(outside, {}, files.Window()))
+
+
+def dropped(tmp_path: Path) -> Settings:
+    """A source that reads rows*, and an inbox of its own."""
+    (tmp_path / "inbox").mkdir()
+    return replace(read_settings(write_source(tmp_path, "desk", {})), inbox=str(tmp_path / "inbox"))
+
+
+def test_a_file_that_is_still_being_copied_is_left_for_the_next_run(tmp_path: Path) -> None:
+    settings, state = dropped(tmp_path), {}
+    path = tmp_path / "inbox" / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n')
+    ended = threading.Event()
+
+    def copy_on() -> None:
+        while not ended.wait(0.1):
+            with path.open("ab") as handle:
+                handle.write(b'{"a": 2}\n')
+
+    copying = threading.Thread(target=copy_on)
+    copying.start()
+    try:
+        assert list(files.pages(settings, state, Window())) == []
+    finally:
+        ended.set()
+        copying.join()
+    (page,) = files.pages(settings, state, Window())
+    assert page.content == path.read_bytes().rstrip()
+    assert list(files.pages(settings, state, Window())) == []
+
+
+def test_a_file_just_written_and_whole_is_read_at_once(tmp_path: Path) -> None:
+    settings = dropped(tmp_path)
+    (tmp_path / "inbox" / "rows.jsonl").write_bytes(b'{"a": 1}\n')
+    assert [p.content for p in files.pages(settings, {}, Window())] == [b'{"a": 1}']
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl.part", "rows.jsonl.TMP", "rows.crdownload", "rows.jsonl.filepart"])
+def test_names_of_unfinished_copies_are_left_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings, told = dropped(tmp_path), []
+    monkeypatch.setattr(files, "event", lambda what, **about: told.append((what, about["why"])))
+    (tmp_path / "inbox" / name).write_bytes(b'{"a": 1}\n')
+    assert list(files.pages(settings, {}, Window())) == []
+    assert told == [("inbox.left", "name of an unfinished copy")]
+    (tmp_path / "inbox" / name).rename(tmp_path / "inbox" / "rows.jsonl")
+    assert len(list(files.pages(settings, {}, Window()))) == 1
