@@ -26,6 +26,7 @@ from orchestration.sources.contract import Page, Settings, Stream, Window
 
 PAGE_BYTES = 8 << 20
 LONGEST_LINE = 64 << 20
+FEW_LOST = 10  # characters that cannot be read, in a file that is whole otherwise
 MOST_COLUMNS = 2_000
 MOST_MEMBERS = 10_000  # files in one archive
 # Exports pack to a tenth or a fiftieth; what unpacks to more than this is a bomb, or was never data.
@@ -236,13 +237,15 @@ def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream, limit: i
     if stream.format == "parquet":
         yield from _parquet(handle, name, stream)
         return
-    text = _utf8(handle, stream, limit)
+    recoded = _recoded(handle, stream, limit)
+    text = io.BufferedReader(recoded, 1 << 20)
     if stream.format in ("csv", "tsv"):
         yield from _delimited(text, name, stream, "," if stream.format == "csv" else "\t")
     elif stream.format == "json_pages":
         yield from _json_document(text, name, stream)
     else:
         yield from _lines(text, name, stream)
+    recoded.check()
 
 
 class _Recoded(io.RawIOBase):
@@ -263,9 +266,20 @@ class _Recoded(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._limit = limit
         self._longest = longest
-        self._n_bytes = self._n_since_break = 0
-        self._ready = self._checked(self._decoder.decode(head).encode())
         self._ended = False
+        self._n_bytes = self._n_since_break = self._n_wide = self._n_lost = 0
+        self._ready = self._checked(self._decoded(head))
+
+    def _decoded(self, block: bytes) -> bytes:
+        text = self._decoder.decode(block, final=self._ended)
+        self._n_wide += len(text) - len(text.encode("ascii", "ignore"))
+        self._n_lost += text.count("\ufffd")
+        return text.encode()
+
+    def check(self) -> None:
+        """Raises SourceError when much of what was read is not in the encoding that the file began with."""
+        if self._n_lost > max(FEW_LOST, self._n_wide // 20):
+            raise SourceError(f"holds {self._n_lost:,} characters that cannot be read: save it in one encoding, UTF-8")
 
     def _checked(self, block: bytes) -> bytes:
         self._n_bytes += len(block)
@@ -284,20 +298,20 @@ class _Recoded(io.RawIOBase):
         while not self._ready and not self._ended:
             block = self._rest.read(1 << 20)
             self._ended = not block
-            self._ready = self._checked(self._decoder.decode(block, final=self._ended).encode())
+            self._ready = self._checked(self._decoded(block))
         n = min(len(buffer), len(self._ready))
         buffer[:n] = self._ready[:n]
         self._ready = self._ready[n:]
         return n
 
 
-def _utf8(handle: IO[bytes] | gzip.GzipFile, stream: Stream, limit: int | None) -> io.BufferedReader:
+def _recoded(handle: IO[bytes] | gzip.GzipFile, stream: Stream, limit: int | None) -> _Recoded:
     head = handle.read(1 << 20)
     encoding = detect_encoding(head) if stream.encoding == "auto" else stream.encoding
     if encoding in ("utf-8", "utf-8-sig"):
         encoding = "utf-8-sig"
     longest = None if stream.format == "json_pages" else LONGEST_LINE
-    return io.BufferedReader(_Recoded(head, handle, encoding, limit, longest), 1 << 20)
+    return _Recoded(head, handle, encoding, limit, longest)
 
 
 def _is_utf8(head: bytes) -> bool:

@@ -43,6 +43,18 @@ def test_latin_1_is_told_from_chinese() -> None:
     assert found == [{"id": "1", "name": "Müller"}]
 
 
+def test_a_file_that_changes_its_encoding_on_the_way_is_told_and_its_readable_rows_stay() -> None:
+    head = "id,name\n" + "".join(f"{i},plain\n" for i in range(120_000))
+    data = head.encode() + "".join(f"{i},张伟\n" for i in range(100)).encode("gb18030")
+    assert len(head) > 1 << 20  # the encoding is judged by the first megabyte
+    seen = 0
+    with pytest.raises(SourceError, match="cannot be read: save it in one encoding"):
+        for page in files.read_file(io.BytesIO(data), "f", Stream(name="s", format="csv")):
+            assert isinstance(page.content, pa.Table)
+            seen += page.content.num_rows
+    assert seen >= 120_000
+
+
 def test_gzip_and_zip_are_read_in_memory() -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
