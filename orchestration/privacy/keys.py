@@ -7,13 +7,14 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.errors import KeyMissingError
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now, place_durably, write_durably
 
 MASTER_VARIABLE = "VOICEHOUSE_MASTER_KEY"
 
@@ -35,6 +36,7 @@ class Keyring:
 
     def _read(self) -> None:
         """The ring as it is on disk: before every change, so that keys another process made meanwhile are kept."""
+        self.complete()
         if self._ring.exists():
             ring = json.loads(self._ring.read_text())
             self._keys = {purpose: [self.unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
@@ -110,6 +112,60 @@ class Keyring:
         self._read()
         if self._keys.pop(purpose, None) is not None:
             self._save()
+
+    def prepare(
+        self, fresh: Mapping[str, bytes], replaced: Collection[str], commit: str, moves: Mapping[Path, Path]
+    ) -> None:
+        """Lay fresh keys beside the ring: they count from the moment the file `commit` (below the home) is there.
+
+        Then the files of `moves` take their places too. Of keys `replaced` the old versions go; the others keep them.
+        """
+        home = self._folder.parent
+        content = {
+            "commit": commit,
+            "fresh": {purpose: self.wrap(purpose, key) for purpose, key in fresh.items()},
+            "replaced": sorted(replaced),
+            "moves": [[str(a.relative_to(home)), str(b.relative_to(home))] for a, b in moves.items()],
+        }
+        write_durably(self._folder / "rotating.json", json.dumps(content).encode())
+
+    def complete(self) -> bool:
+        """Finish a rotation whose commit is there, or forget one whose commit never came; returns whether one was finished.
+
+        Does the same whoever calls it and however often: what was moved is not there to be moved again.
+        """
+        path = self._folder / "rotating.json"
+        if not path.exists():
+            return False
+        home = self._folder.parent
+        waiting = json.loads(path.read_text())
+        if not (home / waiting["commit"]).exists():
+            return False
+        for draft, place in waiting["moves"]:
+            if (home / draft).exists():
+                place_durably(home / draft, home / place)
+        ring = json.loads(self._ring.read_text())
+        self._keys = {purpose: [self.unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
+        for purpose, wrapped in waiting["fresh"].items():
+            key = self.unwrap(purpose, wrapped)
+            kept = [] if purpose in waiting["replaced"] else self._keys.get(purpose, [])
+            if key not in kept:
+                self._keys[purpose] = [*kept, key]
+        self._save()
+        made = self._made()
+        for purpose in waiting["fresh"]:
+            made[purpose] = [None] * (len(self._keys[purpose]) - 1) + [now().date().isoformat()]
+        write_durably(self._ring.with_name("made.json"), json.dumps(made, indent=1).encode())
+        path.unlink()
+        return True
+
+    def abandon(self) -> None:
+        """Remove what a rotation that never came to its commit left behind."""
+        path = self._folder / "rotating.json"
+        if not self.complete() and path.exists():
+            for draft, _ in json.loads(path.read_text())["moves"]:
+                (self._folder.parent / draft).unlink(missing_ok=True)
+            path.unlink()
 
     def purposes(self) -> list[str]:
         return sorted(self._keys)

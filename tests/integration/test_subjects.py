@@ -249,3 +249,76 @@ def test_requests_are_due_by_the_law_of_the_persons_country(filled: TestHouse) -
     assert requests.due(filled.home, received, "CN") == datetime(2026, 2, 20, 12)  # fifteen working days
     assert requests.due(filled.home, received, None) == datetime(2026, 2, 20, 12)
     assert request_for(filled, Sought(account="desk:O1")).due_at > received
+
+
+def pseudonyms_of(house: TestHouse) -> list[str]:
+    return [
+        k for (k,) in house.rows("select distinct subject_key from lake.case where subject_key is not null order by 1")
+    ]
+
+
+def test_who_is_behind_a_pseudonym_is_told_on_record_and_many_only_by_two(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = ["--reason", "call back", "--ticket", "T-1"]
+    (one, *_) = pseudonyms_of(filled)
+    done = command(filled, monkeypatch, "reidentify", "show", one, "--role", "handler", *why, "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)[one]
+    line = AuditLog(filled.home, filled.keyring).newest("reidentify")
+    assert line and line["facts"]["ticket"] == "T-1" and "Zora" not in json.dumps(line)
+    for role in ("engineer", "analyst"):
+        assert command(filled, monkeypatch, "reidentify", "show", one, "--role", role, *why).exit_code == 5
+    many = [f"{n:064x}" for n in range(10)]
+    refused = command(filled, monkeypatch, "reidentify", "show", *many, "--role", "handler", *why)
+    assert refused.exit_code == 1 and "second person" in refused.stderr
+    told = command(
+        filled, monkeypatch, "reidentify", "approve", "--persons", "10", "--role", "compliance", "--ticket", "T-1"
+    )
+    number = told.stdout.split(":")[0]
+    asked = ["reidentify", "show", *many, "--role", "handler", *why, "--approval", number]
+    assert "has to be another" in command(filled, monkeypatch, *asked).stderr
+    monkeypatch.setenv("VOICEHOUSE_ACTOR", "the-other")
+    assert command(filled, monkeypatch, *asked).exit_code == 0
+    assert "it was used" in command(filled, monkeypatch, *asked).stderr
+
+
+def test_a_worklist_says_where_cases_lie_and_names_nobody(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = CASE.replace(
+        "raw ->> '$.text' as text",
+        "raw ->> '$.text' as text, raw ->> '$.agent' as agent_id, raw ->> '$.status' as status",
+    )
+    folder = write_source(house.sources, "desk", {"case": sql})
+    toml = folder / "source.toml"
+    toml.write_text(toml.read_text() + '[options]\ncase_link = "https://desk.example/{id}"\n')
+    mine = {"agent": "a7", "name": "Zora Quill", "account": "Z1"}
+    house.drop("rows.jsonl", lines(case(1, **mine), case(2, status="closed", **mine), case(3, agent="a8")))
+    house.take()
+    by = ["worklist", "--agent", "desk:a7"]
+    done = command(house, monkeypatch, *by, "--role", "handler", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == [
+        {"source": "desk", "kind": "case", "record_id": "T1", "link": "https://desk.example/T1"}
+    ]
+    for role in ("engineer", "analyst", "compliance"):
+        assert command(house, monkeypatch, *by, "--role", role).exit_code == 5
+    assert [x["action"] for x in AuditLog(house.home, house.keyring).lines()].count("worklist") == 1
+
+
+def test_a_lost_vault_stops_the_house_until_a_new_one_is_asked_for(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.errors import VoicehouseError
+    from orchestration.privacy.vault import known_generation
+
+    before = known_generation(filled.home)
+    (filled.home.root / "vault" / "vault.duckdb").unlink()
+    filled.drop("rows_3.jsonl", lines(case(8, account="Z1")))
+    with pytest.raises(VoicehouseError, match="vault reinit"):
+        filled.take()
+    assert command(filled, monkeypatch, "vault", "reinit", "--role", "handler", "--yes").exit_code == 5
+    assert command(filled, monkeypatch, "vault", "reinit", "--role", "engineer", "--yes").exit_code == 0
+    assert known_generation(filled.home) == before + 1
+    filled.take()
+    assert filled.rows("select count(*) from lake.case") == [(5,)]  # history stays, its persons are unlinked
+    assert request_count(filled, Sought(account="desk:Z1")) == 1
+    assert command(filled, monkeypatch, "vault", "reinit", "--role", "engineer", "--yes").exit_code == 1

@@ -1,0 +1,76 @@
+"""`voicehouse keys`: how old keys are, and replacing them.
+
+Keep out: what keys are for (orchestration.privacy).
+"""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from orchestration.commands import as_json
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("keys.help"))
+def command() -> None:
+    """How old keys are, and replacing them."""
+
+
+@command.command("list", help=text("keys.list"))
+@as_json
+def list_keys(as_json: bool) -> None:
+    """Every key but those of sealed pages: versions, and when the newest was made."""
+    from orchestration.privacy.keys import Keyring
+
+    keyring = Keyring(Home.open())
+    found = [
+        {"purpose": p, "versions": keyring.version(p), "made_on": keyring.made_on(p)}
+        for p in keyring.purposes()
+        if not p.startswith("landing:")
+    ]
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for key in found:
+        click.echo(text("keys.line", **{**key, "made_on": key["made_on"] or "?"}))
+
+
+@command.command(help=text("keys.rotate"))
+@click.option("--role", required=True, help=text("keys.role"))
+@click.option("--yes", is_flag=True, help=text("keys.yes"))
+@click.option("--dry-run", is_flag=True, help=text("keys.dry_run"))
+@as_json
+def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Replace every kind of key; lake, vault and quarantine are written anew, models and served files made anew."""
+    from orchestration import pipeline
+    from orchestration.lake import promote
+    from orchestration.lake.store import live_paths
+    from orchestration.privacy import roles, rotation
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "keys rotate")
+    if dry_run:
+        purposes = (*rotation.HASHES, *rotation.REPLACED, *rotation.ADDED)
+        files = len(live_paths(home))
+        found = {"keys": list(purposes), "files": files}
+        click.echo(json.dumps(found) if as_json else text("keys.would", keys=", ".join(purposes), files=files))
+        return
+    if not yes:
+        click.confirm(text("keys.sure"), abort=True)
+    with home.writing("keys rotate"):
+        click.echo(text("keys.rotating"), err=True)
+        pipeline.load_staged(home, keyring)
+        promote.sweep_orphans(home)
+        done = rotation.rotate(home, keyring)
+        click.echo(text("keys.rebuilding"), err=True)
+        failed = pipeline.rebuild(home, keyring, done.commit) if live_paths(home) else ()
+    if as_json:
+        click.echo(json.dumps(asdict(done) | {"is_sound": done.is_sound}, indent=1))
+    else:
+        click.echo(text("keys.done", **asdict(done)))
+    if failed or not done.is_sound:
+        raise SystemExit(1)

@@ -1,0 +1,69 @@
+"""`voicehouse reidentify`: who is behind a pseudonym, for the exceptions; and the second person's approval for many.
+
+Keep out: the rule (orchestration.privacy.reidentification).
+"""
+
+import json
+
+import click
+
+from orchestration.commands import as_json
+from orchestration.home import Home
+from orchestration.messages import text
+
+
+@click.group(help=text("reidentify.help"))
+def command() -> None:
+    """Who is behind a pseudonym, for the exceptions."""
+
+
+@command.command(help=text("reidentify.show"))
+@click.argument("pseudonyms", nargs=-1, required=True)
+@click.option("--role", required=True, help=text("reidentify.role"))
+@click.option("--reason", required=True, help=text("reidentify.reason"))
+@click.option("--ticket", required=True, help=text("reidentify.ticket"))
+@click.option("--approval", help=text("reidentify.approval"))
+@as_json
+def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, approval: str | None, as_json: bool) -> None:
+    """Identities behind pseudonyms, after the audit lines are on the disk."""
+    from orchestration.engine import connect
+    from orchestration.privacy import pseudonyms as hashing
+    from orchestration.privacy import reidentification, roles
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.vault import open_vault
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "reidentify")
+    con = connect(home.temp)
+    try:
+        hashing.install(con, keyring)
+        with open_vault(con, home, keyring, read_only=True):
+            found = reidentification.reidentify(con, home, keyring, list(pseudonyms), role, reason, ticket, approval)
+    finally:
+        con.close()
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for pseudonym, identities in found.items():
+        click.echo(pseudonym)
+        for identity in identities:
+            click.echo(f"  {identity['type']:8} {identity['value']}")
+        if not identities:
+            click.echo(f"  {text('reidentify.unknown')}")
+
+
+@command.command(help=text("reidentify.approve"))
+@click.option("--persons", required=True, type=click.IntRange(min=1), help=text("reidentify.persons"))
+@click.option("--role", required=True, help=text("reidentify.role"))
+@click.option("--ticket", required=True, help=text("reidentify.ticket"))
+def approve(persons: int, role: str, ticket: str) -> None:
+    """Allow another person to ask for many at once."""
+    from orchestration.privacy import reidentification, roles
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "reidentify")
+    number = reidentification.approve(home, keyring, persons, ticket)
+    click.echo(text("reidentify.approved", number=number, persons=persons))

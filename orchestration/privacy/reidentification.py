@@ -1,0 +1,154 @@
+"""The way back: who is behind a pseudonym, and where at the source an item lies; both by rule, on record, and never in bulk.
+
+Keep out: requests of the person itself (access.py). A name leaves the vault only for one pseudonym at a time, or for more
+when two persons have said so; an item's place at its source names nobody.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, write_durably
+from orchestration.privacy.audit_log import AuditLog, actor
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.pseudonyms import scoped
+from orchestration.privacy.subjects import Sought, find
+from orchestration.privacy.vault import unseal_identities
+from orchestration.records import KINDS
+
+AT_MOST = 10  # pseudonyms an hour and person, without a second one's approval
+HOURS = 1
+APPROVAL_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Item:
+    """Where one record lies at its source; no name."""
+
+    source: str
+    kind: str
+    record_id: str
+    link: str | None
+
+
+def reidentify(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    keyring: Keyring,
+    pseudonyms: list[str],
+    role: str,
+    reason: str,
+    ticket: str,
+    approval: str | None = None,
+) -> dict[str, list[dict[str, str]]]:
+    """Identities behind pseudonyms; the audit lines are on the disk first. Needs the vault on `con`.
+
+    Raises VoicehouseError over AT_MOST an hour, unless `approval` is one that another person gave for this many.
+    """
+    log = AuditLog(home, keyring)
+    asked = log.count_since("reidentify", HOURS) + len(pseudonyms)
+    if approval:
+        _use(home, log, approval, len(pseudonyms))
+    elif asked > AT_MOST:
+        log.append("refused", operation="reidentify", asked=len(pseudonyms), ticket=ticket)
+        raise VoicehouseError(
+            f"more than {AT_MOST} persons within an hour need a second person: `voicehouse reidentify approve`"
+        )
+    found: dict[str, list[dict[str, str]]] = {}
+    for pseudonym in pseudonyms:
+        ids = find(con, Sought(pseudonym=pseudonym))
+        log.append("reidentify", pseudonym=pseudonym[:16], known=bool(ids), role=role, reason=reason, ticket=ticket)
+        rows = con.execute(
+            "SELECT v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) "
+            "WHERE v.subject_id IN (FROM _person)"
+        ).to_arrow_table()
+        values = unseal_identities(rows).to_pylist()
+        pairs = sorted({(d, v.rsplit("\x1f", 1)[-1]) for d, v in zip(rows["domain"].to_pylist(), values, strict=True)})
+        found[pseudonym] = [{"type": d, "value": v} for d, v in pairs]
+    return found
+
+
+def approve(home: Home, keyring: Keyring, n: int, ticket: str) -> str:
+    """Allow somebody else to ask for `n` persons at once, within APPROVAL_HOURS; returns the number to pass on."""
+    number = f"A{secrets.token_hex(4)}"
+    path = home.folder("ops", "approvals") / f"{number}.json"
+    AuditLog(home, keyring).append("reidentify approved", approval=number, n=n, ticket=ticket)
+    until = (now() + timedelta(hours=APPROVAL_HOURS)).isoformat()
+    write_durably(path, json.dumps({"by": actor(), "n": n, "until": until}).encode())
+    return number
+
+
+def _use(home: Home, log: AuditLog, approval: str, n: int) -> None:
+    path = home.folder("ops", "approvals") / f"{approval}.json"
+    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() and approval.isalnum() else {}
+    wrong = (
+        "there is no such approval, or it was used"
+        if not told
+        else "the second person has to be another"
+        if told["by"] == actor()
+        else "the approval is for fewer persons"
+        if told["n"] < n
+        else "the approval has expired"
+        if told["until"] < now().isoformat()
+        else None
+    )
+    if wrong:
+        log.append("refused", operation="reidentify", approval=approval)
+        raise VoicehouseError(wrong)
+    path.unlink()
+
+
+def open_cases(con: duckdb.DuckDBPyConnection, agent: str, most: int) -> list[str]:
+    """Keys of the open cases of an agent (source:id) whose rows may be used for service; the oldest first.
+
+    Needs the lake and the keyed hashes on `con`.
+    """
+    source, _, agent_id = agent.partition(":")
+    if not agent_id:
+        raise VoicehouseError("an agent is written source:id")
+    rows = con.execute(
+        f"""
+        WITH ranked AS (
+            SELECT case_key, agent_key, status, opened_at, purposes, row_number() OVER (
+                PARTITION BY source, case_key ORDER BY source_version DESC NULLS LAST, updated_at DESC NULLS LAST,
+                loaded_at DESC, content_hash DESC) AS version_rank
+            FROM lake."case"
+        )
+        SELECT case_key FROM ranked
+        WHERE version_rank = 1 AND agent_key = hmac_pseudonym_agent({scoped("$agent", source, "agent.id")})
+          AND coalesce(status, 'open') NOT IN ('resolved', 'closed', 'cancelled') AND list_contains(purposes, 'service')
+        ORDER BY opened_at, case_key LIMIT $most
+        """,
+        {"agent": agent_id, "most": most},
+    ).fetchall()
+    return [key for (key,) in rows]
+
+
+def worklist(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    keyring: Keyring,
+    items: list[tuple[str, str]],
+    links: dict[str, str],
+) -> list[Item]:
+    """Where items (kind, key) lie at their sources, one audit line each; needs the vault. Unknown ones are left out.
+
+    `links`: address template by source, with `{id}`.
+    """
+    log = AuditLog(home, keyring)
+    found = []
+    for kind, key in items:
+        domain = KINDS[kind].field(KINDS[kind].key[0]).domain
+        row = con.execute(
+            "SELECT source, original FROM vault.record_key WHERE key_hash = ? AND domain = ?", [key, domain]
+        ).fetchone()
+        log.append("worklist", kind=kind, item=key[:16], known=row is not None, purpose="service")
+        if row:
+            template = links.get(row[0])
+            found.append(Item(row[0], kind, row[1], template.replace("{id}", row[1]) if template else None))
+    return found

@@ -1,0 +1,143 @@
+"""Rotation of keys: the same rows and subjects, no pseudonym of before, and everything goes on. Keep out: erasure itself."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration import pipeline
+from orchestration.errors import VoicehouseError
+from orchestration.lake import audit, quarantine
+from orchestration.lake import rewrite as rewriting
+from orchestration.lake.audit import AuditResult, CheckResult
+from orchestration.privacy import erasure, evidence, rotation
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.subjects import Sought
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, CURRENT, case, lines
+from tests.integration.test_subjects import EVENT, erase, request_count
+
+
+@pytest.fixture
+def filled(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
+    """Three persons, two of whose accounts merged late, an event, and a batch in quarantine."""
+    write_source(house.sources, "desk", {"case": CASE, "case_event": EVENT})
+    li = {"email": "li@example.org", "verified": "true", "country": "CN"}
+    house.drop(
+        "rows_1.jsonl", lines(case(1, account="A1", event="E1", text="hello"), case(2, **li), case(3, account="B1"))
+    )
+    house.take()
+    house.drop("rows_2.jsonl", lines(case(4, account="A1", **li)))
+    house.take()
+    house.drop("rows_3.jsonl", lines(case(5, account="C1", country="CN")))
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 1, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        house.take()
+    return house
+
+
+def hashes(house: TestHouse) -> set[str]:
+    """Every keyed hash of the lake."""
+    columns = ("subject_key", "case_key", "content_hash")
+    found = {r for c in columns for (r,) in house.rows(f"select {c} from lake.case where {c} is not null")}
+    return found | {r for (r,) in house.rows("select subject_key from lake._subjects")}
+
+
+def clusters(house: TestHouse) -> list[int]:
+    sizes: dict[str, int] = {}
+    for _, subject in house.rows(CURRENT):
+        sizes[subject] = sizes.get(subject, 0) + 1
+    return sorted(sizes.values())
+
+
+def test_rows_and_subjects_are_the_same_and_old_pseudonyms_are_dead(filled: TestHouse) -> None:
+    before, sizes = hashes(filled), clusters(filled)
+    files = {p: p.read_bytes() for p in (filled.home.root / "vault").glob("*.duckdb")}
+    vault, lake = filled.keyring.key("vault"), filled.keyring.key("lake")
+    done = rotation.rotate(filled.home, filled.keyring)
+    assert done.is_sound and (done.rows_after, done.subjects_after) == (5, 2)
+    assert clusters(filled) == sizes and len(hashes(filled)) == len(before)
+    assert hashes(filled) & before == set()
+    again = Keyring(filled.home)
+    assert again.key("vault") != vault and again.key("lake") != lake
+    assert again.version("vault") == 1 and again.version("pseudonym.person") == 2
+    assert all(p.read_bytes() != content for p, content in files.items())
+    assert not list(filled.home.root.rglob("*.rotated")) and not (filled.home.root / "keys" / "rotating.json").exists()
+    assert evidence.noted(filled.home)["C18"]["failed"] == 0
+    assert AuditLog(filled.home, again).verify()[1] == []
+    # The case's event is still the case's.
+    assert filled.rows("select count(*) from lake.case join lake.case_event using (case_key)") == [(1,)]
+
+
+def test_everything_goes_on_after_a_rotation(filled: TestHouse) -> None:
+    for _ in range(2):
+        rotation.rotate(filled.home, filled.keyring)
+    filled.drop("rows_4.jsonl", lines(case(1, account="A1", event="E1", text="hello"), case(6, account="A1")))
+    filled.take()
+    assert filled.ledger()[("case", "duplicate", "")] == 1  # what the lake holds is known again
+    assert (
+        request_count(filled, Sought(account="desk:A1")) == 2 == request_count(filled, Sought(email="li@example.org"))
+    )
+    assert len(clusters(filled)) == 2
+    (note,) = quarantine.batches(filled.home)
+    assert quarantine.replay(filled.home, filled.keyring, note["batch"])
+    assert filled.rows("select count(*) from lake.case") == [(6,)]
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+    assert erase(filled, Sought(account="desk:A1")).is_complete
+    rotation.rotate(filled.home, filled.keyring)
+    filled.drop("rows_5.jsonl", lines(case(1, account="A1", event="E1", text="hello again")))
+    filled.take()
+    assert filled.ledger()[("case", "rejected", "erased")] == 1  # the erased list knows persons whatever key rotates
+    assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+
+
+def test_a_rotation_cut_short_before_its_commit_has_not_happened(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes(filled)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriting, "write_durably", die)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(filled.home, filled.keyring)
+    filled.keyring = Keyring(filled.home)
+    assert list(filled.home.root.rglob("*.rotated"))  # the control: it was well under way
+    assert hashes(filled) == before and request_count(filled, Sought(account="desk:A1")) == 2
+    assert rotation.rotate(filled.home, filled.keyring).is_sound
+    assert hashes(filled) & before == set() and not list(filled.home.root.rglob("*.rotated"))
+
+
+def test_a_rotation_cut_short_after_its_commit_is_completed_by_whoever_comes_next(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes(filled)
+
+    def die(*_: object) -> bool:
+        if (filled.home.root / "keys" / "rotating.json").exists():
+            raise KeyboardInterrupt
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filled.keyring, "complete", die)
+        with pytest.raises(KeyboardInterrupt):
+            rotation.rotate(filled.home, filled.keyring)
+    assert list(Path(filled.home.root).rglob("*.rotated"))
+    filled.keyring = Keyring(filled.home)
+    assert hashes(filled) & before == set()
+    assert request_count(filled, Sought(account="desk:A1")) == 2
+    assert not list(Path(filled.home.root).rglob("*.rotated"))
+
+
+def test_a_rotation_waits_for_staged_loads(filled: TestHouse) -> None:
+    filled.drop("rows_6.jsonl", lines(case(9, account="A1")))
+    found = pipeline.sources(filled.home)["desk"]
+    from orchestration.sources.contract import Window
+
+    pipeline.extract(filled.home, filled.keyring, found, Window(), "test")
+    pipeline.guard_source(filled.home, filled.keyring, found, "test")
+    with pytest.raises(VoicehouseError, match="staged loads wait"):
+        rotation.rotate(filled.home, filled.keyring)
