@@ -220,9 +220,10 @@ def _batches(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> dict[Pat
     for note in batches(home):
         path = home.root / "quarantine" / f"{note['batch']}.parquet"
         if path.exists():
-            replaced = change(KINDS[note["part"]["kind"]]).becomes.items()
+            kind = note["part"]["kind"]
+            replaced = change(KINDS[kind]).becomes.items()
             columns = ", ".join(f"{value} AS {identifier(name)}" for name, value in replaced)
-            moves |= _copied(con, f"SELECT * REPLACE ({columns}) FROM ({lake.read_sql([path])})", path, NEXT_KEY)
+            moves |= _copied(con, f"SELECT * REPLACE ({columns}) FROM ({lake.batch_sql(kind, path)})", path, NEXT_KEY)
     return moves
 
 
