@@ -55,7 +55,7 @@ test-browser: setup ## Open the report and Dagster in headless Chromium (install
 	@$(BIN)/python -m pytest tests -m browser
 
 .PHONY: test-servers
-test-servers: setup ## Publish to a real PostgreSQL, started and stopped by the test (installed from Debian when missing)
+test-servers: setup ## Publish to, and build the models on, a real PostgreSQL, started and stopped by the test (installed from Debian when missing)
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 		{ apt-get -qq update && apt-get -qq install -y postgresql >/dev/null; }
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" $(BIN)/python -m pytest tests -m servers

@@ -9,6 +9,9 @@
     t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df, within 1 %
     effective_n(sum_w, sum_w2)            (sum w)^2 / sum w^2 (Kish 1965): n divided by the design effect
     bounded(expression, low, high)        the expression, held between two bounds; null stays null
+
+    points_interval(p, d, n), share_interval(k, n), mean_interval(mean, se, df, low, high)
+                                          {se, low, high} of a score in points, a share in percent, a mean on a scale
 #}
 {% macro z() %} {{ return("1.959963984540054") }}{% endmacro %}
 
@@ -74,3 +77,32 @@
 {% macro bounded(expression, low, high) -%}
     case when {{ expression }} is not null then least(greatest({{ expression }}, {{ low }}), {{ high }}) end
 {%- endmacro %}
+
+{% macro points_interval(p, d, n) %}
+    {{ return({"se": nps_se(p, d, n), "low": nps_low(p, d, n), "high": nps_high(p, d, n)}) }}
+{% endmacro %}
+
+{% macro share_interval(k, n) %}
+    {{
+        return(
+            {
+                "se": "100 * " ~ proportion_se(k, n),
+                "low": "100 * " ~ wilson_low(k, n),
+                "high": "100 * " ~ wilson_high(k, n),
+            }
+        )
+    }}
+{% endmacro %}
+
+{% macro mean_interval(mean, se, df, low, high) %}
+    {% set reach = t_quantile(df) ~ " * " ~ se %}
+    {{
+        return(
+            {
+                "se": se,
+                "low": bounded(mean ~ " - " ~ reach, low, high),
+                "high": bounded(mean ~ " + " ~ reach, low, high),
+            }
+        )
+    }}
+{% endmacro %}

@@ -11,6 +11,8 @@
                           every row once per grain. Rows without `at` (a naive UTC instant) come out in grain all only.
                           `grains` restricts them. In a CTE: `timed as ({{ periods('items', 'opened_at') }})`.
 
+    event_kinds()         [kind, staging model, record key, event time] of every kind that puts rows into periods
+
     Grain all has a null period_start and period_end. Weeks start on Monday.
 #}
 {% macro known_at() -%} (select max(loaded_at) from {{ source("lake", "_sources") }}) {%- endmacro %}
@@ -70,3 +72,22 @@
         on dated.local_day is not null
         or grains.period_grain = 'all'
 {%- endmacro %}
+
+{% macro event_kinds() %}
+    {{
+        return(
+            [
+                ["survey_invitation", "stg_survey_invitations", "invitation_key", "sent_at"],
+                ["survey_answer", "stg_survey_answers", "answer_key", "answered_at"],
+                ["case", "stg_cases", "case_key", "opened_at"],
+                ["case_event", "stg_case_events", "event_key", "occurred_at"],
+                ["call", "stg_calls", "call_key", "offered_at"],
+                ["review", "stg_reviews", "review_key", "posted_at"],
+                ["mention", "stg_mentions", "mention_key", "posted_at"],
+                ["note", "stg_notes", "note_key", "noted_at"],
+                ["order", "stg_orders", "order_key", "ordered_at"],
+                ["usage", "stg_usage", "usage_key", "used_on"],
+            ]
+        )
+    }}
+{% endmacro %}

@@ -39,3 +39,10 @@
 {% endmacro %}
 
 {% macro review_breakdowns() %} {{ return(["", "source", "channel", "product", "store", "language"]) }} {% endmacro %}
+
+{# The counts of scale points that marts of scores show beside the figure: [name, type]. #}
+{% macro score_point_parts() %}
+    {% set parts = [] %}
+    {% for point in range(11) %} {% do parts.append(["n_score_" ~ point, dbt.type_bigint()]) %} {% endfor %}
+    {{ return(parts) }}
+{% endmacro %}

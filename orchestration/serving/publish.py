@@ -46,6 +46,7 @@ DIMENSION_TABLES = (
     "products",
     "stores",
     "touchpoints",
+    "categories",
     "surveys",
     "questions",
     "metrics",

@@ -292,7 +292,8 @@ class Reader:
         if not {"source", "level", "name", "measure", "n"} <= self._tables.get("load_ledger", set()):
             return []
         rows = self._rows(
-            "SELECT source, level, name, measure, CAST(sum(n) AS BIGINT) AS n FROM load_ledger GROUP BY ALL ORDER BY ALL"
+            "SELECT source, level, name, measure, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
+            "WHERE level <> 'periods' GROUP BY ALL ORDER BY ALL"
         )
         lines: dict[tuple[str, str, str], Row] = {}
         for r in rows:
@@ -305,9 +306,11 @@ class Reader:
     def name(self, dimension: str, code: str) -> tuple[str, str]:
         """Chinese and English name of a dimension's member; the words of its code where it has none."""
         if dimension not in self._names:
-            table = f"dim_{dimension}s"
-            has = {dimension, "name_zh", "name_en"} <= self._tables.get(table, set())
-            rows = self._rows(f"SELECT {dimension} AS code, name_zh, name_en FROM {table}") if has else []
+            table = "dim_categories" if dimension == "category" else f"dim_{dimension}s"
+            columns = self._tables.get(table, set())
+            code_column = dimension if dimension in columns else f"{dimension}_id"
+            has = {code_column, "name_zh", "name_en"} <= columns
+            rows = self._rows(f"SELECT {code_column} AS code, name_zh, name_en FROM {table}") if has else []
             self._names[dimension] = {str(r["code"]): (r["name_zh"], r["name_en"]) for r in rows}
         if code == "unknown":
             return "未知", "unknown"

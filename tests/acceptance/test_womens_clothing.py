@@ -38,3 +38,5 @@ def test_a_source_without_dates_has_no_periods(marts):
     """Trap: a made-up date would put all reviews into one month."""
     own = marts.table("kpi_values", source="womens_clothing")
     assert set(own["period_grain"]) == {"all"} and own["period_start"].isna().all()
+    # nor is it observed through what other sources were
+    assert own["data_through"].isna().all()

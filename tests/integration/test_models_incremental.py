@@ -7,87 +7,19 @@ import pytest
 
 from orchestration import pipeline
 from orchestration.engine import connect
-from tests.protected_lake import ProtectedLake, Versions, differences
+from tests.protected_lake import (
+    ROW_LEVEL,
+    ProtectedLake,
+    answer,
+    case,
+    consent,
+    deletion,
+    differences,
+    orders,
+    review,
+)
 
 pytestmark = pytest.mark.slow
-# What is made anew from these by every build (metric families, marts) is equal where these are.
-ROW_LEVEL = ("--exclude", "path:models/marts/kpis", "int_metrics_*")
-
-
-def case(name: str, version: int, subject: str, updated: str, opened: str, **more: str) -> dict[str, str]:
-    return {
-        "case_key": f"'{name}'",
-        "source_version": str(version),
-        "subject_key": f"'{subject}'",
-        "updated_at": f"timestamp '{updated}'",
-        "opened_at": f"timestamp '{opened}'",
-        "resolved_at": "null",
-        "closed_at": "null",
-        "status": "'open'",
-        "content_hash": f"'{name}{version}'",
-        **more,
-    }
-
-
-def review(name: str, subject: str, updated: str, **more: str) -> dict[str, str]:
-    return {
-        "review_key": f"'{name}'",
-        "subject_key": f"'{subject}'",
-        "updated_at": f"timestamp '{updated}'",
-        "posted_at": "timestamp '2025-03-01'",
-        "content_hash": f"'{name}'",
-        **more,
-    }
-
-
-def answer(name: str, response: str, subject: str) -> dict[str, str]:
-    return {
-        "answer_key": f"'{name}'",
-        "response_key": f"'{response}'",
-        "subject_key": f"'{subject}'",
-        "answered_at": "timestamp '2025-03-01'",
-        "updated_at": "timestamp '2025-03-01'",
-        "content_hash": f"'{name}'",
-    }
-
-
-def consent(name: str, subject: str, action: str, given: str) -> dict[str, str]:
-    return {
-        "consent_key": f"'{name}'",
-        "subject_key": f"'{subject}'",
-        "purpose": "'analytics'",
-        "action": f"'{action}'",
-        "given_at": f"timestamp '{given}'",
-        "content_hash": f"'{name}'",
-    }
-
-
-def deletion(name: str, kind: str, key: str, deleted: str, subject: str = "nobody") -> dict[str, str]:
-    return {
-        "deletion_key": f"'{name}'",
-        "deleted_kind": f"'{kind}'",
-        "deleted_key": f"'{key}'",
-        "subject_key": f"'{subject}'",
-        "deleted_at": f"timestamp '{deleted}'",
-        "content_hash": f"'{name}'",
-    }
-
-
-def orders(subjects: str, basis: str = "contract") -> Versions:
-    return [
-        {
-            "order_key": f"'o{s}{month}'",
-            "subject_key": f"'p{s}'",
-            "basis": f"'{basis}'",
-            "order_type": "'purchase'",
-            "amount": "10",
-            "ordered_at": f"timestamp '2025-0{month}-10'",
-            "updated_at": f"timestamp '2025-0{month}-10'",
-            "content_hash": f"'o{s}{month}'",
-        }
-        for s in subjects
-        for month in (1, 2, 5)
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,11 @@
 -- time; never after known_at).
 with
     events as (
-        {% for model, at in [
-            ("stg_survey_invitations", "sent_at"),
-            ("stg_survey_answers", "answered_at"),
-            ("stg_cases", "opened_at"),
-            ("stg_case_events", "occurred_at"),
-            ("stg_calls", "offered_at"),
-            ("stg_reviews", "posted_at"),
-            ("stg_mentions", "posted_at"),
-            ("stg_notes", "noted_at"),
-            ("stg_orders", "ordered_at"),
-            ("stg_usage", "cast(used_on as timestamp)"),
-        ] %}
-            select source, min({{ at }}) as first_event_at, max({{ at }}) as last_event_at
+        {% for kind, model, key, at in event_kinds() %}
+            select
+                source,
+                min(cast({{ at }} as timestamp)) as first_event_at,
+                max(cast({{ at }} as timestamp)) as last_event_at
             from {{ ref(model) }}
             where is_current
             group by source

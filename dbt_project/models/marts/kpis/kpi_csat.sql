@@ -9,17 +9,7 @@
             ["n_effective", type_double()],
             ["scale_min", type_double()],
             ["scale_max", type_double()],
-            ["n_score_0", dbt.type_bigint()],
-            ["n_score_1", dbt.type_bigint()],
-            ["n_score_2", dbt.type_bigint()],
-            ["n_score_3", dbt.type_bigint()],
-            ["n_score_4", dbt.type_bigint()],
-            ["n_score_5", dbt.type_bigint()],
-            ["n_score_6", dbt.type_bigint()],
-            ["n_score_7", dbt.type_bigint()],
-            ["n_score_8", dbt.type_bigint()],
-            ["n_score_9", dbt.type_bigint()],
-            ["n_score_10", dbt.type_bigint()],
-        ],
+        ]
+        + score_point_parts(),
     )
 }}

@@ -77,7 +77,8 @@ with
     placed as (
         select
             metric_rows.*,
-            coalesce(own.observed_until, pooled.observed_until) as data_through,
+            -- a source that tells no times is observed through nobody knows when, whatever others are
+            case when metric_rows.source is null then pooled.observed_until else own.observed_until end as data_through,
             coalesce(own.load_id, pooled.load_id) as load_id,
             case
                 when cohort_age_months is null
