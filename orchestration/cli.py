@@ -13,6 +13,7 @@ import click
 
 from orchestration import commands, logs
 from orchestration.errors import VoicehouseError
+from orchestration.logs import Step
 from orchestration.messages import text, translated
 
 INTERRUPTED = 130
@@ -31,9 +32,10 @@ class Commands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """A person's mistake ends in a sentence and an exit code, not in a traceback."""
+        """Every fault ends in a sentence and an exit code, not in a traceback; a foreign one is told without its text."""
         try:
-            return super().invoke(ctx)
+            with Step("command", run="", ours=(click.ClickException, click.exceptions.Exit, click.Abort)):
+                return super().invoke(ctx)
         except VoicehouseError as error:
             click.echo(f"voicehouse: {translated(str(error))}", err=True)
             ctx.exit(error.exit_code)

@@ -89,6 +89,8 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     from orchestration.unhurried import unhurried_history
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # With nothing new the checks of later steps have no result, by design; Dagster warns of it on the terminal.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     job = (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
     config = {"since": since, "until": until}
     ops = {f"extract__{n}": {"config": config} for n in known if not only or n in only} if since or until else {}

@@ -44,6 +44,16 @@ def test_an_error_of_ours_ends_in_a_sentence_and_its_code(
     assert done.stderr == "voicehouse: what to do\n" and "Traceback" not in done.output
 
 
+def test_a_foreign_error_is_told_without_its_text(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("could not read 'planted.person@example.org'")
+
+    monkeypatch.setattr("orchestration.lake.quarantine.batches", fail)
+    done = runner.invoke(main, ["quarantine", "list"])
+    assert done.exit_code == 1 and "ValueError at quarantine.py:" in done.stderr
+    assert "planted" not in done.output and "Traceback" not in done.output
+
+
 def test_an_interruption_is_told_without_a_traceback(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
