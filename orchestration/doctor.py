@@ -200,14 +200,14 @@ def _leftovers(home: Home | None) -> Iterator[Finding]:
 
 
 def _vault(home: Home | None) -> Iterator[Finding]:
-    """The vault and the lake were written together: the vault's generation is the newest one noted."""
+    """The vault and the lake were written together: the vault's generation is the newest one that anything tells of."""
     from orchestration.errors import KeyMissingError
     from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.vault import known_generation
 
     if not home:
         return
-    path, marker = home.root / "vault" / "vault.duckdb", home.root / "vault" / "generation.json"
-    expected = json.loads(marker.read_text())["generation"] if marker.exists() else 0
+    path, expected = home.root / "vault" / "vault.duckdb", known_generation(home)
     if not expected or home.holder() or not (home.root / "keys" / "keyring.json").exists():
         return  # without its ring a keyring would be made
     if not path.exists():

@@ -207,6 +207,28 @@ def summary(home: Home, say: Say) -> None:
     say("\n" + text("summary.next", report=home.serving / "report" / "index.html", marts=path))
 
 
+def summary_facts(home: Home) -> dict[str, Any]:
+    """The same for machines: the ledger by source, headline KPIs (null where there is none), privacy checks."""
+    from orchestration.serving.report import Reader
+
+    path = home.serving / "kpi.duckdb"
+    if not path.exists():
+        raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
+    kept = ("period_grain", "period_start", "value", "ci_low", "ci_high", "n", "state", "suppressed_reason")
+    with duckdb.connect(str(path), read_only=True) as con:
+        reader = Reader(con)
+        ledger = con.execute(
+            "SELECT source, level, measure, CAST(sum(n) AS BIGINT) FROM load_ledger GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        found = {metric: reader.headline(metric) for metric, _ in HEADLINES}
+        checks = con.execute("SELECT check_id, status FROM privacy_checks ORDER BY check_id").fetchall()
+    return {
+        "ledger": [dict(zip(("source", "level", "measure", "n"), row, strict=True)) for row in ledger],
+        "headlines": {m: {k: row[k] for k in kept} if row else None for m, row in found.items()},
+        "privacy_checks": dict(checks),
+    }
+
+
 def look_back(home: Home, known_at: datetime, say: Say) -> None:
     """Make the exact marts as they were known at an instant, and print the headline KPIs of then.
 

@@ -5,13 +5,18 @@ Keep out: how figures are chosen (orchestration.serving.report).
 
 import click
 
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
 
 
 @click.command(help=text("summary.help"))
-def command() -> None:
+@as_json
+def command(as_json: bool) -> None:
     """Print the ledger, headline KPIs and privacy checks of what is served now."""
-    from orchestration.running import summary
+    from orchestration.running import summary, summary_facts
 
+    if as_json:
+        say_json(summary_facts(Home.open()))
+        return
     summary(Home.open(), click.echo)

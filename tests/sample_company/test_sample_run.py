@@ -257,3 +257,15 @@ def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
         assert (serving / name).exists(), name
     with (run.truth / "persons.csv").open(encoding="utf-8") as handle:
         assert len(list(csv.DictReader(handle))) == 2000
+
+
+def test_the_summary_for_machines_tells_what_the_one_for_people_tells(run) -> None:
+    import json
+
+    done = run.voicehouse("summary", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told["headlines"]) >= {"nps", "csat", "sla_attainment"} and told["headlines"]["nps"]["n"] > 0
+    with run.served() as con:
+        (promoted,) = con.execute("select sum(n) from load_ledger where measure = 'promoted'").fetchone()
+    assert sum(line["n"] for line in told["ledger"] if line["measure"] == "promoted") == promoted
