@@ -99,6 +99,8 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         lake.register(con)
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, Policy.of(home))
+        found["C2"] = _changed_purposes(con, Policy.of(home), sources)
+        found["C3"] = _withdrawals(con)
         found["C4"] = _classified()
         found["C5"] = _identifiers(con)
         found["C13"] = (
@@ -152,6 +154,57 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake whose basis is no legal one or whose purposes the house does not pursue"
+
+
+def _changed_purposes(
+    con: duckdb.DuckDBPyConnection, policy: Policy, sources: dict[str, Settings]
+) -> tuple[int, int, str]:
+    """Rows that carry a purpose which their source, or the house, has stopped naming since they came."""
+    allowed = " ".join(
+        f"WHEN {literal(name)} THEN [{', '.join(literal(p) for p in policy.purposes_of(settings))}]::VARCHAR[]"
+        for name, settings in sources.items()
+    )
+    unmarked = marks.unmarked("purposes")
+    named = f"CASE source {allowed} ELSE {unmarked} END" if allowed else unmarked
+    used = f"list_filter(purposes, lambda p: NOT starts_with(p, '{marks.MARK}'))"
+    checked = failed = 0
+    for kind in KINDS:
+        row = con.execute(
+            f"SELECT count(*), count(*) FILTER (NOT list_has_all({named}, {used})) FROM lake.{identifier(kind)}"
+        ).fetchone()
+        checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
+    return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
+
+
+def _withdrawals(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
+    """Rows let in on a consent after the house knew that it was withdrawn; those of before are held back by staging."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _standing AS
+        SELECT subject_key, arg_max_null(current_subject_key, valid_from) AS standing FROM lake._subjects GROUP BY 1;
+        CREATE OR REPLACE TEMP TABLE _withdrawn AS
+        SELECT person, purpose, loaded_at FROM (
+            SELECT coalesce(s.standing, c.subject_key) AS person, c.purpose, c.action, c.loaded_at, row_number() OVER (
+                PARTITION BY coalesce(s.standing, c.subject_key), c.purpose ORDER BY c.given_at DESC, c.action DESC) AS rank
+            FROM lake.consent c LEFT JOIN _standing s USING (subject_key) WHERE c.subject_key IS NOT NULL
+        ) WHERE rank = 1 AND action = 'withdraw'
+        """
+    )
+    failed = 0
+    for kind, record in KINDS.items():
+        if record.has_person and kind not in ("consent", "deletion"):
+            row = con.execute(
+                f"SELECT count(*) FROM lake.{identifier(kind)} r LEFT JOIN _standing s USING (subject_key) "
+                "JOIN _withdrawn w ON w.person = coalesce(s.standing, r.subject_key) AND list_contains(r.purposes, w.purpose) "
+                "WHERE r.basis = 'consent' AND r.loaded_at > w.loaded_at"
+            ).fetchone()
+            failed += row[0] if row else 0
+    n = con.execute("SELECT count(*) FROM _withdrawn").fetchone()
+    return (
+        int(n[0]) if n else 0,
+        failed,
+        "consents withdrawn; rows let in on one after that was known (earlier rows are held back from every model)",
+    )
 
 
 def _classified() -> tuple[int, int, str]:
