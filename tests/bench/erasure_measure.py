@@ -1,4 +1,4 @@
-"""How long it takes to erase one person from a home: python -m tests.bench.erasure_measure HOME [--models]
+"""How long it takes to erase one person from a home: python -m tests.bench.erasure_measure HOME [--models].
 
 Keep out: asserting anything. Chooses the person with the most rows, erases them for good and prints the receipt; with
 `--models` the warehouse and what is served are made anew too, as `voicehouse subject erase` does.
