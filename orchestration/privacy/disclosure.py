@@ -7,7 +7,7 @@ The rules (privacy.md, "Disclosure control"), in the order in which they apply:
 1. A cell with fewer than N subjects, or N answers, is hidden: `small_cell`.
 2. A cell in which all persons gave the same answer is hidden, whatever its size: `homogeneous`.
 3. A team of fewer than five agents is hidden: `small_team`.
-4. What the published cells let a reader compute is hidden with more cells, to a fix-point: `complement`. Every total,
+4. What the published cells let a reader compute, also from what a hidden row tells of its size, is hidden with more cells, to a fix-point: `complement`. Every total,
    over the dimensions of a declared breakdown or over the calendar, is an equation: total = sum of its parts. No
    equation may hold exactly one hidden cell, and what remains of a published total after taking the published parts
    away must itself have N subjects and more than one kind of answer.
@@ -53,6 +53,7 @@ NESTED_GRAINS = (
 COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
 AGENTS_PER_TEAM = 5
 RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
+AUDIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def disclose(
         _equations(con)
         passes = _complement(con, profile)
         each = 1
-        while found := computable(con):
+        while found := _found(con, profile):
             each *= 2
             passes += 1 + _widen(con, found, each) + _complement(con, profile)
     con.execute(
@@ -496,6 +497,35 @@ def _open_equations(threshold: int) -> str:
     """
 
 
+def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
+    """Hidden cells that can be computed, by the equations alone or with what is known of sizes.
+
+    When the program takes too long the finest tables are hidden whole and it is asked again. Raises VoicehouseError when
+    it still does.
+    """
+    if found := computable(con):
+        return found
+    if (found_by_size := bounded(con, profile.threshold)) is not None:
+        return found_by_size
+    con.execute(
+        """
+        UPDATE cells SET reason = 'too_fine' FROM (
+            SELECT population, breakdown, period_grain FROM cells WHERE is_protected AND reason IS NOT NULL
+                AND (contains(breakdown, ',') OR period_grain IN ('day', 'week')) GROUP BY ALL
+        ) fine
+        WHERE cells.population = fine.population AND cells.breakdown = fine.breakdown
+            AND cells.period_grain = fine.period_grain AND cells.is_protected AND NOT cells.is_empty
+            AND cells.reason IS NULL
+        """
+    )
+    _complement(con, profile)
+    if found := computable(con):
+        return found
+    if (found_by_size := bounded(con, profile.threshold)) is None:
+        raise VoicehouseError("the disclosure audit takes too long: publish fewer breakdowns")
+    return found_by_size
+
+
 def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> int:
     """For each computable cell, hide the `each` cheapest parts of its totals; the totals where no part is left."""
     con.execute(
@@ -534,66 +564,130 @@ def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> 
 def computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     """Ids of hidden cells on which all solutions of the equations agree (see `derivable`).
 
-    Series with the same cells hidden have the same equations: one stands for all. A table of two dimensions that is
-    hidden whole, with no published table below it, is left out: it can take up whatever its margins leave open. Cells
-    that are hidden only because their table is too fine are large enough to be known: they may follow from others.
+    Series with the same cells hidden, of the same size, have the same equations: one stands for all. A table of two
+    dimensions that is hidden whole, with no published table below it, is left out: it can take up whatever its margins
+    leave open. Cells that are hidden only because their table is too fine are large enough to be known: they may follow
+    from others.
     """
-    from scipy.sparse import coo_array, eye_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu
+
+    unknowns = _unknowns(con)
+    if unknowns is None:
+        return []
+    # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
+    # what the ridge leaves behind.
+    matrix = unknowns.matrix
+    gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
+    random = np.random.default_rng(20260101)
+    direction = random.uniform(1.0, 2.0, len(unknowns.ids)) * random.choice((-1.0, 1.0), len(unknowns.ids))
+    for _ in range(PROJECTIONS):
+        direction = direction - matrix.T @ gram.solve(matrix @ direction)
+    return _of_all_series(con, unknowns.ids[(np.abs(direction) < NO_FREEDOM) & unknowns.is_told])
+
+
+def bounded(con: duckdb.DuckDBPyConnection, threshold: int) -> list[int] | None:
+    """Ids of hidden cells whose size follows from the equations and from what a reader knows of the others' sizes.
+
+    A hidden row tells that somebody is in it, and its reason tells more: one hidden as 'complement' has N answers. Twelve
+    answers on twelve hidden days are one a day. A cell whose size is always at its bound is found by one linear program
+    for all (HiGHS): the greatest number of cells that can rise above their bounds together, on the cone over the
+    solutions, so that all that can do so (Freund, Roundy & Todd 1985, identifying the set of always-active constraints).
+    None when it takes longer than AUDIT_SECONDS. Equations that the exact figures do not keep tell nobody anything.
+    """
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array, hstack
+
+    unknowns = _unknowns(con)
+    if unknowns is None:
+        return []
+    sizes, least = unknowns.sizes, np.where(unknowns.is_small, 1.0, float(threshold))
+    least = np.minimum(least, sizes)
+    kept = np.flatnonzero(np.abs(unknowns.matrix @ sizes - unknowns.rest) < 1e-6)
+    matrix = unknowns.matrix[kept]
+    above = unknowns.rest[kept] - matrix @ least
+    n = len(sizes)
+    solved = linprog(
+        -np.r_[np.ones(n), np.zeros(n + 1)],
+        A_eq=hstack([matrix, matrix, csr_array(-above.reshape(-1, 1))]).tocsr(),
+        b_eq=np.zeros(len(kept)),
+        bounds=np.r_[np.tile([0.0, 1.0], (n, 1)), np.tile([0.0, np.inf], (n, 1)), [[1.0, np.inf]]],
+        method="highs",
+        options={"time_limit": AUDIT_SECONDS},
+    )
+    if solved.x is None or solved.status != 0:
+        return None
+    reached = np.zeros(n, dtype=bool)
+    reached[unknowns.matrix[kept].indices] = True
+    return _of_all_series(con, unknowns.ids[(solved.x[:n] < NO_FREEDOM) & unknowns.is_told & reached])
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """The hidden cells and the equations they stand in: `matrix` times their sizes is `rest`, the published figures' sum."""
+
+    ids: Any
+    sizes: Any
+    is_small: Any
+    is_told: Any  # some published figure reaches it; else it is "fixed" only by totals that are no sums
+    matrix: Any
+    rest: Any
+
+
+def _unknowns(con: duckdb.DuckDBPyConnection) -> Unknowns | None:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE patterns AS
         SELECT *, min(series) OVER (PARTITION BY pattern, n) AS example FROM (
-            SELECT series, bit_xor(hash(place, reason IS NOT NULL)) AS pattern, count(*) AS n
+            SELECT series, bit_xor(hash(place, reason IS NOT NULL, n)) AS pattern, count(*) AS n
             FROM cells WHERE is_protected AND NOT is_empty GROUP BY series
         )
         """
     )
     _blank_tables(con)
-    unknowns = con.execute(
+    found = con.execute(
         """
         WITH open_members AS (
-            SELECT m.*, c.reason, b.series IS NOT NULL AS is_blank FROM members m JOIN cells c USING (id)
+            SELECT m.*, c.reason, c.n, b.series IS NOT NULL AS is_blank FROM members m JOIN cells c USING (id)
             LEFT JOIN blank_tables b USING (series, breakdown, period_grain)
             WHERE m.is_needed AND c.series IN (SELECT example FROM patterns)
         ),
         bound AS (
-            SELECT kind, total, bool_or(reason IS NULL) AS is_told FROM open_members
-            GROUP BY ALL HAVING NOT bool_or(is_blank)
+            SELECT kind, total, bool_or(reason IS NULL) AS is_told,
+                coalesce(-sum(sign * n) FILTER (reason IS NULL), 0) AS rest
+            FROM open_members GROUP BY ALL HAVING NOT bool_or(is_blank)
         )
         SELECT dense_rank() OVER (ORDER BY kind, total) - 1 AS equation, dense_rank() OVER (ORDER BY id) - 1 AS place,
-            sign, id, is_told
+            sign, id, is_told, rest, coalesce(n, 0) AS n, reason = 'small_cell' AS is_small
         FROM open_members JOIN bound USING (kind, total) WHERE reason IS NOT NULL
         """
     ).fetchnumpy()
-    if not len(unknowns["id"]):
-        return []
-    rows = np.asarray(unknowns["equation"], dtype=np.int64)
-    places = np.asarray(unknowns["place"], dtype=np.int64)
-    ids = np.zeros(places.max() + 1, dtype=np.int64)
-    ids[places] = unknowns["id"]
-    matrix = coo_array(
-        (np.asarray(unknowns["sign"], dtype=float), (rows, places)), shape=(rows.max() + 1, len(ids))
-    ).tocsr()
-    # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
-    # what the ridge leaves behind.
-    gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
-    random = np.random.default_rng(20260101)
-    direction = random.uniform(1.0, 2.0, len(ids)) * random.choice((-1.0, 1.0), len(ids))
-    for _ in range(PROJECTIONS):
-        direction = direction - matrix.T @ gram.solve(matrix @ direction)
-    # Cells that no published figure reaches can only be "fixed" by totals that are not sums: that tells nobody anything.
+    if not len(found["id"]):
+        return None
+    rows = np.asarray(found["equation"], dtype=np.int64)
+    places = np.asarray(found["place"], dtype=np.int64)
+    many, equations = int(places.max()) + 1, int(rows.max()) + 1
+    ids, sizes, rest = np.zeros(many, dtype=np.int64), np.zeros(many), np.zeros(equations)
+    is_small = np.zeros(many, dtype=bool)
+    ids[places], sizes[places], is_small[places] = found["id"], found["n"], found["is_small"]
+    rest[rows] = found["rest"]
+    matrix = coo_array((np.asarray(found["sign"], dtype=float), (rows, places)), shape=(equations, many)).tocsr()
     _, group = connected_components(matrix.T @ matrix)
-    told = np.isin(group, group[places[np.asarray(unknowns["is_told"], dtype=bool)]])
-    found = [int(i) for i in ids[(np.abs(direction) < NO_FREEDOM) & told]]
+    told = np.isin(group, group[places[np.asarray(found["is_told"], dtype=bool)]])
+    return Unknowns(ids, sizes, is_small, told, matrix, rest)
+
+
+def _of_all_series(con: duckdb.DuckDBPyConnection, found: Any) -> list[int]:
+    """The cells found in the series that stood for others, in all of those; cells that may be known are left out."""
     same = con.execute(
         """
         SELECT o.id FROM cells c JOIN patterns p ON p.example = c.series JOIN cells o ON o.series = p.series
         AND o.place = c.place WHERE c.id IN (SELECT unnest(?::BIGINT[])) AND o.reason <> 'too_fine' ORDER BY o.id
         """,
-        [found],
+        [[int(i) for i in found]],
     ).fetchall()
     return [int(row[0]) for row in same]
 

@@ -262,3 +262,41 @@ def test_the_audit_finds_a_cell_that_takes_two_equations():
     )
     found = {(f["store"], f["channel"]) for f in derivable(con, "published", "registry", INTERNAL)}
     assert found == {("a", "x"), ("a", "y"), ("b", "x")}
+
+
+def test_twelve_answers_in_twelve_hidden_rows_are_one_each_and_are_not_given_away():
+    """What is left of the total is 12, enough; but each hidden row tells that somebody is in it."""
+    rows = [cell(142), *(cell(1, store=f"s{i}") for i in range(12)), cell(60, store="east"), cell(70, store="west")]
+    found = reasons(published(rows), "store")
+    assert found["east"] == "complement" and {found[f"s{i}"] for i in range(12)} == {"small_cell"}
+
+
+def test_a_complement_of_exactly_the_threshold_is_not_told_by_its_reason():
+    """A rest of 11 in one small cell and one hidden as complement, which has 10 or more: the small one would be 1."""
+    rows = [cell(91), cell(1, store="a"), cell(10, store="b"), cell(30, store="c"), cell(50, store="d")]
+    found = {r["store"]: r["suppressed_reason"] for r in published(rows)}
+    assert found["a"] == "small_cell"
+    assert sum(reason is not None for store, reason in found.items() if store) >= 3
+
+
+def test_when_the_program_takes_too_long_the_finest_tables_go(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+
+    def slow_at_first(con: duckdb.DuckDBPyConnection, threshold: int) -> list[int] | None:
+        asked.append(threshold)
+        return None if len(asked) == 1 else []
+
+    monkeypatch.setattr("orchestration.privacy.disclosure.bounded", slow_at_first)
+    rows = [cell(200), *STORES[1:]] + [
+        cell(n, store=s, channel=c)
+        for s, c, n in (("east", "web", 12), ("east", "sms", 13), ("west", "web", 20), ("west", "sms", 4))
+    ]
+    both = {
+        (r["store"], r["channel"]): r["suppressed_reason"]
+        for r in published(rows)
+        if r["breakdown"] == "channel,store" or r["channel"]
+    }
+    assert both and all(both.values())
+    monkeypatch.setattr("orchestration.privacy.disclosure.bounded", lambda *_: None)
+    with pytest.raises(VoicehouseError, match="takes too long"):
+        published(rows)
