@@ -3,6 +3,7 @@
 Keep out: assets.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ class HouseResource(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HouseResource"]:
+        os.umask(0o077)  # whoever started this process: what a run writes is closed to others
         home = Home.open()
         run_id = context.run_id or "manual"
         with home.writing(f"run {run_id[:8]}", WAIT_SECONDS):

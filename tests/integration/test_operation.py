@@ -98,6 +98,20 @@ def test_a_source_that_stays_busy_is_an_outcome_and_the_run_goes_on(home: TestHo
     assert "503" in pipeline.Outcomes(home.home, result.run_id).failures["busy"]["reason"]
 
 
+def test_what_a_run_writes_is_closed_whoever_started_it(home: TestHouse) -> None:
+    import stat
+
+    busy(home, failures=0)
+    before = os.umask(0o022)  # as in a container
+    try:
+        result = ask(home)
+        pages = [p for p in (home.home.root / "landing").rglob("*") if p.is_file()]
+        outcome = home.home.root / "ops" / "outcomes" / f"{result.run_id}.json"
+        assert pages and {stat.S_IMODE(p.stat().st_mode) & 0o077 for p in [*pages, outcome]} == {0}
+    finally:
+        os.umask(before)
+
+
 def test_a_source_that_refuses_is_not_asked_again(home: TestHouse) -> None:
     folder = busy(home, failures=9, error="SourceError")
     assert not answered(ask(home)) and asked(folder) == 1
