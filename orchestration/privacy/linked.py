@@ -16,6 +16,7 @@ from pypinyin.style import convert
 
 from orchestration.engine import literal
 from orchestration.privacy.normalise import folding_steps, normal_phone
+from orchestration.privacy.rules.address_zh import SIGN
 from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
 from orchestration.privacy.rules.rule import HAN
 
@@ -72,6 +73,13 @@ _TITLES_ZH = [
     "大哥",
     "大姐",
 ]
+# Characters that names are made of and that are seldom words of their own: what a slip may turn a name's character into.
+_GIVEN_SIGNS = (
+    "伟薇炜玮威巍芳娜静敏磊洋艳燕超霞婷鹏杰洁捷婕涛韬琳霖丽莉俐强军君钧峻俊骏娟辉晖慧惠蕙勇咏泳刚钢玲凌铃龄斌彬宾滨波博勃宇雨羽禹语钰玉煜昱"
+    "浩皓昊颢豪欣鑫馨昕佳嘉家珈倩茜谦雪学旭栩宁柠凝雯文纹玟萍苹平屏红鸿泓虹弘宏梅美玫媚莹盈颖影瑛樱英映晶菁菲妃飞非斐霏翔祥湘香萱轩瑄宣璇旋"
+    "琪琦祺淇奇棋晨辰宸琛诚承成程澄瑶遥尧耀悦玥月越跃怡仪宜逸艺奕怿毅义涵晗菡函寒瀚翰妍研岩彦砚雁兰岚澜蓝楠南男栋冬东桐彤童晓筱小肖潇萧"
+    "志智治芷芝之知建健剑坚坤昆琨锋峰风枫丰亮梁良林临麟森淼苗妙明铭鸣茗名国果帆凡繁帅率思斯丝诗施"
+)
 _ABBREVIATIONS = (
     "app apps sms vip dvd cpu usb pdf atm usa faq gps led lcd crm erp kpi api sql html http www com net org edu gov jpg png gif mp3 "
     "mp4 ceo cfo cto hr it id ip pc tv ac dc am pm etc btw asap diy pos sku sla nps csat gdp fyi lol omg the and you not but"
@@ -94,7 +102,7 @@ _ACCENTS = {
 SEPARATOR = r"[\s.,_\-]{0,2}"
 _IN_WORD = "[’ʼ'-]?"
 GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
-_COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER})?(?:[(]?\b0[)]?)?[(\-]?"
+_COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER}|\b[0-9]{{1,2}}[.\-]?)?(?:[(]?\b0[)]?)?[(\-]?"
 _DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
 
 
@@ -108,7 +116,7 @@ def _listed(words: str) -> str:
 
 
 @cache
-def _syllables() -> pa.Table:
+def syllables() -> pa.Table:
     """Toneless pinyin of every Chinese character of the plain range, first reading."""
     signs = [code for code in range(0x4E00, 0xA000) if code in PINYIN_DICT]
     readings = [
@@ -166,7 +174,7 @@ def find(texts: str, own: str) -> str:
 
 def prepare(con: DuckDBPyConnection, values: str) -> None:
     """Temp table `_needle`: what to look for, of every value of the table `values` (value_no, role, value)."""
-    con.register("_syllable_given", _syllables())
+    con.register("_syllable_given", syllables())
     con.execute("create or replace temp table _syllable as from _syllable_given")
     con.unregister("_syllable_given")
     folded = f"(select value_no, role, value as t from {values})"
@@ -194,7 +202,9 @@ def _phrase_pattern(phrase: str) -> str:
     for sign, between in ((r"\-", _IN_WORD), (r"\'", _IN_WORD), (r"\ ", SEPARATOR)):
         pattern = f"replace({pattern}, {literal(sign)}, {literal(between)})"
     return (
-        rf"(case when regexp_matches({phrase}, '^[0-9a-z]') then '\b' else '' end || {pattern} || "
+        rf"(case when regexp_matches({phrase}, '^[0-9a-z]') then '\b' else '' end || "
+        rf"case when regexp_matches({phrase}, '^[a-z]{{3}}.* ') then '[a-z]?' else '' end || {pattern} || "
+        rf"case when regexp_matches({phrase}, ' .*[a-z]{{3}}$') then '[a-z]?' else '' end || "
         rf"case when regexp_matches({phrase}, '[0-9a-z]$') then '[0-9]{{0,4}}\b' else '' end)"
     )
 
@@ -211,7 +221,7 @@ def _slips(word: str) -> str:
     return (
         f"array_to_string(flatten(list_transform(generate_series(1, length({word})), lambda i: ["
         f"{word}[1:i - 1] || '[a-z]?' || {word}[i + 1:], {word}[1:i] || '[a-z]' || {word}[i + 1:], "
-        f"{word}[1:i - 1] || {word}[i + 1:i + 1] || {word}[i:i] || {word}[i + 2:]])), '|')"
+        f"{word}[1:i - 1] || {word}[i + 1:i + 1] || {word}[i:i] || {word}[i + 2:]])), '|') || '|[a-z]' || {word}"
     )
 
 
@@ -270,6 +280,14 @@ def _name_needles() -> str:
         select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
         from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
         union all
+        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']'
+        from _name join _syllable y on y.sign = g join _syllable a on a.syllable = y.syllable and contains('{_GIVEN_SIGNS}', a.sign)
+        where length(h) = 2 and a.sign <> g and s || a.sign not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
+        union all
+        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g
+        from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{SURNAMES}', a.sign)
+        where length(h) = 2 and a.sign <> s and a.sign || g not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
+        union all
         select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}' from _name
         where length(h) = 3 and length(s) = 1 and not is_common_pair
     """
@@ -300,12 +318,14 @@ def _name_needles() -> str:
         union all select value_no, role, w[1], replace(w[2], ' ', '') from _pinyin
     """
     slips = rf"""
-        select value_no, role, 4 as place, b as probe, unnest([a[1:(length(a) - 1) // 2], right(a, (length(a) - 1) // 2)]) as second_probe, a as unless,
-            '\b(?:(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '|' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || '))\b' as pattern
+        select value_no, role, 4 as place, b as probe, unnest([a[1:(length(a) - 1) // 2], right(a, (length(a) - 1) // 2)]) as second_probe,
+            case when is_first then a || b else b || a end as unless,
+            case when is_first then '\b(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '\b'
+                else '\b' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || ')\b' end as pattern
         from (
-            select value_no, role, a, b, {_slips("a")} as slipped
+            select value_no, role, a, b, {_slips("a")} as slipped, unnest([true, false]) as is_first
             from (from ({pairs}) union all select value_no, role, b, a from ({pairs}))
-            where regexp_full_match(a, '[a-z]{{3,15}}') and regexp_full_match(b, '[a-z]{{2,15}}') and length(a) + length(b) >= 6
+            where regexp_full_match(a, '[a-z]{{2,15}}') and regexp_full_match(b, '[a-z]{{2,15}}') and length(a) + length(b) >= 6
         )
     """
     initials = r"""
@@ -345,11 +365,19 @@ def _value_needles() -> str:
         select value_no, role, trim(v, ' @'), 4, 4 from _own_value where role = 'handle'
     """
     edge = "case when regexp_matches(phrase, '{}') then '{}' else '' end"
-    opening, closing = edge.format("^[0-9a-z]", r"@?\b"), edge.format("[0-9a-z]$", r"\b")
+    opening, closing = edge.format("^[0-9a-z]", r"@?\b"), edge.format("[0-9a-z]$", r"\b(?:@[a-z0-9.\-]*[a-z0-9])?")
     return rf"""
         select value_no, false, place, false, {squeezed("phrase")}, '', '',
-            {opening} || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
+            {opening} || case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end
+                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
         from ({phrases}) where length(phrase) >= shortest
+        union all
+        select value_no, false, 3, false, array_to_string(w[1:i - 1], ''), array_to_string(w[i + 1:], ''), w[i],
+            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b'
+        from (select value_no, w, unnest(generate_series(2, len(w))) as i
+              from (select value_no, string_split(split_part(v, ',', 1), ' ') as w from _own_value where role = 'address')
+              where len(w) between 3 and 6 and list_bool_and(list_transform(w, lambda x: regexp_full_match(x, '[a-z0-9]+'))))
+        where length(w[i]) >= 3
     """
 
 
@@ -361,7 +389,7 @@ def _phone_needles() -> str:
         r"when starts_with(p, '0') then p[2:] else p end"
     )
     return rf"""
-        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}')
+        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?'
         from (select value_no, role, {national} as d from (
             select value_no, role, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]', '', 'g')) as p
             from _own_value where role = 'phone')) where length(d) >= 6

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 import duckdb
@@ -21,10 +22,12 @@ TOKEN = re.compile("<(" + "|".join(TOKENS) + ")>")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A text with its labelled values: (start, end, token)."""
+    """A text with its labelled values (start, end, token), its language, and the own values of its record by role."""
 
     text: str
     spans: tuple[tuple[int, int, str], ...]
+    language: str = "en"
+    own: Own = field(default_factory=dict)
 
 
 @dataclass
@@ -89,11 +92,25 @@ def stretches(text: str, result: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def _texts(samples: Sequence[Labelled]) -> tuple[list[str], list[Own]]:
+    return [s.text for s in samples], [s.own for s in samples] if any(s.own for s in samples) else []
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); (nan, nan) without cases."""
+    if not n:
+        return float("nan"), float("nan")
+    z = 1.959963984540054
+    middle = (hits + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * sqrt(hits * (n - hits) / n + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def measure(samples: Iterable[Labelled]) -> Measured:
     """Redact the texts and count."""
     samples = list(samples)
     measured = Measured()
-    for sample, result in zip(samples, redacted([s.text for s in samples]), strict=True):
+    for sample, result in zip(samples, redacted(*_texts(samples)), strict=True):
         masks = stretches(sample.text, result["text"])
         covered = bytearray(len(sample.text))
         for start, end, _ in masks:
