@@ -103,16 +103,23 @@ SEPARATOR = r"[\s.,_\-]{0,2}"
 _IN_WORD = "[’ʼ'-]?"
 GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
 _COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER}|\b[0-9]{{1,2}}[.\-]?)?(?:[(]?\b0[)]?)?[(\-]?"
+_GATES = 8
 _DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
 
 
 def squeezed(text: str) -> str:
     """SQL: a text as probes are searched in it: lower case, without accents, blanks, points, hyphens, apostrophes."""
-    return rf"regexp_replace(strip_accents(lower({text})), '[\s.,''’ʼ_\-·@]+', '', 'g')"
+    often = f"replace(replace(replace(strip_accents(lower({text})), ' ', ''), ',', ''), '.', '')"
+    return rf"regexp_replace({often}, '[\s_''’ʼ\-·@]+', '', 'g')"
 
 
 def _listed(words: str) -> str:
     return "[" + ", ".join(literal(w) for w in dict.fromkeys(words.split())) + "]"
+
+
+def ordinary_words() -> str:
+    """SQL: a list of the names that are ordinary words, English and Chinese."""
+    return _listed(f"{_COMMON_EN} {_COMMON_ZH} {_NICK_ZH}")
 
 
 @cache
@@ -132,7 +139,8 @@ def find(texts: str, own: str) -> str:
     empty where there is nothing of the kind.
     """
     numbers = (
-        f"select row_no, field, t, regexp_replace(t, '[^0-9]', '', 'g') as digits from {texts} where row_no in "
+        f"select row_no, field, t, regexp_replace(t, '[^0-9]+', '', 'g') as digits from {texts} "
+        f"where regexp_matches(t, '(?:[0-9][^0-9]*){{6}}') and row_no in "
         f"(select row_no from {own} where value_no in (select value_no from _needle where is_number))"
     )
     ordered = (
@@ -143,10 +151,15 @@ def find(texts: str, own: str) -> str:
         select row_no, field, {ordered.format("not is_agent")} as self_pattern, {ordered.format("is_agent")} as agent_pattern
         from (
             select x.row_no, x.field, n.is_agent, n.place, n.pattern
-            from (select row_no, field, {squeezed("t")} as letters from {texts} where row_no in (select row_no from {own})) x
+            from (
+                select row_no, field, {squeezed("t")} as letters, lower(t) as low from {texts} where row_no in (select row_no from {own})
+            ) x
             join {own} using (row_no)
+            join _gate g using (value_no)
             join _needle n using (value_no)
-            where contains(x.letters, n.probe) and contains(x.letters, n.second_probe)
+            where ({" or ".join(f"contains(x.letters, g.gate_{n})" for n in range(1, _GATES + 1))}
+                    or contains(x.low, g.dotted))
+                and contains(x.letters, n.probe) and contains(x.letters, n.second_probe)
                 and (n.unless = '' or not contains(x.letters, n.unless)) and not n.is_number
             union all
             select x.row_no, x.field, false, n.place, n.pattern
@@ -159,7 +172,7 @@ def find(texts: str, own: str) -> str:
                     damerau_levenshtein(right(run.digits, length(n.probe) + 1), n.probe)) <= 1), lambda run: regexp_escape(run.run)))
             from (
                 select row_no, field, digits, list_transform(regexp_extract_all(t, '{_DIGIT_RUN}'), lambda run:
-                    {{'run': run, 'digits': regexp_replace(run, '[^0-9]', '', 'g')}}) as runs
+                    {{'run': run, 'digits': regexp_replace(run, '[^0-9]+', '', 'g')}}) as runs
                 from ({numbers}) where length(digits) >= 7
             ) x
             join {own} using (row_no)
@@ -188,6 +201,13 @@ def prepare(con: DuckDBPyConnection, values: str) -> None:
         con.execute(f"create or replace temp table {name} as {query}")
     con.execute(
         f"create or replace temp table _needle as {_name_needles()} union all {_value_needles()} union all {_phone_needles()}"
+    )
+    # Each needle holds one of its value's few gates, so a text is asked for those first.
+    gates = ", ".join(f"coalesce(gates[{n}], chr(1)) as gate_{n}" for n in range(1, _GATES))
+    con.execute(
+        f"create or replace temp table _gate as select value_no, {gates}, case when len(gates) >= {_GATES} then '' else chr(1) end "
+        f"as gate_{_GATES}, coalesce(dotted, chr(1)) as dotted from (select value_no, list(distinct gate) filter (gate not like '%.') as gates, "
+        "max(gate) filter (gate like '%.') as dotted from _needle where not is_number group by value_no)"
     )
     for name in ("_own_value", "_syllable", *_name_tables()):
         con.execute(f"drop table {name}")
@@ -266,29 +286,29 @@ def _name_needles() -> str:
     sign = r"[\x{4e00}-\x{9fff}]"
     # Chinese: full name, with titles, the given name alone, 小 and 老 with the surname, one character wrong.
     han = f"""
-        select value_no, role, place, probe, '' as second_probe, '' as unless, pattern from (
+        select value_no, role, place, probe, '' as second_probe, '' as unless, pattern, gate from (
             select value_no, role, unnest(list_concat(list_concat(
                 case when is_common then list_transform({titles}, lambda x: h || x) else [h] end,
                 list_transform({titles}, lambda x: s || x)), list_concat(['小' || s, '老' || s],
                 case when length(g) >= 2 and not is_common_given then [g] else []::varchar[] end))) as phrase,
                 case when phrase = g then '[{SURNAMES}]?' else '' end as before,
-                5 as place, phrase as probe,
+                5 as place, phrase as probe, case when phrase = g then g else s end as gate,
                 before || array_to_string(string_split(phrase, ''), '[\\s·.*]?') as pattern
             from _name where length(h) between 2 and 8
         ) where phrase not in (select word from _word where list = 'nick' or (list = 'zh' and length(phrase) = 2 and phrase[1] in ('小', '老')))
         union all
-        select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
+        select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')', s
         from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
         union all
-        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']'
+        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']', s
         from _name join _syllable y on y.sign = g join _syllable a on a.syllable = y.syllable and contains('{_GIVEN_SIGNS}', a.sign)
         where length(h) = 2 and a.sign <> g and s || a.sign not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g
+        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g, g
         from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{SURNAMES}', a.sign)
         where length(h) = 2 and a.sign <> s and a.sign || g not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}' from _name
+        select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}', s from _name
         where length(h) = 3 and length(s) = 1 and not is_common_pair
     """
     # Pinyin of Chinese names, written as one would in Latin letters.
@@ -319,26 +339,26 @@ def _name_needles() -> str:
     """
     slips = rf"""
         select value_no, role, 4 as place, b as probe, unnest([a[1:(length(a) - 1) // 2], right(a, (length(a) - 1) // 2)]) as second_probe,
-            case when is_first then a || b else b || a end as unless,
-            case when is_first then '\b(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '\b'
-                else '\b' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || ')\b' end as pattern
+            a || b as unless, '\b(?:(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '|' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || '))\b' as pattern,
+            b as gate
         from (
-            select value_no, role, a, b, {_slips("a")} as slipped, unnest([true, false]) as is_first
+            select value_no, role, a, b, {_slips("a")} as slipped
             from (from ({pairs}) union all select value_no, role, b, a from ({pairs}))
             where regexp_full_match(a, '[a-z]{{2,15}}') and regexp_full_match(b, '[a-z]{{2,15}}') and length(a) + length(b) >= 6
         )
     """
     initials = r"""
         select value_no, role, 8 as place, array_to_string(list_transform(w, lambda x: x[1]), '') as probe, '' as second_probe, '' as unless,
-            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern
+            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern, w[1][1] || '.' as gate
         from (select value_no, role, w from _name where len(w) >= 2
               union all select value_no, role, list_concat([w[1]], string_split(w[2], ' ')) from _pinyin)
     """
     return f"""
-        select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern from (
+        select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern, gate from (
             {han}
             union all
-            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")} from ({latin} union all {latin_of_pinyin})
+            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")}, case when length(longest) < 3 then {squeezed("phrase")} else {squeezed("longest")} end
+            from (select *, list_reverse_sort(list_transform(string_split(phrase, ' '), lambda x: {{'n': length(x), 'word': x}}))[1].word as longest from ({latin} union all {latin_of_pinyin}))
             where length({squeezed("phrase")}) >= 3
             union all {slips} union all {initials}
         )
@@ -369,11 +389,11 @@ def _value_needles() -> str:
     return rf"""
         select value_no, false, place, false, {squeezed("phrase")}, '', '',
             {opening} || case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end
-                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
+                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}, {squeezed("phrase")}
         from ({phrases}) where length(phrase) >= shortest
         union all
         select value_no, false, 3, false, array_to_string(w[1:i - 1], ''), array_to_string(w[i + 1:], ''), w[i],
-            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b'
+            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b', w[1]
         from (select value_no, w, unnest(generate_series(2, len(w))) as i
               from (select value_no, string_split(split_part(v, ',', 1), ' ') as w from _own_value where role = 'address')
               where len(w) between 3 and 6 and list_bool_and(list_transform(w, lambda x: regexp_full_match(x, '[a-z0-9]+'))))
@@ -389,9 +409,9 @@ def _phone_needles() -> str:
         r"when starts_with(p, '0') then p[2:] else p end"
     )
     return rf"""
-        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?'
+        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?', d
         from (select value_no, role, {national} as d from (
-            select value_no, role, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]', '', 'g')) as p
+            select value_no, role, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]+', '', 'g')) as p
             from _own_value where role = 'phone')) where length(d) >= 6
     """
 

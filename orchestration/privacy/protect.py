@@ -52,8 +52,9 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
-    """Rows `_own`: what the load and the vault know each subject by, one value a row, for record-linked redaction; and `_agents`.
+    """Rows `_own`: what the vault knows each subject by, one value a row, for record-linked redaction.
 
+    Beside them `_agents`, and `_name_hashes`, the blind index of every name the vault holds.
     Identifiers are opened for some subjects at a time, so that memory does not grow with a load.
     """
     from orchestration.privacy.vault import unseal_identities
@@ -80,6 +81,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
     scratch.show("_own", scratch.relation("_own"))
     con.execute("DROP TABLE _wanted")
     con.execute("CREATE OR REPLACE TEMP TABLE _agents AS SELECT agent_key, names FROM vault.agent")
+    scratch.put("_name_hashes", "SELECT DISTINCT index_hash FROM vault.identity WHERE domain = 'name'")
 
 
 def content_hash_sql(record: Record) -> str:
@@ -107,7 +109,8 @@ def protect(
 ) -> Protected:
     """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
 
-    Needs `_subject_map`, `_erased_rows`, `_restrictions`, `_consents`, `_own` and `_agents`. loaded_at: naive UTC. Rows without a valid basis, or whose
+    Needs `_subject_map`, `_erased_rows`, `_restrictions`, `_consents`, `_own`, `_agents` and `_name_hashes`. loaded_at:
+    naive UTC. Rows without a valid basis, or whose
     text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason).
     """
     record = KINDS[kind]
@@ -237,7 +240,9 @@ def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record) 
             "SELECT c._row_no AS row_no, 'agent' AS role, unnest(a.names) AS value FROM _batch c "
             f"JOIN _agents a ON a.agent_key = {_agent_key(record.field('agent_id'), settings)}"
         )
-    redaction.redact(con, " UNION ALL ".join(texts), " UNION ALL ".join(own) if own else None, into="_redacted")
+    redaction.redact(
+        con, " UNION ALL ".join(texts), " UNION ALL ".join(own) if own else None, "_redacted", "_name_hashes"
+    )
 
 
 def _agent_key(f: Field, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from functools import cache
 from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
-from orchestration.privacy import linked
+from orchestration.privacy import known_names, linked
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import folding_steps
 from orchestration.privacy.rules import Rule, all_rules
@@ -31,13 +31,14 @@ _READS = {
 }
 
 
-def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> None:
+def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str, known: str | None = None) -> None:
     """Temp table `into` (row_no, field, text, n, counts, residual, is_sensitive) from a query of texts.
 
     `texts` is a query (row_no BIGINT, field VARCHAR, text VARCHAR), one row per row_no and field; `own` one of
     (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the number
     of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
-    identifier: such a text must not pass. Texts that are NULL give no row.
+    identifier: such a text must not pass. Texts that are NULL give no row. `known` is a table (index_hash) of names the
+    vault holds; it needs the macro hmac_blind_index.
     """
     con.execute(
         "create or replace temp table _redacting as select row_no, field, t from "
@@ -61,7 +62,7 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> N
         # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed point.
         con.execute(
             f"create or replace temp table _read as select row_no, field, t, t = before or not regexp_matches(t, '{_SIGNS}') "
-            f"as is_settled from {_pass(con, has_own)}"
+            f"as is_settled from {_pass(con, has_own, known)}"
         )
         con.execute(
             f"insert into _settled select row_no, field, t, is_settled from _read where is_settled or {turn == _TURNS}; "
@@ -73,9 +74,10 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str) -> N
     con.execute(f"create or replace temp table {into} as {_finished('_settled')}")
     con.execute("drop table _redacting; drop table _read; drop table _settled")
     if has_own:
-        con.execute(
-            "drop table _own_given; drop table _own_values; drop table _own_of_text; drop table _found; drop table _needle"
-        )
+        for table in ("_own_given", "_own_values", "_own_of_text", "_found", "_needle", "_gate"):
+            con.execute(f"drop table {table}")
+    if known:
+        con.execute("drop table _known_found")
 
 
 def chain(relation: str, steps: Iterable[str]) -> str:
@@ -101,23 +103,40 @@ def rules_chain(relation: str, rules: Iterable[Rule]) -> str:
 @cache
 def version() -> str:
     """A short hash of everything that decides what is masked: figures measured for another version are stale."""
-    parts = [*normal_steps(), rules_chain("texts", all_rules()), linked.definition(), SENSITIVE]
+    parts = [
+        *normal_steps(),
+        rules_chain("texts", all_rules()),
+        linked.definition(),
+        known_names.find("texts", "hashes"),
+        SENSITIVE,
+    ]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
-def _pass(con: DuckDBPyConnection, has_own: bool) -> str:
-    given = "(select row_no, field, t as before, t from _redacting)"
-    if has_own:
-        con.execute(f"create or replace temp table _found as {linked.find('_redacting', '_own_of_text')}")
-        row = con.execute("select count(*) from _found").fetchone()
-        if row and row[0]:
-            masked = "t"
-            for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
-                sign = sql_text(SIGNS[token])
-                pattern = f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {linked.accented(column)} else {column} end"
-                masked = f"case when coalesce({column}, '') = '' then {masked} else regexp_replace({masked}, '(?i)' || {pattern}, {sign}, 'g') end"
-            given = f"(select row_no, field, t as before, {masked} as t from _redacting left join _found using (row_no, field))"
+def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
+    """A query (row_no, field, before, t): own values, then names the vault knows, then the rules, once."""
+    masked, joins = "t", ""
+    if has_own and _makes_rows(con, "_found", linked.find("_redacting", "_own_of_text")):
+        joins += " left join _found using (row_no, field)"
+        for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
+            sign = sql_text(SIGNS[token])
+            pattern = f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {linked.accented(column)} else {column} end"
+            masked = (
+                f"case when coalesce({column}, '') = '' then {masked} "
+                f"else regexp_replace({masked}, '(?i)' || {pattern}, {sign}, 'g') end"
+            )
+    if known and _makes_rows(con, "_known_found", known_names.find("_redacting", known)):
+        joins += " left join _known_found using (row_no, field)"
+        sign = sql_text(SIGNS["NAME"])
+        masked = f"case when names is null then {masked} else list_reduce(names, lambda seen, name: replace(seen, name, {sign}), {masked}) end"
+    given = f"(select row_no, field, t as before, {masked} as t from _redacting{joins})"
     return rules_chain(given, all_rules())
+
+
+def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:
+    con.execute(f"create or replace temp table {name} as {query}")
+    row = con.execute(f"select count(*) from {name}").fetchone()
+    return bool(row and row[0])
 
 
 @cache

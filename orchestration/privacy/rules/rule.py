@@ -113,7 +113,7 @@ def sql_text(value: str) -> str:
 
 def digits(candidate: str) -> str:
     """SQL: the ASCII digits of a candidate."""
-    return f"regexp_replace({candidate}, '[^0-9]', '', 'g')"
+    return f"regexp_replace({candidate}, '[^0-9]+', '', 'g')"
 
 
 def luhn(number: str) -> str:

@@ -1,0 +1,64 @@
+"""What redaction was measured to find: figures kept as reviewed data, written by a command, and whether they still hold.
+
+Keep out: measuring (tests/bench/bench_redaction.py, which the users of this package do not have the public texts for).
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestration.privacy.redaction import version
+
+FILE = Path(__file__).with_name("redaction_measured.json")
+
+# Least recall by kind of value, and by set where it differs; what is not listed is reported without a target.
+TARGETS = {
+    "CARD": 0.99, "ID": 0.99, "IBAN": 0.99, "EMAIL": 0.99, "IP": 0.99, "PHONE": 0.99, "PLATE": 0.99, "HANDLE": 0.99, "URL": 0.99,
+    ("public", "PHONE"): 0.97,
+    ("own values", "NAME_full"): 0.99, ("own values", "NAME_given"): 0.99, ("own values", "NAME_title"): 0.99,
+    ("own values", "ADDRESS"): 0.99, ("own values", "PHONE_spelling"): 0.99,
+}  # fmt: skip
+LEAST_PRECISION = 0.98
+MOST_WRONG = 0.005
+
+
+@cache
+def measured() -> dict[str, Any]:
+    """The kept figures: redaction_version, rows (set, language, what, n, hits, recall, low, high, precision), speed."""
+    result: dict[str, Any] = json.loads(FILE.read_text())
+    return result
+
+
+def is_current() -> bool:
+    """Whether the figures were measured on the rules as they are."""
+    return bool(measured()["redaction_version"] == version())
+
+
+def missed() -> list[str]:
+    """The rows of the kept figures that miss their target, each named by set, language and kind of value."""
+    result = []
+    for row in measured()["rows"]:
+        name = f"{row['set']}, {row['language']}, {row['what']}"
+        if row["set"] == "clean":
+            if row["hits"] > MOST_WRONG * row["n"]:
+                result.append(name)
+            continue
+        least = TARGETS.get((row["set"], row["what"]), TARGETS.get(row["what"], 0.0))
+        if row["recall"] < least or row.get("precision", 1.0) < LEAST_PRECISION:
+            result.append(name)
+    return result
+
+
+def evidence() -> tuple[int, int, str] | None:
+    """For check C19: values measured, targets missed, words; None when the rules have changed since."""
+    if not is_current():
+        return None
+    kept = measured()
+    rows = [r for r in kept["rows"] if r["set"] != "clean"]
+    below = missed()
+    words = (
+        f"recall and precision of {len(rows)} kinds of values on held-out and public labelled texts, "
+        f"measured on version {kept['redaction_version']} of the rules"
+    )
+    return sum(r["n"] for r in rows), len(below), words + (f"; below target: {'; '.join(below)}" if below else "")

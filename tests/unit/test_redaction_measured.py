@@ -1,0 +1,52 @@
+"""The kept figures of redaction: complete, of the rules as they are, on target; stale when a rule changes.
+
+Keep out: measuring.
+"""
+
+import json
+
+import pytest
+
+from orchestration.privacy import measured
+
+
+def test_kept_figures_are_of_the_rules_as_they_are():
+    """Fails after a change of rules: run `make bench-redaction PUBLIC=folder WRITE=--write` and review the figures."""
+    assert measured.is_current()
+
+
+def test_every_set_and_language_is_measured():
+    sets = {(row["set"], row["language"]) for row in measured.measured()["rows"]}
+    assert sets == {(s, lang) for s in ("made up", "own values", "clean") for lang in ("en", "zh")} | {("public", "en")}
+
+
+def test_kept_figures_reach_their_targets():
+    assert measured.missed() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"recall": 0.5}, ["made up, en, CARD"]),
+        ({"precision": 0.5}, ["made up, en, CARD"]),
+        ({}, []),
+    ],
+)
+def test_a_figure_below_its_target_is_named(monkeypatch, change, expected):
+    row = {
+        "set": "made up",
+        "language": "en",
+        "what": "CARD",
+        "n": 9,
+        "hits": 9,
+        "recall": 1.0,
+        "precision": 1.0,
+    } | change
+    monkeypatch.setattr(measured, "measured", lambda: {"rows": [row], "redaction_version": "x"})
+    assert measured.missed() == expected
+
+
+def test_figures_of_other_rules_prove_nothing(monkeypatch):
+    kept = json.loads(measured.FILE.read_text()) | {"redaction_version": "another"}
+    monkeypatch.setattr(measured, "measured", lambda: kept)
+    assert measured.evidence() is None
