@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import erasure, marks, pseudonyms, retention
+from orchestration.privacy import erasure, marks, measured, pseudonyms, retention
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import noted
@@ -114,6 +114,8 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     finally:
         con.close()
     found["C10"] = _chain(home, keyring)
+    if redaction := measured.evidence():
+        found["C19"] = redaction
     found |= _erased(home, keyring)
     for check_id, proof in noted(home).items():
         found.setdefault(check_id, (proof["checked"], proof["failed"], f"{proof['told']} (at {proof['at'][:16]})"))
