@@ -60,6 +60,30 @@ def test_a_text_is_redacted_alike_whatever_its_batch(texts, cut):
     assert redact(texts) == redact(texts[:cut]) + redact(texts[cut:])
 
 
+PLANTED = [
+    "13800138000", "+86 138 0013 8000", "4111 1111 1111 1111", "11010519491231002X", "DE89370400440532013000", "li.na@example.com",
+    "192.168.10.25", "Anna Bauer", "bauer, anna", "张伟", "zhang wei", "Anna Bauwer", "anna@example.com", "13912345678", "139 1234 5678",
+]  # fmt: skip
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(around=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=60, max_size=150))
+def test_no_planted_value_is_left_whatever_stands_around_it(around):
+    planted = [PLANTED[n % len(PLANTED)] for n in range(len(around))]
+    texts = [f"{before}。{value}。{after}" for (before, after), value in zip(around, planted, strict=True)]
+    for result, value, text in zip(redact(texts), planted, texts, strict=True):
+        assert result["residual"] or result["text"].count(value) <= text.count(value) - 1
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(names=st.lists(st.text(alphabet="aA .*\\\\1'();<>will高兴伟", max_size=8), min_size=60, max_size=150))
+def test_no_name_however_odd_masks_much_of_ordinary_text(names):
+    """Names may be one letter, empty, a pattern, a word: what is masked stays small."""
+    text = "Will you call again? 我很高兴, the parcel came in 3 days and nothing was broken, 下次还会来."
+    for result in redacted([text] * len(names), [{"name": [n], "handle": [n], "agent": [n]} for n in names]):
+        assert len(result["text"]) >= len(text) // 2
+
+
 def test_batches_beyond_a_vector_are_redacted_alike():
     texts = [f"电话1380013{n:04} order {n} a{n}@example.com 世纪大道{n}号" for n in range(5000)]
     whole = redact(texts)
