@@ -11,12 +11,13 @@ import click
 from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
+from orchestration.privacy.roles import ROLES
 
 
 @click.command(help=text("export.help"))
 @click.argument("dataset")
 @click.option("--recipient", required=True, help=text("export.recipient"))
-@click.option("--role", required=True, help=text("export.role"))
+@click.option("--role", required=True, type=click.Choice(ROLES), help=text("export.role"))
 @click.option("--purpose", required=True, help=text("export.purpose"))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help=text("export.out"))
 @click.option("--quasi", help=text("export.quasi"))
@@ -36,12 +37,14 @@ def command(
 ) -> None:
     """Export rows, or refuse with the reasons."""
     from orchestration import pipeline
+    from orchestration.privacy import roles
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.export import export
 
     if out is None and not dry_run:
         raise click.UsageError(text("export.no_file"))
     home = Home.open()
+    roles.require(home, Keyring(home), role, "export")
     con = pipeline.open_warehouse(home, Keyring(home))
     try:
         done = export(

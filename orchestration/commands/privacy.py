@@ -11,6 +11,7 @@ from orchestration.commands import as_json, say_json
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
+from orchestration.privacy.roles import ROLES
 
 
 @click.group(help=text("privacy.help"))
@@ -36,17 +37,19 @@ def report(as_json: bool) -> None:
 
 @command.command("sign-off", help=text("privacy.sign_off"))
 @click.option("--name", required=True, help=text("privacy.name"))
-@click.option("--role", required=True, type=click.Choice(["compliance"]), help=text("privacy.role"))
+@click.option("--role", required=True, type=click.Choice(ROLES), help=text("privacy.role"))
 @click.option("--remark", default="", help=text("privacy.remark"))
 @click.option("--sha256", help=text("privacy.seen"))
 def sign(name: str, role: str, remark: str, sha256: str | None) -> None:
     """Sign the newest report; what waits for it is served."""
     from orchestration import pipeline
+    from orchestration.privacy import roles
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.privacy_report import newest, sign_off
 
     home = Home.open()
     keyring = Keyring(home)
+    roles.require(home, keyring, role, "privacy sign-off")
     path = newest(home)
     if path is None:
         raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")

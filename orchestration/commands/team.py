@@ -5,12 +5,9 @@ Keep out: making it (orchestration.serving.publish).
 
 import click
 
-from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
-
-ROLES = ("engineer", "analyst", "handler", "compliance")
-MAY_OPEN = ("handler", "compliance")
+from orchestration.privacy.roles import ROLES
 
 
 @click.group(help=text("team.help"))
@@ -23,15 +20,13 @@ def command() -> None:
 @click.option("--reason", required=True, help=text("team.reason"))
 def key(role: str, reason: str) -> None:
     """Show the key of serving/team.duckdb; the audit line is on the disk before the answer is."""
+    from orchestration.privacy import roles
     from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.postgres import TEAM_KEY
 
     home = Home.open()
     keyring = Keyring(home)
-    log = AuditLog(home, keyring)
-    if role not in MAY_OPEN:
-        log.append("team_key_denied", role=role, reason=reason)
-        raise VoicehouseError(text("team.denied", role=role))
-    log.append("team_key_shown", role=role, reason=reason, key_version=keyring.version(TEAM_KEY))
+    roles.require(home, keyring, role, "team key")
+    AuditLog(home, keyring).append("team_key_shown", role=role, reason=reason, key_version=keyring.version(TEAM_KEY))
     click.echo(keyring.hex(TEAM_KEY))

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     for check_id, proof in noted(home).items():
         found.setdefault(check_id, (proof["checked"], proof["failed"], f"{proof['told']} (at {proof['at'][:16]})"))
     found["C8"] = _stores(home, lake)
-    found["C9"] = _modes(home)
+    found["C9"] = analyst_reach(home)
     found["C16"] = _declared(sources, lambda s: bool(s.purposes and s.basis and s.place), "purpose, basis, place")
     found["C20"] = _declared(sources, lambda s: bool(s.place), "place of storage")
     found["C23"] = _declared(
@@ -318,6 +319,33 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
         "C11": (entries, sum(left.values()), f"persons erased; rows of them found by store: {where}"),
         "C12": (entries, back, "persons erased; identities in the vault under their marks from before the erasure"),
     }
+
+
+def analyst_reach(home: Home) -> tuple[int, int, str]:
+    """Modes of what is closed, and what a connection as docs/bi.md has it can do beyond reading: each is tried."""
+    checked, bad, _ = _modes(home)
+    served = home.serving / "kpi.duckdb"
+    if not served.exists():
+        return checked, bad, "closed folders and the master key that others may open; no served file to try yet"
+    reach = (
+        f"ATTACH {literal(str(home.warehouse))} AS closed (READ_ONLY); SELECT 1",
+        f"ATTACH {literal(str(home.root / 'vault' / 'vault.duckdb'))} AS closed (READ_ONLY); SELECT 1",
+        f"SELECT * FROM read_text({literal(str(home.root / 'keys' / '*'))})",
+        f"SELECT * FROM read_blob({literal(str(home.root / 'landing' / '**'))})",
+        f"COPY (SELECT 1) TO {literal(str(home.temp / 'reached.csv'))}",
+        "SET enable_external_access = true; SELECT 1",
+        "SET lock_configuration = false; SELECT 1",
+        "CREATE TABLE reached AS SELECT 1",
+        "INSTALL httpfs; SELECT 1",
+        "SELECT name FROM duckdb_secrets()",
+    )
+    with duckdb.connect(str(served), read_only=True, config={"enable_external_access": "false"}) as con:
+        con.execute("SET lock_configuration = true")
+        for statement in reach:
+            checked += 1
+            with suppress(duckdb.Error):  # refused, as it should be
+                bad += bool(con.execute(statement).fetchall())
+    return checked, bad, "closed folders that others may open, and ways out of an analyst's connection: each was tried"
 
 
 def _modes(home: Home) -> tuple[int, int, str]:

@@ -19,6 +19,8 @@ ALLOWED = {
     "keys rotate": ("engineer",),
     "vault reinit": ("engineer",),
     "export": ("analyst", "compliance"),
+    "team key": ("handler", "compliance"),
+    "privacy sign-off": ("compliance",),
 }
 
 

@@ -14,7 +14,7 @@ from duckdb_extensions import import_extension
 from orchestration import pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
-from orchestration.privacy.audit import check_published
+from orchestration.privacy.audit import analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
@@ -99,3 +99,17 @@ def test_a_published_text_column_fails_the_check(tmp_path: Path) -> None:
         )
         assert con.execute("CREATE TABLE kpi_quotes AS SELECT 'late again' AS text") is not None
     assert check_published(path)["C22"][1] == 1
+
+
+def test_an_analysts_connection_reaches_nothing_but_the_served_figures(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Keyring(home)
+    publish(house, home, "internal", None)
+    checked, reached, _ = analyst_reach(home)
+    assert checked >= 14 and reached == 0
+    real = duckdb.connect
+    monkeypatch.setattr(
+        "orchestration.privacy.audit.duckdb.connect", lambda path, **_: real(str(home.temp / "open.duckdb"))
+    )
+    assert analyst_reach(home)[1] >= 2  # the control: a connection that was not closed is told

@@ -29,5 +29,6 @@ def test_a_handler_gets_the_key_and_the_log_says_so(house: TestHouse) -> None:
 @pytest.mark.parametrize("role", ["analyst", "engineer"])
 def test_others_do_not_and_their_asking_is_logged(house: TestHouse, role: str) -> None:
     code, shown = ask(house, role)
-    assert code == 1 and house.keyring.hex("team") not in shown
-    assert list(AuditLog(house.home, house.keyring).lines())[-1]["action"] == "team_key_denied"
+    assert code == 5 and house.keyring.hex("team") not in shown
+    line = list(AuditLog(house.home, house.keyring).lines())[-1]
+    assert (line["action"], line["facts"]["operation"]) == ("refused", "team key")
