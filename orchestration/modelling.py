@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, forget_stillborn, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import increment
@@ -164,6 +164,7 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     lake = Lake(home, keyring.base64(LAKE_KEY))
     state = _state(lake)
     increment.forget(home)
+    forget_stillborn(home.warehouse)
     why, taken = "there is no finished build to build on", Increment()
     if home.warehouse.exists():
         with _warehouse(lake, keyring) as con:

@@ -1,0 +1,340 @@
+"""Late and corrected data: the periods they belong to change, and no other; the ledger says which.
+
+Also deaths of dbt and of the swap, on the same home: afterwards the marts are those of a home that nothing disturbed.
+Keep out: how versions are ranked (dbt's unit tests).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration import modelling, pipeline
+from orchestration.engine import identifier
+from tests.faults.traces import found_under
+from tests.house import TestHouse, write_source
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PLANTED = "planted.person@example.org"
+ANSWER = """
+select
+    _record, raw ->> '$.id' as answer_id, raw ->> '$.id' as response_id, 'pulse' as survey_id, 'overall' as question_id,
+    parse_iso(raw ->> '$.at') as answered_at, parse_iso(raw ->> '$.updated') as updated_at, raw ->> '$.score' as score,
+    raw ->> '$.email' as person_email, 'true' as person_email_verified, 'CN' as person_country
+from rows where raw ->> '$.what' = 'answer'
+"""
+QUESTION = """
+select
+    _record, 'pulse' as survey_id, 'overall' as question_id, 'csat' as metric, 'csat_5' as scale_id, 1 as scale_min,
+    5 as scale_max, 'How was it?' as text_en
+from rows where raw ->> '$.what' = 'question'
+"""
+DELETION = """
+select
+    _record, 'gone:' || (raw ->> '$.id') as deletion_id, 'survey_answer' as deleted_kind, raw ->> '$.id' as deleted_id,
+    parse_iso(raw ->> '$.at') as deleted_at
+from rows where raw ->> '$.what' = 'gone'
+"""
+
+
+def answer(id: str, month: int, score: int, updated: str | None = None, person: str = "a") -> dict[str, Any]:
+    at = f"2024-{month:02d}-10T08:00:00Z"
+    email = f"{person}@example.org"
+    return {"what": "answer", "id": id, "at": at, "updated": updated or at, "score": score, "email": email}
+
+
+# Load by load what comes; loads after the first bring what is late, corrected or gone.
+LOADS = (
+    [{"what": "question"}]
+    + [answer(f"A{m}{p}", m, 2 + (m + n) % 4, person=p) for m in range(1, 13) for n, p in enumerate("abc")],
+    [
+        answer("A1a", 1, 1 + (2 + 1) % 4, "2025-06-01T00:00:00Z") | {"score": 5},  # corrected, a year and more late
+        answer("A3a", 3, 1, "2024-03-01T00:00:00Z"),  # an older version than the one that came before it
+        {"what": "gone", "id": "A6a", "at": "2025-06-01T00:00:00Z"},
+        {"what": "gone", "id": "B8", "at": "2025-06-02T00:00:00Z"},  # a deletion before its record
+        answer("Z11", 11, 11),  # outside its scale: counted as a finding, in no figure
+    ],
+    [
+        answer("B8", 8, 1),  # the record, after its deletion
+        answer("A6a", 6, 2 + 6 % 4, "2025-07-01T00:00:00Z"),  # the record returns as it was
+    ],
+    [answer("A12d", 12, 1) | {"email": PLANTED}],
+)
+Cells = dict[tuple[Any, ...], tuple[Any, ...]]
+KEY = "metric_id, variant, period_grain, cast(period_start as varchar), breakdown, source, question, survey"
+FIGURES = "n_answered, n_eligible, numerator, denominator, round(value, 9)"
+
+
+class Marts:
+    """A home with one survey, its loads, its models."""
+
+    def __init__(self, root: Path):
+        self.house = TestHouse(root)
+        write_source(self.house.sources, "pulse", {"survey_answer": ANSWER, "question": QUESTION, "deletion": DELETION})
+
+    def load(self, n: int) -> None:
+        """One load through the gate, on a day of its own."""
+        self.house.drop(f"rows_{n}.jsonl", "".join(json.dumps(r) + "\n" for r in LOADS[n]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VOICEHOUSE_CLOCK", f"2025-0{n + 5}-20T00:00:00+00:00")
+            self.house.take()
+        assert pipeline.Outcomes(self.house.home, "test").failures == {}
+        assert pipeline.ledger_faults(self.house.home, self.house.keyring) == []
+
+    def arguments(self, build: modelling.Build) -> list[str]:
+        variables = json.dumps(modelling.variables(self.house.home))
+        left_out = ["--exclude-resource-type", "unit_test", "test"]
+        return ["build", *left_out, "--vars", variables, *build.arguments]
+
+    def build(self) -> None:
+        """Build the models as a run does, without their tests."""
+        home, keyring = self.house.home, self.house.keyring
+        with modelling.building(home, keyring) as build:
+            modelling.run(home, self.arguments(build), modelling.environment(home, keyring))
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        con = pipeline.open_warehouse(self.house.home, self.house.keyring)
+        try:
+            return con.execute(sql).fetchall()
+        finally:
+            con.close()
+
+    def cells(self) -> Cells:
+        """Every exact figure by its cell."""
+        found = self.rows(f"select {KEY}, {FIGURES} from wh.kpis.kpi_values where metric_id in ('csat', 'nps')")
+        width = KEY.count(",") + 1
+        return {row[:width]: row[width:] for row in found}
+
+    def touched(self, n: int) -> list[str]:
+        """Months that the ledger says the n-th load touched."""
+        return [
+            month
+            for (month,) in self.rows(
+                "select distinct reason from wh.kpis.load_ledger where level = 'periods' and name = 'survey_answer' "
+                f"and loaded_at::date = '2025-0{n + 5}-20' order by 1"
+            )
+        ]
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every mart, fact and dimension: pseudonyms by first appearance, without what a run's clock or chance tells."""
+        found = {}
+        drawn = (
+            "load",
+            "known_at",
+            "loaded_at",
+            "consent_ref",
+            "content_hash",
+            "modelled_in",
+            "published_at",
+            "valid_",
+        )
+        for schema, name in self.rows(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'wh' "
+            "and schema_name in ('kpis', 'core') order by all"
+        ):
+            columns = [
+                c
+                for (c,) in self.rows(
+                    f"select column_name from duckdb_columns() where database_name = 'wh' and schema_name = '{schema}' "
+                    f"and table_name = '{name}' order by column_index"
+                )
+                if not c.startswith(drawn) and not c.endswith(("load", "load_id"))
+            ]
+            keys = [c for c in columns if c.endswith("_key")]
+            plain = ", ".join(identifier(c) for c in columns if c not in keys)
+            listed = ", ".join(identifier(c) for c in columns)
+            rows = self.rows(f"select {listed} from wh.{schema}.{identifier(name)} order by {plain or '1'}")
+            first: dict[Any, int] = {}
+            found[f"{schema}.{name}"] = [
+                tuple(
+                    first.setdefault((c, v), len(first)) if c in keys and v is not None else v
+                    for c, v in zip(columns, row, strict=True)
+                )
+                for row in rows
+            ]
+        return found
+
+
+def periods_that_differ(before: Cells, after: Cells) -> set[tuple[str, str | None]]:
+    """(grain, start) of every period with a figure that came, went or changed."""
+    return {(k[2], k[3]) for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
+
+
+def around(*months: str) -> set[tuple[str, str | None]]:
+    """The periods that hold the tenth of these months of 2024."""
+    weeks = {"01": "2024-01-08", "06": "2024-06-10"}
+    found: set[tuple[str, str | None]] = {("all", None), ("year", "2024-01-01")}
+    for month in months:
+        quarter = f"2024-{3 * ((int(month) - 1) // 3) + 1:02d}-01"
+        found |= {
+            ("day", f"2024-{month}-10"),
+            ("week", weeks[month]),
+            ("month", f"2024-{month}-01"),
+            ("quarter", quarter),
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
+    yield Marts(tmp_path_factory.mktemp("late"))
+
+
+@pytest.fixture(scope="module")
+def seen(marts: Marts) -> list[Cells]:
+    """Every exact figure after each of the first three loads."""
+    found = []
+    for n in range(3):
+        marts.load(n)
+        marts.build()
+        found.append(marts.cells())
+    return found
+
+
+def test_late_corrections_and_deletions_change_their_periods_and_no_other(marts: Marts, seen: list[Cells]) -> None:
+    assert periods_that_differ(seen[0], seen[1]) == around("01", "06")
+    # The older version and the answer outside its scale touched their months without changing a figure.
+    assert marts.touched(1) == ["2024-01", "2024-03", "2024-06", "2024-08", "2024-11"]
+
+
+def test_a_record_that_returns_brings_its_period_back_and_one_deleted_before_it_came_stays_away(
+    marts: Marts, seen: list[Cells]
+) -> None:
+    assert periods_that_differ(seen[1], seen[2]) == around("06")
+    assert periods_that_differ(seen[0], seen[2]) == around("01")
+    assert marts.touched(2) == ["2024-06", "2024-08"]
+    assert marts.rows("select is_current from wh.staging.stg_survey_answers where answered_at = '2024-08-10 08:00:00' "
+                      "and score = 1") == [(False,)]  # fmt: skip
+
+
+def test_a_score_outside_its_scale_is_a_finding_and_in_no_figure(marts: Marts, seen: list[Cells]) -> None:
+    assert marts.rows(
+        "select finding, n from wh.kpis.kpi_data_quality where kind = 'survey_answer' and finding = 'score_outside_scale'"
+    ) == [("score_outside_scale", 1)]
+    assert ("month", "2024-11-01") not in periods_that_differ(seen[0], seen[2])
+
+
+class KilledError(Exception):
+    """The end of a build that was killed."""
+
+
+def killed_in_dbt(marts: Marts) -> int:
+    """Start dbt in a session of its own and kill all of it once it has begun to write; its return code."""
+    home, keyring = marts.house.home, marts.house.keyring
+    with pytest.raises(KilledError) as killed, modelling.building(home, keyring) as build:
+        before = home.warehouse.stat().st_mtime_ns
+        started = subprocess.Popen(
+            [modelling.executable(), *marts.arguments(build)],
+            env={**os.environ, **modelling.environment(home, keyring)},
+            cwd=modelling.PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        log = home.warehouse.with_name(home.warehouse.name + ".wal")
+        while started.poll() is None and home.warehouse.stat().st_mtime_ns == before and not log.exists():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+        raise KilledError(started.wait())
+    return killed.value.args[0]
+
+
+PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+from orchestration import pipeline
+from orchestration.home import Home
+from orchestration.privacy.keys import Keyring
+from orchestration.serving import publish
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+home, point = Home.open(sys.argv[1]), sys.argv[2]
+if point == "candidate_built":
+    publish.person_free = die
+elif point == "before_swap":
+    replace = os.replace
+    os.replace = lambda old, new: die() if Path(new).name == "kpi.duckdb" else replace(old, new)
+elif point == "after_swap":
+    publish._write_parquet = die
+elif point == "before_team":
+    publish._write_team = die
+pipeline.Outcomes(home, "child").begin()
+pipeline.publish(home, Keyring(home), "child")
+if point == "before_mark":
+    die()
+"""
+SWAPS = ("candidate_built", "before_swap", "after_swap", "before_team", "before_mark")
+
+
+def served(house: TestHouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Published tables, without clocks and loads."""
+    found = {}
+    with duckdb.connect(str(house.home.serving / "kpi.duckdb"), read_only=True) as con:
+        for (name,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall():
+            columns = [c[0] for c in con.execute(f"describe {identifier(name)}").fetchall()]
+            kept = [c for c in columns if not c.endswith(("load", "load_id", "_at"))]
+            found[name] = con.execute(
+                f"select {', '.join(map(identifier, kept))} from {identifier(name)} order by all"
+            ).fetchall()
+    return found
+
+
+def publish(house: TestHouse) -> None:
+    pipeline.Outcomes(house.home, "again").begin()
+    assert pipeline.publish(house.home, house.keyring, "again").is_served
+    assert pipeline.conclude(house.home, "again") == []
+
+
+def test_killed_in_dbt_and_at_every_point_of_the_swap_the_marts_are_those_of_an_undisturbed_home(
+    marts: Marts, seen: list[Cells], tmp_path: Path
+) -> None:
+    house = marts.house
+    publish(house)
+    old = served(house)
+    marts.load(3)
+    assert killed_in_dbt(marts) == -signal.SIGKILL
+    assert served(house) == old  # readers notice nothing
+    marts.build()
+
+    for point in SWAPS:
+        died = subprocess.run(
+            [sys.executable, "-c", PUBLISH, str(house.home.root), point],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+        is_new = SWAPS.index(point) >= SWAPS.index("after_swap")
+        assert (served(house) != old) == is_new, point
+        assert not pipeline.is_served(house.home)
+        assert found_under([house.home.root], [PLANTED]) == set()
+    assert found_under([house.inbox], [PLANTED]) == {PLANTED}  # the control
+    publish(house)
+    assert pipeline.is_served(house.home)
+    assert [p.name for p in house.home.serving.rglob("*draft*")] == []
+
+    undisturbed = Marts(tmp_path)
+    for n in range(4):
+        undisturbed.load(n)
+    undisturbed.build()
+    publish(undisturbed.house)
+    ours, theirs = marts.tables(), undisturbed.tables()
+    assert [name for name in theirs if ours.get(name) != theirs[name]] == []
+    assert sum(map(len, theirs.values())) > 500
+    ours, theirs = served(house), served(undisturbed.house)
+    assert [name for name in theirs if ours.get(name) != theirs[name]] == []
