@@ -22,6 +22,7 @@ from tests.house import TestHouse
 
 # How much of the vault still fits: nothing; its log, but no block of the file itself.
 VAULT = {"vault": 1000, "vault_checkpoint": 100_000}
+POINTS = ("extracting", "normalizing", "loading", *VAULT, "staging", "manifest", "promoting")
 
 
 @contextmanager
@@ -79,7 +80,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     return content(house), house.ledger()
 
 
-@pytest.mark.parametrize("point", ["extracting", "normalizing", "loading", *VAULT, "staging", "manifest", "promoting"])
+@pytest.mark.parametrize("point", POINTS)
 def test_a_full_disk_is_named_and_the_next_run_makes_it_good(
     house: TestHouse, undisturbed: tuple[dict, dict], point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ from rows where raw ->> '$.what' = 'question'
 """
 DELETION = """
 select
-    _record, 'gone:' || (raw ->> '$.id') as deletion_id, 'survey_answer' as deleted_kind, raw ->> '$.id' as deleted_id,
+    _record, 'gone:' || (raw ->> '$.id') as deletion_id, 'survey_answer' as deleted_kind, record_ref('pulse', 'answer', raw ->> '$.id') as deleted_id,
     parse_iso(raw ->> '$.at') as deleted_at
 from rows where raw ->> '$.what' = 'gone'
 """

@@ -1,0 +1,80 @@
+"""Less memory than the work wants: it spills, what it spills is encrypted, and the rows are the same.
+
+Keep out: how fast that is (tests/bench).
+"""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestration import pipeline
+from tests.faults.traces import found_under
+from tests.house import TestHouse, write_source
+
+PLANTED = "planted.person@example.org"
+N = 30_000
+NOTE = """
+select
+    _record, raw ->> '$.id' as note_id, parse_iso(raw ->> '$.at') as noted_at, raw ->> '$.email' as person_email,
+    'true' as person_email_verified, 'CN' as person_country, 'customer' as party, 'interview' as method,
+    raw ->> '$.text' as text
+from rows
+"""
+
+
+class Watch(threading.Thread):
+    """Looks at the temporary files of a home as long as it runs: the most bytes at once, and planted values in them."""
+
+    def __init__(self, folder: Path):
+        super().__init__(daemon=True)
+        self._folder = folder
+        self._over = threading.Event()
+        self.most = 0
+        self.planted = False
+
+    def run(self) -> None:
+        while not self._over.wait(0.05):
+            try:
+                sizes = [p.stat().st_size for p in self._folder.rglob("*") if p.is_file()]
+                self.most = max(self.most, sum(sizes))
+                self.planted = self.planted or bool(found_under([self._folder], [PLANTED]))
+            except FileNotFoundError:
+                continue  # it went while we looked
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def test_what_does_not_fit_into_memory_spills_encrypted_and_changes_nothing(
+    house: TestHouse, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(
+        json.dumps(
+            {"id": f"N{i}", "at": "2025-01-02T03:04:05Z", "email": PLANTED if i % 9 == 0 else f"p{i % 700}@example.org",
+             "text": f"{i} write to {PLANTED} about it, " + f"{i * 7919 % 10007} word " * 40}
+        ) + "\n"
+        for i in range(N)
+    )  # fmt: skip
+    roomy = TestHouse(tmp_path_factory.mktemp("roomy"))
+    for each in (house, roomy):
+        write_source(each.sources, "desk", {"note": NOTE})
+        each.drop("rows.jsonl", lines)
+    roomy.take()
+    monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "150MB")
+    watch = Watch(house.home.temp)
+    watch.start()
+    try:
+        house.take()
+    finally:
+        watch.stop()
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert watch.most > 1 << 20, "nothing spilled: the test proves nothing"
+    assert not watch.planted
+    assert found_under([house.inbox], [PLANTED]) == {PLANTED}  # the control
+    assert found_under([house.home.root], [PLANTED]) == set()
+    sums = "select count(*), count(distinct subject_key), sum(text_redactions), sum(length(text)) from lake.note"
+    assert house.rows(sums) == roomy.rows(sums) and house.rows(sums)[0][0] == N
+    assert house.ledger() == roomy.ledger()
