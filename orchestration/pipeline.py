@@ -428,12 +428,21 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     """
     from orchestration.serving.report import write_report
 
-    check_home(home, keyring, sources(home))
     modelling.manifest(home)
-    arguments = ["build", "--full-refresh", "--exclude-resource-type", "unit_test"]
-    modelling.run(
-        home, [*arguments, "--vars", json.dumps(modelling.variables(home))], modelling.environment(home, keyring)
-    )
+    check_home(home, keyring, sources(home))
+    with modelling.building(home, keyring) as build:
+        modelling.run(
+            home,
+            [
+                "build",
+                "--exclude-resource-type",
+                "unit_test",
+                *build.arguments,
+                "--vars",
+                json.dumps(modelling.variables(home)),
+            ],
+            modelling.environment(home, keyring),
+        )
     Outcomes(home, run_id).begin()
     result = publish(home, keyring, run_id)
     write_report(home)

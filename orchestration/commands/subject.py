@@ -86,6 +86,22 @@ class Desk:
             if self.write:
                 self.con.close()
 
+    def begun(self, request_id: str) -> Any:
+        """An erasure of the register that did not come to its end."""
+        from orchestration.errors import VoicehouseError
+        from orchestration.privacy import requests
+        from orchestration.privacy.vault import open_vault
+
+        try:
+            with open_vault(self.con, self.home, self.keyring, read_only=True):
+                found = [r for r in requests.listed(self.con, open_only=True) if r.request_id == request_id]
+        finally:
+            self.con.close()
+        if not found or found[0].action != "erase":
+            raise VoicehouseError(f"no erasure {request_id} is open: see `voicehouse subject requests`")
+        self.log.append("subject erase, resumed", role=self.role, reason=self.reason, request=request_id)
+        return found[0]
+
 
 @click.group(help=text("subject.help"))
 def command() -> None:
@@ -143,8 +159,9 @@ def export(to: Path, as_json: bool, **about: Any) -> None:
 @sought
 @click.option("--dry-run", is_flag=True, help=text("subject.dry_run"))
 @click.option("--yes", is_flag=True, help=text("subject.yes"))
+@click.option("--request", "resumed", help=text("subject.resumed"))
 @as_json
-def erase(dry_run: bool, yes: bool, as_json: bool, **about: Any) -> None:
+def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about: Any) -> None:
     """Erase a person from every live store, and make models and served files anew."""
     from orchestration import pipeline
     from orchestration.privacy import erasure, evidence, requests, subjects
@@ -162,8 +179,11 @@ def erase(dry_run: bool, yes: bool, as_json: bool, **about: Any) -> None:
     with desk.home.writing("subject erase"):
         started = time.monotonic()
         pipeline.load_staged(desk.home, desk.keyring)
-        with desk.open("erase") as ids:
-            request = requests.register(desk.con, desk.home, "erase", ids)
+        if resumed:
+            request = desk.begun(resumed)
+        else:
+            with desk.open("erase") as ids:
+                request = requests.register(desk.con, desk.home, "erase", ids)
         _say(as_json, "subject.erasing", request=request.request_id, due=f"{request.due_at:%Y-%m-%d}")
         receipt = erasure.erase(
             desk.home, desk.keyring, request, lambda store: _say(as_json, "subject.step", store=store)
