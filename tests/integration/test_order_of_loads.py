@@ -47,7 +47,7 @@ def test_shuffled_loads_give_the_same_marts(tmp_path: Path, monkeypatch: pytest.
         found.append(marts(house))
     assert found[0] == found[1]
     values = {row[0]: row for row in found[0]["kpi_retention_cohorts"]}
-    assert len(values) > 0 and found[0]["persons"] == [(9, 14)]
+    assert len(values) > 0 and found[0]["persons"] == [(9, 13)]
 
 
 def marts(house: TestHouse) -> dict[str, list[tuple]]:
