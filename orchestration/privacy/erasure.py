@@ -61,6 +61,9 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
             ErasedList(home, keyring).add(entry)
             log.append("erasure begun", request=request.request_id, subject=_tags(keyring, entry))
         receipt = Receipt(entry.request_id, entry.erased_at, _traces(con, home, keyring, entry))
+        for store, n in _before(home, entry.request_id).items():  # of an attempt that was cut short
+            receipt.before[store] = max(n, receipt.before.get(store, 0))
+        keep(home, receipt)
         _forget(con, home, keyring, entry, say)
         receipt.after = _traces(con, home, keyring, entry)
     finally:
@@ -73,6 +76,12 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
     keep(home, receipt)
     log.append("erasure", request=request.request_id, before=receipt.before, after=receipt.after)
     return receipt
+
+
+def _before(home: Home, request_id: str) -> dict[str, int]:
+    path = home.folder("ops", "receipts") / f"{request_id}.json"
+    found: dict[str, int] = json.loads(path.read_text())["before"] if path.exists() else {}
+    return found
 
 
 def keep(home: Home, receipt: Receipt) -> Path:
