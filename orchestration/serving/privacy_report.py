@@ -20,6 +20,7 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.privacy import measured
 from orchestration.privacy.audit import CATALOGUE, check_published
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
@@ -208,10 +209,8 @@ def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
 
 
 def _recall() -> list[dict[str, Any]]:
-    """Recall and precision of redaction on the labelled texts, as the release measured them; empty where it did not."""
-    path = Path(__file__).parents[1] / "privacy" / "recall.json"
-    found: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    return found
+    """Recall and precision of redaction on the labelled texts, with their intervals, as the release measured them."""
+    return [r for r in measured.measured()["rows"] if "recall" in r]
 
 
 def _keys(keyring: Keyring) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import pipeline_measure
+from tests.bench import gate_measure, pipeline_measure
 from tests.bench.table import Row, markdown, show
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ BEGIN, END = "<!-- begin of the table, written by make bench -->\n", "<!-- end o
 @click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md.")
 def main(sizes: tuple[int, ...], increment_at: int | None, write: bool) -> None:
     """Measure, print one table, and keep it if told."""
-    rows: list[Row] = pipeline_measure.measure(sizes, increment_at or max(sizes))
+    rows: list[Row] = [*gate_measure.measure(), *pipeline_measure.measure(sizes, increment_at or max(sizes))]
     show(rows)
     if write:
         _write(rows, sizes)
