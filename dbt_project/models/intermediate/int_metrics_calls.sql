@@ -1,6 +1,6 @@
--- One row per metric, variant, period and breakdown cell: call_abandon_rate, call_service_level, call_answer_seconds
--- and
--- call_handle_seconds, of inbound calls. A short abandon gave up within 5 seconds.
+-- One row per metric, variant, period and breakdown cell, of inbound calls: call_abandon_rate, call_service_level,
+-- call_answer_seconds, call_handle_seconds. A short abandon gave up within 5 seconds. An answer before the offer is no
+-- wait: it is counted in kpi_data_quality.
 with
     calls as (
         select
@@ -17,7 +17,14 @@ with
             case when call.is_abandoned and coalesce(call.wait_seconds, 5) >= 5 then 1 else 0 end as abandoned_late,
             case
                 when call.answered_at is not null or call.is_abandoned = false
-                then coalesce(call.wait_seconds, 60 * {{ minutes_between("call.offered_at", "call.answered_at") }})
+                then
+                    coalesce(
+                        call.wait_seconds,
+                        case
+                            when call.answered_at >= call.offered_at
+                            then 60 * {{ minutes_between("call.offered_at", "call.answered_at") }}
+                        end
+                    )
             end as answer_seconds,
             case
                 when call.answered_at is not null or call.is_abandoned = false

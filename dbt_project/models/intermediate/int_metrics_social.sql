@@ -1,4 +1,5 @@
 -- One row per metric, variant, period and breakdown cell: mentions (a count) and mention_replied_share.
+-- A reply older than its post leaves the share and is counted in kpi_data_quality.
 with
     mentions as (
         select
@@ -27,7 +28,9 @@ with
         union all
         select mentions.*, 'mention_replied_share' as metric_id, 'within_24_h' as variant
         from mentions
-        where {{ minutes_between("anchor_at", "observed_until") }} >= 24 * 60
+        where
+            {{ minutes_between("anchor_at", "observed_until") }} >= 24 * 60
+            and (replied_at is null or replied_at >= anchor_at)
     ),
 
     cells as (

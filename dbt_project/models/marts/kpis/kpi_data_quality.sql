@@ -1,6 +1,5 @@
--- One row per source, kind and finding: how many records, and a load that has one. Findings are facts about the data,
--- counted
--- rather than averaged away.
+-- One row per source, kind and finding: how many records, and a load that has one.
+-- Findings are facts about the data, counted rather than averaged away.
 {% set text = dbt.type_string() %}
 with
     findings as (
@@ -30,6 +29,18 @@ with
         union all
         select source, kind, finding, n, example_load as load_id
         from {{ ref("int_case_findings") }}
+        union all
+        select source, 'call' as kind, 'answered_before_offered' as finding, 1 as n, load_id
+        from {{ ref("fct_calls") }}
+        where answered_at < offered_at
+        union all
+        select source, 'mention' as kind, 'reply_before_post' as finding, 1 as n, load_id
+        from {{ ref("fct_mentions") }}
+        where replied_at < posted_at
+        union all
+        select source, 'survey_invitation' as kind, 'completed_before_sent' as finding, 1 as n, load_id
+        from {{ ref("fct_survey_invitations") }}
+        where completed_at < sent_at
         union all
         select source, 'order' as kind, 'amount_zero' as finding, 1 as n, load_id
         from {{ ref("fct_orders") }}
