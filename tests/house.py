@@ -3,12 +3,13 @@
 Keep out: assertions.
 """
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestration import pipeline
+from orchestration import modelling, pipeline
 from orchestration.home import Home, House
 from orchestration.lake.store import Lake
 from orchestration.privacy.keys import Keyring
@@ -87,6 +88,17 @@ class TestHouse:
             pipeline.extract(self.home, self.keyring, found[name], Window(), "test")
             pipeline.guard_source(self.home, self.keyring, found[name], "test")
         return pipeline.load_staged(self.home, self.keyring)
+
+    def dbt_arguments(self, build: modelling.Build) -> list[str]:
+        """What dbt is told to build the models, without their tests."""
+        left_out = ["--exclude-resource-type", "unit_test", "test"]
+        return ["build", *left_out, "--vars", json.dumps(modelling.variables(self.home)), *build.arguments]
+
+    def build(self) -> modelling.Build:
+        """Build the models as a run does, without their tests."""
+        with modelling.building(self.home, self.keyring) as build:
+            modelling.run(self.home, self.dbt_arguments(build), modelling.environment(self.home, self.keyring))
+        return build
 
     def rows(self, sql: str) -> list[tuple]:
         """Rows of the committed lake (`lake.<kind>`)."""

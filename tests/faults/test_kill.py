@@ -17,8 +17,10 @@ from orchestration import pipeline
 from orchestration.lake.store import Lake
 from orchestration.landing import pages
 from orchestration.records import KINDS
+from tests import same_content
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
+from tests.same_content import Tables, differences
 
 ROOT = Path(__file__).parents[2]
 PLANTED = ("planted.person@example.org", "13700001234", "普兰特", "ACC-4417-PLANTED", "TICKET-PLANTED-3")
@@ -37,6 +39,8 @@ DEATHS = (
     ("before_commit", "later"),
     ("while_forgetting", "later"),
 )
+# Deaths whose marts are compared too, by an increment where models stood before; a build takes longer than all else here.
+BUILT = ("after_the_vaults_commit", "between_folders", "in_the_vaults_transaction", "while_forgetting")
 
 # Ten pages and more, so that dlt has written some of them to its folder before the end.
 EXTRACT = '''"""Pages of three records, one after the other; dies on the way when told to."""
@@ -107,18 +111,9 @@ def furnish(house: TestHouse, load: str) -> None:
     house.drop("rows of planted.person@example.org.jsonl", "\n".join([*records, records[5], "{broken"]) + "\n")
 
 
-def content(house: TestHouse) -> dict[str, list[tuple]]:
-    """The lake's rows by kind, without what is random or told by the clock of a run."""
-    found = {}
-    for kind in ("case", "consent"):
-        drawn = {"subject_key", "consent_ref", "load_id", "loaded_at", "content_hash"}
-        names = [f.name for f in KINDS[kind].protected_schema if f.name not in drawn and not f.name.endswith("_key")]
-        listed = ", ".join(f'"{n}"' for n in names)
-        found[kind] = house.rows(f"select {listed} from lake.{kind} order by all")
-        found[f"{kind}: rows, keys, subjects"] = house.rows(
-            f"select count(*), count(distinct {kind}_key), count(distinct subject_key) from lake.{kind}"
-        )
-    return found
+def content(house: TestHouse) -> Tables:
+    """The lake's rows by kind."""
+    return same_content.lake(house.home, house.keyring)
 
 
 def orphans(house: TestHouse) -> list[str]:
@@ -135,27 +130,33 @@ def orphans(house: TestHouse) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict, dict]]:
-    """Rows and ledger of runs that nothing disturbed."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Tables, dict, Tables]]:
+    """Rows, ledger and marts of runs that nothing disturbed."""
     found = {}
     for load in ("first", "later"):
         house = TestHouse(tmp_path_factory.mktemp("undisturbed"))
         furnish(house, load)
         house.take()
-        found[load] = (content(house), house.ledger())
+        house.build()
+        marts = same_content.marts(house.home, house.keyring)
+        found[load] = (content(house), house.ledger(), marts)
+    assert "case" in differences(found["first"][0], found["later"][0])  # the control: one case more
+    assert "core.fct_cases" in differences(found["first"][2], found["later"][2])
     return found
 
 
 @pytest.mark.parametrize(("point", "load"), DEATHS)
 def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     house: TestHouse,
-    undisturbed: dict[str, tuple[dict, dict]],
+    undisturbed: dict[str, tuple[Tables, dict, Tables]],
     point: str,
     load: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     furnish(house, load)
+    if point in BUILT and load == "later":
+        house.build()
     temp = tmp_path / "tmp"
     temp.mkdir()
     given = {"DIE": point, "TMPDIR": str(temp), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -175,8 +176,8 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     monkeypatch.setattr(tempfile, "tempdir", str(temp))
     again = TestHouse(tmp_path)  # keys and folders as the next process finds them
     again.take()
-    rows, ledger = undisturbed[load]
-    assert content(again) == rows
+    rows, ledger, marts = undisturbed[load]
+    assert differences(content(again), rows) == {}
     assert again.ledger() == ledger
     assert pipeline.ledger_faults(again.home, again.keyring) == []
     assert orphans(again) == []
@@ -184,12 +185,15 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     n_loads = 1 if load == "first" else 2
     assert len(pages.loads(again.home, "desk")) == n_loads
     again.take()  # and once more there is nothing to do
-    assert content(again) == rows and len(pages.loads(again.home, "desk")) == n_loads
+    assert differences(content(again), rows) == {} and len(pages.loads(again.home, "desk")) == n_loads
+    if point in BUILT:
+        assert bool(again.build().why_full) == (load == "first")
+        assert differences(same_content.marts(again.home, again.keyring), marts) == {}
 
 
 @pytest.mark.parametrize("load", ["first", "later"])
 def test_a_disk_that_fails_after_the_last_page_keeps_pages_and_cursor_together(
-    house: TestHouse, load: str, undisturbed: dict[str, tuple[dict, dict]], monkeypatch: pytest.MonkeyPatch
+    house: TestHouse, load: str, undisturbed: dict[str, tuple[Tables, dict, Tables]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dlt.pipeline.pipeline import Pipeline
 
@@ -204,5 +208,7 @@ def test_a_disk_that_fails_after_the_last_page_keeps_pages_and_cursor_together(
     assert pipeline.Outcomes(house.home, "test").failures["desk"]["reason"] == "desk: OSError while extracting"
     assert found_under([house.home.root], PLANTED) == set()
     house.take()
-    assert (content(house), house.ledger()) == undisturbed[load]
+    rows, ledger, _ = undisturbed[load]
+    assert differences(content(house), rows) == {}
+    assert house.ledger() == ledger
     assert orphans(house) == []

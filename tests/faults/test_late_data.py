@@ -1,6 +1,7 @@
 """Late and corrected data: the periods they belong to change, and no other; the ledger says which.
 
-Also deaths of dbt and of the swap, on the same home: readers keep a whole file, the next run serves the new one.
+Also deaths of dbt and of the swap, on the same home: readers keep a whole file, the next run serves the new one, and
+afterwards the marts are those of a home that nothing disturbed.
 Keep out: how versions are ranked (dbt's unit tests).
 """
 
@@ -19,8 +20,10 @@ import pytest
 
 from orchestration import modelling, pipeline
 from orchestration.engine import identifier
+from tests import same_content
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
+from tests.same_content import Tables, differences, plain
 
 pytestmark = pytest.mark.slow
 
@@ -91,16 +94,13 @@ class Marts:
         assert pipeline.Outcomes(self.house.home, "test").failures == {}
         assert pipeline.ledger_faults(self.house.home, self.house.keyring) == []
 
-    def arguments(self, build: modelling.Build) -> list[str]:
-        variables = json.dumps(modelling.variables(self.house.home))
-        left_out = ["--exclude-resource-type", "unit_test", "test"]
-        return ["build", *left_out, "--vars", variables, *build.arguments]
+    def build(self) -> modelling.Build:
+        """Build the models; what kind of build it was."""
+        return self.house.build()
 
-    def build(self) -> None:
-        """Build the models as a run does, without their tests."""
-        home, keyring = self.house.home, self.house.keyring
-        with modelling.building(home, keyring) as build:
-            modelling.run(home, self.arguments(build), modelling.environment(home, keyring))
+    def content(self) -> Tables:
+        """Every fact, dimension and mart."""
+        return same_content.marts(self.house.home, self.house.keyring)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         con = pipeline.open_warehouse(self.house.home, self.house.keyring)
@@ -195,7 +195,7 @@ def killed_in_dbt(marts: Marts) -> int:
     with pytest.raises(KilledError) as killed, modelling.building(home, keyring) as build:
         before = home.warehouse.stat().st_mtime_ns
         started = subprocess.Popen(
-            [modelling.executable(), *marts.arguments(build)],
+            [modelling.executable(), *marts.house.dbt_arguments(build)],
             env={**os.environ, **modelling.environment(home, keyring)},
             cwd=modelling.PROJECT,
             stdout=subprocess.DEVNULL,
@@ -248,9 +248,8 @@ def served(house: TestHouse) -> dict[str, list[tuple[Any, ...]]]:
         for (name,) in con.execute("select table_name from duckdb_tables() order by 1").fetchall():
             columns = [c[0] for c in con.execute(f"describe {identifier(name)}").fetchall()]
             kept = [c for c in columns if not c.endswith(("load", "load_id", "_at"))]
-            found[name] = con.execute(
-                f"select {', '.join(map(identifier, kept))} from {identifier(name)} order by all"
-            ).fetchall()
+            rows = con.execute(f"select {', '.join(map(identifier, kept))} from {identifier(name)} order by all")
+            found[name] = [tuple(map(plain, row)) for row in rows.fetchall()]
     return found
 
 
@@ -261,15 +260,16 @@ def publish(house: TestHouse) -> None:
 
 
 def test_killed_in_dbt_and_at_every_point_of_the_swap_readers_keep_a_whole_file_and_the_next_run_serves(
-    marts: Marts, seen: list[Cells]
+    marts: Marts, seen: list[Cells], tmp_path: Path
 ) -> None:
     house = marts.house
+    load_by_load = marts.content()
     publish(house)
     old = served(house)
     marts.load(3)
     assert killed_in_dbt(marts) == -signal.SIGKILL
     assert served(house) == old  # readers notice nothing
-    marts.build()
+    assert marts.build().why_full == "there is no finished build to build on"
 
     for point in SWAPS:
         died = subprocess.run(
@@ -288,3 +288,17 @@ def test_killed_in_dbt_and_at_every_point_of_the_swap_readers_keep_a_whole_file_
     publish(house)
     assert pipeline.is_served(house.home)
     assert [p.name for p in house.home.serving.rglob("*draft*")] == []
+
+    undisturbed = Marts(tmp_path)
+    for n in range(3):
+        undisturbed.load(n)
+    undisturbed.build()
+    at_once = undisturbed.content()
+    assert differences(load_by_load, at_once) == {}
+    undisturbed.load(3)
+    assert undisturbed.build().why_full == ""
+    publish(undisturbed.house)
+    assert differences(marts.content(), undisturbed.content()) == {}
+    assert served(house) == served(undisturbed.house)
+    # The control: a load more or less is seen, in figures and in rows.
+    assert {"core.fct_feedback", "kpis.kpi_values"} <= differences(at_once, undisturbed.content()).keys()
