@@ -35,7 +35,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     command = [sys.executable, "-m", "orchestration.cli", "--home", str(house.home.root), "ui", "--port", str(port)]
     with (root / "ui.log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        # Where the tests run in the background a shell lets them ignore interrupts, and Dagster stops by one.
+        server = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
     try:
         deadline = time.monotonic() + 180
         while time.monotonic() < deadline:

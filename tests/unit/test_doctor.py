@@ -42,6 +42,12 @@ def sound(house: TestHouse) -> TestHouse:
     return house
 
 
+def open_to_all(house: TestHouse) -> None:
+    path = house.home.root / "warehouse.duckdb"
+    path.touch()
+    path.chmod(0o644)  # whatever the umask is
+
+
 def die_while_writing(house: TestHouse) -> None:
     code = (
         "import os, signal\nfrom orchestration.home import Home\nfrom orchestration.pipeline import Outcomes\n"
@@ -63,7 +69,7 @@ HARM: dict[str, Callable[[TestHouse], object]] = {
     "format": lambda h: write(h.home.root / "format.json", '{"format": 99}'),
     "keyring_gone": lambda h: (h.home.root / "keys" / "keyring.json").unlink(),
     "keys": lambda h: (h.home.root / "keys" / "master.key").unlink(),
-    "permissions": lambda h: (h.home.root / "warehouse.duckdb").touch(0o644),
+    "permissions": open_to_all,
     "leftovers": lambda h: write(h.home.root / "tmp" / "spill", "x"),
     "vault_gone": lambda h: (h.home.root / "vault" / "vault.duckdb").unlink(),
     "vault_closed": lambda h: (h.home.root / "vault" / "vault.duckdb").write_bytes(os.urandom(20_000)),
