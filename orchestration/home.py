@@ -30,7 +30,7 @@ inbox = {inbox}
 # Zone in which days, weeks and months are cut (IANA name).
 reporting_tz = {reporting_tz}
 
-# Publication profile: internal, external or open_data (docs: privacy).
+# Publication profile: internal, external or open_data (docs/privacy.md).
 profile = {profile}
 
 # New figures wait for the sign-off of their privacy report (`voicehouse privacy sign-off`); until then the old are served.
