@@ -1,10 +1,17 @@
 """Fixtures for every test. Keep out: anything one kind of test alone needs."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.house import TestHouse
+
+# The same examples on every build of a commit; on a developer's machine new ones each time, which is how they are found.
+settings.register_profile("build", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("build")
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def normal_steps() -> tuple[str, ...]:
     decoded = (
         f"array_to_string(list_transform(string_split(regexp_replace(t, '{entity}', {mark} || '\\0' || {mark}, 'g'), {mark}), "
         f"lambda part, nth: case when nth % 2 = 1 then part else list_transform([{code}], lambda code: "
-        "case when code between 32 and 55295 or code between 57344 and 1114111 then chr(code) else ' ' end)[1] end), '')"
+        "case when code between 32 and 126 or code between 160 and 55295 or code between 57344 and 1114111 then chr(code) else ' ' end)[1] end), '')"
     )
     percent = (
         f"array_to_string(list_transform(string_split(regexp_replace(t, '(?:%3[0-9]){{6,}}', {mark} || '\\0' || {mark}, 'g'), "

@@ -14,6 +14,7 @@ from orchestration.privacy.normalise import (
     normal_name,
     normal_phone,
 )
+from tests.bench.redaction_measure import redacted
 
 
 def value(expression: str, *given: str | None) -> object:
@@ -102,3 +103,10 @@ def test_accounts_and_names_have_one_form():
 
 def test_folding_keeps_chinese_punctuation_and_dashes():
     assert value(folded_text("a"), "你好，世界：（１２３）——“好”！？；ＡＢ％") == "你好，世界：（123）——“好”！？；AB%"
+
+
+@pytest.mark.parametrize("entity", ["&#138 ", "&#138;", "&#x8a;", "&#145;", "&#127;"])
+def test_an_entity_for_a_control_character_is_a_space_so_that_nothing_changes_a_second_time(entity: str) -> None:
+    once = redacted([f"13800138000{entity}0013"], [{}])[0]["text"]
+    assert once == redacted([once], [{}])[0]["text"]
+    assert not any(0x7F <= ord(c) <= 0x9F for c in once)
