@@ -1,6 +1,7 @@
 """The gate on small loads of real files: conform, resolve, protect, stage, promote. Keep out: dbt and serving."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -256,7 +257,8 @@ def test_a_batch_that_fails_is_quarantined_and_replayed(house: TestHouse, monkey
     house.take()
     assert house.rows("select count(*) from lake.case") == [(0,)]
     (note,) = quarantine.batches(house.home)
-    assert note["failed"][0]["name"] == "planned to fail" and "T1" not in json.dumps(note)
+    assert note["failed"][0]["name"] == "planned to fail"
+    assert not re.search(r"\bT1\b", json.dumps(note))  # the case of the export; an instant may say T11
     assert not quarantine.replay(house.home, house.keyring, note["batch"])
     monkeypatch.setattr(audit, "audit_batch", real)
     assert quarantine.replay(house.home, house.keyring, note["batch"])
