@@ -163,11 +163,18 @@ class _Streams:
 
 
 def _written(column: str) -> str:
-    """A column of a page as it is kept: JSON that does not parse is null, and so is an empty cell."""
+    """A column of a page as it is kept: JSON that does not parse is null, and so is an empty cell.
+
+    The two separators that references are made of (pseudonyms.py) are spaces in it: no value can pass for a hash made
+    before, nor for the id of another source.
+    """
     name = identifier(column)
     if column in ("_record", "_file", "_row"):
         return name
-    return f"try_cast({name} AS JSON) AS {name}" if column == "raw" else f"nullif({name}, '') AS {name}"
+    if column != "raw":
+        return f"nullif(translate({name}, chr(30) || chr(31), '  '), '') AS {name}"
+    escaped = f"regexp_replace({name}, '\\\\u001[eEfF]', '\\\\u0020', 'g')"
+    return f"try_cast(CASE WHEN contains({name}, '\\u001') THEN {escaped} ELSE {name} END AS JSON) AS {name}"
 
 
 def _read_streams(

@@ -73,9 +73,20 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         "landing": f"sealed pages expire by {at + timedelta(days=Policy.of(home).landing_days):%Y-%m-%d}; nothing of the person is read from them",
         "backups": f"made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; restoring one erases again",
     }
+    if exported := _exported(log):
+        receipt.by_schedule["exports"] = (
+            f"rows left the house before, under pseudonyms of their recipients, and may hold the person's: tell "
+            f"{', '.join(f'{recipient} (last on {day})' for recipient, day in exported.items())}"
+        )
     keep(home, receipt)
     log.append("erasure", request=request.request_id, before=receipt.before, after=receipt.after)
     return receipt
+
+
+def _exported(log: AuditLog) -> dict[str, str]:
+    """Who got rows, and the day they last did: out of the house's reach, so they have to be told (GDPR 19)."""
+    lines = [line for line in log.lines() if line["action"] == "export"]
+    return {str(line["facts"]["recipient"]): str(line["at"])[:10] for line in lines if "recipient" in line["facts"]}
 
 
 def _before(home: Home, request_id: str) -> dict[str, int]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 import pyarrow as pa
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.engine import forget_stillborn, literal
@@ -161,16 +162,21 @@ def seal_identities(rows: pa.Table) -> pa.Array:
 
 
 def unseal_identities(rows: pa.Table) -> pa.Array:
-    """The values behind `sealed`, given each row's `secret` and `index_hash`."""
-    return pa.array(
-        [
+    """The values behind `sealed`, given each row's `secret` and `index_hash`.
+
+    Raises VoicehouseError when one does not belong to its row: exchanged, moved to another person, or damaged.
+    """
+    columns = (rows[name].to_pylist() for name in ("secret", "sealed", "index_hash"))
+    try:
+        values = [
             AESGCM(secret).decrypt(sealed[:12], sealed[12:], index_hash.encode()).decode()
-            for secret, sealed, index_hash in zip(
-                rows["secret"].to_pylist(), rows["sealed"].to_pylist(), rows["index_hash"].to_pylist(), strict=True
-            )
-        ],
-        pa.string(),
-    )
+            for secret, sealed, index_hash in zip(*columns, strict=True)
+        ]
+    except InvalidTag:
+        raise VoicehouseError(
+            "an identity in the vault was changed or moved to another person: put the vault's last backup back"
+        ) from None
+    return pa.array(values, pa.string())
 
 
 def publish_subjects(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
