@@ -1,9 +1,10 @@
-"""`voicehouse privacy`: the privacy report and its sign-off.
+"""`voicehouse privacy`: the privacy report, its sign-off, and the proof by canaries.
 
 Keep out: what the report says (orchestration.serving.privacy_report) and requests of persons (`voicehouse subject`).
 """
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -33,6 +34,26 @@ def report(as_json: bool) -> None:
         say_json(json.loads(done.path.read_text()))
         return
     click.echo(text("privacy.written", path=str(done.path.with_suffix(".html")), sha256=done.sha256))
+
+
+@command.command(help=text("privacy.canary"))
+@as_json
+def canary(as_json: bool) -> None:
+    """Send made-up persons through every step and look for them in every artefact; evidence of check C6."""
+    from orchestration import canary as canaries
+
+    home = Home.open()
+    with home.writing("privacy canary"):
+        found = canaries.prove(home, lambda step: click.echo(text("privacy.canary_step", step=step), err=True))
+    if as_json:
+        say_json(asdict(found))
+    else:
+        for name in found.found:
+            click.echo(text("privacy.canary_found", name=name))
+        key = "privacy.canary_missed" if found.found else "privacy.canary_clean"
+        click.echo(text(key, files=found.files, columns=found.columns))
+    if found.found:
+        raise SystemExit(1)
 
 
 @command.command("sign-off", help=text("privacy.sign_off"))

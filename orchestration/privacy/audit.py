@@ -20,7 +20,7 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import erasure, marks, measured, pseudonyms, retention
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
-from orchestration.privacy.evidence import noted
+from orchestration.privacy.evidence import code, noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import known_generation, open_vault, unseal_identities
@@ -67,6 +67,7 @@ CATALOGUE = {
 }
 
 
+UNPROVED = {"C6": "not proved of the release that is installed: `voicehouse privacy canary` proves it"}
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
 
@@ -118,8 +119,11 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     if redaction := measured.evidence():
         found["C19"] = redaction
     found |= _erased(home, keyring)
+    proved_at: dict[str, str] = {}
     for check_id, proof in noted(home).items():
-        found.setdefault(check_id, (proof["checked"], proof["failed"], f"{proof['told']} (at {proof['at'][:16]})"))
+        if check_id not in found and proof.get("of") in (None, code()):
+            found[check_id] = (proof["checked"], proof["failed"], proof["told"])
+            proved_at[check_id] = proof["at"]
     found["C8"] = _stores(home, lake)
     found["C9"] = analyst_reach(home)
     found["C16"] = _declared(sources, lambda s: bool(s.purposes and s.basis and s.place), "purpose, basis, place")
@@ -137,9 +141,11 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         if check_id in found:
             checked, failed, evidence = found[check_id]
             status = "failed" if failed else "passed"
-            rows.append(Check(check_id, zh, en, cadence, status, at.isoformat(), evidence, checked, failed))
+            last = proved_at.get(check_id, at.isoformat())
+            rows.append(Check(check_id, zh, en, cadence, status, last, evidence, checked, failed))
         else:
-            rows.append(Check(check_id, zh, en, cadence, "not_proved", None, "no proof in this home yet", 0, 0))
+            why = UNPROVED.get(check_id, "no proof in this home yet")
+            rows.append(Check(check_id, zh, en, cadence, "not_proved", None, why, 0, 0))
     write_durably(
         home.lake / "_checks.json", json.dumps([asdict(r) for r in rows], indent=1, ensure_ascii=False).encode()
     )
