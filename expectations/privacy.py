@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from great_expectations import expectations as gxe
 
 from expectations.rules import BATCH, Rule, holds, quoted, shaped
+from orchestration.privacy.row_level import row_level_columns
 from orchestration.privacy.rules.card import is_card
 from orchestration.privacy.rules.resident_id import passes_mod_11_2
-from orchestration.records import KINDS, LINEAGE, Field, Privacy, Record
+from orchestration.records import Field, Privacy, Record
 
 HASHED = "[0-9a-f]{64}"  # HMAC-SHA256 in hexadecimal
 EMAIL = r"[a-z0-9._%+-]@[a-z0-9-]+\.[a-z]{2}"
@@ -116,22 +117,13 @@ def _hashed(field: Field) -> str:
     return f"regexp_full_match({column}, '{HASHED}')"
 
 
-def row_level_columns() -> tuple[str, ...]:
-    """Columns that tell a single person, record, member of staff or text, before or behind the gate: never published."""
-    closed = (Privacy.RECORD_KEY, Privacy.IDENTIFIER, Privacy.TEXT, Privacy.SENSITIVE)
-    fields = [f for record in KINDS.values() for f in record.fields if f.privacy in closed]
-    own = {name for f in fields for name in (f.name, f.protected_name) if name}
-    technical = {f.name for f in LINEAGE} - {"subject_basis", "source", "load_id", "loaded_at"}
-    return tuple(sorted(own | technical | {"current_subject_key"}))
-
-
 def mart_rules(columns: dict[str, str]) -> tuple[Rule, ...]:
     """The privacy suite of a published mart; columns: name to DuckDB type."""
     words = tuple(c for c, t in columns.items() if t == "VARCHAR")
     return (
         Rule(
             "no column tells a single person, record, member of staff or text",
-            gxe.ExpectColumnValuesToNotBeInSet(column="column_name", value_set=list(row_level_columns())),
+            gxe.ExpectColumnValuesToNotBeInSet(column="column_name", value_set=sorted(row_level_columns())),
             evidence=f"select column_name from (describe {BATCH})",
         ),
         *text_rules(words, ()),

@@ -5,8 +5,10 @@
     cell_columns()           the columns that name one row of a metric family
     series_columns()         the same without the period: the rows that follow one another in time
     key_of(columns, relation)  their values as one text, to join and sort by where nulls are equal
-    wide_mart(metrics, families=[], parts=[], where=none)
-        A wide mart: the rows of kpi_values of these metrics, with the columns `parts` of the family models.
+    wide_mart(metrics, parts={}, where=none)
+        A wide mart: the rows of kpi_values of these metrics, with the columns that family models know of each cell:
+        parts={family model: [[column, type], ...]}.
+    counted(names)             such columns that are whole counts
 #}
 {% macro cell_columns() %}
     {{
@@ -85,20 +87,29 @@
     }}
 {% endmacro %}
 
-{% macro wide_mart(metrics, families=[], parts=[], where=none) -%}
+{% macro wide_mart(metrics, parts={}, where=none) -%}
+    {% set added = [] %}
+    {% for columns in parts.values() %} {% do added.extend(columns) %} {% endfor %}
     select
         {% for column in kpi_value_columns() %}
-            v.{{ column }} {%- if not loop.last or parts %}, {% endif %}
+            v.{{ column }} {%- if not loop.last or added %}, {% endif %}
         {% endfor %}
-        {% for part, type in parts %}
+        {% for part, type in added %}
             cast(p.{{ part }} as {{ type }}) as {{ part }} {%- if not loop.last %}, {% endif %}
         {% endfor %}
     from {{ ref("kpi_values") }} as v
     {% if parts %}
         left join
             (
-                {% for family in families %}
-                    select {{ cell_columns() | join(", ") }}, {{ parts | map("first") | join(", ") }}
+                {% for family, columns in parts.items() %}
+                    select
+                        {{ cell_columns() | join(", ") }}
+                        {% for part, type in added %}
+                            ,
+                            {% if [part, type] in columns %} {{ part }}
+                            {% else %} cast(null as {{ type }}) as {{ part }}
+                            {% endif %}
+                        {% endfor %}
                     from {{ ref(family) }}
                     where metric_id in ('{{ metrics | join("', '") }}')
                     {% if not loop.last %}
@@ -110,3 +121,10 @@
     {% endif %}
     where v.metric_id in ('{{ metrics | join("', '") }}') {% if where %} and {{ where }} {% endif %}
 {%- endmacro %}
+
+{# Parts of a wide mart that are counts: [name, type] each. #}
+{% macro counted(names) %}
+    {% set parts = [] %}
+    {% for name in names %} {% do parts.append([name, dbt.type_bigint()]) %} {% endfor %}
+    {{ return(parts) }}
+{% endmacro %}

@@ -17,8 +17,11 @@
     clock_variants()
         a relation of the variants of a timed metric: variant, clock, quantity.
 
-    km_metric_rows(relation, breakdowns)
+    km_metric_rows(relation, breakdowns, parts={})
         the rows of an int_metrics_* model from such items with the clocks 'calendar' and 'business'.
+
+    finished_within({name: duration})
+        parts: of the items of a cell, how many it happened to within so much time.
 
     Keep out: what is timed, and how business minutes are counted (business_time.sql).
 #}
@@ -30,7 +33,8 @@
     keys=["metric_id", "clock"],
     anchor="anchor_at",
     grains=none,
-    coarse=["month", "quarter", "year", "all"]
+    coarse=["month", "quarter", "year", "all"],
+    parts={}
 ) -%}
     {% set text = dbt.type_string() %}
     with
@@ -74,6 +78,7 @@
                         )
                     }} as se_finished,
                     {{ quantile_of("case when is_event then duration end", 0.5) }} as p50_finished
+                    {% for name, expression in parts.items() %}, {{ expression }} as {{ name }} {% endfor %}
                 from items_{{ nr }}
                 group by {{ cell_list }}
             ),
@@ -161,6 +166,7 @@
             t.se_finished,
             t.p50_finished
             {% for name in km_quantiles() %}, q.km_{{ name }}, q.km_{{ name }}_low, q.km_{{ name }}_high {% endfor %}
+            {% for name in parts %}, t.{{ name }} {% endfor %}
         from totals_{{ loop.index }} as t
         left join quantiles_{{ loop.index }} as q on q.cell = t.cell
         {% if not loop.last %}
@@ -184,9 +190,9 @@
     {% endfor %}
 {%- endmacro %}
 
-{% macro km_metric_rows(relation, breakdowns) -%}
+{% macro km_metric_rows(relation, breakdowns, parts={}) -%}
     with
-        km as ({{ km_cells(relation, breakdowns) }}),
+        km as ({{ km_cells(relation, breakdowns, parts=parts) }}),
         variants as ({{ clock_variants() }}),
         picked as (
             select
@@ -238,8 +244,17 @@
                     "ci_high": "picked_high",
                     "ci_method": "picked_method",
                     "n_censored": "n_censored",
-                }
+                },
+                parts=dict(zip(parts, parts)),
             )
         }}
     from picked
 {%- endmacro %}
+
+{% macro finished_within(bounds) %}
+    {% set parts = {} %}
+    {% for name, bound in bounds.items() %}
+        {% do parts.update({name: "count(case when is_event and duration <= " ~ bound ~ " then 1 end)"}) %}
+    {% endfor %}
+    {{ return(parts) }}
+{% endmacro %}

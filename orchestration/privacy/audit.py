@@ -23,22 +23,14 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import code, noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
+from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.vault import known_generation, open_vault, unseal_identities
 from orchestration.records import KINDS
-from orchestration.records.contract import Privacy
 from orchestration.sources.contract import BASES, Settings
 from orchestration.sources.registry import discover
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
 RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
-
-# Names of columns that hold what persons wrote, wherever they stand.
-OPEN_TEXT = frozenset(
-    f.name
-    for record in KINDS.values()
-    for f in record.fields
-    if f.privacy is Privacy.TEXT and f.name not in ("name_zh", "name_en")
-)
 
 CATALOGUE = {
     "C1": ("目的与依据有效", "Basis and purpose valid for every row", "run"),
@@ -402,7 +394,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
         if holds
         else f"changes between refreshes not controlled ({profile})"
     )
-    texts = [c for _, c in columns if c in OPEN_TEXT or c.endswith(("_text", "_redactions"))]
+    texts = [c for _, c in columns if could_hold_text(c)]
     return {
         "C15": (int(cells), int(derivable), f"{hidden} cells hidden; derivable from the rest: {derivable}; {changes}"),
         "C22": (len(columns), len(texts), "columns of the published file; those that could hold what a person wrote"),

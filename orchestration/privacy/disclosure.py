@@ -11,6 +11,8 @@ The rules (privacy.md, "Disclosure control"), in the order in which they apply:
    over the dimensions of a declared breakdown or over the calendar, is an equation: total = sum of its parts. No
    equation may hold exactly one hidden cell, and what remains of a published total after taking the published parts
    away must itself have N subjects and more than one kind of answer.
+5. What moved a stock (`FLOWS`) counts others than the row's own: all of it is hidden where one movement counts fewer
+   than N, and where the stock before is hidden: stock, movements and stock before are an equation too.
 
 Rules 2 and 4 bind metrics of class `subject`, and every class in profile `external`; 1 and 3 bind all.
 Cells of the same persons share their fate: what is hidden for one variant is hidden for all of its population.
@@ -44,6 +46,8 @@ KEPT = frozenset(
 )  # fmt: skip
 # What a visible cell loses when the cell it is compared with is hidden.
 COMPARED = ("previous_value", "difference", "difference_ci_low", "difference_ci_high", "is_significant")
+# What moved a stock since the period before; a visible cell loses all of it or nothing.
+FLOWS = ("n_received", "n_reopened", "n_resolved", "n_closed_unresolved", "n_unobserved")
 
 # (part, total) of the calendar, the narrowest totals first.
 NESTED_GRAINS = (
@@ -153,6 +157,7 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
         "FROM hidden_cells GROUP BY ALL"
     )
     compared = [c for c in columns if c in COMPARED]
+    few = " OR ".join(f"m.{identifier(c)} BETWEEN 1 AND {profile.threshold - 1}" for c in columns if c in FLOWS)
     selected = []
     for column in columns:
         name = identifier(column)
@@ -162,6 +167,10 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
             selected.append(f"m.{name}")
         elif column in compared:
             selected.append(f"CASE WHEN h.key IS NULL AND b.key IS NULL THEN m.{name} END AS {name}")
+        elif column in FLOWS:
+            selected.append(
+                f"CASE WHEN h.key IS NULL AND b.key IS NULL AND NOT coalesce({few}, false) THEN m.{name} END AS {name}"
+            )
         elif column == "n_excluded_consent":
             small = f"m.{name} BETWEEN 1 AND {profile.threshold - 1}"
             selected.append(f"CASE WHEN h.key IS NULL AND NOT coalesce({small}, false) THEN m.{name} END AS {name}")

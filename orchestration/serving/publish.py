@@ -18,6 +18,7 @@ from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
     CELL,
+    KEPT,
     PROFILES,
     Disclosed,
     Profile,
@@ -30,6 +31,7 @@ from orchestration.privacy.disclosure import (
 )
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.row_level import are_row_level
 from orchestration.serving.history import History
 from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, publish_served
 from orchestration.serving.swap import discard, swap
@@ -54,15 +56,6 @@ DIMENSION_TABLES = (
 )
 # Rows per case, agent or training: the restricted file only.
 TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
-
-# A column that stands for a person, a record of one, or what one wrote. A mart with one of these is never published.
-PERSONAL_COLUMNS = frozenset(
-    ("subject_key", "current_subject_key", "customer_key", "account_key", "person_key", "agent_key", "case_key",
-     "case_event_key", "event_key", "call_key", "review_key", "mention_key", "note_key", "order_key", "usage_key",
-     "response_key", "answer_key", "invitation_key", "survey_answer_key", "survey_invitation_key", "training_key",
-     "action_key", "cost_key", "consent_ref", "record_key", "agent_id", "subject_id", "case_id", "text", "body",
-     "comment", "title", "email", "phone", "handle", "age_band", "content_hash")
-)  # fmt: skip
 
 # The columns that every question about figures fixes first (docs/bi.md).
 ASKED_BY = ("metric_id", "variant", "period_grain", "breakdown", "period_start")
@@ -114,7 +107,7 @@ def publish(
     published_at = now()
     draft = home.serving / ".kpi.draft.duckdb"
     discard(draft)
-    open_marts = {m: c for m, c in marts.items() if not _is_personal(c)}
+    open_marts = {m: c for m, c in marts.items() if not are_row_level(c)}
     history = History(con, home, chosen)
     if waiting(home).exists():  # nobody signed it: it never was published
         discard(waiting(home))
@@ -170,7 +163,7 @@ def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> 
     History(con, home, PROFILES[row[0]]).commit(row[1])
     (home.serving / "withdrawn.json").unlink(missing_ok=True)
     _write_parquet(served, home.serving / "parquet")
-    _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if _is_personal(c)})
+    _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if are_row_level(c)})
 
 
 def _write_out(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
@@ -207,15 +200,10 @@ def person_free(path: Path) -> list[str]:
     failed: list[str] = []
     with duckdb.connect(str(path), read_only=True) as con:
         for name, columns in _tables(con, path.name.removesuffix(".duckdb"), "main", any_catalog=True).items():
-            if _is_personal(columns):
+            if are_row_level(columns):
                 failed.append(f"personal_column:{name}")
             if "suppressed_reason" in columns:
-                shown = " OR ".join(
-                    f"{identifier(c)} IS NOT NULL"
-                    for c in columns
-                    if c in ("value", "n_answered", "n_subjects", "n_eligible", "numerator", "denominator", "ci_low",
-                             "ci_high", "difference", "previous_value")
-                )  # fmt: skip
+                shown = " OR ".join(f"{identifier(c)} IS NOT NULL" for c in columns if c not in KEPT)
                 if shown and _count(con, identifier(name), f"suppressed_reason IS NOT NULL AND ({shown})"):
                     failed.append(f"hidden_row_shows:{name}")
     return failed
@@ -278,7 +266,7 @@ def _fill(
             con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
     core = _tables(con, catalog, "core")
     for name in (f"dim_{d}" for d in DIMENSION_TABLES):
-        if name in core and not _is_personal(core[name]):
+        if name in core and not are_row_level(core[name]):
             con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
     return disclosed, held
 
@@ -400,10 +388,6 @@ def _tables(
 def _names(path: Path) -> list[str]:
     with duckdb.connect(str(path), read_only=True) as con:
         return [str(r[0]) for r in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()]
-
-
-def _is_personal(columns: list[str]) -> bool:
-    return any(c in PERSONAL_COLUMNS or c.endswith(("_text", "_redactions")) for c in columns)
 
 
 def _count(con: duckdb.DuckDBPyConnection, relation: str, where: str = "TRUE") -> int:

@@ -226,6 +226,30 @@ def test_wide_marts_are_hidden_by_the_same_cells():
     assert rows["west"] == (3, 60.0, None)
 
 
+def test_parts_that_explain_a_stock_are_hidden_whole_where_one_is_small_or_the_stock_before_is_hidden():
+    months = [date(2026, month, 1) for month in range(1, 6)]
+    stocks = zip(months, (100, 4, 100, 100, 100), strict=True)
+    con = _disclosed([cell(n, grain="month", start=start) for start, n in stocks], INTERNAL)
+    con.execute(
+        """
+        CREATE TABLE wide AS SELECT * EXCLUDE (suppressed_reason), 40 AS n_received,
+            CASE month(period_start) WHEN 4 THEN 3 ELSE 40 END AS n_resolved, 2 AS n_open_over_90_days FROM exact
+        """
+    )
+    hide(con, "wide", "wide_published", INTERNAL)
+    rows = {r["period_start"].month: r for r in _rows(con, "wide_published")}
+    shown = {m: (r["value"], r["n_received"], r["n_resolved"], r["n_open_over_90_days"]) for m, r in rows.items()}
+    assert shown == {
+        1: (60.0, 40, 40, 2),
+        2: (None, None, None, None),
+        3: (60.0, None, None, 2),
+        4: (60.0, None, None, 2),
+        5: (60.0, 40, 40, 2),
+    }
+    hide(con, "wide", "open_published", OPEN)
+    assert {r["n_resolved"] for r in _rows(con, "open_published") if r["period_start"].month == 4} == {3}
+
+
 def test_open_data_hides_nothing_and_is_refused_when_a_source_is_not_public():
     assert not any(r["suppressed_reason"] for r in published(STORES, OPEN))
     assert choose_profile("open_data", {"sfo": True, "uci": True}) is OPEN

@@ -17,7 +17,14 @@ select
                 "ci_high": "100 - ci_low",
                 "ci_method": "ci_method",
                 "n_censored": "n_censored",
-            }
+            },
+            parts={
+                "n_stayed": "n_stayed",
+                "n_left": "n_left",
+                "amount_left": "amount_left",
+                "amount_contracted": "amount_contracted",
+                "amount_expanded": "amount_expanded",
+            },
         )
     }}
 from {{ ref("int_metrics_retention") }}

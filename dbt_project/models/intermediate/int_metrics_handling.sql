@@ -45,10 +45,14 @@ with
             subject_key,
             {{ case_dimensions("timed") }},
             minutes_to_handling / 1440 as days_to_handling,
+            handled_at is not null as is_handled,
             minutes_observed / 1440 as days_observed
         from timed
     ),
-    {% set counts = {} %}
+    {% set counts = {
+        "n_items": "count(*)",
+        "n_handled": "sum(case when is_handled then 1 else 0 end)",
+    } %}
     {% for variant, days in windows.items() %}
         {% do counts.update(
             {
@@ -78,6 +82,7 @@ with
             record_key,
             subject_key,
             {{ case_dimensions("in_periods") }},
+            handled_at is not null as is_handled,
             coalesce(
                 case
                     when period_grain = 'all'
@@ -88,7 +93,20 @@ with
             ) as is_hit
         from in_periods
     ),
-    reopening_rows as ({{ share_rows("reopenings", case_breakdowns()) }}),
+    {% set no_part = "cast(null as " ~ dbt.type_bigint() ~ ")" %}
+    reopening_rows as (
+        {{
+            share_rows(
+                "reopenings",
+                case_breakdowns(),
+                parts={
+                    "n_items": no_part,
+                    "n_handled": no_part,
+                    "n_maturing": no_part,
+                },
+            )
+        }}
+    ),
     matured_cells as (
         {% for variant in windows %}
             select
@@ -104,12 +122,34 @@ with
             {% endif %}
         {% endfor %}
     ),
-    period_rows as ({{ share_rows("within_period", processing_breakdowns(), anchor=none) }})
+    period_rows as (
+        {{
+            share_rows(
+                "within_period",
+                processing_breakdowns(),
+                anchor=none,
+                parts={
+                    "n_items": "count(*)",
+                    "n_handled": "sum(case when is_handled then 1 else 0 end)",
+                    "n_maturing": "cast(0 as " ~ dbt.type_bigint() ~ ")",
+                },
+            )
+        }}
+    )
 select *
 from reopening_rows
 union all
 select
-    {{ metric_row(dict(share_expressions("n_hit", "n_matured", "n_matured", "0"), n_subjects="n_matured_subjects")) }}
+    {{
+        metric_row(
+            dict(share_expressions("n_hit", "n_matured", "n_matured", "0"), n_subjects="n_matured_subjects"),
+            parts={
+                "n_items": "n_items",
+                "n_handled": "n_handled",
+                "n_maturing": "n_items - n_matured",
+            },
+        )
+    }}
 from matured_cells
 union all
 select *

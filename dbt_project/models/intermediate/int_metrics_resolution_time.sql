@@ -22,5 +22,8 @@ with
         from clocks
         inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = clocks.case_key
     )
+    {% set parts = finished_within(
+        {"n_within_8_hours": 8, "n_within_24_hours": 24, "n_within_72_hours": 72, "n_within_7_days": 168}
+    ) %}
 select *
-from ({{ km_metric_rows("items", case_breakdowns()) }}) as rows
+from ({{ km_metric_rows("items", case_breakdowns(), parts=parts) }}) as rows

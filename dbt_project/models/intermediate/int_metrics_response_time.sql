@@ -22,5 +22,8 @@ with
         from clocks
         inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = clocks.case_key
     )
+    {% set parts = finished_within(
+        {"n_within_1_hour": 60, "n_within_4_hours": 240, "n_within_8_hours": 480, "n_within_24_hours": 1440}
+    ) %}
 select *
-from ({{ km_metric_rows("items", case_breakdowns()) }}) as rows
+from ({{ km_metric_rows("items", case_breakdowns(), parts=parts) }}) as rows

@@ -4,6 +4,15 @@
 -- the end of that month of age, null where that end was not observed.
 {% set breakdowns_of_company = ["", "channel", "segment", "contract", "region"] %}
 {% set breakdowns_of_source = ["source", "source,contract"] %}
+{% set stayed, left = "count(case when is_hit then 1 end)", "count(case when not is_hit then 1 end)" %}
+{% set no_amount = "cast(null as " ~ type_double() ~ ")" %}
+{% set share_parts = {
+    "n_stayed": stayed,
+    "n_left": left,
+    "amount_left": no_amount,
+    "amount_contracted": no_amount,
+    "amount_expanded": no_amount,
+} %}
 with
     items as (
         select 'retention_rate' as metric_id, items.*, items.is_retained as is_hit
@@ -18,7 +27,7 @@ with
             ("items_of_source", breakdowns_of_source),
         ] %}
             select *
-            from ({{ share_rows(relation, cut, anchor=none) }}) as {{ relation }}_rows
+            from ({{ share_rows(relation, cut, anchor=none, parts=share_parts) }}) as {{ relation }}_rows
             {% if not loop.last %}
                 union all
             {% endif %}
@@ -40,6 +49,8 @@ with
             items.region,
             items.currency,
             items.amount_at_start,
+            items.amount_at_end,
+            items.is_hit,
             case
                 when revenue.variant = 'gross_revenue' and items.amount_at_end > items.amount_at_start
                 then items.amount_at_start
@@ -63,7 +74,18 @@ with
             metric_cells(
                 "revenue_items",
                 breakdowns_of_company + breakdowns_of_source,
-                {"n": "count(*)", "kept": "sum(amount_kept)", "at_start": "sum(amount_at_start)"},
+                {
+                    "n": "count(*)",
+                    "kept": "sum(amount_kept)",
+                    "at_start": "sum(amount_at_start)",
+                    "n_stayed": stayed,
+                    "n_left": left,
+                    "amount_left": "sum(case when is_hit then 0 else amount_at_start - amount_at_end end)",
+                    "amount_contracted": "sum(case when is_hit and amount_at_end < amount_at_start "
+                    ~ "then amount_at_start - amount_at_end else 0 end)",
+                    "amount_expanded": "sum(case when amount_kept > amount_at_start "
+                    ~ "then amount_kept - amount_at_start else 0 end)",
+                },
                 keys=["metric_id", "variant", "currency"],
                 anchor=none,
             )
@@ -154,7 +176,14 @@ select
                 "numerator": "kept",
                 "denominator": "at_start",
                 "value": "100 * " ~ ratio("kept", "at_start"),
-            }
+            },
+            parts={
+                "n_stayed": "n_stayed",
+                "n_left": "n_left",
+                "amount_left": "amount_left",
+                "amount_contracted": "amount_contracted",
+                "amount_expanded": "amount_expanded",
+            },
         )
     }}
 from revenue_cells
@@ -175,7 +204,14 @@ select
                 "ci_low": "case when n_active is not null then 100 * " ~ wilson_low("n_active", "n") ~ " end",
                 "ci_high": "case when n_active is not null then 100 * " ~ wilson_high("n_active", "n") ~ " end",
                 "ci_method": "'wilson'",
-            }
+            },
+            parts={
+                "n_stayed": "n_active",
+                "n_left": "case when n_active is not null then n - n_active end",
+                "amount_left": no_amount,
+                "amount_contracted": no_amount,
+                "amount_expanded": no_amount,
+            },
         )
     }}
 from triangle

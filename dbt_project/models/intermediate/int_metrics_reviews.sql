@@ -14,6 +14,8 @@ with
             review.language,
             review.posted_at as anchor_at,
             review.rating,
+            review.replied_at,
+            review.edited_at,
             coalesce(review.rating_max, 5) as rating_max,
             clock.is_event,
             clock.calendar_minutes,
@@ -47,10 +49,15 @@ with
             metric_cells(
                 "items",
                 review_breakdowns(),
-                {"n": "count(*)", "n_qualifying": "sum(qualifies)"},
+                {
+                    "n": "count(*)",
+                    "n_qualifying": "sum(qualifies)",
+                    "n_replied": "count(replied_at)",
+                    "n_edited": "count(edited_at)",
+                },
             )
         }}
     )
 
-select {{ share_row("n_qualifying", "n") }}
+select {{ share_row("n_qualifying", "n", parts={"n_replied": "n_replied", "n_edited": "n_edited"}) }}
 from cells

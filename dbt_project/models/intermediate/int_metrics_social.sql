@@ -11,6 +11,7 @@ with
             mention.language,
             mention.posted_at as anchor_at,
             mention.reach,
+            mention.reaction_count,
             mention.replied_at,
             sources.observed_until,
             case
@@ -43,11 +44,19 @@ with
                     "n_replied": "sum(replied_in_time)",
                     "total_reach": "sum(reach)",
                     "n_with_reach": "count(reach)",
+                    "total_reactions": "sum(reaction_count)",
+                    "n_ever_replied": "count(replied_at)",
                 },
             )
         }}
     )
 
+    {% set parts = {
+        "total_reach": "total_reach",
+        "n_with_reach": "n_with_reach",
+        "total_reactions": "total_reactions",
+        "n_ever_replied": "n_ever_replied",
+    } %}
 select
     {{
         metric_row(
@@ -57,12 +66,12 @@ select
                 "numerator": "n",
                 "value": "n",
             },
-            parts={"total_reach": "total_reach", "n_with_reach": "n_with_reach"},
+            parts=parts,
         )
     }}
 from cells
 where metric_id = 'mentions'
 union all
-select {{ share_row("n_replied", "n", parts={"total_reach": "total_reach", "n_with_reach": "n_with_reach"}) }}
+select {{ share_row("n_replied", "n", parts=parts) }}
 from cells
 where metric_id = 'mention_replied_share'

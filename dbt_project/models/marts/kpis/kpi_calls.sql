@@ -2,14 +2,17 @@
 {{
     wide_mart(
         ["call_abandon_rate", "call_service_level", "call_answer_seconds", "call_handle_seconds"],
-        ["int_metrics_calls"],
-        [
-            ["n_offered", dbt.type_bigint()],
-            ["n_answered_calls", dbt.type_bigint()],
-            ["n_abandoned_short", dbt.type_bigint()],
-            ["n_abandoned_late", dbt.type_bigint()],
-            ["n_answered_20_s", dbt.type_bigint()],
-            ["n_transferred", dbt.type_bigint()],
-        ],
+        {
+            "int_metrics_calls": counted(
+                [
+                    "n_offered",
+                    "n_answered_calls",
+                    "n_abandoned_short",
+                    "n_abandoned_late",
+                    "n_answered_20_s",
+                    "n_transferred",
+                ]
+            )
+        },
     )
 }}

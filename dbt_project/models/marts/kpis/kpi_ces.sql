@@ -2,12 +2,9 @@
 {{
     wide_mart(
         ["ces"],
-        ["int_metrics_scores"],
-        [
-            ["n_easy", dbt.type_bigint()],
-            ["n_hard", dbt.type_bigint()],
-            ["scale_min", type_double()],
-            ["scale_max", type_double()],
-        ],
+        {
+            "int_metrics_scores": counted(["n_easy", "n_hard"])
+            + [["scale_min", type_double()], ["scale_max", type_double()]]
+        },
     )
 }}

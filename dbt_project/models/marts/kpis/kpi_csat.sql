@@ -3,13 +3,10 @@
 {{
     wide_mart(
         ["csat", "rating_mean"],
-        ["int_metrics_scores"],
-        [
-            ["n_satisfied", dbt.type_bigint()],
-            ["n_effective", type_double()],
-            ["scale_min", type_double()],
-            ["scale_max", type_double()],
-        ]
-        + score_point_parts(),
+        {
+            "int_metrics_scores": counted(["n_satisfied"])
+            + [["n_effective", type_double()], ["scale_min", type_double()], ["scale_max", type_double()]]
+            + score_point_parts()
+        },
     )
 }}

@@ -3,12 +3,9 @@
 {{
     wide_mart(
         ["nps"],
-        ["int_metrics_scores"],
-        [
-            ["n_promoters", dbt.type_bigint()],
-            ["n_passives", dbt.type_bigint()],
-            ["n_detractors", dbt.type_bigint()],
-            ["n_effective", type_double()],
-        ],
+        {
+            "int_metrics_scores": counted(["n_promoters", "n_passives", "n_detractors"])
+            + [["n_effective", type_double()]]
+        },
     )
 }}

@@ -2,16 +2,19 @@
 {{
     wide_mart(
         ["response_rate"],
-        ["int_metrics_response_rate"],
-        [
-            ["n_sent", dbt.type_bigint()],
-            ["n_delivered", dbt.type_bigint()],
-            ["n_bounced", dbt.type_bigint()],
-            ["n_started", dbt.type_bigint()],
-            ["n_completed", dbt.type_bigint()],
-            ["n_incentivised", dbt.type_bigint()],
-            ["n_incentivised_delivered", dbt.type_bigint()],
-            ["n_incentivised_completed", dbt.type_bigint()],
-        ],
+        {
+            "int_metrics_response_rate": counted(
+                [
+                    "n_sent",
+                    "n_delivered",
+                    "n_bounced",
+                    "n_started",
+                    "n_completed",
+                    "n_incentivised",
+                    "n_incentivised_delivered",
+                    "n_incentivised_completed",
+                ]
+            )
+        },
     )
 }}
