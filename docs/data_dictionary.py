@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-MARTS = ROOT / "dbt_project" / "models" / "marts" / "kpis"
+MARTS = ROOT / "dbt_project" / "models" / "marts"
 METRICS = ROOT / "dbt_project" / "seeds" / "metrics.csv"
 CLASSES = {
     "identifier": "names a person: kept in the vault only",
@@ -88,23 +88,46 @@ def metrics() -> list[str]:
 
 
 def marts() -> list[str]:
-    """What leaves: the columns of each published mart, zh and en."""
-    found = re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", (MARTS / "columns.md").read_text(encoding="utf-8"), re.S)
-    docs = {name: " ".join(words.split()) for name, words in found}
-    models = [
-        m
-        for path in sorted(MARTS.glob("*.yml"))
-        for m in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+    """What leaves: the columns of each published table, zh and en; then those of the dimensions and facts behind."""
+    published = [
+        *_described("kpis", "models"),
+        *_described("kpis", "sources"),
+        *_described("core", "models", public=True),
     ]
-    shared = next([c["name"] for c in m["columns"]] for m in models if m["name"] == "kpi_values")
-    lines = [
-        "## Published marts",
+    closed = _described("core", "models", public=False)
+    shared = next([c["name"] for c in m["columns"]] for m in published if m["name"] == "kpi_values")
+    return [
+        "## Published tables",
         "",
         "Each mart of KPI cells has the columns of `kpi_values` and those named below it. `suppressed_reason` says why a "
         "row is hidden: its value, counts and parts are empty then.",
         "",
+        *_tables(sorted(published, key=lambda m: (m["name"] != "kpi_values", m["name"])), shared),
+        "## Dimensions and facts of the warehouse",
+        "",
+        "Rows of persons, records and members of staff: never published; what a team may read of them is in "
+        "`serving/team.duckdb`.",
+        "",
+        *_tables(sorted(closed, key=lambda m: m["name"]), shared),
     ]
-    for model in sorted(models, key=lambda m: (m["name"] != "kpi_values", m["name"])):
+
+
+def _described(folder: str, what: str, public: bool | None = None) -> list[dict[str, Any]]:
+    """Entries of models, or of tables that publication writes; `public` chooses by who may read them."""
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((MARTS / folder).glob("*.yml"))]
+    if what == "sources":
+        return [t for f in files for s in f.get("sources", []) for t in s["tables"]]
+    models = [m for f in files for m in f.get("models", [])]
+    return [m for m in models if public is None or (m.get("access") == "public") == public]
+
+
+def _tables(models: list[dict[str, Any]], shared: list[str]) -> list[str]:
+    """One section per model; a mart of cells names only what it adds to the columns it shares with kpi_values."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(MARTS.rglob("*.md")))
+    found = re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", "".join(texts), re.S)
+    docs = {name: " ".join(words.split()) for name, words in found}
+    lines = []
+    for model in models:
         columns = model["columns"]
         is_wide = model["name"] != "kpi_values" and set(shared) <= {c["name"] for c in columns}
         own = [c for c in columns if not (is_wide and c["name"] in shared)]

@@ -38,22 +38,10 @@ from orchestration.serving.swap import discard, swap
 
 VALUES = "kpi_values"
 REGISTRY = "kpi_metrics"
+DICTIONARY = "kpi_columns"
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
 
-# Dimensions without persons that go beside the marts, where the warehouse has them.
-DIMENSION_TABLES = (
-    "dates",
-    "channels",
-    "products",
-    "stores",
-    "touchpoints",
-    "categories",
-    "surveys",
-    "questions",
-    "metrics",
-    "scales",
-)
 # Rows per case, agent or training: the restricted file only.
 TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
 
@@ -101,8 +89,8 @@ def publish(
     disclosure audit fails: nothing is swapped then.
     """
     marts = _tables(con, catalog, "kpis")
-    if VALUES not in marts or REGISTRY not in marts:
-        raise VoicehouseError(f"the warehouse has no {VALUES} and {REGISTRY} yet: build the models first")
+    if missing := sorted({VALUES, REGISTRY, DICTIONARY} - set(marts)):
+        raise VoicehouseError(f"the warehouse has no {' and no '.join(missing)} yet: build the models first")
     chosen = choose_profile(profile, public_sets(con, catalog))
     published_at = now()
     draft = home.serving / ".kpi.draft.duckdb"
@@ -264,11 +252,16 @@ def _fill(
             hide(con, f"{source}.{identifier(mart)}", f"candidate.main.{identifier(mart)}", profile)
         elif mart != VALUES and "breakdown" not in columns:
             con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
-    core = _tables(con, catalog, "core")
-    for name in (f"dim_{d}" for d in DIMENSION_TABLES):
-        if name in core and not are_row_level(core[name]):
-            con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
+    for name in _public_dimensions(con, catalog):
+        con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
     return disclosed, held
+
+
+def _public_dimensions(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
+    """Dimensions that the dictionary of published columns names; one with a column of single persons never is."""
+    core = {name: columns for name, columns in _tables(con, catalog, "core").items() if not are_row_level(columns)}
+    told = con.execute(f"SELECT DISTINCT mart FROM {catalog}.kpis.{DICTIONARY} ORDER BY mart").fetchall()
+    return [identifier(name) for (name,) in told if name in core]
 
 
 def _show_kept(con: duckdb.DuckDBPyConnection, shown: str) -> None:

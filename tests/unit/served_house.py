@@ -87,6 +87,10 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
             CAST(NULL AS VARCHAR) AS reason, n
         FROM (VALUES ('rows', 'case', 'emitted', 4010), ('rows', 'case', 'promoted', 4000), ('rows', 'case', 'rejected', 10),
             ('records', 'tickets', 'read', 4010), ('records', 'tickets', 'conformed', 4010)) AS t(level, name, measure, n);
+        CREATE TABLE wh.kpis.kpi_columns AS
+        SELECT mart, 1 AS column_position, column_name, zh AS label_zh, en AS label_en
+        FROM (VALUES ('kpi_values', 'value', '值', 'Value'), ('dim_channels', 'channel', '渠道', 'Channel'))
+            AS t(mart, column_name, zh, en);
         CREATE TABLE wh.core.dim_channels AS
         SELECT * FROM (VALUES ('web', '网站', 'Website'), ('wechat', '微信', 'WeChat'), ('store', '门店', 'Store'),
             ('phone', '电话', 'Phone')) AS t(channel, name_zh, name_en);

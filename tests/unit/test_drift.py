@@ -19,11 +19,13 @@ from orchestration.lake.store import (
     SOURCE_COLUMNS,
     SUBJECT_COLUMNS,
 )
+from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
 
 ROOT = Path(__file__).parents[2]
 STAGING = ROOT / "dbt_project" / "models" / "staging"
-KPIS = ROOT / "dbt_project" / "models" / "marts" / "kpis"
+MARTS = ROOT / "dbt_project" / "models" / "marts"
+KPIS = MARTS / "kpis"
 TECHNICAL = {
     "_ledger": LEDGER_COLUMNS,
     "_sources": SOURCE_COLUMNS,
@@ -86,6 +88,60 @@ def test_every_suite_of_a_mart_names_a_mart_that_exists():
     assert not set(expectations.found("leaving")) - marts, "suites of marts that do not exist: " + ", ".join(
         sorted(set(expectations.found("leaving")) - marts)
     )
+
+
+def described_marts():
+    """Model → its entry, of every model under marts/."""
+    files = [yaml.safe_load(path.read_text()) for path in sorted(MARTS.rglob("*.yml"))]
+    return {m["name"]: m for f in files for m in f.get("models", [])}
+
+
+def column_words():
+    """Doc block → (Chinese, English)."""
+    text = "".join(path.read_text() for path in sorted(MARTS.rglob("*.md")))
+    found = re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", text, re.S)
+    assert len(found) == len({name for name, _ in found}), "a column is explained twice"
+    return {name: tuple(word.strip() for word in words.split("|")) for name, words in found}
+
+
+def test_every_mart_has_an_enforced_contract_and_its_grain_in_the_first_sentence():
+    models = described_marts()
+    assert not difference([p.stem for p in MARTS.rglob("*.sql")], models, "descriptions of marts")
+    config = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text())["models"]["voicehouse"]["marts"]
+    assert config["+contract"] == {"enforced": True}
+    assert not [f for f in ("core", "kpis") if "+contract" in config[f]]
+    assert [name for name, m in models.items() if "contract" in m.get("config", {})] == []
+    assert [name for name, m in models.items() if not m["description"].startswith("One row per ")] == []
+    heads = {p.stem: p.read_text().splitlines()[0] for p in MARTS.rglob("*.sql")}
+    assert [name for name, head in heads.items() if not head.startswith("-- One row per ")] == []
+    untyped = [f"{name}.{c['name']}" for name, m in models.items() for c in m["columns"] if not c.get("data_type")]
+    assert untyped == []
+
+
+def test_every_column_of_a_mart_is_explained_once_in_chinese_and_english():
+    words, used = column_words(), set()
+    files = [yaml.safe_load(path.read_text()) for path in sorted(MARTS.rglob("*.yml"))]
+    tables = [t for f in files for s in f.get("sources", []) for t in s["tables"]] + list(described_marts().values())
+    for table in tables:
+        for column in table["columns"]:
+            block = re.fullmatch(r"{{ doc\(\"(\w+)\"\) }}", column["description"])
+            assert block and block[1] in words, f"{table['name']}.{column['name']} refers to no doc block"
+            used.add(block[1])
+    assert not difference(words, used, "uses of doc blocks")
+    chinese, plain = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z]")
+    unfit = [n for n, w in words.items() if len(w) != 2 or not chinese.search(w[0]) or not plain.search(w[1])]
+    assert unfit == [], "not written as 'zh | en'"
+    # `name_zh` and the like are in one language by nature; nothing else is left in the other
+    assert [n for n, w in words.items() if chinese.search(w[1]) and "调休" not in w[1]] == []
+
+
+def test_every_kpi_mart_is_public_and_facts_are_not():
+    public = {name for name, m in described_marts().items() if m.get("access") == "public"}
+    assert not difference(
+        [p.stem for p in KPIS.glob("*.sql")], [n for n in public if not n.startswith("dim_")], "marts"
+    )
+    rows = {n for n in public if are_row_level(c["name"] for c in described_marts()[n]["columns"])}
+    assert rows == set(), "public models with rows of single persons"
 
 
 @pytest.mark.parametrize("kind", KINDS)

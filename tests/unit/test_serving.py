@@ -45,6 +45,7 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
     expected = {
         "kpi_values",
         "kpi_metrics",
+        "kpi_columns",
         "kpi_data_quality",
         "privacy_checks",
         "load_ledger",

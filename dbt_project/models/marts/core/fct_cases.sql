@@ -21,7 +21,7 @@ select
     cases.title,
     cases.text,
     -- numbers
-    coalesce(milestones.reopen_count, cases.reopen_count) as reopen_count,
+    cast(coalesce(milestones.reopen_count, cases.reopen_count) as {{ dbt.type_bigint() }}) as reopen_count,
     cases.reassignment_count,
     cases.title_redactions,
     cases.text_redactions,

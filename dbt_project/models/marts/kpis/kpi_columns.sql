@@ -1,9 +1,13 @@
--- One row per column of every KPI mart: what it is called. Read from the column descriptions, written as 'zh | en'.
-{% set marts = [] %}
+-- One row per column of every published table: what it is called. Read from the column descriptions, written as 'zh | en':
+-- of public models, and of what publication itself writes beside them (source `served`).
+{% set published = [] %}
 {% if execute %}
-    {% for node in graph.nodes.values() | selectattr("resource_type", "equalto", "model") | sort(attribute="name") %}
-        {% if node.fqn[1:3] == ["marts", "kpis"] %} {% do marts.append(node) %} {% endif %}
-    {% endfor %}
+    {% do published.extend(
+        graph.nodes.values()
+        | selectattr("resource_type", "equalto", "model")
+        | selectattr("access", "equalto", "public")
+    ) %}
+    {% do published.extend(graph.sources.values() | selectattr("source_name", "equalto", "served")) %}
 {% endif %}
 {% set text = dbt.type_string() %}
 select
@@ -17,7 +21,7 @@ from
         -- one list, not a thousand selects: engines plan each of those
         values
             (null, null, null, null, null)
-            {% for node in marts %}
+            {% for node in published | sort(attribute="name") %}
                 {% for column in node.columns.values() %}
                     {% set labels = (column.description | replace("\x27", "\x27\x27")).split("|") %},
                     (
