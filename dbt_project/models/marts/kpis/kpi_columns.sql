@@ -1,4 +1,5 @@
--- One row per column of every published table: what it is called. Read from the column descriptions, written as 'zh | en':
+-- One row per column of every published table: what it is called. Read from the column descriptions, written as 'zh |
+-- en':
 -- of public models, and of what publication itself writes beside them (source `served`).
 {% set published = [] %}
 {% if execute %}
