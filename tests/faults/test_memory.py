@@ -4,14 +4,13 @@ Keep out: how fast that is (tests/bench).
 """
 
 import json
-import threading
-from pathlib import Path
 
 import pytest
 
 from orchestration import pipeline
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
+from tests.watching import watched
 
 PLANTED = "planted.person@example.org"
 N = 30_000
@@ -22,30 +21,6 @@ select
     raw ->> '$.text' as text
 from rows
 """
-
-
-class Watch(threading.Thread):
-    """Looks at the temporary files of a home as long as it runs: the most bytes at once, and planted values in them."""
-
-    def __init__(self, folder: Path):
-        super().__init__(daemon=True)
-        self._folder = folder
-        self._over = threading.Event()
-        self.most = 0
-        self.planted = False
-
-    def run(self) -> None:
-        while not self._over.wait(0.05):
-            try:
-                sizes = [p.stat().st_size for p in self._folder.rglob("*") if p.is_file()]
-                self.most = max(self.most, sum(sizes))
-                self.planted = self.planted or bool(found_under([self._folder], [PLANTED]))
-            except FileNotFoundError:
-                continue  # it went while we looked
-
-    def stop(self) -> None:
-        self._over.set()
-        self.join()
 
 
 def test_what_does_not_fit_into_memory_spills_encrypted_and_changes_nothing(
@@ -64,15 +39,12 @@ def test_what_does_not_fit_into_memory_spills_encrypted_and_changes_nothing(
         each.drop("rows.jsonl", lines)
     roomy.take()
     monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "150MB")
-    watch = Watch(house.home.temp)
-    watch.start()
-    try:
+    with watched(house.home.temp, PLANTED) as watch:
         house.take()
-    finally:
-        watch.stop()
+        seen = watch.seen()
     assert pipeline.Outcomes(house.home, "test").failures == {}
-    assert watch.most > 1 << 20, "nothing spilled: the test proves nothing"
-    assert not watch.planted
+    assert any(name.startswith("duckdb_temp") for name in seen.files), "nothing spilled: the test proves nothing"
+    assert seen.most > 1 << 20 and not any(seen.files.values())
     assert found_under([house.inbox], [PLANTED]) == {PLANTED}  # the control
     assert found_under([house.home.root], [PLANTED]) == set()
     sums = "select count(*), count(distinct subject_key), sum(text_redactions), sum(length(text)) from lake.note"

@@ -4,10 +4,6 @@ Keep out: what the gate does to a row (test_gate.py).
 """
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +17,7 @@ from orchestration.privacy.guard import Guarded, guard
 from orchestration.sources.contract import Window
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
+from tests.watching import watched
 
 PLANTED = "planted.person@example.org"
 
@@ -114,29 +111,6 @@ def test_one_part_is_quarantined_while_the_others_are_promoted(
     assert pipeline.ledger_faults(house.home, house.keyring) == []
 
 
-@contextmanager
-def watched(folder: Path, planted: bytes) -> Iterator[dict[str, bool]]:
-    """Every file that lies below a folder meanwhile, as often as can be read: its name, and whether the value was in it."""
-    seen: dict[str, bool] = {}
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.01):
-            for path in [p for p in folder.rglob("*") if p.is_file()]:
-                try:
-                    seen[path.name] = planted in path.read_bytes() or seen.get(path.name, False)
-                except FileNotFoundError:
-                    continue
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join()
-
-
 def test_a_load_larger_than_memory_gives_the_same_and_its_spills_show_nothing(
     house: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,14 +119,16 @@ def test_a_load_larger_than_memory_gives_the_same_and_its_spills_show_nothing(
     many = [json.dumps(case(i, account=f"{PLANTED}{i:060d}", country="DE")) for i in range(60_000)]
     house.drop("rows.jsonl", "\n".join(many))
     load = extracted(house)
-    with watched(house.home.temp, PLANTED.encode()) as plenty:
+    with watched(house.home.temp, PLANTED) as watch:
         guarded(house, load)
+        plenty = watch.seen().files
     expected = staged_rows(house)
     assert len(expected) > 60_000 and not any(name.startswith("duckdb_temp") for name in plenty)
     monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "150MB")
     monkeypatch.setattr(scratch, "COMPRESSION", "uncompressed")
-    with watched(house.home.temp, PLANTED.encode()) as seen:
+    with watched(house.home.temp, PLANTED) as watch:
         guarded(house, load)
+        seen = watch.seen().files
     assert staged_rows(house) == expected
     assert any(name.startswith("duckdb_temp") for name in seen), "the limit made nothing spill"
     assert any(name.endswith(".parquet") for name in seen)
@@ -164,12 +140,11 @@ def test_the_search_finds_what_is_written_in_the_clear(house: TestHouse, monkeyp
     """The control of the test above: the same search, scratch files without encryption."""
     monkeypatch.setattr(scratch, "COMPRESSION", "uncompressed")
     con = connect(house.home.temp)
-    with scratch.scratch(con, house.home.temp) as kept, watched(house.home.temp, PLANTED.encode()) as seen:
+    with scratch.scratch(con, house.home.temp) as kept, watched(house.home.temp, PLANTED) as watch:
         kept.put("sealed", f"select '{PLANTED}' || range as person_email from range(20000)")
         plain = house.home.temp / "plain.parquet"
         con.execute(f"copy (from sealed) to '{plain}' (format parquet, compression uncompressed)")
-        while len(seen) < 2:
-            pass
+        seen = watch.seen().files
     con.close()
     assert seen == {"sealed-0.parquet": False, "plain.parquet": True}
 
