@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from orchestration.errors import KeyMissingError, VoicehouseError
-from orchestration.home import FORMAT_VERSION, Home, now, sync_folder
+from orchestration.formats import FORMATS, HOME
+from orchestration.home import Home, now, sync_folder
 from orchestration.privacy import erasure
 from orchestration.privacy.keys import Keyring
 
@@ -101,7 +102,7 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
         "kdf": "scrypt" if secret.is_passphrase else "hkdf",
         "salt": secrets.token_hex(16),
         "made_at": now().isoformat(),
-        "home_format": FORMAT_VERSION,
+        "home_format": FORMATS[HOME],
     }
     try:
         with home.writing("backup"):
@@ -261,9 +262,9 @@ class _Opening(io.RawIOBase):
             known = False
         if not known:
             raise VoicehouseError("this is no backup that this release can read")
-        if self.head["home_format"] != FORMAT_VERSION:
+        if self.head["home_format"] != FORMATS[HOME]:
             raise VoicehouseError(
-                f"the backup is of a home in format {self.head['home_format']}, this release reads {FORMAT_VERSION}: "
+                f"the backup is of a home in format {self.head['home_format']}, this release reads {FORMATS[HOME]}: "
                 "restore it with the release that wrote it"
             )
         if (self.head["kdf"] == "scrypt") != secret.is_passphrase:

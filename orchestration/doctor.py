@@ -21,7 +21,7 @@ from packaging.markers import Marker
 from orchestration import watch
 from orchestration.engine import connect, literal
 from orchestration.errors import VoicehouseError
-from orchestration.home import FORMAT_VERSION, Home, now
+from orchestration.home import Home, now
 from orchestration.messages import Finding, translated
 
 PYTHON = ((3, 11), (3, 14))  # from, up to
@@ -39,6 +39,8 @@ def examine(root: Path) -> list[Finding]:
     found = [] if home else [Finding("warning", "doctor.no_home", {"home": root})]
     for check in CHECKS:
         found += list(check(home))
+        if any(f.key == "doctor.format" for f in found):
+            home = None  # what another release wrote is not looked into
     order = ("error", "warning", "note")
     return sorted(found, key=lambda f: order.index(f.level))
 
@@ -106,10 +108,13 @@ def _zones(home: Home | None) -> Iterator[Finding]:
 
 
 def _format(home: Home | None) -> Iterator[Finding]:
+    from orchestration import pipeline
+
     if home:
-        found = json.loads((home.root / "format.json").read_text())["format"]
-        if found != FORMAT_VERSION:
-            yield Finding("error", "doctor.format", {"found": found, "known": FORMAT_VERSION})
+        try:
+            pipeline.check_formats(home)
+        except VoicehouseError as error:
+            yield Finding("error", "doctor.format", {"reason": translated(str(error))})
 
 
 def _keys(home: Home | None) -> Iterator[Finding]:
@@ -203,7 +208,7 @@ def _vault(home: Home | None) -> Iterator[Finding]:
     """The vault and the lake were written together: the vault's generation is the newest one that anything tells of."""
     from orchestration.errors import KeyMissingError
     from orchestration.privacy.keys import Keyring
-    from orchestration.privacy.vault import known_generation
+    from orchestration.privacy.vault import check_format, known_generation
 
     if not home:
         return
@@ -223,7 +228,11 @@ def _vault(home: Home | None) -> Iterator[Finding]:
     try:
         key = keyring.hex("vault")
         con.execute(f"ATTACH {literal(str(path))} AS vault (READ_ONLY, ENCRYPTION_KEY '{key}')")
+        check_format(con)
         row = con.execute("SELECT max(number) FROM vault.generation").fetchone()
+    except VoicehouseError as error:
+        yield Finding("error", "doctor.format", {"reason": translated(str(error))})
+        return
     except duckdb.Error:
         yield Finding("error", "doctor.vault_closed")
         return

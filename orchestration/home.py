@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration import formats
 from orchestration.errors import HomeLockedError, VoicehouseError
-
-FORMAT_VERSION = 1
 
 HOUSE = """\
 # What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX) goes first.
@@ -67,21 +66,16 @@ class Home:
     def open(cls, root: Path | str | None = None) -> "Home":
         """The home at `root`, else at VOICEHOUSE_HOME, else `.voicehouse/` here; made when missing.
 
-        Raises VoicehouseError when it was written by a newer format.
+        Raises VoicehouseError when it was written in another format.
         """
         path = Path(root or os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
         # Others may walk through to serving/ if they are of the group; every other folder is closed to them.
         open_to_group(path, 0o710)
         marker = path / "format.json"
         if marker.exists():
-            found = json.loads(marker.read_text())["format"]
-            if found != FORMAT_VERSION:
-                raise VoicehouseError(
-                    f"the home was written in format {found}, this release reads {FORMAT_VERSION}: "
-                    "install the release that wrote it, or start a new home"
-                )
+            formats.check(formats.HOME, json.loads(marker.read_text())["format"])
         else:
-            marker.write_text(json.dumps({"format": FORMAT_VERSION}))
+            marker.write_text(json.dumps({"format": formats.FORMATS[formats.HOME]}))
         return cls(path)
 
     def folder(self, *parts: str) -> Path:

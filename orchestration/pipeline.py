@@ -12,12 +12,12 @@ from typing import Any
 
 import duckdb
 
-from orchestration import modelling
+from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
@@ -103,6 +103,7 @@ class Outcomes:
         """Write the run into the history, ops/runs.jsonl."""
         content = self._read()
         entry = {
+            "format": formats.FORMATS[formats.OPS],
             "run_id": run_id,
             "started_at": content["started_at"],
             "ended_at": now().isoformat(),
@@ -167,7 +168,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
 
 def _waiting_for_consent(home: Home, source: str) -> list[tuple[pages.Load, int]]:
     """Loads still in landing with rows refused for want of consent, when consents came since; and their next number."""
-    commits = [json.loads(p.read_text()) for p in home.folder("lake", "_commits").glob("*.json")]
+    commits = read_commits(home, "_commits")
     manifests = stage.staged(home)
     newest_consent = max(
         [c["loaded_at"] for c in commits if any(p["kind"] == "consent" for p in c["parts"])]
@@ -284,12 +285,31 @@ def sources(home: Home) -> dict[str, Settings]:
 def run_history(home: Home) -> list[dict[str, Any]]:
     """Every run, oldest first."""
     path = home.folder("ops") / "runs.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for run in found:
+        formats.check(formats.OPS, run.get("format"))
+    return found
+
+
+def check_formats(home: Home) -> None:
+    """Every store of a home that opens without a key, the vault left aside: it says its format when it is opened.
+
+    Raises VoicehouseError for one that this release does not read, saying what to do.
+    """
+    formats.check(formats.HOME, json.loads((home.root / "format.json").read_text())["format"])
+    live_paths(home)
+    run_history(home)
+    published, served = home.root / "published" / "format.json", home.serving / "kpi.duckdb"
+    if published.exists():
+        formats.check(formats.PUBLISHED, json.loads(published.read_text())["format"])
+    if served.exists():
+        with duckdb.connect(str(served), read_only=True) as con:
+            formats.is_served_by_earlier(con)
 
 
 def fingerprint(home: Home) -> str:
     """What the served marts depend on: commits, models, policy, settings. Equal means there is nothing new to serve."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(formats.FORMATS).encode())
     commits = sorted(home.folder("lake", "_commits").glob("*.json"))
     # Packing files together changes no row.
     commits += sorted(p for p in home.folder("lake", "_rewrites").glob("*.json") if not p.stem.endswith("compaction"))
@@ -344,7 +364,11 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
     if not path.exists():
         return []
     try:
-        failed = sorted({*serving.person_free(path), *published_failures(path)})
+        with duckdb.connect(str(path), read_only=True) as con:
+            is_earlier = formats.is_served_by_earlier(con)
+        # What an earlier release published stays, if it shows no person, until this run has made it anew.
+        judged = [] if is_earlier else published_failures(path)
+        failed = sorted({*serving.person_free(path), *judged})
     except (duckdb.Error, AuditError):
         failed = ["unreadable"]
     if failed:

@@ -176,6 +176,7 @@ def summary(home: Home, say: Say) -> None:
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
     with duckdb.connect(str(path), read_only=True) as con:
+        reader = Reader(con)
         say("\n" + text("summary.ledger"))
         rows = con.execute(
             "SELECT source, sum(n) FILTER (level = 'records' AND measure = 'read'), "
@@ -195,7 +196,6 @@ def summary(home: Home, say: Say) -> None:
         listed = ", ".join(f"{s} {n:,}" for s, n in lost)
         say("  " + (text("summary.lost", listed=listed) if listed else text("summary.none_lost")))
         say("\n" + text("summary.headlines"))
-        reader = Reader(con)
         for metric, label in HEADLINES:
             row = reader.headline(metric)
             say(f"  {_headline(label, row)}")

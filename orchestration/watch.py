@@ -13,6 +13,7 @@ import duckdb
 from orchestration import pipeline
 from orchestration.home import Home, now
 from orchestration.lake import promote, stage
+from orchestration.lake.store import read_commits
 from orchestration.landing import pages
 
 SLA_METRIC = "sla_attainment"
@@ -41,8 +42,7 @@ class Breach:
 def freshness(home: Home) -> list[Freshness]:
     """Every active source; one that does not say how often it has news is never stale."""
     newest: dict[str, str] = {}
-    for path in home.folder("lake", "_commits").glob("*.json"):
-        commit = json.loads(path.read_text())
+    for commit in read_commits(home, "_commits"):
         if not commit.get("operation"):  # what rewrites the lake brings no news
             newest[commit["source"]] = max(commit["loaded_at"], newest.get(commit["source"], ""))
     runs = pipeline.run_history(home)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from orchestration.formats import FORMATS, LAKE
 from orchestration.home import Home, sync_path, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest, Part
@@ -46,6 +47,7 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
             {"kind": part.kind, "path": str(target.relative_to(home.lake)), "rows": part.rows, "shape": part.shape}
         )
     commit = {
+        "format": FORMATS[LAKE],
         "load_id": manifest.load_id,
         "replay": manifest.replay,
         "source": manifest.source,

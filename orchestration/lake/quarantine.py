@@ -13,7 +13,7 @@ from orchestration.home import Home, now
 from orchestration.lake import stage
 from orchestration.lake.promote import age_days, promote
 from orchestration.lake.stage import Manifest, Part
-from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.lake.store import LAKE_KEY, Lake, read_commits
 from orchestration.privacy.keys import Keyring
 
 
@@ -73,7 +73,7 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
 
 
 def _commits(home: Home, load_id: str) -> list[dict[str, Any]]:
-    return [json.loads(p.read_text()) for p in home.folder("lake", "_commits").glob(f"{load_id}*.json")]
+    return [c for c in read_commits(home, "_commits") if c["load_id"] == load_id]
 
 
 def _forget(path: Path) -> None:

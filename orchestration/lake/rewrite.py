@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
+from orchestration.formats import FORMATS, LAKE
 from orchestration.home import now, place_durably, write_durably
 from orchestration.lake.promote import sweep_orphans
 from orchestration.lake.stage import PART_ROWS
@@ -232,6 +233,7 @@ def _write(
         )
     old = sorted(str(f.relative_to(lake.home.lake)) for b in bundles for f in b.files)
     commit = {
+        "format": FORMATS[LAKE],
         "rewrite": stem,
         "operation": operation,
         "at": now().replace(tzinfo=None).isoformat(),

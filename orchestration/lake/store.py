@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import formats
 from orchestration.engine import identifier, literal
 from orchestration.home import Home
 from orchestration.lake.increment import Increment, remapped_file
@@ -67,13 +68,20 @@ FRESH_COLUMNS = {"load_id": "VARCHAR"}
 REMAPPED_COLUMNS = {"subject_key": "VARCHAR"}
 
 
+def read_commits(home: Home, folder: str) -> list[dict[str, Any]]:
+    """Every commit file of a folder (`_commits`, `_rewrites`), by name.
+
+    Raises VoicehouseError when one is of another release's format.
+    """
+    found = [json.loads(p.read_text()) for p in sorted(home.folder("lake", folder).glob("*.json"))]
+    for commit in found:
+        formats.check(formats.LAKE, commit.get("format"))
+    return found
+
+
 def live_paths(home: Home) -> set[str]:
     """Files of the lake that count: listed by a commit and not replaced by a rewriting (paths relative to the lake)."""
-    commits = [
-        json.loads(p.read_text())
-        for folder in ("_commits", "_rewrites")
-        for p in home.folder("lake", folder).glob("*.json")
-    ]
+    commits = [*read_commits(home, "_commits"), *read_commits(home, "_rewrites")]
     listed = {part["path"] for c in commits for part in c["parts"]}
     return listed - {path for c in commits for path in c.get("replaces", ())}
 
@@ -89,7 +97,7 @@ class Lake:
     @cached_property
     def commits(self) -> list[dict[str, Any]]:
         """Every commit file, oldest first."""
-        found = [json.loads(p.read_text()) for p in sorted(self.home.folder("lake", "_commits").glob("*.json"))]
+        found = read_commits(self.home, "_commits")
         if self.known_at:
             found = [c for c in found if datetime.fromisoformat(c["loaded_at"]) <= self.known_at]
         return sorted(found, key=lambda c: (c["loaded_at"], c["load_id"], c.get("replay", 0)))
@@ -97,7 +105,7 @@ class Lake:
     @cached_property
     def rewrites(self) -> list[dict[str, Any]]:
         """Every commit that rewrote files (lake/rewrite.py), oldest first; they count whatever is to be known at."""
-        return [json.loads(p.read_text()) for p in sorted(self.home.folder("lake", "_rewrites").glob("*.json"))]
+        return read_commits(self.home, "_rewrites")
 
     def forget(self) -> None:
         """Read commits anew when they are asked for next."""

@@ -36,7 +36,7 @@ from orchestration.privacy.resolve import collect, resolve
 from orchestration.privacy.scratch import Scratch, scratch
 from orchestration.privacy.sweep import derive_deletions
 from orchestration.privacy.vault import open_vault, publish_subjects
-from orchestration.records import KINDS, Privacy
+from orchestration.records import KINDS
 from orchestration.sources.contract import Settings
 
 GATE_MEMORY = "1GB"  # for DuckDB; what is more goes to encrypted files
@@ -297,10 +297,9 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
 
 
 def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, kind: str) -> None:
-    """The way back from a keyed hash to the source's record, for follow-up; only the kind's own key."""
+    """The way back from a keyed hash to the source's record, for follow-up; only what names records of the kind itself."""
     record = KINDS[kind]
-    own = [record.field(k) for k in record.key if record.field(k).privacy is Privacy.RECORD_KEY]
-    for f in own:
+    for f in record.own_keys:
         value = scoped(f"c.{identifier(f.name)}", settings.name, str(f.domain))
         subject = "m.written_id" if record.has_person else "NULL"
         people = "LEFT JOIN _subject_map m ON m.who = c._who" if record.has_person else ""
@@ -311,7 +310,8 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
                 SELECT '{f.domain}', '{settings.name}', hmac_record_key({value}) AS key_hash, any_value(c.{identifier(f.name)}),
                        any_value({subject})
                 FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
-                WHERE c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY 3
+                WHERE c.{identifier(f.name)} IS NOT NULL
+                AND c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY 3
             ) n WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = n.key_hash)
             """
         )

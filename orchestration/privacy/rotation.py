@@ -27,7 +27,7 @@ from orchestration.landing.pages import refusals
 from orchestration.privacy import evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.vault import SCHEMA, seal_identities, unseal_identities
+from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
 
 HASHES = pseudonyms.PURPOSES  # the old key goes on as the inner of two
@@ -149,6 +149,7 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
     draft.unlink(missing_ok=True)
     old = keyring.hex("vault")
     con.execute(f"ATTACH {literal(str(path))} AS vault (READ_ONLY, ENCRYPTION_KEY '{old}', ENCRYPTION_CIPHER 'GCM')")
+    check_format(con)
     con.execute(f"ATTACH {literal(str(draft))} AS fresh (ENCRYPTION_KEY '{key.hex()}', ENCRYPTION_CIPHER 'GCM')")
     con.execute(SCHEMA.replace("vault.", "fresh."))
     for table, replaced in {

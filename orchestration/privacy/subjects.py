@@ -48,8 +48,8 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
         source, kind, value = _parts(str(sought.record), 3, "source:kind:id")
         if kind not in KINDS:
             raise VoicehouseError(f"there is no kind {kind}: one of {', '.join(KINDS)}")
-        domain = KINDS[kind].field(KINDS[kind].key[0]).domain
-        hit = f"SELECT subject_id FROM vault.record_key WHERE key_hash = hmac_record_key({scoped('$value', source, str(domain))})"
+        hashes = ", ".join(f"hmac_record_key({scoped('$value', source, str(f.domain))})" for f in KINDS[kind].own_keys)
+        hit = f"SELECT subject_id FROM vault.record_key WHERE key_hash IN ({hashes})"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _person AS

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.engine import forget_stillborn, literal
 from orchestration.errors import VoicehouseError
+from orchestration.formats import FORMATS, VAULT, check
 from orchestration.home import Home, place_durably, write_durably
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
 from orchestration.privacy.audit_log import AuditLog
@@ -43,7 +44,9 @@ CREATE TABLE IF NOT EXISTS vault.request (
     outcome VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.restriction (
     subject_id VARCHAR, purpose VARCHAR, reason VARCHAR, since TIMESTAMP, request_id VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.format (number BIGINT);
 """
+SCHEMA += f"INSERT INTO vault.format SELECT {FORMATS[VAULT]} WHERE NOT EXISTS (FROM vault.format);"
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     """Attach the vault as catalog `vault`, inside one transaction that ends durably or not at all; yields its generation.
 
     Each opening for writing is a generation; its number stands in the vault, the audit chain and the commits made with it.
-    Raises VoicehouseError when the vault is gone, or older than what was written with it.
+    Raises VoicehouseError when the vault is gone, older than what was written with it, or of another release's format.
     """
     path = home.folder("vault") / "vault.duckdb"
     expected = known_generation(home)
@@ -70,6 +73,7 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     )
     os.chmod(path, 0o600)
     try:
+        check_format(con)
         if not read_only:
             con.execute(SCHEMA)
         row = con.execute("SELECT max(number) FROM vault.generation").fetchone()
@@ -93,6 +97,23 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
         _note_generation(home, keyring, found + 1)
     finally:
         con.execute("DETACH vault")
+
+
+def check_format(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the attached vault pass if this release reads it; one that holds nothing yet is as it should be.
+
+    Raises VoicehouseError that says what to do.
+    """
+    rows = con.execute(
+        "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE database_name = 'vault' GROUP BY 1"
+    ).fetchall()
+    columns = dict(rows)
+    if "format" in columns:
+        row = con.execute("SELECT max(number) FROM vault.format").fetchone()
+        check(VAULT, row[0] if row else None)
+    elif "subject" in columns:
+        # Written before vaults said their format: those of format 2 know what a person hangs on.
+        check(VAULT, 2 if "anchor" in columns["subject"] else 1)
 
 
 def known_generation(home: Home) -> int:

@@ -13,6 +13,7 @@ RECORD = Record(
     has_person=True,
     fields=(
         key("case_id", "Case at the source.", "case", required=True),
+        key("case_number", "Number that people know it by, where that is not its id.", "case.number"),
         *person(),
         plain("opened_at", "timestamp", "Opened.", required=True),
         plain("opened_by", "string", "Who opened it.", values=("customer", "agent", "system")),

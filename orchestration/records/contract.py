@@ -100,6 +100,15 @@ class Record:
         return next(f for f in self.fields if f.name == name)
 
     @property
+    def own_keys(self) -> tuple[Field, ...]:
+        """What names the record itself at its source: its key, and a number that people know it by."""
+        return tuple(
+            f
+            for f in self.fields
+            if f.privacy is Privacy.RECORD_KEY and (f.name in self.key or f.domain == f"{self.kind}.number")
+        )
+
+    @property
     def conformed_schema(self) -> pa.Schema:
         """What `<kind>.sql` gives: the contract's own fields, before the gate."""
         return pa.schema([pa.field(f.name, TYPES[f.type]) for f in self.fields])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import formats
 from orchestration.engine import identifier, literal
 from orchestration.home import Home, sync_folder, write_durably
 from orchestration.privacy.disclosure import CELL, DIMENSIONS, Profile, columns_of, key, number
@@ -35,6 +36,11 @@ class History:
         self._con = con
         self._folder = home.folder("published")
         self._profile = profile
+        marker = self._folder / "format.json"
+        if marker.exists():
+            formats.check(formats.PUBLISHED, json.loads(marker.read_text())["format"])
+        else:
+            write_durably(marker, json.dumps({"format": formats.FORMATS[formats.PUBLISHED]}).encode())
         con.execute(f"PRAGMA add_parquet_key('{KEY}', '{Keyring(home).base64(KEY)}')")
 
     def settle(self, served_at: datetime | None) -> None:

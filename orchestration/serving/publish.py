@@ -14,6 +14,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
+from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
@@ -289,7 +290,8 @@ def _published_at(path: Path) -> datetime | None:
     if not path.exists():
         return None
     with duckdb.connect(str(path), read_only=True) as con:
-        row = con.execute("SELECT published_at FROM publication").fetchone()
+        has_it = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'publication' AND column_name = 'published_at'"
+        row = con.execute("SELECT published_at FROM publication").fetchone() if con.execute(has_it).fetchone() else None
     return row[0] if row else None
 
 
@@ -303,11 +305,11 @@ def _describe(
 ) -> None:
     """Table `publication`: one row that says under which rules this file was made."""
     con.execute(
-        "CREATE TABLE candidate.main.publication AS SELECT ?::VARCHAR AS profile, ?::INTEGER AS threshold, "
+        "CREATE TABLE candidate.main.publication AS SELECT ?::INTEGER AS format, ?::VARCHAR AS profile, ?::INTEGER AS threshold, "
         "?::BOOLEAN AS binds_operational, ?::TIMESTAMP AS known_at, ?::TIMESTAMP AS published_at, "
         "?::BIGINT AS n_cells, ?::BIGINT AS n_hidden, ?::BIGINT AS n_derivable, ?::BIGINT AS n_held, "
         "?::BIGINT AS n_held_derivable, ?::BOOLEAN AS holds",
-        [profile.name, profile.threshold, profile.all_classes, _utc(known_at), _utc(published_at),
+        [FORMATS[SERVED], profile.name, profile.threshold, profile.all_classes, _utc(known_at), _utc(published_at),
          disclosed.cells, sum(disclosed.hidden.values()), disclosed.derivable, held.kept + held.emptied,
          held.derivable, profile.holds],
     )  # fmt: skip

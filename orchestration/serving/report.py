@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from scipy.stats import binomtest
 
+from orchestration import formats
 from orchestration.home import Home, now, open_to_group, write_durably
 from orchestration.serving import charts
 
@@ -54,18 +55,23 @@ Row = dict[str, Any]
 
 
 def write_report(home: Home) -> Path:
-    """Write `serving/report/index.html` from the served file; a withdrawn or missing one gives a page that says so."""
+    """Write `serving/report/index.html` from the served file.
+
+    One that is missing, withdrawn or of an earlier release gives a page that says so.
+    """
     folder = home.serving / "report"
     open_to_group(folder, 0o750)
     served = home.serving / "kpi.duckdb"
     run = last_run(home)
+    is_older = False
     if served.exists():
         with duckdb.connect(str(served), read_only=True) as con:
-            page = render("report.html.jinja", **Reader(con).view(), run=run, now=now())
-    else:
+            is_older = formats.is_served_by_earlier(con)
+            page = "" if is_older else render("report.html.jinja", **Reader(con).view(), run=run, now=now())
+    if is_older or not served.exists():
         notice = home.serving / "withdrawn.json"
         withdrawn = json.loads(notice.read_text()) if notice.exists() else None
-        page = render("empty.html.jinja", withdrawn=withdrawn, run=run, now=now())
+        page = render("empty.html.jinja", withdrawn=withdrawn, is_older=is_older, run=run, now=now())
     path = folder / "index.html"
     write_durably(path, page.encode(), MODE)
     return path
@@ -86,6 +92,8 @@ class Reader:
         self._con = con
         found = con.execute("SELECT table_name, list(column_name) FROM duckdb_columns() WHERE NOT internal GROUP BY 1")
         self._tables: dict[str, set[str]] = {str(n): set(c) for n, c in found.fetchall()}
+        if "publication" in self._tables:
+            formats.check(formats.SERVED, formats.of_served(con))
         self._names: dict[str, dict[str, tuple[str, str]]] = {}
         registry = self._rows("SELECT * FROM kpi_metrics")
         registry.sort(key=lambda r: not r["is_headline"])  # stable: behind the headlines, the order of the registry

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import time
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ MOST_MEMBERS = 10_000  # files in one archive
 # Exports pack to a tenth or a fiftieth; what unpacks to more than this is a bomb, or was never data.
 GREATEST_RATIO = 200
 SMALL_BYTES = 256 << 20  # … unless it is this small
+MOST_PACKED_PARQUET = 1 << 30  # bytes; read in memory, for it is read from its end
 SETTLING_SECONDS = 1.0  # a file written to since is looked at twice
 UNFINISHED = re.compile(
     r"(?:^|/)(?:\.|~\$)[^/]*$|\.(?:part|partial|tmp|temp|crdownload|download|filepart|swp)$", re.IGNORECASE
@@ -198,7 +200,7 @@ def read_file(handle: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
             yield from _read(gzip.GzipFile(fileobj=handle), name, stream, limit)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise SourceError("is damaged (gzip ends early): send it again") from None
-    elif head == b"PK\x03\x04" and stream.format != "parquet":
+    elif head == b"PK\x03\x04":
         yield from _archive(handle, name, stream, limit)
     else:
         yield from _read(handle, name, stream, None)
@@ -235,7 +237,7 @@ def _archive(handle: IO[bytes], name: str, stream: Stream, limit: int) -> Iterat
 
 def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream, limit: int | None) -> Iterator[Page]:
     if stream.format == "parquet":
-        yield from _parquet(handle, name, stream)
+        yield from _parquet(handle if limit is None else _whole(handle, limit), name, stream)
         return
     recoded = _recoded(handle, stream, limit)
     text = io.BufferedReader(recoded, 1 << 20)
@@ -246,6 +248,15 @@ def _read(handle: IO[bytes] | gzip.GzipFile, name: str, stream: Stream, limit: i
     else:
         yield from _lines(text, name, stream)
     recoded.check()
+
+
+def _whole(packed: IO[bytes] | gzip.GzipFile, limit: int) -> io.BytesIO:
+    """A packed Parquet file in memory: it is read from its end, which a packed one has only after all of it."""
+    most = min(limit, MOST_PACKED_PARQUET)
+    content = packed.read(most + 1)
+    if len(content) > most:
+        raise SourceError(f"holds more than {most >> 20:,} MB of Parquet, which is packed already: send it as it is")
+    return io.BytesIO(content)
 
 
 class _Recoded(io.RawIOBase):
@@ -330,9 +341,9 @@ CONTROL = bytes({*range(32), 127} - {*b"\t\n\v\f\r\x1b"})  # what texts do not h
 
 
 def detect_encoding(head: bytes) -> str:
-    """The encoding of a text by its first bytes: BOM, then UTF-8, then GB18030, then Latin-1.
+    """The encoding of a text by its first bytes: BOM, then UTF-16 without one, UTF-8, GB18030, Latin-1.
 
-    Raises SourceError for bytes that are no text at all.
+    Raises SourceError for bytes that are no text at all, or UTF-16 that reads both ways.
     """
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
@@ -340,6 +351,8 @@ def detect_encoding(head: bytes) -> str:
         return "utf-16"
     n_control = len(head) - len(head.translate(None, CONTROL))
     if n_control > len(head) // 50:
+        if utf_16 := _utf16_without_mark(head):
+            return utf_16
         raise SourceError("holds binary data where text should be: check what was dropped there")
     if _is_utf8(head):
         return "utf-8"
@@ -352,6 +365,31 @@ def detect_encoding(head: bytes) -> str:
     if len("".join(wide).encode("gb2312", "ignore")) >= 1.8 * len(wide):
         return "gb18030"
     return "latin-1"
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    """Which UTF-16 a text without a byte order mark is in; None for what is no such text.
+
+    A line break the wrong way round is no character, so only one way has any; a single line is told by being mostly
+    ASCII with its quotes and commas. Raises SourceError when neither tells.
+    """
+    breaks, narrow = {}, {}
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head[: 1 << 18])
+        except UnicodeDecodeError:
+            continue
+        n_strange = sum(unicodedata.category(c) in ("Cc", "Cn", "Co", "Cs") and not c.isspace() for c in text)
+        if text and n_strange <= len(text) // 20:
+            breaks[encoding] = text.count("\n") + text.count("\r")
+            narrow[encoding] = 2 * sum(map(str.isascii, text)) > len(text) and any(c in text for c in '",\t')
+    for told in (breaks, narrow):
+        ways = [encoding for encoding, n in told.items() if n]
+        if len(ways) == 1:
+            return ways[0]
+    if breaks:
+        raise SourceError("is UTF-16 without a byte order mark, and reads both ways: save it as UTF-8")
+    return None
 
 
 def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> Iterator[Page]:

@@ -157,4 +157,11 @@ FAULTS = (
           told="is a link to nothing: mend the link or remove it"),
     Fault("truncated_parquet", content(parquet([{"id": "R1", "email": PLANTED}] * 99)[:-40], f"{FILE}.parquet"),
           file=f"{FILE}.parquet", format="parquet", records={"damaged_file": 1}, told="is no Parquet file, or a damaged"),
+    Fault("parquet_in_a_zip", content(archive({"a.parquet": parquet([{
+              "id": "R2", "at": "04/02/2025", "stars": "5", "remark": "fine", "email": "c@example.org"}]),
+              "b.parquet": PLANTED}), f"{FILE}.parquet.zip"), file=f"{FILE}.parquet.zip", format="parquet", rows=1,
+          records={"damaged_file": 1}, told="member 2, is no Parquet file, or a damaged"),
+    Fault("utf_16_without_a_mark", content(f"{HEADER}\n{MORE}".encode("utf-16-le")), rows=1),
+    Fault("utf_16_that_reads_both_ways", content(("一" * 9).encode("utf-16-le")), records={"damaged_file": 1},
+          told="is UTF-16 without a byte order mark, and reads both ways: save it as UTF-8"),
 )  # fmt: skip

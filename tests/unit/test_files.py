@@ -38,6 +38,30 @@ def test_csv_reads_the_same_in_every_encoding_with_newlines_and_quotes_inside(en
     assert not rejected
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [TEXT, "id,name\n1,Miller\n", "编号,说明\n一,一丁下上\n二,开卡慢\n", "id,name\r\n1,Müller\r\n" * 40_000],
+    ids=["mixed", "ascii", "chinese", "long"],
+)
+def test_utf_16_without_a_mark_is_known_by_its_line_breaks(text: str, encoding: str) -> None:
+    assert len(text.encode(encoding)) > 0
+    assert rows(text.encode(encoding)) == rows(text.encode())
+
+
+@pytest.mark.parametrize("text", ["一丁", "一一一一"])
+def test_utf_16_without_a_mark_that_reads_both_ways_is_told_and_never_guessed(text: str) -> None:
+    both = text.encode("utf-16-le")
+    assert both.decode("utf-16-be")[0] == "N"
+    with pytest.raises(SourceError, match="reads both ways"):
+        rows(both, format="lines")
+
+
+def test_one_line_of_utf_16_without_a_mark_is_known_by_its_quotes() -> None:
+    (page,) = files.read_file(io.BytesIO('{"id": "一"}'.encode("utf-16-be")), "f", Stream("s", format="jsonl"))
+    assert page.content == '{"id": "一"}'.encode()
+
+
 def test_latin_1_is_told_from_chinese() -> None:
     found, _ = rows("id,name\n1,Müller\n".encode("latin-1"))
     assert found == [{"id": "1", "name": "Müller"}]
@@ -116,6 +140,30 @@ def test_parquet_comes_as_text() -> None:
     pq.write_table(pa.table({"n": [1, None], "t": ["a", "b"]}), sink)
     found, _ = rows(sink.getvalue(), format="parquet")
     assert found == [{"n": "1", "t": "a"}, {"n": None, "t": "b"}]
+
+
+def parquet(numbers: list[int]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"n": numbers}), sink, row_group_size=2)
+    return sink.getvalue()
+
+
+def test_parquet_is_read_from_archives_too_and_a_member_that_is_none_is_told() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.parquet", parquet([1, 2, 3]))
+        archive.writestr("b.parquet", b"secret")
+        archive.writestr("c.parquet", parquet([4]))
+    found, rejected = rows(packed.getvalue(), format="parquet", columns=("n",))
+    assert [row["n"] for row in found] == ["1", "2", "3", "4"]
+    assert rejected == {"damaged_file": 1}
+    assert rows(gzip.compress(parquet([5])), format="parquet")[0] == [{"n": "5"}]
+
+
+def test_parquet_packed_into_an_archive_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_PACKED_PARQUET", 1000)
+    with pytest.raises(SourceError, match="is packed already: send it as it is"):
+        rows(gzip.compress(parquet(list(range(1000)))), format="parquet")
 
 
 def test_a_pattern_may_not_leave_the_inbox(tmp_path: Path) -> None:

@@ -231,6 +231,7 @@ CASE_WIDGETS = {
     "_widget_4": "处理状态",
     "_widget_5": "解决时间",
     "_widget_6": "手机号",
+    "_widget_7": "投诉编号",
 }
 
 
@@ -242,16 +243,17 @@ def test_an_entry_of_a_case_form_is_a_case(load: Load, rows: Rows) -> None:
         "_widget_4": "已解决",
         "_widget_5": "2026-03-01T09:00:00.000Z",
         "_widget_6": "13800138000",
+        "_widget_7": "TS-2026-0042",
         "creator": GUEST,
     }
     result = load([(CASE, "case", CASE_WIDGETS)], [(CASE, "case", row)])
     assert rows(
         "case", "case_id", "opened_by", "text", "case_type", "agent_id", "status", "resolved_at", "person_phone",
-        "person_account_id", "opened_at", "channel",
+        "person_account_id", "opened_at", "channel", "case_number", "title",
     ) == [
         (
             "d1", "customer", "杯子漏水", "product_defect", "xiaojian", "resolved", datetime(2026, 3, 1, 9),
-            "13800138000", "ext_wangfang", datetime(2026, 3, 1, 1, 2, 3, 456000), "form",
+            "13800138000", "ext_wangfang", datetime(2026, 3, 1, 1, 2, 3, 456000), "form", "TS-2026-0042", None,
         )
     ]  # fmt: skip
     assert result.emitted["survey_answer"] == 0

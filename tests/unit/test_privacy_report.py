@@ -13,6 +13,7 @@ from duckdb_extensions import import_extension
 
 from orchestration import pipeline
 from orchestration.errors import VoicehouseError
+from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
 from orchestration.privacy.audit import analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
@@ -94,7 +95,7 @@ def test_a_published_text_column_fails_the_check(tmp_path: Path) -> None:
     path = tmp_path / "kpi.duckdb"
     with duckdb.connect(str(path)) as con:
         con.execute(
-            "CREATE TABLE publication AS SELECT 1 AS n_cells, 0 AS n_derivable, 0 AS n_held_derivable, 0 AS n_hidden, "
+            f"CREATE TABLE publication AS SELECT {FORMATS[SERVED]} AS format, 1 AS n_cells, 0 AS n_derivable, 0 AS n_held_derivable, 0 AS n_hidden, "
             "0 AS n_held, true AS holds, 'external' AS profile"
         )
         assert con.execute("CREATE TABLE kpi_quotes AS SELECT 'late again' AS text") is not None

@@ -5,6 +5,7 @@ with
         select
             -- ids
             case_key,
+            case_number_key,
             product_id,
             store_id,
             agent_key,

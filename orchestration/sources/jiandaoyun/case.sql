@@ -6,6 +6,7 @@ with
     about as (
         select
             _record,
+            max(answer) filter (where field = 'case_number') as case_number,
             max(answer) filter (where field = 'opened_at') as opened_at,
             max(answer) filter (where field = 'opened_by') as opened_by,
             max(answer) filter (where field = 'person_account_id') as person_account_id,
@@ -48,6 +49,7 @@ with
 select
     e._record,
     e.data_id as case_id,
+    m.case_number,
     parse_iso(coalesce(m.opened_at, e.created_at)) as opened_at,
     -- a member of the company (type 0) writes it down for somebody; an external contact or a visitor is the customer
     coalesce(m.opened_by, case when (e.creator ->> 'type') = '0' then 'agent' else 'customer' end) as opened_by,
