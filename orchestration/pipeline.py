@@ -26,7 +26,7 @@ from orchestration.privacy import retention
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
-from orchestration.serving import postgres
+from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
 from orchestration.serving.privacy_report import PrivacyReport, write_privacy_report
 from orchestration.serving.publish import PublishResult
@@ -356,12 +356,14 @@ def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[di
 def recheck_served(home: Home, run_id: str) -> list[str]:
     """Hold what is served against the checks of today; what fails is withdrawn at once, and the incident written down.
 
+    Bytes that passed the same checks before are not asked again.
+
     Returns the codes of what failed, without values; empty when all is well or nothing is served.
     """
     from orchestration.lake.audit import AuditError, published_failures
 
     path = home.serving / "kpi.duckdb"
-    if not path.exists():
+    if not path.exists() or verdict.stands(home, path):
         return []
     try:
         with duckdb.connect(str(path), read_only=True) as con:
@@ -385,6 +387,8 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
         with (home.folder("ops") / "incidents.jsonl").open("a") as handle:
             handle.write(json.dumps(incident) + "\n")
         Outcomes(home, run_id).note("withdrawn", failed)
+    else:
+        verdict.keep(home, path)
     return failed
 
 
@@ -407,6 +411,7 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
     report_privacy(home, keyring)
     if result.is_waiting:
         return result
+    verdict.keep(home, result.path)
     try:
         target = postgres.PostgresTarget.of(home)
         if target:

@@ -11,8 +11,6 @@ from functools import cache
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
-from pypinyin.constants import PINYIN_DICT, Style
-from pypinyin.style import convert
 
 from orchestration.engine import literal
 from orchestration.privacy.normalise import folding_steps, normal_phone
@@ -125,6 +123,9 @@ def ordinary_words() -> str:
 @cache
 def syllables() -> pa.Table:
     """Toneless pinyin of every Chinese character of the plain range, first reading."""
+    from pypinyin.constants import PINYIN_DICT, Style  # heavy: a run with nothing new does without
+    from pypinyin.style import convert
+
     signs = [code for code in range(0x4E00, 0xA000) if code in PINYIN_DICT]
     readings = [
         convert(PINYIN_DICT[code].split(",")[0], Style.NORMAL, strict=False).replace("ü", "v") for code in signs

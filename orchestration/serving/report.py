@@ -14,11 +14,9 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from scipy.stats import binomtest
 
 from orchestration import formats
 from orchestration.home import Home, now, open_to_group, write_durably
-from orchestration.serving import charts
 
 TEMPLATES = Path(__file__).parent / "templates"
 MODE = 0o640
@@ -190,6 +188,8 @@ class Reader:
         )  # fmt: skip
         if not rows:
             return None
+        from scipy.stats import binomtest  # heavy: a run with nothing new does without
+
         compared = [r for r in rows if r["change"] is not None]
         grown = [r for r in compared if r["change"] > 0][:3]
         for r in grown:
@@ -240,6 +240,8 @@ class Reader:
             rows = [d if d["state"] == "shown" else d | GAP for d in map(self._described, rows)]
             shown = [r for r in rows if r["state"] == "shown"]
             if len(shown) >= 3:
+                from orchestration.serving import charts  # heavy: a run with nothing new does without
+
                 about = shown[0]["metric"]
                 return {
                     "metric": about,

@@ -13,9 +13,12 @@ import pytest
 import served_house
 from duckdb_extensions import import_extension
 
+from orchestration import pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.lake import audit
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
 from orchestration.serving.swap import swap
 
@@ -133,6 +136,26 @@ def test_open_data_needs_every_source_declared(home: Home, house: duckdb.DuckDBP
     with pytest.raises(VoicehouseError, match="desk"):
         served(home, house, profile="open_data")
     assert not (home.serving / "kpi.duckdb").exists()
+
+
+def test_a_verdict_on_what_is_served_stands_until_a_byte_or_a_rule_changes(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+):
+    path = served(home, house).path
+    asked: list[str] = []
+    monkeypatch.setattr(audit, "published_failures", lambda given: asked.append(given.name) or [])
+    monkeypatch.setattr(pipeline.serving, "person_free", lambda _: [])
+    assert pipeline.recheck_served(home, "first") == [] and len(asked) == 1
+    assert pipeline.recheck_served(home, "same") == [] and len(asked) == 1
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE kpi_values SET value = value + 1")
+    assert pipeline.recheck_served(home, "changed") == [] and len(asked) == 2
+    monkeypatch.setattr(verdict, "version", lambda _: "another great-expectations")
+    assert pipeline.recheck_served(home, "other rules") == [] and len(asked) == 3
+    monkeypatch.setattr(audit, "published_failures", lambda _: ["kpi_values:planned to fail"])
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE kpi_values SET value = value - 1")
+    assert pipeline.recheck_served(home, "failing") == ["kpi_values:planned to fail"] and not path.exists()
 
 
 def test_withdrawing_takes_everything_away_until_the_next_good_publication(
