@@ -68,6 +68,10 @@ def _prepare_sample(home: Home, customers: int, seed: int) -> None:
         raise VoicehouseError("this home has sources of its own: give the sample company another one, with --home")
     inbox = Path(os.environ.get("VOICEHOUSE_INBOX") or home.root.parent / "inbox").resolve()
     home.furnish(House((own,), str(inbox), "Asia/Shanghai", "internal"))
+    reference = home.root / "reference"
     if not inbox.exists() or not any(inbox.iterdir()):
         click.echo(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
-        sample.write(inbox, home.root.parent / "sample-truth", seed=seed, customers=customers)
+        truth = home.root.parent / "sample-truth"
+        sample.write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)
+    elif not reference.exists() or not any(reference.iterdir()):
+        sample.write_reference(reference)  # a new home for an inbox that was kept

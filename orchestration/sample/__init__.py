@@ -4,5 +4,6 @@ Keep out: anything the pipeline needs; the sample only writes what real systems 
 """
 
 from orchestration.sample.company import write
+from orchestration.sample.reference import write as write_reference
 
-__all__ = ["write"]
+__all__ = ["write", "write_reference"]

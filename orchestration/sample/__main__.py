@@ -25,6 +25,12 @@ from orchestration.sample.company import CUSTOMERS, SEED, write
     show_default=True,
     help="Where the true answers go; keep it outside of the home.",
 )
+@click.option(
+    "--reference",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where the company's reference files go: the folder `reference` of a home. Default: nowhere.",
+)
 @click.option("--seed", type=int, default=SEED, show_default=True, help="The same seed gives the same files.")
 @click.option(
     "--customers",
@@ -39,9 +45,9 @@ from orchestration.sample.company import CUSTOMERS, SEED, write
     default=None,
     help="1: history until November 2025; 2: what December brings. Default: both.",
 )
-def main(inbox: Path, truth: Path, seed: int, customers: int, wave: str | None) -> None:
+def main(inbox: Path, truth: Path, reference: Path | None, seed: int, customers: int, wave: str | None) -> None:
     """Write a made-up retailer's files: nobody in them exists."""
-    world = write(inbox, truth, seed, customers, int(wave) if wave else None)
+    world = write(inbox, truth, seed, customers, int(wave) if wave else None, reference)
     for (source, stream), records in sorted(world.written.items()):
         click.echo(f"{source:14} {stream:15} {records:>9,}")
     click.echo(f"{sum(world.written.values()):,} records in {inbox}, true answers in {truth}")

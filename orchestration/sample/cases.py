@@ -176,6 +176,10 @@ def _desk(world: World, policy: Policy) -> pd.DataFrame:
             "is_timely": rng.random(n) < 0.962,
         }
     )
+    # Of what was answered too late, the desk closes some as such.
+    frame["is_closed_untimely"] = (
+        ~frame["is_timely"] & (frame["closed"] != ABSENT) & ~leaves & (world.rng(f"{source}_untimely").random(n) < 0.6)
+    )
     if calendar is BERLIN:
         frame[MOMENTS] = frame[MOMENTS].apply(_out_of_repeated_hour)
     return frame

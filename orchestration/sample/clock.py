@@ -125,4 +125,12 @@ BERLIN = Calendar(
         "2025-10-03", "2025-12-25", "2025-12-26", "2026-01-01",
     ),
 )  # fmt: skip
-CALENDARS = {c.calendar_id: c for c in (SHANGHAI, BERLIN)}
+# Reviews are answered every day of the week, but for the first days of the Spring Festival. Named as their source.
+REVIEW_DESK = Calendar(
+    "reviews",
+    "Asia/Shanghai",
+    tuple((w, 600, 1200) for w in range(1, 8)),
+    (),
+    ("2024-02-10", "2024-02-11", "2024-02-12", "2025-01-29", "2025-01-30", "2025-01-31"),
+)
+CALENDARS = {c.calendar_id: c for c in (SHANGHAI, BERLIN, REVIEW_DESK)}

@@ -5,7 +5,7 @@ Keep out: the steps themselves.
 
 from pathlib import Path
 
-from orchestration.sample import activity, cases, exports, people, reference, surveys, texts, truth
+from orchestration.sample import actions, activity, cases, exports, people, reference, surveys, texts, truth
 from orchestration.sample.world import World
 
 CUSTOMERS = 2000
@@ -21,23 +21,30 @@ def build(seed: int = SEED, customers: int = CUSTOMERS) -> World:
     activity.build(world)
     cases.build(world)
     surveys.build(world)
+    actions.build(world)
     world.sql(exports.MACROS)
     return world
 
 
 def write(
-    inbox: Path, truth_folder: Path | None = None, seed: int = SEED, customers: int = CUSTOMERS, wave: int | None = None
+    inbox: Path,
+    truth_folder: Path | None = None,
+    seed: int = SEED,
+    customers: int = CUSTOMERS,
+    wave: int | None = None,
+    reference_folder: Path | None = None,
 ) -> World:
     """Write the inbox of the sample company, and its true answers outside of any home.
 
-    inbox: one folder per source below it. truth_folder: left out when None. wave: 1 = history until November 2025,
-    2 = what December brings (late proofs, corrections, deletions, withdrawals), None = both.
-    Returns the model, for tests that ask it more.
+    inbox: one folder per source below it. truth_folder, reference_folder (a home's folder `reference`): left out when
+    None. wave: 1 = history until November 2025, 2 = what December brings (late proofs, corrections, deletions,
+    withdrawals), None = both. Returns the model, for tests that ask it more.
     """
     world = build(seed, customers)
     waves = (1, 2) if wave is None else (wave,)
-    if 1 in waves:
-        reference.write(world, inbox / "reference")
+    if reference_folder is not None:
+        for stream, rows in reference.write(reference_folder).items():
+            world.written["reference", stream] += rows
     exports.write(world, inbox, waves)
     if truth_folder is not None:
         truth.write(world, truth_folder, waves)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from orchestration.sample import faults
 from orchestration.sample.clock import START
-from orchestration.sample.kpis import View, order_subjects
+from orchestration.sample.kpis.view import View, order_subjects
 from orchestration.sample.world import World
 
 # How the gate names what is wrong with a planted record: faults → (level of the record, row's kind and reason).

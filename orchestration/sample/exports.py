@@ -71,7 +71,7 @@ def crm(world: World, folder: Path, wave: int) -> None:
             p.country, p.is_minor as "isMinor", p.language, p.region, p.age, p.gender,
             case when {newer} then 'loyal' else case when {changed} then 'new' else p.segment end end as segment,
             case when p.person % 3 = 0 then p.region || '示例区岚桥路' || (p.person % 800 + 1) || '号' end as address,
-            p.is_churned as churned, iso(p.first_seen) as "createdAt",
+            p.contract as membership, p.is_churned as churned, iso(p.first_seen) as "createdAt",
             case when {newer} then 2 else 1 end as version,
             iso(case when {newer} then {CUT + 3600} else greatest(p.first_seen + 60, {START}) end) as "updatedAt"
         from account_spelling as a join person as p using (person)
@@ -296,7 +296,8 @@ def helpdesk_eu(world: World, folder: Path, wave: int) -> None:
             a.phone_written as requester_phone, a.country, {berlin.format("c.opened")} as created, {berlin.format("c.updated")} as changed, opened_by,
             channel, case_type as type, category, priority_then as priority, status, agent_code(agent) as owner, sku(product) as article,
             case when is_sla_met then 'yes' else 'no' end as sla_met, case when is_timely then 'yes' else 'no' end as timely,
-            case when is_spam and status = 'closed' then 'spam' when is_merged and status = 'closed' then 'merged' end as close_reason,
+            case when status <> 'closed' then null when is_spam then 'spam' when is_merged then 'merged'
+                when is_closed_untimely then 'untimely' end as close_reason,
             a.language, left(t.text, 30) as subject, t.text as body
         from ({cases.snapshot(until)}) as c join account_spelling as a using (source, person)
         join case_text as t on t.slot = c."case"
@@ -506,6 +507,7 @@ def social(world: World, folder: Path, wave: int) -> None:
 
 def programme(world: World, folder: Path, wave: int) -> None:
     """Interviews and notes, improvements with the feedback they answer, and costs (packed)."""
+    shanghai_day = "local_time({}, 'Asia/Shanghai', '%Y-%m-%d')"
     files.csv(
         world,
         folder / f"interviews_{STEM[wave]}.csv",
@@ -521,19 +523,16 @@ def programme(world: World, folder: Path, wave: int) -> None:
         world,
         folder / f"actions_{STEM[wave]}.csv",
         f"""
-        with numbered as (
-            select c.*, row_number() over (order by c.resolved, c."case") as i from case_ as c
-            where c.source = 'helpdesk' and c.resolved <> {ABSENT} and not c.is_deleted
+        with answered as (
+            select action, string_agg('survey_forms/answer/' || printf('66%022d', response) || ':' || question, ';' order by response, question) as answers
+            from action_answer group by action
         )
-        select 'I' || (i // 40) as no, ['improvement', 'commitment', 'follow_up'][1 + i // 40 % 3] as kind,
-            local_time(resolved, 'Asia/Shanghai', '%Y-%m-%d') as decided,
-            local_time(resolved + 45 * 86400, 'Asia/Shanghai', '%Y-%m-%d') as due,
-            case when i // 40 % 4 < 3 and resolved + 50 * 86400 < {END} then local_time(resolved + (30 + i // 40 % 30) * 86400, 'Asia/Shanghai', '%Y-%m-%d') end as shipped,
+        select 'I' || action as no, kind, {shanghai_day.format("decided")} as decided,
+            {shanghai_day.format("decided + 45 * 86400")} as due, {shanghai_day.format("shipped")} as shipped,
             category as cause, agent_code(agent) as owner, sku(product) as sku,
-            'helpdesk/case/' || "case" || ';reviews/review/V' || (1 + "case" % (select count(*) from review)) || ';survey_forms/answer/'
-                || (select printf('66%022d', max(response)) || ':' || 'overall' from response where survey = 'csat_purchase') as feedback,
+            concat_ws(';', 'helpdesk/case/' || "case", 'reviews/review/V' || (1 + "case" % (select count(*) from review)), answers) as feedback,
             '改进 ' || category as title
-        from numbered where i % 40 = 0 and (resolved < {CUT}) = ({wave} = 1) order by i
+        from action left join answered using (action) where (decided < {CUT}) = ({wave} = 1) order by action
         """,
     )
     cut_month = 23

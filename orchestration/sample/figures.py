@@ -45,6 +45,8 @@ PURCHASE_SIGMA = 0.83  # ln(43.70 / 25.98) / 0.6745 of p75 to the median, rounde
 
 # IBM telco customers: 26.5 % churned; month-to-month 42.7 %, of 55 % of all.
 CHURNED = 0.265
+MONTHLY_OF_CHURNED = 0.886  # share of month-to-month contracts among those who churned, and among the others
+MONTHLY_OF_KEPT = 0.429
 # Chosen: a monthly hazard that loses about that share in a year.
 SUBSCRIPTION_MONTHLY_CHURN = 0.026
 

@@ -57,7 +57,8 @@ def _digits(numbers: npt.NDArray[np.str_], length: int) -> Ints:
 
 
 # e164(country, i): the number of the i-th person of a country, null when the country's film numbers are used up;
-# as_written(phone, country, style): how one person writes it.
+# as_written(phone, country, style): how one person writes it; is_national(country, style): without the country's code,
+# which only for Chinese numbers goes without saying.
 PHONE_MACROS = f"""
     create macro e164(country, i) as case country
         when 'DE' then case
@@ -87,4 +88,5 @@ PHONE_MACROS = f"""
             phone
         ][1 + style % 5]
     end;
+    create macro is_national(country, style) as coalesce(country in ('DE', 'FR') and style % 3 = 1, false);
 """

@@ -61,6 +61,10 @@ def _persons(world: World, n: int) -> None:
         }
     )
     world.add("person_draws", frame)
+    # The membership that the customer file tells: who pays month by month leaves far more often.
+    drawn = world.rng("contract").random(n)
+    monthly = np.where(frame["is_churned"], figures.MONTHLY_OF_CHURNED, figures.MONTHLY_OF_KEPT)
+    world.add("contract_draws", pd.DataFrame({"person": np.arange(n), "is_monthly": drawn < monthly}))
     surnames, given, first, last = quoted(SURNAMES), quoted(GIVEN), quoted(FIRST_NAMES), quoted(LAST_NAMES)
     world.sql(
         f"""
@@ -92,8 +96,9 @@ def _persons(world: World, n: int) -> None:
             end as email,
             has_email and is_verified as is_email_verified,
             case when has_phone then e164(country, number) end as phone,
-            is_member, first_seen, ['new', 'regular', 'loyal', 'dormant'][1 + segment_index] as segment, is_churned, style
-        from named as n
+            is_member, first_seen, ['new', 'regular', 'loyal', 'dormant'][1 + segment_index] as segment, is_churned, style,
+            case when is_monthly then 'month_to_month' else 'one_year' end as contract
+        from named as n join contract_draws using (person)
         order by person
         """
     )

@@ -3,18 +3,44 @@
 Keep out: what is timed.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
-def quantile(duration: Floats, happened: npt.NDArray[np.bool_], q: float) -> float | None:
-    """Smallest t with S(t) <= 1 - q, None where the curve never falls that low (Kaplan and Meier 1958)."""
-    times, place = np.unique(duration, return_inverse=True)
-    events = np.bincount(place, weights=happened, minlength=len(times))
-    everyone = np.bincount(place, minlength=len(times))
-    at_risk = everyone[::-1].cumsum()[::-1]
-    survival = np.cumprod(1 - events / at_risk)
-    reached = np.flatnonzero((survival <= 1 - q + 1e-9) & (events > 0))
-    return float(times[reached[0]]) if len(reached) else None
+def quantiles(
+    cell: Ints, n: int, duration: Floats, happened: npt.NDArray[np.bool_], wanted: Sequence[float]
+) -> list[Floats]:
+    """Per cell the smallest t with S(t) <= 1 - q, NaN where the curve never falls that low (Kaplan and Meier 1958).
+
+    cell: of each item, 0 to n - 1. One array of n for each q wanted. Who was last seen at t was at risk at t.
+    """
+    order = np.lexsort((duration, cell))
+    cell, duration, happened = cell[order], duration[order], happened[order]
+    fresh = np.ones(len(cell), dtype=bool)
+    fresh[1:] = (cell[1:] != cell[:-1]) | (duration[1:] != duration[:-1])
+    starts = np.flatnonzero(fresh)
+    if not len(starts):
+        return [np.full(n, np.nan) for _ in wanted]
+    of, time = cell[starts], duration[starts]
+    events = np.add.reduceat(happened.astype(np.int64), starts)
+    ends = np.cumsum(np.bincount(cell, minlength=n))
+    at_risk = ends[of] - starts
+    all_gone = events == at_risk
+    steps = np.log1p(-np.where(all_gone, 0, events) / at_risk)
+    running = np.cumsum(steps)
+    first = np.searchsorted(of, np.arange(n))  # where each cell's times begin
+    before = np.concatenate([[0.0], running])[np.minimum(first, len(running))]
+    survival = np.where(all_gone, 0.0, np.exp(running - before[of]))
+    found = []
+    for q in wanted:
+        reached = np.flatnonzero((survival <= 1 - q + 1e-9) & (events > 0))
+        cells, places = np.unique(of[reached], return_index=True)
+        value = np.full(n, np.nan)
+        value[cells] = time[reached[places]]
+        found.append(value)
+    return found

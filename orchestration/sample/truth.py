@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orchestration.engine import literal
 from orchestration.sample import counts, faults, kpis, linkage
 from orchestration.sample.clock import END, REPORTING_TZ
 from orchestration.sample.exports import STEM
@@ -31,7 +32,7 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
 
     identifiers.csv (every identifier of every account and from which wave it proves), subjects.csv (who is one subject),
     planted.csv (values in free text and in which field), persons.csv, company.json; and when both waves are written:
-    ledger.csv (expected counts by source, with both waves loaded at once) and kpis.csv (expected values).
+    ledger.csv (expected counts by source, with both waves loaded at once) and kpis.parquet (expected values).
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = linkage.identifiers(world)
@@ -42,7 +43,9 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     view = kpis.View.of(world, subjects)
     if waves == (1, 2):
         counts.ledger(world, view).to_csv(folder / "ledger.csv", index=False)
-        kpis.compute(world, view).to_csv(folder / "kpis.csv", index=False)
+        world.con.register("kpis", kpis.compute(world, view))
+        world.sql(f"copy kpis to {literal(str(folder / 'kpis.parquet'))} (format parquet, compression zstd)")
+        world.con.unregister("kpis")
     world.frame(
         "select person, name, country, email, phone, is_minor, has_guardian from person order by person"
     ).to_csv(folder / "persons.csv", index=False)

@@ -26,13 +26,14 @@ for wave, name in ((1, 'history'), (2, 'increment')):
     world.written.clear()
     exports.write(world, folder / name, (wave,))
     if wave == 1:
-        reference.write(world, folder / name / 'reference')
+        for stream, rows in reference.write(folder / 'reference').items():
+            world.written['reference', stream] += rows
     (folder / name / '.records').write_text(str(sum(world.written.values())))
 """
 
 
 def write(folder: Path, records: int) -> tuple[int, int]:
-    """Write `folder`/history and `folder`/increment; returns how many records each holds.
+    """Write `folder`/history and `folder`/increment; returns how many records each holds, history with `folder`/reference.
 
     In a process of its own, so that neither its memory nor its clock stays with the measure.
     """

@@ -33,6 +33,7 @@ def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | Non
             history, increment = company.write(base / "written", records)
             inbox = copytree(base / "written" / "history", base / "inbox")
             runs.make_home(base / "home", inbox)
+            copytree(base / "written" / "reference", base / "home" / "reference", dirs_exist_ok=True)
             done = runs.run(base / "home")
             found[records] = (history, done)
             rows += _whole(history, done, fixed=records == TINY, is_target=records == 1_000_000)

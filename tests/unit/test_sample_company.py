@@ -21,19 +21,25 @@ from orchestration.records import KINDS
 from orchestration.sample import write
 from orchestration.sample.__main__ import main
 from orchestration.sample.clock import ABSENT, BERLIN, SHANGHAI, instant
+from orchestration.sample.exports import PLATFORMS
 from orchestration.sample.identities import RESIDENT_CHECKS, RESIDENT_WEIGHTS, cards, ibans, resident_ids
+from orchestration.sample.kpis.cells import KEYS
 from orchestration.sample.people import SHARED_MAILBOX, SHARED_SWITCHBOARD
-from orchestration.sample.survival import quantile
+from orchestration.sample.survival import quantiles
 from orchestration.sources.contract import read_settings
 
+METRICS = Path(__file__).parents[2] / "dbt_project" / "seeds" / "metrics.csv"
 SOURCES = Path(__file__).parents[2] / "orchestration" / "sample" / "sources"
+REFERENCE = Path(__file__).parents[2] / "orchestration" / "sources" / "reference" / "source.toml"
 CUSTOMERS = 600
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
     folder = tmp_path_factory.mktemp("company")
-    world = write(folder / "inbox", folder / "truth", seed=11, customers=CUSTOMERS)
+    world = write(
+        folder / "inbox", folder / "truth", seed=11, customers=CUSTOMERS, reference_folder=folder / "reference"
+    )
     return world, folder / "inbox", folder / "truth"
 
 
@@ -58,10 +64,11 @@ def truth_table(truth: Path, name: str) -> pd.DataFrame:
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_gives_others(company, tmp_path):
     _, inbox, truth = company
-    write(tmp_path / "again", tmp_path / "again-truth", seed=11, customers=CUSTOMERS)
+    write(tmp_path / "again", tmp_path / "again-truth", 11, CUSTOMERS, reference_folder=tmp_path / "again-reference")
     write(tmp_path / "other", None, seed=12, customers=CUSTOMERS)
     assert contents(tmp_path / "again") == contents(inbox)
     assert contents(tmp_path / "again-truth") == contents(truth)
+    assert contents(tmp_path / "again-reference") == contents(inbox.parent / "reference")
     assert contents(tmp_path / "other")["crm/customers_2025-11.jsonl"] != contents(inbox)["crm/customers_2025-11.jsonl"]
 
 
@@ -73,7 +80,9 @@ def test_two_waves_apart_are_the_files_of_both_together(company, tmp_path):
 
 
 def test_every_kind_of_record_is_fed():
-    fed = {kind for folder in SOURCES.glob("*/source.toml") for kind in read_settings(folder.parent).kinds}
+    fed = {
+        kind for folder in (*SOURCES.glob("*/source.toml"), REFERENCE) for kind in read_settings(folder.parent).kinds
+    }
     assert fed == set(KINDS)
 
 
@@ -82,6 +91,8 @@ def test_every_stream_has_files(company):
     for folder in SOURCES.glob("*/source.toml"):
         for stream in read_settings(folder.parent).streams.values():
             assert list(inbox.glob(str(stream.files))), (folder.parent.name, stream.name)
+    for stream in read_settings(REFERENCE.parent).streams.values():
+        assert (inbox.parent / str(stream.files).removeprefix("~")).exists(), stream.name
 
 
 def test_records_written_are_counted_exactly(company):
@@ -197,18 +208,38 @@ def test_refusals_and_duplicates_are_planned(company):
     assert (ledger["measure"] == "duplicate").sum() >= 4
 
 
-def test_truth_has_every_metric_of_the_first_marts(company):
+def test_truth_covers_every_metric_and_variant_in_every_breakdown_that_is_declared(company):
     _, _, truth = company
-    kpis = truth_table(truth, "kpis.csv")
-    assert {
-        "nps", "csat", "ces", "rating_mean", "response_rate", "recommend_rate", "first_reply_minutes", "resolution_hours",
-        "review_reply_hours", "sla_attainment", "timely_response", "reopen_rate", "processing_rate", "backlog",
-        "retention_rate", "churn_rate", "call_abandon_rate", "call_service_level", "call_answer_seconds",
-        "call_handle_seconds", "review_low_share", "review_replied_share", "mentions", "mention_replied_share",
-    } == set(kpis["metric_id"])  # fmt: skip
-    assert not kpis.duplicated(["metric_id", "variant", "period_grain", "period_start", "breakdown", "source"]).any()
-    shares = kpis[kpis["metric_id"].isin(["csat", "response_rate", "reopen_rate"])]["value"].astype(float)
-    assert shares.between(0, 100).all()
+    with METRICS.open(encoding="utf-8") as handle:
+        declared = {
+            (m["metric_id"], m["variant"], breakdown)
+            for m in csv.DictReader(handle)
+            for breakdown in m["breakdowns"].split(";")
+        }
+    kpis = pd.read_parquet(truth / "kpis.parquet")
+    assert set(kpis[["metric_id", "variant", "breakdown"]].itertuples(index=False, name=None)) == declared
+    assert not kpis.duplicated(list(KEYS)).any()
+    # Every variant has figures.
+    measured = kpis[kpis["value"].notna()]
+    assert set(measured[["metric_id", "variant"]].itertuples(index=False, name=None)) == {d[:2] for d in declared}
+    shares = kpis[kpis["metric_id"].isin(["csat", "response_rate", "reopen_rate", "processing_rate"])]["value"].dropna()
+    assert shares.between(-1e-9, 100 + 1e-9).all() and shares.nunique() > 50
+
+
+def test_a_cell_is_what_counting_by_hand_gives(company):
+    """The cutting into periods and cells, against one figure counted the plain way."""
+    world, _, truth = company
+    kpis = pd.read_parquet(truth / "kpis.parquet")
+    posts = world.frame("select platform, m.at from mention as m")
+    local = pd.to_datetime(posts["at"] + 8 * 3600, unit="s")
+    quarter = posts[(local >= "2024-04-01") & (local < "2024-07-01")]
+    cell = kpis[(kpis["metric_id"] == "mentions") & (kpis["period_start"] == "2024-04-01")]
+    by_platform = cell[(cell["period_grain"] == "quarter") & (cell["breakdown"] == "channel")].set_index("member")[
+        "value"
+    ]
+    assert by_platform.to_dict() == {PLATFORMS[p]: n for p, n in quarter["platform"].value_counts().items()}
+    monday = kpis[(kpis["metric_id"] == "mentions") & (kpis["period_grain"] == "week")]["period_start"]
+    assert set(monday.dt.day_of_week) == {0}
 
 
 def test_events_of_a_case_tell_its_milestones(company):
@@ -252,13 +283,14 @@ def test_business_time_knows_working_saturdays_holidays_and_lunch():
 
 
 def test_kaplan_meier_equals_a_worked_example():
-    # 6, 6, 6, 7, 10 happened; 6, 9 censored: S(6) = 1 - 3/7, S(7) = that × 2/3, S(10) = 0
-    times = np.array([6.0, 6, 6, 6, 7, 9, 10])
-    happened = np.array([True, True, True, False, True, False, True])
-    assert quantile(times, happened, 0.4) == 6
-    assert quantile(times, happened, 0.5) == 7
-    assert quantile(times, happened, 0.9) == 10
-    assert quantile(np.array([1.0, 5, 5, 5]), np.array([True, False, False, False]), 0.5) is None
+    # First cell: 6, 6, 6, 7, 10 happened; 6, 9 censored: S(6) = 1 - 3/7, S(7) = that × 2/3, S(10) = 0.
+    # Second cell: 1 happened, three last seen at 5: the median is not reached.
+    cell = np.array([0] * 7 + [1] * 4)
+    times = np.array([6.0, 6, 6, 6, 7, 9, 10, 1, 5, 5, 5])
+    happened = np.array([True, True, True, False, True, False, True, True, False, False, False])
+    found = quantiles(cell, 2, times, happened, (0.25, 0.4, 0.5, 0.9))
+    assert [q[0] for q in found] == [6, 6, 7, 10]
+    assert found[0][1] == 1 and np.isnan([q[1] for q in found[1:]]).all()
 
 
 def test_late_records_come_in_the_second_wave(company):
@@ -285,4 +317,4 @@ def test_command_writes_inbox_and_truth(tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert "records in" in result.output
-    assert (tmp_path / "out" / "kpis.csv").exists()
+    assert (tmp_path / "out" / "kpis.parquet").exists()

@@ -18,21 +18,22 @@ from orchestration.sample import write
 from orchestration.sources.contract import Window, read_settings
 from orchestration.sources.files import pages
 
-SOURCES = sorted(p.parent for p in Path(__file__).parents[2].glob("orchestration/sample/sources/*/source.toml"))
+HERE = Path(__file__).parents[2] / "orchestration"
+SOURCES = [*sorted(p.parent for p in HERE.glob("sample/sources/*/source.toml")), HERE / "sources" / "reference"]
 AFTER_CONFORMING = {"no_consent", "minor_without_guardian"}
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
     folder = tmp_path_factory.mktemp("company")
-    write(folder / "inbox", folder / "truth", seed=5, customers=300)
+    write(folder / "inbox", folder / "truth", seed=5, customers=300, reference_folder=folder / "reference")
     return folder, pd.read_csv(folder / "truth" / "ledger.csv", keep_default_na=False)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.name)
 def test_source_reads_and_refuses_what_the_truth_says(source, company, tmp_path):
     folder, ledger = company
-    settings = replace(read_settings(source), inbox=str(folder / "inbox"))
+    settings = replace(read_settings(source), inbox=str(folder / "inbox"), home=folder)
     with connect(tmp_path / "tmp") as con, scratch(con, tmp_path / "tmp") as kept:
         result = conform(con, kept, settings, pages(settings, {}, Window()), datetime(2026, 2, 1))
     found = []
@@ -54,7 +55,7 @@ def test_source_reads_and_refuses_what_the_truth_says(source, company, tmp_path)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.name)
 def test_times_stay_inside_the_span_of_the_sample(source, company, tmp_path):
     folder, _ = company
-    settings = replace(read_settings(source), inbox=str(folder / "inbox"))
+    settings = replace(read_settings(source), inbox=str(folder / "inbox"), home=folder)
     with connect(tmp_path / "tmp") as con, scratch(con, tmp_path / "tmp") as kept:
         conform(con, kept, settings, pages(settings, {}, Window()), datetime(2026, 2, 1))
         for kind in settings.kinds:

@@ -175,19 +175,28 @@ with
         from {{ ref("stg_customers") }}
         where is_current and subject_key is not null
     ),
-    anywhere as (
+    -- what its own source does not tell of a person, another's newest record does: of those that tell anything of it
+    described as (
         select
             *,
             row_number() over (partition by subject_key order by updated_at desc nulls last, source, customer_key) as nr
         from customers
-        where nr_of_source = 1
+        where nr_of_source = 1 and (segment is not null or contract is not null or region is not null)
+    ),
+    acquired as (
+        select
+            *,
+            row_number() over (partition by subject_key order by updated_at desc nulls last, source, customer_key) as nr
+        from customers
+        where nr_of_source = 1 and acquired_channel is not null
     )
 select
     items.*,
-    coalesce(own.acquired_channel, elsewhere.acquired_channel) as channel,
-    coalesce(own.segment, elsewhere.segment) as segment,
-    coalesce(own.contract, elsewhere.contract) as contract,
-    coalesce(own.region, elsewhere.region) as region
+    coalesce(own.acquired_channel, acquired.acquired_channel) as channel,
+    coalesce(own.segment, described.segment) as segment,
+    coalesce(own.contract, described.contract) as contract,
+    coalesce(own.region, described.region) as region
 from items
 left join customers as own on own.source = items.source and own.subject_key = items.subject_key and own.nr_of_source = 1
-left join anywhere as elsewhere on elsewhere.subject_key = items.subject_key and elsewhere.nr = 1
+left join described on described.subject_key = items.subject_key and described.nr = 1
+left join acquired on acquired.subject_key = items.subject_key and acquired.nr = 1

@@ -16,6 +16,7 @@ select
     raw ->> 'age' as age,
     raw ->> 'gender' as gender,
     parse_iso(raw ->> 'createdAt') as first_seen_at,
+    raw ->> 'membership' as contract,
     raw ->> 'churned' as is_churned,
     raw ->> 'version' as source_version,
     parse_iso(raw ->> 'updatedAt') as updated_at
