@@ -22,10 +22,11 @@ from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import retention
+from orchestration.privacy import flows, retention
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
 from orchestration.serving.privacy_report import PrivacyReport, write_privacy_report
@@ -137,7 +138,13 @@ def instant(given: str | None, name: str) -> datetime | None:
 def extract(
     home: Home, keyring: Keyring, settings: Settings, window: Window, run_id: str, is_last_try: bool = True
 ) -> Extraction:
-    """Ask one source for what is new. A failure is recorded as the source's outcome, unless it is asked again."""
+    """Ask one source for what is new. A failure is recorded as the source's outcome, unless it is asked again.
+
+    A source whose flow lacks a place, a mechanism over a border or an agreement with its vendor is not asked at all.
+    """
+    if lacking := flows.missing(settings, Policy.of(home)):
+        Outcomes(home, run_id).fail(settings.name, "extract", "; ".join(lacking))
+        return Extraction(settings.name, None, 0, 0, "; ".join(lacking))
     done = extract_pages(home, keyring, settings, window, now())
     if done.failure and (is_last_try or not done.is_transient):
         Outcomes(home, run_id).fail(settings.name, "files" if done.load_id else "extract", done.failure)
@@ -148,6 +155,9 @@ def extract(
 def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) -> list[Guarded]:
     """Guard every load of a source that waits in landing. A contract broken by the source is its outcome."""
     done: list[Guarded] = []
+    if lacking := flows.missing(settings, Policy.of(home)):
+        Outcomes(home, run_id).fail(settings.name, "guard", "; ".join(lacking))
+        return done
     staged = {m.load_id for m in stage.staged(home)}
     try:
         landed = pages.loads(home, settings.name)
@@ -224,8 +234,6 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """Drop what is past its term, in every store; a page that expires unread is its source's failure."""
-    from orchestration.privacy.policy import Policy
-
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
     for name in sources(home):
@@ -276,8 +284,6 @@ def open_exact(home: Home, keyring: Keyring, marts: Path) -> duckdb.DuckDBPyConn
 
 def sources(home: Home) -> dict[str, Settings]:
     """The home's active sources that its policy does not block."""
-    from orchestration.privacy.policy import Policy
-
     blocked = Policy.of(home).blocked_sources
     return {n: s for n, s in discover(home).items() if n not in blocked}
 

@@ -21,6 +21,7 @@ name_en = "Test"
 timezone = "Asia/Shanghai"
 purposes = ["service", "analytics"]
 place = "CN"
+vendor = {{ name = "test", role = "controller", agreement = "none needed" }}
 [basis]
 CN = "{cn}"
 EU = "contract"

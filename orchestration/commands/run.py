@@ -62,12 +62,14 @@ def command(
 
 def _prepare_sample(home: Home, customers: int, seed: int) -> None:
     from orchestration import sample
+    from orchestration.privacy import policy
 
     own = str(Path(sample.__file__).parent / "sources")
     if (home.root / "house.toml").exists() and list(home.house.sources) != [own]:
         raise VoicehouseError("this home has sources of its own: give the sample company another one, with --home")
     inbox = Path(os.environ.get("VOICEHOUSE_INBOX") or home.root.parent / "inbox").resolve()
     home.furnish(House((own,), str(inbox), "Asia/Shanghai", "internal"))
+    policy.furnish(home, "岚桥 Lanqiao (made up)", "privacy@lanqiao.example", "PIA-2025-01 (made up)")
     reference = home.root / "reference"
     if not inbox.exists() or not any(inbox.iterdir()):
         click.echo(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))

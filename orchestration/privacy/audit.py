@@ -6,7 +6,6 @@ Keep out: repairing anything, and checks of single batches (expectations/privacy
 import json
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from orchestration import formats
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import erasure, marks, measured, pseudonyms, retention
+from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, retention
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import code, noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
+from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.vault import known_generation, open_vault, unseal_identities
 from orchestration.records import KINDS
@@ -88,15 +88,17 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     """Every check on the committed lake, the stores and the settings; writes `lake/_checks.json`, returns the rows."""
     at = now().replace(tzinfo=None)
     found: dict[str, tuple[int, int, str]] = {}
+    policy = Policy.of(home)
     lake = Lake(home, keyring.base64(LAKE_KEY))
     con = connect(home.temp)
     try:
         lake.register(con)
         pseudonyms.install(con, keyring)
-        found["C1"] = _basis(con, Policy.of(home))
-        found["C2"] = _changed_purposes(con, Policy.of(home), sources)
+        found["C1"] = _basis(con, policy)
+        found["C2"] = _changed_purposes(con, policy, sources)
         found["C3"] = _withdrawals(con)
         found["C4"] = _classified()
+        persons = _persons(con)
         found["C5"] = _identifiers(con)
         found["C13"] = (
             *retention.overdue(con, discover(home, active_only=False), at),
@@ -119,13 +121,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
             proved_at[check_id] = proof["at"]
     found["C8"] = _stores(home, lake)
     found["C9"] = analyst_reach(home)
-    found["C16"] = _declared(sources, lambda s: bool(s.purposes and s.basis and s.place), "purpose, basis, place")
-    found["C20"] = _declared(sources, lambda s: bool(s.place), "place of storage")
-    found["C23"] = _declared(
-        sources,
-        lambda s: s.public_set or not s.vendor or bool(s.vendor.get("role") and s.vendor.get("agreement")),
-        "vendor",
-    )
+    found |= _flows(sources, policy, persons)
     if exports := exports_checked(AuditLog(home, keyring)):
         found["C14"] = exports
     found |= check_published(home.serving / "kpi.duckdb")
@@ -255,19 +251,27 @@ def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
 
 
 def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
+    """Rows of persons told to be minors with a purpose that no guardian's consent in force stands for."""
+    prepare_consents(con)
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE _minor_keys AS SELECT hmac_pseudonym_person(s.subject_id) AS subject_key FROM vault.subject s "
-        "WHERE s.is_minor AND coalesce(s.current_id, s.subject_id) NOT IN (SELECT coalesce(g.current_id, g.subject_id) "
-        "FROM vault.consent c JOIN vault.subject g USING (subject_id) WHERE c.consent_type = 'guardian' AND c.action = 'grant')"
+        """
+        CREATE OR REPLACE TEMP TABLE _minor_keys AS
+        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
+               list(c.purpose) FILTER (c.is_guardian) AS guarded
+        FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
+        WHERE s.is_minor GROUP BY 1
+        """
     )
+    used = f"list_filter(r.purposes, lambda p: NOT starts_with(p, '{marks.MARK}'))"
     checked = failed = 0
     for kind, record in KINDS.items():
         if record.has_person and kind not in ("consent", "deletion"):
             row = con.execute(
-                f"SELECT count(*), count(*) FILTER (subject_key IN (FROM _minor_keys)) FROM lake.{identifier(kind)}"
+                f"SELECT count(*), count(*) FILTER (NOT list_has_all(coalesce(m.guarded, []), {used})) "
+                f"FROM lake.{identifier(kind)} r JOIN _minor_keys m USING (subject_key)"
             ).fetchone()
             checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
-    return checked, failed, "rows of declared minors without a guardian's consent"
+    return checked, failed, "rows of persons told to be minors; those used for what no guardian consents to"
 
 
 def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
@@ -369,13 +373,36 @@ def exports_checked(log: AuditLog) -> tuple[int, int, str] | None:
     return len(exports), bad, f"exports in the audit log; smallest class {min(e['k'] for e in exports)} persons"
 
 
-def _declared(sources: dict[str, Settings], rule: Callable[[Settings], bool], what: str) -> tuple[int, int, str]:
-    missing = [n for n, s in sources.items() if not rule(s)]
-    return (
-        len(sources),
-        len(missing),
-        f"sources that do not declare their {what}" + (f": {', '.join(missing)}" if missing else ""),
+def _persons(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Distinct persons of whom the lake holds rows, by source."""
+    rows = " UNION ALL ".join(
+        f"SELECT source, subject_key FROM lake.{identifier(k)} WHERE subject_key IS NOT NULL"
+        for k, r in KINDS.items()
+        if r.has_person
     )
+    return dict(con.execute(f"SELECT source, count(DISTINCT subject_key) FROM ({rows}) GROUP BY 1").fetchall())
+
+
+def _flows(sources: dict[str, Settings], policy: Policy, persons: dict[str, int]) -> dict[str, tuple[int, int, str]]:
+    """C16, C20, C23: what is on file of every source and recipient; what a flow lacks has kept it from running."""
+
+    def told(what: str, lacking: list[str]) -> str:
+        return what + (f": {'; '.join(lacking)}" if lacking else "")
+
+    record = flows.missing_record(sources, policy)
+    ways = [flows.of_source(s, policy) for s in sources.values() if not s.public_set]
+    ways += [flows.of_recipient(name, policy) for name in policy.recipients]
+    over = [
+        f"{w.name} {w.start} → {w.end} by {w.mechanism}, {persons.get(w.name, 0)} persons" for w in ways if w.crosses
+    ]
+    unplaced = [sentence for way in ways for sentence in way.missing()]
+    vendors = [sentence for s in sources.values() for sentence in flows.missing_vendor(s)]
+    crossing = f"over a border: {'; '.join(over)}" if over else "none over a border"
+    return {
+        "C16": (len(sources), len(record), told("sources in the record of processing; what it lacks", record)),
+        "C20": (len(ways), len(unplaced), told(f"flows from sources and to recipients, {crossing}; without place or mechanism", unplaced)),
+        "C23": (len(sources), len(vendors), told("sources; vendors without role or agreement on file", vendors)),
+    }  # fmt: skip
 
 
 def check_published(path: Path) -> dict[str, tuple[int, int, str]]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,8 @@ EU = [
     "NO",
     "GB",
 ]  # the EEA, and the United Kingdom's like regime
+# Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian consents.
+ADULT_AGE = {"CN": 14, "EU": 16}
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
 DEFAULT = """\
@@ -59,6 +62,16 @@ purposes = ["service", "analytics"]
 
 # Sources switched off altogether.
 blocked_sources = []
+
+# Where this home lies (ISO 3166). What comes from or goes to another country names its mechanism, or does not run:
+# `transfer` in source.toml, and in [recipients.<name>] here (place, transfer) of whom rows are exported to.
+place = "CN"
+
+# Who answers for it, and the impact assessment where one is needed: the record of processing (check C16).
+[controller]
+name = "{name}"
+contact = "{contact}"
+assessment = "{assessment}"
 
 # How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
 [terms]
@@ -76,12 +89,20 @@ class Policy:
     blocked_sources: tuple[str, ...] = field(default=())
     landing_days: int = 14
     quarantine_days: int = 30
+    place: str = "CN"
+    controller: Mapping[str, str] = field(default_factory=dict)
+    recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def assessment(self) -> str:
+        """Where the impact assessment is to be found; empty when there is none."""
+        return str(self.controller.get("assessment", ""))
 
     @classmethod
     def of(cls, home: Home) -> "Policy":
         path: Path = home.root / "policy.toml"
         if not path.exists():
-            path.write_text(DEFAULT)
+            furnish(home)
         try:
             raw = tomllib.loads(path.read_text())
         except tomllib.TOMLDecodeError as error:
@@ -95,7 +116,8 @@ class Policy:
                 raise ContractError(
                     f"policy.toml: [terms] knows landing_days and quarantine_days, whole days; not '{term}'"
                 )
-        return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms)
+        found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
+        return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms, **found)
 
     def purposes_of(self, settings: Settings) -> tuple[str, ...]:
         """The purposes both the source and the house name."""
@@ -107,6 +129,20 @@ class Policy:
             [dict(settings.basis), settings.purposes, settings.retention_months], sort_keys=True, default=dict
         )
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+
+
+def furnish(home: Home, name: str = "", contact: str = "", assessment: str = "") -> None:
+    """Write `policy.toml` with defaults unless the home has one."""
+    path = home.root / "policy.toml"
+    if not path.exists():
+        path.write_text(DEFAULT.format(name=name, contact=contact, assessment=assessment), encoding="utf-8")
+
+
+def minor_sql(flag: str, age: str, country: str) -> str:
+    """SQL: whether a person is told to be a minor, by a flag or by an age; null where nothing is told: age is never guessed."""
+    return (
+        f"coalesce({flag}, {age} < CASE WHEN upper({country}) = 'CN' THEN {ADULT_AGE['CN']} ELSE {ADULT_AGE['EU']} END)"
+    )
 
 
 def jurisdiction_sql(country: str) -> str:

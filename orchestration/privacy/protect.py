@@ -178,7 +178,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         )
     grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
     granted = ", ".join(
-        f"CASE WHEN g.ground_{i} IS NULL THEN NULL WHEN g.is_minor AND NOT coalesce(k.guarded, false) THEN NULL "
+        f"CASE WHEN g.ground_{i} IS NULL THEN NULL WHEN g.is_minor AND NOT coalesce(list_contains(k.guarded, '{p}'), false) THEN NULL "
         f"WHEN g.ground_{i} <> 'consent' OR list_contains(k.purposes, '{p}') THEN '{p}' END"
         for i, p in enumerate(purposes)
     )
@@ -190,20 +190,21 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         CREATE OR REPLACE TEMP TABLE _basis AS
         WITH r AS ({rows}),
         k AS (
-            SELECT r.row_no, list_distinct(list(s.purpose)) AS purposes, bool_or(s.is_guardian) AS guarded,
+            SELECT r.row_no, list_distinct(list(s.purpose)) AS purposes,
+                   list(s.purpose) FILTER (s.is_guardian) AS guarded,
                    max(s.consent_ref) AS consent_ref
             FROM r JOIN _consents s ON s.subject_id = r.subject_id AND r.event_at >= s.valid_from AND r.event_at < s.valid_to
             GROUP BY 1
         ),
         g AS (SELECT r.*, {grounds} FROM r),
         p AS (
-            SELECT g.*, k.consent_ref, coalesce(k.guarded, false) AS guarded,
+            SELECT g.*, k.consent_ref, coalesce(k.guarded, [])::VARCHAR[] AS guarded,
                    list_filter([{granted}], x -> x IS NOT NULL)::VARCHAR[] AS purposes
             FROM g LEFT JOIN k USING (row_no)
         )
         SELECT row_no, written_id, jurisdiction, CASE {basis} END AS basis, purposes,
-               CASE WHEN (CASE {basis} END) = 'consent' OR guarded THEN consent_ref END AS consent_ref,
-               CASE WHEN len(purposes) > 0 THEN NULL WHEN is_minor AND NOT guarded THEN 'minor_without_guardian'
+               CASE WHEN (CASE {basis} END) = 'consent' OR len(guarded) > 0 THEN consent_ref END AS consent_ref,
+               CASE WHEN len(purposes) > 0 THEN NULL WHEN is_minor AND len(guarded) = 0 THEN 'minor_without_guardian'
                     ELSE 'no_consent' END AS reason
         FROM p
     """

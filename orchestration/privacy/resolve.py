@@ -16,8 +16,9 @@ from scipy.sparse.csgraph import connected_components
 
 from orchestration.lake.store import duckdb_type
 from orchestration.privacy import normalise, vault
+from orchestration.privacy.policy import minor_sql
 from orchestration.privacy.pseudonyms import scoped
-from orchestration.records import KINDS, TYPES
+from orchestration.records import KINDS, TYPES, Record
 from orchestration.records.contract import person
 
 ACCOUNT_CAP = 5  # an e-mail or phone with more accounts than this is shared, and proves nothing
@@ -66,6 +67,13 @@ class Resolution:
     is_regrouped: bool
 
 
+def _told_age(record: Record) -> dict[str, str]:
+    """Where a kind tells an age, it tells minors as well as the flag does."""
+    if "age" not in {f.name for f in record.fields}:
+        return {}
+    return {"person_is_minor": f"{minor_sql('person_is_minor', 'age', 'person_country')} AS person_is_minor"}
+
+
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
     """Temp table `_named`: one row per person as written (`who`, first `seen` where); `_ident`: one per identifier of it."""
     role = ", ".join(f"'{m}'" for m in ROLE_MAILBOXES)
@@ -81,11 +89,11 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         "is_minor": "person_is_minor",
     }
     given = ", ".join(f"any_value({f.name}) AS {f.name}" for f in person())
-    plain = ", ".join(f.name for f in person())
+    plain = {f.name: f.name for f in person()}
     empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {f.name}" for f in person())
     rows = [f"SELECT CAST(NULL AS UUID) AS _who, CAST(NULL AS BIGINT) AS seen, {empty} WHERE false"]
     rows += [
-        f"SELECT _who, {n << 40} + _row_no, {plain} FROM conformed_{k}"
+        f"SELECT _who, {n << 40} + _row_no, {', '.join((plain | _told_age(KINDS[k])).values())} FROM conformed_{k}"
         for n, k in enumerate(sorted(kinds))
         if KINDS[k].has_person
     ]

@@ -18,7 +18,7 @@ import duckdb
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import flows, pseudonyms
 from orchestration.privacy.anonymity import LEAST_K, LEAST_L, Anonymity, class_key, measure
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -145,6 +145,7 @@ def _may_not(home: Home, dataset: str, recipient: str, role: str, purpose: str, 
     found = []
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", recipient):
         found.append("a recipient is a short name of letters, digits and _")
+    found += flows.of_recipient(recipient, Policy.of(home)).missing()
     if purpose not in Policy.of(home).purposes:
         found.append(f"the house does not pursue the purpose {purpose} (policy.toml)")
     if purpose not in ROLES.get(role, ()):

@@ -18,7 +18,9 @@ import duckdb
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
+from orchestration.privacy.flows import Flow
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 
 VARIABLE = "PUBLISH__POSTGRES__CONNECTION"
 TEAM_KEY = "team"
@@ -55,11 +57,16 @@ class PostgresTarget:
     def of(cls, home: Home) -> "PostgresTarget | None":
         """What house.toml says, with the connection from the secrets; None where it names no schema.
 
-        Raises VoicehouseError when it does and the secret is missing.
+        Raises VoicehouseError when it does and the secret is missing, or the server lies abroad (`place`) and no mechanism
+        (`transfer`) is named.
         """
         given = home.house.postgres
         if not given.get("schema"):
             return None
+        policy = Policy.of(home)
+        way = Flow("[postgres]", policy.place, given.get("place", policy.place), given.get("transfer", ""))
+        if lacking := way.missing():
+            raise VoicehouseError("; ".join(lacking))
         import dlt
 
         connection = dlt.secrets.get("publish.postgres.connection")

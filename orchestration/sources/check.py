@@ -65,6 +65,7 @@ def fixture_pages(settings: Settings) -> Iterator[Page]:
 
 def check(home: Home, settings: Settings) -> list[Finding]:
     """Everything that can be said of a source without reading it for good; nothing is written, no value is told."""
+    from orchestration.privacy import flows
     from orchestration.privacy.policy import Policy
 
     found = [_no_kind(settings)] if not settings.kinds else []
@@ -79,8 +80,8 @@ def check(home: Home, settings: Settings) -> list[Finding]:
         found.append(Finding("error", "check.no_purpose", {"source": settings.name}))
     if policy and settings.name in policy.blocked_sources:
         found.append(Finding("warning", "check.blocked", {"source": settings.name}))
-    if not settings.vendor.get("role"):
-        found.append(Finding("warning", "check.no_vendor", {"source": settings.name}))
+    for lacking in flows.missing(settings, policy or Policy("1", settings.purposes)):
+        found.append(Finding("error", "check.flow", {"lacking": lacking}))
     if any(f.level == "error" for f in found):
         return found
     try:

@@ -105,6 +105,7 @@ class Settings:
     file_id: Callable[[str], str] = lambda name: name
     is_active: bool = True
     expected_every_hours: float | None = None
+    transfer: str = ""  # by which mechanism the data crosses a border (privacy/flows.py)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -208,4 +209,5 @@ def read_settings(folder: Path) -> Settings:
         streams=streams,
         is_active=bool(raw.get("active", True)),
         expected_every_hours=expected,
+        transfer=str(raw.get("transfer", "")),
     )

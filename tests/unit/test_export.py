@@ -15,12 +15,20 @@ from orchestration.home import Home
 from orchestration.privacy.audit import exports_checked
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import furnish
 from orchestration.serving.export import Exported, export
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return Home.open(tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    furnish(home)
+    with (home.root / "policy.toml").open("a") as policy:
+        policy.write('[recipients.lab]\nplace = "CN"\n[recipients.agency]\nplace = "CN"\n')
+        policy.write(
+            '[recipients.abroad]\nplace = "DE"\n[recipients.partner]\nplace = "DE"\ntransfer = "standard_contract"\n'
+        )
+    return home
 
 
 @pytest.fixture
@@ -94,6 +102,8 @@ def test_one_answer_in_a_class_is_refused_however_large_it_is(house, home: Home,
         ({"purpose": "marketing"}, "does not pursue"),
         ({"role": "analyst", "purpose": "service"}, "may not export for service"),
         ({"recipient": "x'; drop"}, "short name"),
+        ({"recipient": "stranger"}, "stranger: the place of storage"),
+        ({"recipient": "abroad"}, "from CN to DE names no mechanism"),
         ({"quasi": ["text"]}, "no quasi-identifier text"),
     ],
 )
@@ -101,6 +111,10 @@ def test_who_may_not_is_refused(house, home: Home, tmp_path: Path, given: dict, 
     with pytest.raises(VoicehouseError, match=told):
         exported(house, home, tmp_path / "rows.parquet", **given)
     assert list(AuditLog(home, Keyring(home)).lines())[-1]["action"] == "export_refused"
+
+
+def test_rows_go_over_a_border_under_a_mechanism(house, home: Home, tmp_path: Path) -> None:
+    assert exported(house, home, tmp_path / "rows.parquet", recipient="partner").path
 
 
 def test_the_check_reads_every_export_of_the_log(house, home: Home, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Flows: where persons' data comes from and goes to, over which borders, under which agreement; and who answers for it.
+
+Keep out: legal bases (policy.py) and moving the data. What a flow lacks keeps it from running: pipeline.py asks before a
+source is read, serving/export.py before rows leave. Lists and ages are defaults for a lawyer to confirm.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestration.privacy.policy import EU, Policy
+from orchestration.sources.contract import Settings
+
+HOME = "home"  # a source that lies where the house does
+ROLES = ("controller", "joint_controller", "processor")
+# By the law of the place that data leaves: PIPL 38 and the provisions of 22 March 2024; GDPR 45, 46, 47, 49.
+MECHANISMS: dict[str, tuple[str, ...]] = {
+    "CN": ("security_assessment", "standard_contract", "certification", "exempt"),
+    "EU": ("adequacy", "standard_clauses", "binding_rules", "derogation"),
+}
+MECHANISMS["other"] = ("none_needed", *MECHANISMS["CN"], *MECHANISMS["EU"])
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One way that persons' data takes: `name` of the source or recipient, ISO 3166 codes of both ends, the mechanism."""
+
+    name: str
+    start: str
+    end: str
+    mechanism: str
+
+    @property
+    def crosses(self) -> bool:
+        """Whether it leaves a country; the EEA and the United Kingdom count as one."""
+        return self.start != self.end and not (self.start in EU and self.end in EU)
+
+    def missing(self) -> list[str]:
+        """What keeps it from running, in sentences."""
+        unknown = [p for p in (self.start, self.end) if not re.fullmatch("[A-Z]{2}", p)]
+        if unknown:
+            return [f"{self.name}: the place of storage is to be a country's code such as CN or DE"]
+        law = "CN" if self.start == "CN" else "EU" if self.start in EU else "other"
+        if self.crosses and self.mechanism not in MECHANISMS[law]:
+            return [
+                f"{self.name}: the flow from {self.start} to {self.end} names no mechanism (transfer): "
+                f"one of {', '.join(MECHANISMS[law])}"
+            ]
+        return []
+
+
+def of_source(settings: Settings, policy: Policy) -> Flow:
+    """The way from a source's vendor to the house."""
+    place = policy.place if settings.place == HOME else settings.place
+    return Flow(settings.name, place, policy.place, settings.transfer)
+
+
+def of_recipient(name: str, policy: Policy) -> Flow:
+    """The way from the house to whom rows are exported, as policy.toml has it under [recipients.<name>]."""
+    about = policy.recipients.get(name, {})
+    return Flow(name, policy.place, str(about.get("place", "")), str(about.get("transfer", "")))
+
+
+def missing(settings: Settings, policy: Policy) -> list[str]:
+    """What keeps a source from running; nothing for a declared public set, which is nobody's delivery."""
+    return [] if settings.public_set else [*of_source(settings, policy).missing(), *missing_vendor(settings)]
+
+
+def missing_vendor(settings: Settings) -> list[str]:
+    """What is not on file of a source's vendor: role and agreement (GDPR 28, PIPL 21)."""
+    role, agreement = settings.vendor.get("role", ""), settings.vendor.get("agreement", "").strip()
+    if settings.public_set:
+        return []
+    if role not in ROLES:
+        return [f"{settings.name}: the vendor's role is to be one of {', '.join(ROLES)}"]
+    if not agreement or (role == "processor" and agreement == "none needed"):
+        return [f"{settings.name}: no agreement with the vendor is on file (vendor.agreement)"]
+    return []
+
+
+def needs_assessment(sources: Iterable[Settings], policy: Policy) -> list[str]:
+    """Why an impact assessment has to be on file: data entrusted to processors, or over a border (PIPL 55; GDPR 35)."""
+    own = [s for s in sources if not s.public_set]
+    entrusted = sorted(s.name for s in own if s.vendor.get("role") == "processor")
+    abroad = sorted(s.name for s in own if of_source(s, policy).crosses)
+    found = [f"entrusted to processors: {', '.join(entrusted)}"] if entrusted else []
+    return found + ([f"over a border: {', '.join(abroad)}"] if abroad else [])
+
+
+def missing_record(sources: Mapping[str, Settings], policy: Policy) -> list[str]:
+    """What the record of processing lacks (GDPR 30, 35; PIPL 55, 56), each named."""
+    own = [s for s in sources.values() if not s.public_set]
+    found = [
+        f"policy.toml, [controller]: no {field}"
+        for field in ("name", "contact")
+        if own and not policy.controller.get(field)
+    ]
+    for s in own:
+        if not policy.purposes_of(s):
+            found.append(f"{s.name}: no purpose that the house pursues")
+        if unfounded := sorted({p for p in policy.purposes_of(s) for b in [s.basis["other"]] if p not in b}):
+            found.append(f"{s.name}: no basis for {', '.join(unfounded)}")
+        if None in (s.retention_months, s.text_retention_months, s.identity_retention_months):
+            found.append(f"{s.name}: no term of keeping, and it is no public set")
+        if not s.vendor.get("name"):
+            found.append(f"{s.name}: whom the data comes from is not named")
+    if (why := needs_assessment(own, policy)) and not policy.assessment:
+        found.append(f"policy.toml, [controller]: no assessment, which is needed ({'; '.join(why)})")
+    return found

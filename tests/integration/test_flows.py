@@ -1,0 +1,209 @@
+"""What a source lacks keeps it from running: a place, a mechanism over a border, an agreement; minors; the record.
+
+Keep out: legal bases (test_gate.py).
+"""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration import pipeline
+from orchestration.privacy import flows
+from orchestration.privacy.policy import Policy, furnish
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, CONSENT, case, lines
+from tests.integration.test_privacy_checks import checks
+
+
+@pytest.fixture
+def desk(house: TestHouse) -> TestHouse:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(*(case(i, account=f"A{i}", country="DE") for i in range(3))))
+    return house
+
+
+def change(house: TestHouse, old: str, new: str) -> None:
+    path = house.sources / "desk" / "source.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+VENDOR = 'vendor = { name = "test", role = "controller", agreement = "none needed" }'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "told"),
+    [
+        ('place = "CN"', 'place = ""', "C20", "a country's code"),
+        ('place = "CN"', 'place = "somewhere"', "C20", "a country's code"),
+        ('place = "CN"', 'place = "DE"', "C20", "from DE to CN names no mechanism"),
+        ('place = "CN"', 'place = "DE"\ntransfer = "standard_contract"', "C20", "standard_clauses"),  # another law's
+        ('place = "CN"', 'place = "US"\ntransfer = "by mail"', "C20", "from US to CN names no mechanism"),
+        (VENDOR, "", "C23", "role is to be one of"),
+        (VENDOR, VENDOR.replace("controller", "friend"), "C23", "role is to be one of"),
+        (VENDOR, VENDOR.replace("none needed", " "), "C23", "no agreement"),
+        (VENDOR, VENDOR.replace("controller", "processor"), "C23", "no agreement"),
+    ],
+)
+def test_a_flow_that_lacks_something_does_not_run_and_its_check_fails(
+    desk: TestHouse, old: str, new: str, check: str, told: str
+) -> None:
+    change(desk, old, new)
+    desk.take()
+    assert desk.rows("select count(*) from lake.case") == [(0,)]
+    assert not list((desk.home.root / "landing").rglob("*.parquet"))  # it was not even asked
+    failure = pipeline.Outcomes(desk.home, "test").failures["desk"]
+    assert told in failure["reason"]
+    found = checks(desk)[check]
+    assert found.status == "failed" and told in found.evidence
+    change(desk, new or "purposes", old if new else f"{VENDOR}\npurposes")
+    desk.take()
+    assert desk.rows("select count(*) from lake.case") == [(3,)]  # the control
+    assert checks(desk)[check].status == "passed"
+
+
+def test_a_flow_over_a_border_names_its_mechanism_and_counts_persons(desk: TestHouse) -> None:
+    change(desk, 'place = "CN"', 'place = "DE"\ntransfer = "standard_clauses"')
+    desk.take()
+    found = checks(desk)["C20"]
+    assert found.status == "passed" and "desk DE → CN by standard_clauses, 3 persons" in found.evidence
+
+
+def test_pages_that_wait_do_not_pass_once_the_agreement_has_ended(desk: TestHouse) -> None:
+    from orchestration.sources.contract import Window
+
+    pipeline.extract(desk.home, desk.keyring, pipeline.sources(desk.home)["desk"], Window(), "test")
+    change(desk, "none needed", "")
+    pipeline.guard_source(desk.home, desk.keyring, pipeline.sources(desk.home)["desk"], "test")
+    pipeline.load_staged(desk.home, desk.keyring)
+    assert desk.rows("select count(*) from lake.case") == [(0,)]
+
+
+def test_a_declared_public_set_is_nobodys_delivery(desk: TestHouse) -> None:
+    change(desk, VENDOR, "public_set = true")
+    change(desk, 'place = "CN"', 'place = "US"')
+    desk.take()
+    assert desk.rows("select count(*) from lake.case") == [(3,)]
+
+
+def test_neighbours_in_the_eea_are_not_abroad(desk: TestHouse) -> None:
+    policy = desk.home.root / "policy.toml"
+    furnish(desk.home)
+    policy.write_text(policy.read_text().replace('place = "CN"', 'place = "FR"'))
+    change(desk, 'place = "CN"', 'place = "DE"')
+    assert flows.missing(pipeline.sources(desk.home)["desk"], Policy.of(desk.home)) == []
+    change(desk, 'place = "DE"', 'place = "CN"')
+    assert flows.missing(pipeline.sources(desk.home)["desk"], Policy.of(desk.home))
+
+
+def test_the_record_of_processing_says_what_it_lacks(desk: TestHouse) -> None:
+    furnish(desk.home)
+    found = checks(desk)["C16"]
+    assert found.status == "failed" and "no name" in found.evidence and "no contact" in found.evidence
+    policy = desk.home.root / "policy.toml"
+    policy.write_text(
+        policy.read_text().replace('name = ""', 'name = "The shop"').replace('contact = ""', 'contact = "p@x.example"')
+    )
+    assert checks(desk)["C16"].status == "passed"
+    change(desk, VENDOR, VENDOR.replace("controller", "processor").replace("none needed", "DPA-1"))
+    found = checks(desk)["C16"]
+    assert found.status == "failed" and "entrusted to processors: desk" in found.evidence
+    policy.write_text(policy.read_text().replace('assessment = ""', 'assessment = "PIA-1"'))
+    assert checks(desk)["C16"].status == "passed"
+    change(desk, 'place = "CN"', 'place = "CN"\nretention_months = "none"')
+    assert "no term" in checks(desk)["C16"].evidence
+
+
+CUSTOMER = """
+select _record, raw ->> '$.id' as customer_id, raw ->> '$.account' as person_account_id, raw ->> '$.country' as person_country,
+    raw ->> '$.minor' as person_is_minor, raw ->> '$.age' as age
+from people
+"""
+
+
+@pytest.fixture
+def children(house: TestHouse) -> TestHouse:
+    """A register of consents, customers with their ages, cases of theirs."""
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    by = "account_ref('register', raw ->> '$.account') as"
+    customer = CUSTOMER.replace("raw ->> '$.account' as", by)
+    sql = CASE.replace("raw ->> '$.account' as", by).replace("from rows", "from cases")
+    write_source(house.sources, "shop", {"customer": customer}, stream="people")
+    write_source(house.sources, "desk", {"case": sql}, stream="cases")
+    return house
+
+
+def guardian(account: str, purpose: str, action: str = "grant", at: str = "2025-01-01T00:00:00Z") -> dict[str, object]:
+    return {
+        "id": f"{account}{purpose}{action}",
+        "account": account,
+        "purpose": purpose,
+        "action": action,
+        "type": "guardian",
+        "at": at,
+    }
+
+
+def test_whoever_is_told_to_be_a_child_needs_a_guardian_and_nobodys_age_is_guessed(children: TestHouse) -> None:
+    people = {
+        "told": {"minor": "true", "country": "DE"},
+        "young": {"age": "13", "country": "CN"},
+        "teen": {"age": "15", "country": "DE"},
+        "older": {"age": "15", "country": "CN"},  # of age for this under PIPL 31
+        "grown": {"age": "40", "country": "DE"},
+        "silent": {"country": "DE"},
+        "says": {"country": "DE"},
+        "denied": {"age": "13", "minor": "false", "country": "CN"},  # the flag goes before
+    }
+    children.drop("rows.jsonl", "")
+    children.drop("people.jsonl", lines(*({"id": f"C{n}", "account": n, **p} for n, p in people.items())))
+    said = {n: case(i, account=n, country=p["country"], text="I am 12 years old" if n == "says" else "hello")
+            for i, (n, p) in enumerate(people.items())}  # fmt: skip
+    children.drop("cases.jsonl", lines(*said.values()))
+    children.take("register", "shop", "desk")
+    ledger = children.ledger()
+    assert ledger[("customer", "rejected", "minor_without_guardian")] == 3
+    assert ledger[("case", "rejected", "minor_without_guardian")] == 3
+    assert children.rows("select count(*) from lake.case") == [(5,)]
+    assert checks(children)["C21"].n_failed == 0
+
+
+def test_a_guardian_consents_to_a_purpose_and_takes_it_back(children: TestHouse) -> None:
+    children.drop("rows.jsonl", lines(guardian("kid", "service")))
+    children.drop("people.jsonl", lines({"id": "C1", "account": "kid", "minor": "true", "country": "DE"}))
+    children.drop("cases.jsonl", lines(case(1, account="kid", country="DE")))
+    children.take("register", "shop", "desk")
+    assert children.rows("select purposes from lake.case") == [(["service"],)]  # not for analytics, whatever the basis
+    found = checks(children)["C21"]
+    assert (found.status, found.n_checked, found.n_failed) == ("passed", 2, 0)
+    children.drop("rows_2.jsonl", lines(guardian("kid", "service", "withdraw", "2025-03-01T00:00:00Z")))
+    children.drop("cases_2.jsonl", lines(case(2, account="kid", country="DE")))
+    children.take("register", "desk")
+    assert children.ledger()[("case", "rejected", "minor_without_guardian")] == 1
+    assert checks(children)["C21"].status == "failed"  # the row of before, until the next run takes it out
+
+
+def test_a_child_let_in_by_a_careless_gate_shows(children: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.privacy import protect
+
+    children.drop("rows.jsonl", "")
+    children.drop("people.jsonl", lines({"id": "C1", "account": "kid", "minor": "true", "country": "DE"}))
+    real = protect._basis_sql
+    monkeypatch.setattr(protect, "_basis_sql", lambda *a: real(*a).replace("g.is_minor AND", "false AND"))
+    children.drop("cases.jsonl", lines(case(1, account="kid", country="DE")))
+    children.take("register", "shop", "desk")
+    found = checks(children)["C21"]
+    assert (found.status, found.n_failed) == ("failed", 2)
+
+
+def test_the_examples_name_what_they_need() -> None:
+    from orchestration.sources.contract import read_settings
+
+    root = Path(__file__).parents[2]
+    policy = Policy("1", ("service", "analytics"))
+    folders = [p.parent for where in ("examples", "orchestration") for p in (root / where).rglob("source.toml")]
+    lacking = {f.name: flows.missing(read_settings(f), policy) for f in folders}
+    # Whoever uses it puts the agreement there first: it is off until then.
+    assert [sentence for name, found in lacking.items() if name != "jiandaoyun" for sentence in found] == []
+    assert "no agreement" in lacking["jiandaoyun"][0] and len(lacking) > 15
