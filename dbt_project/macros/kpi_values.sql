@@ -5,6 +5,7 @@
     cell_columns()           the columns that name one row of a metric family
     series_columns()         the same without the period: the rows that follow one another in time
     key_of(columns, relation)  their values as one text, to join and sort by where nulls are equal
+    score_point_parts()      [name, type] of the counts of scale points that marts of scores show beside the figure
     wide_mart(metrics, parts={}, where=none)
         A wide mart: the rows of kpi_values of these metrics, with the columns that family models know of each cell:
         parts={family model: [[column, type], ...]}.
@@ -85,6 +86,12 @@
             ]
         )
     }}
+{% endmacro %}
+
+{% macro score_point_parts() %}
+    {% set parts = [] %}
+    {% for point in range(11) %} {% do parts.append(["n_score_" ~ point, dbt.type_bigint()]) %} {% endfor %}
+    {{ return(parts) }}
 {% endmacro %}
 
 {% macro wide_mart(metrics, parts={}, where=none) -%}

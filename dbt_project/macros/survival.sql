@@ -14,6 +14,10 @@
     log-log band of Greenwood's variance crosses 1 - q (Brookmeyer and Crowley 1982; Kalbfleisch and Prentice 2002);
     null where a bound never does. An item last seen open at t was at risk for what happens at t.
 
+    by_both_clocks(relation)
+        every row with calendar_minutes not negative once by the wall clock and, where it has any, once by business time:
+        its columns, clock ('calendar' or 'business') and minutes.
+
     clock_variants()
         a relation of the variants of a timed metric: variant, clock, quantity.
 
@@ -169,6 +173,17 @@
             {% for name in parts %}, t.{{ name }} {% endfor %}
         from totals_{{ loop.index }} as t
         left join quantiles_{{ loop.index }} as q on q.cell = t.cell
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
+{%- endmacro %}
+
+{% macro by_both_clocks(relation) -%}
+    {% for clock in ["calendar", "business"] %}
+        select timed.*, '{{ clock }}' as clock, {{ clock }}_minutes as minutes
+        from {{ relation }} as timed
+        where calendar_minutes >= 0 and {{ clock }}_minutes is not null
         {% if not loop.last %}
             union all
         {% endif %}

@@ -2,7 +2,6 @@
 -- the period in which a source was last observed, at that instant. A cell once seen stays in, at zero when nothing is
 -- open. Parts: how long those have been open, and what moved in the period: open now = open a period before + received
 -- + reopened - resolved - closed unresolved - unobserved (open where a source was observed no further).
-{% set breakdowns = ["", "source", "channel", "store", "team", "case_type", "category", "priority"] %}
 {% set movements = ["received", "reopened", "resolved", "closed_unresolved", "unobserved"] %}
 {% set ages = [7, 30, 90] %}
 {% set cell_of = [
@@ -80,7 +79,7 @@ with
         {{
             metric_cells(
                 "items",
-                breakdowns,
+                backlog_breakdowns(),
                 dict(
                     age_counts,
                     n_open="count(*)",

@@ -39,7 +39,7 @@ with
         {{
             metric_cells(
                 "calls",
-                ["", "source", "team", "store", "language", "source,team"],
+                call_breakdowns(),
                 {
                     "n_offered": "count(*)",
                     "n_answered_calls": "sum(answered)",

@@ -1,14 +1,6 @@
 -- One row per metric, variant, period and breakdown cell: resolution_hours.
 with
-    clocks as (
-        select clocks.*, 'calendar' as clock, calendar_minutes as minutes
-        from {{ ref("int_case_clocks") }} as clocks
-        where metric = 'resolution' and calendar_minutes >= 0
-        union all
-        select clocks.*, 'business' as clock, business_minutes as minutes
-        from {{ ref("int_case_clocks") }} as clocks
-        where metric = 'resolution' and calendar_minutes >= 0 and business_minutes is not null
-    ),
+    clocks as ({{ by_both_clocks(ref("int_case_clocks")) }}),
     items as (
         select
             'resolution_hours' as metric_id,
@@ -21,9 +13,10 @@ with
             clocks.is_event
         from clocks
         inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = clocks.case_key
+        where clocks.metric = 'resolution'
     )
     {% set parts = finished_within(
         {"n_within_8_hours": 8, "n_within_24_hours": 24, "n_within_72_hours": 72, "n_within_7_days": 168}
     ) %}
 select *
-from ({{ km_metric_rows("items", case_breakdowns(), parts=parts) }}) as rows
+from ({{ km_metric_rows("items", case_breakdowns(), parts=parts) }}) as timed

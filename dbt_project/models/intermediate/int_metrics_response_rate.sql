@@ -47,7 +47,7 @@ with
         {{
             metric_cells(
                 "items",
-                ["", "source", "channel", "store", "region", "touchpoint", "segment", "survey", "channel,touchpoint"],
+                invitation_breakdowns(),
                 {
                     "n_sent": "count(*)",
                     "n_delivered": "sum(delivered)",

@@ -1,5 +1,7 @@
 -- One row per metric, variant, period and breakdown cell: review_reply_hours.
 with
+    clocks as ({{ by_both_clocks(ref("int_review_clocks")) }}),
+
     items as (
         select
             'review_reply_hours' as metric_id,
@@ -14,16 +16,8 @@ with
             review.language,
             clocks.minutes / 60 as duration,
             clocks.is_event
-        from
-            (
-                select review_key, 'calendar' as clock, calendar_minutes as minutes, is_event, calendar_minutes
-                from {{ ref("int_review_clocks") }}
-                union all
-                select review_key, 'business' as clock, business_minutes as minutes, is_event, calendar_minutes
-                from {{ ref("int_review_clocks") }}
-            ) as clocks
+        from clocks
         inner join {{ ref("fct_reviews") }} as review on clocks.review_key = review.review_key
-        where clocks.minutes is not null and clocks.calendar_minutes >= 0
     )
 
 select *

@@ -75,7 +75,7 @@ with
         {{
             share_rows(
                 "instances",
-                case_breakdowns() + ["sla_policy", "sla_metric", "sla_policy,sla_metric"],
+                sla_breakdowns(),
                 n_censored="is_active",
                 is_counted="is_counted",
                 parts=house_parts,

@@ -38,7 +38,7 @@ with
         {{
             metric_cells(
                 "items",
-                ["", "source", "channel", "product", "language"],
+                mention_breakdowns(),
                 {
                     "n": "count(*)",
                     "n_replied": "sum(replied_in_time)",
