@@ -7,7 +7,18 @@
                                           100 (p - d) / n in points: adjusted Wald, n + 3, p + 3/4, d + 3/4
     mean_se(sd, n)                        sd / sqrt(n)
     t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df, within 1 %
-    effective_n(sum_w, sum_w2)            (sum w)^2 / sum w^2 (Kish 1965): n divided by the design effect
+    effective_n(sums, repeated, n, repeats)
+                                          n divided by two design effects: of weights, n sum w^2 / (sum w)^2 (Kish 1965),
+                                          and of persons who answered several times, at least 1: the variance of the
+                                          mean r = sum wy / sum w, linearised, with persons as clusters, against that
+                                          with every answer by itself (Rao and Scott 1992)
+                                            [C / (C - 1) sum over persons (sum z)^2] / [n / (n - 1) sum over answers z^2]
+                                          of z = w (y - r), C persons, n answers. Where answers do not differ, or all are
+                                          one person's, persons are taken to agree with themselves entirely: sum over
+                                          persons (sum w)^2 / sum over answers w^2. `sums` names y (sum of wy), w (sum of
+                                          w) and, of squares, yy (wwyy), wy (wwy) and ww; `repeated` what persons add to
+                                          these three: (sum over a person)^2 less its sum of squares. `repeats` is n - C,
+                                          null where nobody answered twice.
     bounded(expression, low, high)        the expression, held between two bounds; null stays null
 
     points_interval(p, d, n), share_interval(k, n), mean_interval(mean, se, df, low, high)
@@ -72,7 +83,32 @@
     end
 {%- endmacro %}
 
-{% macro effective_n(sum_w, sum_w2) -%} (power({{ sum_w }}, 2) / nullif({{ sum_w2 }}, 0)) {%- endmacro %}
+{% macro effective_n(sums, repeated, n, repeats) -%}
+    {% set persons = "(" ~ n ~ " - " ~ repeats ~ ")" %}
+    greatest(
+        power({{ sums.w }}, 2)
+        / nullif({{ sums.ww }}, 0)
+        / case
+            when coalesce({{ repeats }}, 0) = 0
+            then 1
+            when {{ persons }} <= 1 or {{ residual_squares(sums, sums) }} <= 1e-9 * {{ sums.ww }}
+            then 1 + {{ ratio(repeated.ww, sums.ww) }}
+            else
+                greatest(
+                    (1 + {{ residual_squares(sums, repeated) }} / {{ residual_squares(sums, sums) }})
+                    * {{ ratio(persons, persons ~ " - 1") }}
+                    * {{ ratio(n ~ " - 1", n) }},
+                    1
+                )
+        end,
+        1
+    )
+{%- endmacro %}
+
+{# The sum of z^2 of z = w (y - r), multiplied out. #}
+{% macro residual_squares(sums, of) -%}
+    ({{ of.yy }} - 2 * {{ ratio(sums.y, sums.w) }} * {{ of.wy }} + power({{ ratio(sums.y, sums.w) }}, 2) * {{ of.ww }})
+{%- endmacro %}
 
 {% macro bounded(expression, low, high) -%}
     case when {{ expression }} is not null then least(greatest({{ expression }}, {{ low }}), {{ high }}) end

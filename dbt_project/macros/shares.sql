@@ -6,7 +6,7 @@
 {% macro share_rows(relation, breakdowns, anchor="anchor_at", n_censored=none, is_counted="true", parts={}) -%}
     {% set settled = is_counted ~ (" and " ~ n_censored ~ " = 0" if n_censored else "") %}
     {% set share_aggregates = {
-        "n_items": "sum(case when " ~ is_counted ~ " then 1 else 0 end)",
+        "n_counted": "sum(case when " ~ is_counted ~ " then 1 else 0 end)",
         "n_hit": "sum(case when " ~ settled ~ " and is_hit then 1 else 0 end)",
         "n_open": "sum(case when " ~ is_counted ~ " then " ~ (n_censored or 0) ~ " else 0 end)",
         "n_settled": "sum(case when " ~ settled ~ " then 1 else 0 end)",
@@ -19,15 +19,15 @@
         {{
             metric_row(
                 dict(
-                    share_expressions("n_hit", "n_settled", "n_items", "n_open"),
+                    share_expressions("n_hit", "n_settled", "n_counted", "n_open"),
                     n_subjects="n_counted_subjects",
-                    subject_basis="case when n_counted_persons = n_items then 'person' else 'record' end",
+                    subject_basis="case when n_counted_persons = n_counted then 'person' else 'record' end",
                 ),
                 parts=dict(zip(parts, parts)),
             )
         }}
     from cells
-    where n_items > 0
+    where n_counted > 0
 {%- endmacro %}
 
 {# What metric_row() needs for a share of k in n, of n_eligible items of which n_censored are not settled. #}

@@ -129,7 +129,7 @@ with
         where day = last_day and period_grain <> 'all'
     ),
     dated_moves as (select moves.*, {{ period_end_of("period_grain", "period_start") }} as period_end from moves),
-    flows as ({{ metric_cells("dated_moves", breakdowns, movement_counts, anchor=none) }}),
+    flows as ({{ metric_cells("dated_moves", backlog_breakdowns(), movement_counts, anchor=none) }}),
     members as (
         select
             metric_id,

@@ -1,6 +1,7 @@
 -- One row per metric, variant, period and breakdown cell: nps, csat, rating_mean, ces and recommend_rate.
--- A csat or rating item of a driver question counts in breakdown source,question only.
-{% set aggregates = {
+-- A csat or rating item of a driver question counts in breakdown source,question only. Intervals stand on the effective
+-- n (part n_effective): n less what weights take from it, and what persons who answered several times take.
+{% set counts = {
     "n": "count(*)",
     "n_promoters": "sum(promoter)",
     "n_detractors": "sum(detractor)",
@@ -10,13 +11,9 @@
     "n_hard": "sum(hard)",
     "n_recommended": "sum(recommended)",
     "sum_score": "sum(score)",
-    "sd_score": "stddev_samp(score)",
-    "sum_position": "sum((score - scale_min) / nullif(scale_max - scale_min, 0))",
-    "sd_position": "stddev_samp((score - scale_min) / nullif(scale_max - scale_min, 0))",
-    "low_scale_min": "min(scale_min)",
-    "high_scale_min": "max(scale_min)",
-    "low_scale_max": "min(scale_max)",
-    "high_scale_max": "max(scale_max)",
+    "sum_score2": "sum(score * score)",
+    "sum_position": "sum(position)",
+    "sum_position2": "sum(position * position)",
     "n_weighted": "count(weight)",
     "sum_w": "sum(weight)",
     "sum_w2": "sum(weight * weight)",
@@ -24,33 +21,74 @@
     "w_detractors": "sum(weight * detractor)",
     "w_satisfied": "sum(weight * satisfied)",
     "w_score": "sum(weight * score)",
-    "w_score2": "sum(weight * score * score)",
+    "w2_promoters": "sum(weight * weight * promoter)",
+    "w2_detractors": "sum(weight * weight * detractor)",
+    "w2_satisfied": "sum(weight * weight * satisfied)",
+    "w2_score": "sum(weight * weight * score)",
+    "w2_score2": "sum(weight * weight * score * score)",
 } %}
-{% set counted, uncounted = {}, {} %}
+{% set spreads = {
+    "sd_score": "stddev_samp(score)",
+    "sd_position": "stddev_samp(position)",
+    "w_score2": "sum(weight * score * score)",
+    "low_scale_min": "min(scale_min)",
+    "high_scale_min": "max(scale_min)",
+    "low_scale_max": "min(scale_max)",
+    "high_scale_max": "max(scale_max)",
+} %}
+{% set points = {} %}
 {% for point in range(11) %}
-    {% do counted.update({"n_score_" ~ point: "count(case when score_point = " ~ point ~ " then 1 end)"}) %}
-    {% do uncounted.update({"n_score_" ~ point: "cast(null as " ~ dbt.type_bigint() ~ ")"}) %}
+    {% do points.update({"n_score_" ~ point: "count(case when score_point = " ~ point ~ " then 1 end)"}) %}
 {% endfor %}
-{% set counting = dict(aggregates, **counted) %}
-{% set aggregates = dict(aggregates, **uncounted) %}
-{# what only nps and ces need is not counted for driver items: there are many of them #}
-{% set counting_questions = dict(counting) %}
-{% for name in counting %}
-    {% if name in [
-        "n_promoters",
-        "n_detractors",
-        "n_easy",
-        "n_easy_5_7",
-        "n_hard",
-        "n_recommended",
-        "w_promoters",
-        "w_detractors",
-    ] %}
-        {% do counting_questions.update({name: uncounted["n_score_0"]}) %}
-    {% endif %}
-{% endfor %}
+{# what a score adds up: its sum and its sum of squares over answers, plain, by weight and by squared weight #}
+{% set outcomes = {
+    "net": {
+        "sum": "(n_promoters - n_detractors)",
+        "squares": "(n_promoters + n_detractors)",
+        "w_sum": "(w_promoters - w_detractors)",
+        "w2_sum": "(w2_promoters - w2_detractors)",
+        "w2_squares": "(w2_promoters + w2_detractors)",
+    },
+    "satisfied": {
+        "sum": "n_satisfied",
+        "squares": "n_satisfied",
+        "w_sum": "w_satisfied",
+        "w2_sum": "w2_satisfied",
+        "w2_squares": "w2_satisfied",
+    },
+    "position": {"sum": "sum_position", "squares": "sum_position2"},
+    "score": {
+        "sum": "sum_score",
+        "squares": "sum_score2",
+        "w_sum": "w_score",
+        "w2_sum": "w2_score",
+        "w2_squares": "w2_score2",
+    },
+    "easy": {"sum": "n_easy", "squares": "n_easy"},
+    "easy_5_7": {"sum": "n_easy_5_7", "squares": "n_easy_5_7"},
+    "net_easy": {"sum": "(n_easy - n_hard)", "squares": "(n_easy + n_hard)"},
+    "recommended": {"sum": "n_recommended", "squares": "n_recommended"},
+} %}
+{# what only nps and ces need is not counted for driver items, nor points where no mart shows them: there are many #}
+{% set only_overall = ["promoters", "detractors", "easy", "easy_5_7", "hard", "recommended"] %}
+{% set monthly = ["month", "quarter", "year", "all"] %}
+{% set families = [
+    {"items": "overall_items", "breakdowns": survey_breakdowns()},
+    {"items": "csat_items", "breakdowns": survey_breakdowns(), "has_points": true},
+    {"items": "rating_items", "breakdowns": rating_breakdowns(), "has_points": true},
+    {
+        "items": "question_items",
+        "breakdowns": ["source,question"],
+        "has_points": true,
+        "grains": monthly,
+        "left_out": only_overall,
+    },
+    {"items": "recommending_items", "breakdowns": review_breakdowns()},
+] %}
 with
-    items as (select * from {{ ref("int_score_items") }}),
+    items as (
+        select *, (score - scale_min) / nullif(scale_max - scale_min, 0) as position from {{ ref("int_score_items") }}
+    ),
 
     overall_items as (select *, item_type as family from items where item_type in ('nps', 'ces') and score is not null),
 
@@ -86,186 +124,183 @@ with
         where recency = 1
     ),
 
+    {% set nothing = "cast(null as " ~ dbt.type_bigint() ~ ")" %}
+    {% set without_points = {} %}
+    {% for point in points %} {% do without_points.update({point: nothing}) %} {% endfor %}
+    {% for f in families %}
+        {% set counted = dict(counts, **spreads) %}
+        {% do counted.update(points if f.has_points else without_points) %}
+        {% for count in f.left_out or [] %}
+            {% for name in ["n_" ~ count, "w_" ~ count, "w2_" ~ count] if name in counted %}
+                {% do counted.update({name: nothing}) %}
+            {% endfor %}
+        {% endfor %}
+        {% do f.update({"counted": counted}) %}
+    {% endfor %}
     cells as (
-        select *
-        from ({{ metric_cells("overall_items", survey_breakdowns(), aggregates, keys=["family"]) }}) as overall
-        union all
-        select *
-        from ({{ metric_cells("csat_items", survey_breakdowns(), counting, keys=["family"]) }}) as csat
-        union all
-        select *
-        from ({{ metric_cells("rating_items", rating_breakdowns(), counting, keys=["family"]) }}) as rating
-        union all
+        {% for f in families %}
+            select *
+            from
+                (
+                    {{ metric_cells(f["items"], f.breakdowns, f.counted, keys=["family"], grains=f.grains) }}
+                ) as {{ f["items"] }}_cells
+            union all
+        {% endfor %}
         select *
         from
             (
                 {{
                     metric_cells(
-                        "question_items",
-                        ["source,question"],
-                        counting_questions,
+                        "latest_items",
+                        survey_breakdowns(),
+                        dict(dict(counts, **spreads), **without_points),
                         keys=["family"],
-                        grains=["month", "quarter", "year", "all"],
+                        anchor=none,
                     )
                 }}
-            ) as question
-        union all
-        select *
-        from
-            ({{ metric_cells("recommending_items", review_breakdowns(), aggregates, keys=["family"]) }}) as recommending
-        union all
-        select *
-        from
-            (
-                {{ metric_cells("latest_items", survey_breakdowns(), aggregates, keys=["family"], anchor=none) }}
-            ) as latest
+            ) as latest_cells
+    ),
+
+    -- persons who answered more than once in a period, and what they add up to in each cell
+    several_items as (
+        {% for f in families if f["items"] != "question_items" %}
+            select *
+            from {{ f["items"] }}
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
+
+    {% set several = (survey_breakdowns() + rating_breakdowns() + review_breakdowns()) | unique | list %}
+    {% set repeated = [["several_items", several, none], ["question_items", ["source,question"], monthly]] %}
+    {% for relation, breakdowns, grains in repeated %}
+        repeated_{{ relation }} as (
+            select *
+            from
+                (
+                    select
+                        periodic.*,
+                        count(*) over (partition by family, subject_key, period_grain, period_start) as n_of_person
+                    from ({{ periods(relation, "anchor_at", grains) }}) as periodic
+                    where subject_key is not null
+                ) as told
+            where n_of_person > 1
+        ),
+    {% endfor %}
+    person_cells as (
+        {% for relation, breakdowns, grains in repeated %}
+            select *
+            from
+                (
+                    {{
+                        metric_cells(
+                            "repeated_" ~ relation, breakdowns, counts, keys=["family", "subject_key"], anchor=none
+                        )
+                    }}
+                ) as {{ relation }}_person_cells
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
+
+    -- what answers of one person add to sums of squares and products: those of persons less those of single answers
+    {% set cell = ["family", "period_grain", "period_start", "breakdown"] + metric_dimensions() %}
+    repetitions as (
+        select
+            {{ key_of(cell, "person_cells") }} as cell_key,
+            sum(n - 1) as repeats,
+            sum(n * n - n) as pairs,
+            sum(case when n_weighted > 0 then n_weighted - 1 end) as w_repeats,
+            sum(sum_w * sum_w - sum_w2) as w_pairs
+            {% for name, o in outcomes.items() %}
+                ,
+                sum({{ o["sum"] }} * {{ o["sum"] }} - {{ o.squares }}) as squares_{{ name }},
+                sum({{ o["sum"] }} * (n - 1)) as products_{{ name }}
+                {% if o.w_sum %}
+                    ,
+                    sum({{ o.w_sum }} * {{ o.w_sum }} - {{ o.w2_squares }}) as w_squares_{{ name }},
+                    sum({{ o.w_sum }} * sum_w - {{ o.w2_sum }}) as w_products_{{ name }}
+                {% endif %}
+            {% endfor %}
+        from person_cells
+        where n > 1
+        group by {{ key_of(cell, "person_cells") }}
     ),
 
     judged as (
         select
-            *,
-            low_scale_min = high_scale_min and low_scale_max = high_scale_max as is_one_scale,
-            {{ effective_n("sum_w", "sum_w2") }} as n_effective
+            cells.*,
+            low_scale_min = high_scale_min and low_scale_max = high_scale_max as is_one_scale
+            {% for name, o in outcomes.items() %}
+                {% set sums = {"y": o["sum"], "w": "n", "yy": o.squares, "wy": o["sum"], "ww": "n"} %}
+                {% set repeated = {"yy": "squares_" ~ name, "wy": "products_" ~ name, "ww": "pairs"} %},
+                {{ effective_n(sums, repeated, "n", "repeats") }} as n_effective_{{ name }}
+                {% if o.w_sum %}
+                    {% set sums = {"y": o.w_sum, "w": "sum_w", "yy": o.w2_squares, "wy": o.w2_sum, "ww": "sum_w2"} %}
+                    {% set repeated = {"yy": "w_squares_" ~ name, "wy": "w_products_" ~ name, "ww": "w_pairs"} %},
+                    {{ effective_n(sums, repeated, "n_weighted", "w_repeats") }} as w_effective_{{ name }}
+                {% endif %}
+            {% endfor %}
         from cells
+        left join repetitions on {{ key_of(cell, "cells") }} = repetitions.cell_key
     )
 
-    {% set weighted_share = "n_effective * w_satisfied / sum_w" %}
-    {% set weighted_p, weighted_d = "n_effective * w_promoters / sum_w", "n_effective * w_detractors / sum_w" %}
-    {% set mean_se_expression = "case when is_one_scale then sd_score / sqrt(n) end" %}
-    {% set position_se = "100 * sd_position / sqrt(n)" %}
-    {% set weighted_variance = "greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0)" %}
-    {% set weighted_mean_se = (
-        "case when is_one_scale and n_effective > 1 then sqrt(" ~ weighted_variance ~ " / n_effective) end"
-    ) %}
+    {% set of_csat, of_ratings = "family in ('csat', 'question')", "family in ('rating', 'question')" %}
+    {% set on_seven = "family = 'ces' and is_one_scale and high_scale_max = 7" %}
+    {% set sides, ease = ["promoters", "detractors"], ["easy", "hard"] %}
     {% set variants = [
-        {
-            "metric": "nps",
-            "variant": "per_response",
-            "where": "family = 'nps'",
-            "numerator": "n_promoters - n_detractors",
-            "value": "100.0 * (n_promoters - n_detractors) / n",
-            "ci": "adjusted_wald",
-            "interval": points_interval("n_promoters", "n_detractors", "n"),
-        },
+        {"metric": "nps", "variant": "per_response", "of": "net", "where": "family = 'nps'", "groups": sides},
         {
             "metric": "nps",
             "variant": "latest_per_subject",
+            "of": "net",
             "where": "family = 'nps_latest'",
-            "numerator": "n_promoters - n_detractors",
-            "value": "100.0 * (n_promoters - n_detractors) / n",
-            "ci": "adjusted_wald",
-            "interval": points_interval("n_promoters", "n_detractors", "n"),
+            "groups": sides,
+            "of_persons": true,
         },
         {
             "metric": "nps",
             "variant": "weighted",
-            "where": "family = 'nps' and n_weighted > 0",
-            "n": "n_weighted",
-            "numerator": "w_promoters - w_detractors",
-            "denominator": "sum_w",
-            "value": "100.0 * ((w_promoters - w_detractors) / sum_w)",
-            "ci": "adjusted_wald_effective_n",
-            "interval": points_interval(weighted_p, weighted_d, "n_effective"),
+            "of": "net",
+            "where": "family = 'nps'",
+            "groups": sides,
+            "by_weight": true,
         },
-        {
-            "metric": "csat",
-            "variant": "top2",
-            "where": "family in ('csat', 'question')",
-            "numerator": "n_satisfied",
-            "value": "100.0 * n_satisfied / n",
-            "ci": "wilson",
-            "interval": share_interval("n_satisfied", "n"),
-        },
-        {
-            "metric": "csat",
-            "variant": "mean_pct",
-            "where": "family in ('csat', 'question')",
-            "numerator": "sum_position",
-            "value": "100 * sum_position / n",
-            "ci": "t",
-            "interval": mean_interval("100 * sum_position / n", position_se, "n - 1", 0, 100),
-        },
+        {"metric": "csat", "variant": "top2", "of": "satisfied", "where": of_csat},
+        {"metric": "csat", "variant": "mean_pct", "of": "position", "where": of_csat, "mean": "percent"},
         {
             "metric": "csat",
             "variant": "weighted_top2",
-            "where": "family in ('csat', 'question') and n_weighted > 0",
-            "n": "n_weighted",
-            "numerator": "w_satisfied",
-            "denominator": "sum_w",
-            "value": "100.0 * (w_satisfied / sum_w)",
-            "ci": "wilson_effective_n",
-            "interval": share_interval(weighted_share, "n_effective"),
+            "of": "satisfied",
+            "where": of_csat,
+            "by_weight": true,
         },
         {
             "metric": "rating_mean",
             "variant": "per_response",
-            "where": "family in ('rating', 'question')",
-            "numerator": "sum_score",
-            "value": "case when is_one_scale then sum_score / n end",
-            "ci": "t",
-            "interval": mean_interval(
-                "sum_score / n", mean_se_expression, "n - 1", "low_scale_min", "high_scale_max"
-            ),
+            "of": "score",
+            "where": of_ratings,
+            "mean": "scale",
         },
         {
             "metric": "rating_mean",
             "variant": "weighted",
-            "where": "family in ('rating', 'question') and n_weighted > 0",
-            "n": "n_weighted",
-            "numerator": "w_score",
-            "denominator": "sum_w",
-            "value": "case when is_one_scale then w_score / sum_w end",
-            "ci": "t_effective_n",
-            "interval": mean_interval(
-                "w_score / sum_w", weighted_mean_se, "(n_effective - 1)", "low_scale_min", "high_scale_max"
-            ),
+            "of": "score",
+            "where": of_ratings,
+            "mean": "scale",
+            "by_weight": true,
         },
-        {
-            "metric": "ces",
-            "variant": "pct_easy",
-            "where": "family = 'ces'",
-            "numerator": "n_easy",
-            "value": "100.0 * n_easy / n",
-            "ci": "wilson",
-            "interval": share_interval("n_easy", "n"),
-        },
-        {
-            "metric": "ces",
-            "variant": "pct_easy_5_7",
-            "where": "family = 'ces' and is_one_scale and high_scale_max = 7",
-            "numerator": "n_easy_5_7",
-            "value": "100.0 * n_easy_5_7 / n",
-            "ci": "wilson",
-            "interval": share_interval("n_easy_5_7", "n"),
-        },
-        {
-            "metric": "ces",
-            "variant": "mean",
-            "where": "family = 'ces'",
-            "numerator": "sum_score",
-            "value": "case when is_one_scale then sum_score / n end",
-            "ci": "t",
-            "interval": mean_interval(
-                "sum_score / n", mean_se_expression, "n - 1", "low_scale_min", "high_scale_max"
-            ),
-        },
-        {
-            "metric": "ces",
-            "variant": "net_easy",
-            "where": "family = 'ces'",
-            "numerator": "n_easy - n_hard",
-            "value": "100.0 * (n_easy - n_hard) / n",
-            "ci": "adjusted_wald",
-            "interval": points_interval("n_easy", "n_hard", "n"),
-        },
+        {"metric": "ces", "variant": "pct_easy", "of": "easy", "where": "family = 'ces'"},
+        {"metric": "ces", "variant": "pct_easy_5_7", "of": "easy_5_7", "where": on_seven},
+        {"metric": "ces", "variant": "mean", "of": "score", "where": "family = 'ces'", "mean": "scale"},
+        {"metric": "ces", "variant": "net_easy", "of": "net_easy", "where": "family = 'ces'", "groups": ease},
         {
             "metric": "recommend_rate",
             "variant": "per_response",
+            "of": "recommended",
             "where": "family = 'recommend'",
-            "numerator": "n_recommended",
-            "value": "100.0 * n_recommended / n",
-            "ci": "wilson",
-            "interval": share_interval("n_recommended", "n"),
         },
     ] %}
     {% set parts = {
@@ -275,12 +310,39 @@ with
         "n_satisfied": "n_satisfied",
         "n_easy": "n_easy",
         "n_hard": "n_hard",
-        "n_effective": "n_effective",
         "scale_min": "case when is_one_scale then low_scale_min end",
         "scale_max": "case when is_one_scale then high_scale_max end",
     } %}
-    {% for point in range(11) %} {% do parts.update({"n_score_" ~ point: "n_score_" ~ point}) %} {% endfor %}
+    {% for point in points %} {% do parts.update({point: point}) %} {% endfor %}
 {% for v in variants %}
+        {% set o = outcomes[v.of] %}
+        {% set w = "w" if v.by_weight else "n" %}
+        {% set k, n = (o.w_sum, "sum_w") if v.by_weight else (o["sum"], "n") %}
+        {% set n_effective = w ~ "_effective_" ~ v.of %}
+        {% set mean = ratio(k, n) %}
+        {% set value = "100.0 * " ~ (mean if v.by_weight else k ~ " / " ~ n) %}
+        {% set effective_share = ratio(n_effective, n) %}
+        {% if v.groups %}
+            {% set method = "adjusted_wald" %}
+            {% set up = w ~ "_" ~ v.groups[0] ~ " * " ~ effective_share %}
+            {% set down = w ~ "_" ~ v.groups[1] ~ " * " ~ effective_share %}
+            {% set interval = points_interval(up, down, n_effective) %}
+        {% elif v.mean %}
+            {% set method, df = "t", "(" ~ n_effective ~ " - 1)" %}
+            {% set sd = (
+                "sqrt(greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0))"
+                if v.by_weight
+                else "sd_" ~ v.of
+            ) %}
+            {% set se = "case when " ~ n_effective ~ " > 1 then " ~ mean_se(sd, n_effective) ~ " end" %}
+            {% if v.mean == "percent" %} {% set interval = mean_interval(value, "100 * " ~ se, df, 0, 100) %}
+            {% else %}
+                {% set value = "case when is_one_scale then " ~ mean ~ " end" %}
+                {% set interval = mean_interval(value, se, df, "low_scale_min", "high_scale_max") %}
+            {% endif %}
+        {% else %}
+            {% set method = "wilson" %} {% set interval = share_interval(k ~ " * " ~ effective_share, n_effective) %}
+        {% endif %}
     select
         {{
             metric_row(
@@ -288,20 +350,24 @@ with
                     "metric_id": "'" ~ v.metric ~ "'",
                     "variant": "'" ~ v.variant ~ "'",
                     "n_eligible": "n",
-                    "n_answered": v.n or "n",
-                    "numerator": v.numerator,
-                    "denominator": v.denominator or "n",
-                    "value": v.value,
-                    "standard_error": v.interval.se,
-                    "ci_low": v.interval.low,
-                    "ci_high": v.interval.high,
-                    "ci_method": "'" ~ v.ci ~ "'",
+                    "n_answered": "n_weighted" if v.by_weight else "n",
+                    "numerator": k,
+                    "denominator": n,
+                    "value": value,
+                    "standard_error": interval.se,
+                    "ci_low": interval.low,
+                    "ci_high": interval.high,
+                    "ci_method": "'"
+                    ~ method
+                    ~ ("_weighted" if v.by_weight else "")
+                    ~ ("" if v.of_persons else "_clustered")
+                    ~ "'",
                 },
-                parts=parts,
+                parts=dict(parts, n_effective=n_effective),
             )
         }}
     from judged
-    where {{ v.where }}
+    where {{ v.where }} {% if v.by_weight %} and n_weighted > 0 {% endif %}
     {% if not loop.last %}
         union all
     {% endif %}
