@@ -34,12 +34,9 @@ with
             case when invitation.incentive_type is not null then 1 else 0 end as incentivised
         from {{ ref("fct_survey_invitations") }} as invitation
         inner join {{ ref("int_sources") }} as sources on invitation.source = sources.source
-        left join {{ ref("dim_stores") }} as store on invitation.store_id = store.store_id
         left join
-            {{ ref("int_subjects") }} as person
-            on invitation.subject_key = person.subject_key
-            and invitation.sent_at >= person.valid_from
-            and invitation.sent_at < person.valid_to
+            {{ ref("dim_stores") }} as store on invitation.store_id = store.store_id
+            {{ join_customer("person", "invitation.subject_key", "invitation.sent_at") }}
         where {{ minutes_between("invitation.sent_at", "sources.observed_until") }} >= 14 * 24 * 60
     ),
 

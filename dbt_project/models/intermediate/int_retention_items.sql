@@ -1,6 +1,7 @@
 -- One row per variant, period and person active at its start: whether the person is still active at its end; once of
 -- each source (is_of_source) and once of the company (is_of_company), where active at any source is active.
 -- Only periods observed to their end. Grain all: the 90 days up to where the source was last observed.
+-- Segment, contract, region and channel are those of that start.
 with
     activity as (select * from {{ ref("int_customer_activity") }}),
     boundaries as (
@@ -87,7 +88,14 @@ with
         group by windows.activity, windows.period_grain, windows.period_start, at_end.subject_key
     ),
     active_anywhere_at_start as (
-        select activity, period_grain, period_start, period_end, subject_key, min(source) as source
+        select
+            activity,
+            period_grain,
+            period_start,
+            period_end,
+            subject_key,
+            min(source) as source,
+            min(starts_on) as starts_on
         from kept
         group by activity, period_grain, period_start, period_end, subject_key
     ),
@@ -115,6 +123,7 @@ with
             "period_grain",
             "period_start",
             "period_end",
+            "starts_on",
             "subject_key",
             "is_retained",
             "amount_at_start",
@@ -139,6 +148,7 @@ with
             period_grain,
             period_start,
             period_end,
+            {{ to_utc("cast(starts_on as timestamp)", "'" ~ var("reporting_tz") ~ "'") }} as starts_at,
             subject_key,
             subject_key as record_key,
             is_retained,
@@ -156,6 +166,7 @@ with
             'all',
             null,
             null,
+            null,
             subject_key,
             customer_key,
             not is_churned,
@@ -165,38 +176,15 @@ with
             true,
             true
         from flags
-    ),
-    customers as (
-        select
-            *,
-            row_number() over (
-                partition by source, subject_key order by updated_at desc nulls last, customer_key
-            ) as nr_of_source
-        from {{ ref("stg_customers") }}
-        where is_current and subject_key is not null
-    ),
-    -- what its own source does not tell of a person, another's newest record does: of those that tell anything of it
-    described as (
-        select
-            *,
-            row_number() over (partition by subject_key order by updated_at desc nulls last, source, customer_key) as nr
-        from customers
-        where nr_of_source = 1 and (segment is not null or contract is not null or region is not null)
-    ),
-    acquired as (
-        select
-            *,
-            row_number() over (partition by subject_key order by updated_at desc nulls last, source, customer_key) as nr
-        from customers
-        where nr_of_source = 1 and acquired_channel is not null
     )
 select
     items.*,
-    coalesce(own.acquired_channel, acquired.acquired_channel) as channel,
-    coalesce(own.segment, described.segment) as segment,
-    coalesce(own.contract, described.contract) as contract,
-    coalesce(own.region, described.region) as region
-from items
-left join customers as own on own.source = items.source and own.subject_key = items.subject_key and own.nr_of_source = 1
-left join described on described.subject_key = items.subject_key and described.nr = 1
-left join acquired on acquired.subject_key = items.subject_key and acquired.nr = 1
+    -- what its own source does not tell of a person, the records of others do
+    coalesce(own.acquired_channel, anywhere.acquired_channel) as channel,
+    coalesce(own.segment, anywhere.segment) as segment,
+    coalesce(own.contract, anywhere.contract) as contract,
+    coalesce(own.region, anywhere.region) as region
+from
+    items
+    {{ join_customer("own", "items.subject_key", "items.starts_at", source="items.source") }}
+    {{ join_customer("anywhere", "items.subject_key", "items.starts_at") }}

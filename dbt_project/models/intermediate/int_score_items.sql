@@ -114,9 +114,6 @@ select
     items.anchor_at
 from items
 left join scale_points as point on items.scale_id = point.scale_id and items.score = point.score
-left join {{ ref("dim_stores") }} as store on items.store_id = store.store_id
 left join
-    {{ ref("int_subjects") }} as person
-    on items.subject_key = person.subject_key
-    and coalesce(items.anchor_at, timestamp '9998-01-01') >= person.valid_from
-    and coalesce(items.anchor_at, timestamp '9998-01-01') < person.valid_to
+    {{ ref("dim_stores") }} as store on items.store_id = store.store_id
+    {{ join_customer("person", "items.subject_key", "items.anchor_at") }}

@@ -12,6 +12,7 @@ import pandas as pd
 from orchestration.sample.clock import END, month_starts
 from orchestration.sample.kpis.cells import (
     GRAINS,
+    ZONE_OFFSET,
     Block,
     Group,
     Measure,
@@ -56,10 +57,13 @@ def _spans() -> list[tuple[str, np.datetime64, np.datetime64]]:
 
 
 def _known(items: pd.DataFrame, view: View) -> pd.DataFrame:
-    """Items with what is known of their subjects today."""
+    """Items with what was known of their subjects on the day `since` which they are counted (none: today)."""
+    since = items["since"].to_numpy("datetime64[s]")
+    at = np.where(np.isnat(since), END, since.astype(np.int64) - ZONE_OFFSET)
     return items.assign(
         channel=pd.Series("web", index=items.index).where(items["subject"].isin(view.shoppers)),
-        **{name: items["subject"].map(view.profile[name]) for name in ("segment", "contract", "region")},
+        segment=view.segment(items["subject"], pd.Series(at, index=items.index)),
+        **{name: items["subject"].map(view.profile[name]) for name in ("contract", "region")},
     )
 
 
@@ -91,7 +95,15 @@ def _purchases(bought: pd.DataFrame, view: View) -> list[Block]:
         at_start, at_end = (np.unique(subject[(day < b) & (day >= b - ACTIVE_DAYS)]) for b in (start, end))
         told = np.datetime64("NaT") if grain == "all" else start
         parts.append(
-            pd.DataFrame({"subject": at_start, "is_kept": np.isin(at_start, at_end), "grain": grain, "start": told})
+            pd.DataFrame(
+                {
+                    "subject": at_start,
+                    "is_kept": np.isin(at_start, at_end),
+                    "grain": grain,
+                    "start": told,
+                    "since": start,
+                }
+            )
         )
     items = _known(pd.concat([p for p in parts if len(p)], ignore_index=True).assign(source="web_shop"), view)
     return cut(items, _entries(items), CUSTOMERS, _stays("inactive_90_days", items))
@@ -136,6 +148,7 @@ def _subscriptions(world: World, view: View) -> list[Block]:
                     "currency": paying["currency"].to_numpy(),
                     "grain": grain,
                     "start": start,
+                    "since": start,
                 }
             )
         )
@@ -175,7 +188,11 @@ def _flags(world: World, view: View) -> list[Block]:
     members["subject"] = view.subjects_of("crm", "C" + members["person"].astype(str).str.zfill(7), members["person"])
     seen = view.allowed(members["person"], members["subject"]) & view.present(members["subject"])
     items = members[seen].assign(
-        is_kept=lambda f: ~f["is_churned"], grain="all", start=np.datetime64("NaT"), source="crm"
+        is_kept=lambda f: ~f["is_churned"],
+        grain="all",
+        start=np.datetime64("NaT"),
+        since=np.datetime64("NaT"),
+        source="crm",
     )
     items = _known(items.reset_index(drop=True), view)
     return cut(items, _entries(items), CUSTOMERS, _stays("source_flag", items))
