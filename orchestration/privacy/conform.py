@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from orchestration.engine import identifier, literal
 from orchestration.errors import ContractError
 from orchestration.lake.store import duckdb_type
+from orchestration.privacy.normalise import normal_label
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, TYPES, Field, Record
 from orchestration.records.contract import person
@@ -46,8 +47,11 @@ CREATE OR REPLACE TEMP MACRO record_ref(source, kind, id) AS
     chr(31) || source || chr(31) || kind || chr(31) || id;
 CREATE OR REPLACE TEMP MACRO account_ref(source, id) AS
     chr(31) || source || chr(31) || 'person.account' || chr(31) || id;
-CREATE OR REPLACE TEMP MACRO scale_score(value, scale) AS
-    coalesce((SELECT any_value(s.score) FROM _scales s WHERE s.scale_id = scale AND s.label = trim(value)), value);
+"""
+SCALE_SCORE = f"""
+CREATE OR REPLACE TEMP MACRO scale_score(value, scale) AS coalesce(
+    (SELECT any_value(s.score) FROM _scales s WHERE s.scale_id = scale AND s.label = {normal_label("value")}), value
+)
 """
 
 
@@ -99,6 +103,7 @@ def conform(
     # A zone that is none would end the select; IANA names only, as they are written.
     con.execute("SET VARIABLE zones = (SELECT list(name) FROM pg_timezone_names())")
     con.execute(MACROS)
+    con.execute(SCALE_SCORE)
     streams, sweeps, stream_of, malformed = _read_streams(con, scratch, settings, pages)
     wanted = [k for k in settings.kinds if kinds is None or k in set(kinds)]
     result = Conformed(wanted, streams, {}, {}, sweeps)
@@ -114,15 +119,17 @@ def conform(
 
 
 def _load_scales(con: duckdb.DuckDBPyConnection, company_scales: str | None) -> None:
-    """Temp table `_scales`: scale_id, label, score; the newest version of each label."""
+    """Temp table `_scales`: scale_id, label as it is compared, score; the newest version of each label."""
+    label = f"{normal_label('label')} AS label"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _scales AS SELECT scale_id, label, score::VARCHAR AS score "
+        f"CREATE OR REPLACE TEMP TABLE _scales AS SELECT scale_id, {label}, score::VARCHAR AS score "
         f"FROM read_csv({literal(str(SCALES))}, all_varchar=true)"
     )
     if company_scales:
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE _own_scales AS SELECT scale_id, label, score::VARCHAR AS score "
-            f"FROM ({company_scales}) WHERE score IS NOT NULL QUALIFY row_number() OVER (PARTITION BY scale_id, label "
+            f"CREATE OR REPLACE TEMP TABLE _own_scales AS SELECT scale_id, {label}, score::VARCHAR AS score "
+            f"FROM ({company_scales}) AS told WHERE score IS NOT NULL "
+            f"QUALIFY row_number() OVER (PARTITION BY scale_id, {normal_label('told.label')} "
             f"ORDER BY source_version DESC NULLS LAST, updated_at DESC NULLS LAST, loaded_at DESC) = 1"
         )
         con.execute("DELETE FROM _scales s USING _own_scales o WHERE o.scale_id = s.scale_id AND o.label = s.label")

@@ -90,6 +90,11 @@ def folded_text(text: str) -> str:
     return f"{result}[1]"
 
 
+def normal_label(expression: str) -> str:
+    """SQL: a label of a scale as labels are compared: whatever the width and case of its letters, blanks around it."""
+    return f"lower(trim({folded_text(f'({expression})::varchar')}))"
+
+
 def normal_email(expression: str) -> str:
     """SQL: trimmed, case-folded e-mail address; NULL when it is none."""
     return (

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from orchestration import pipeline
 from orchestration.errors import ContractError
+from orchestration.modelling import PROJECT
 from orchestration.records import KINDS
 from orchestration.sources.registry import BUILT_IN, discover
 from tests.house import TestHouse, write_source
@@ -57,6 +59,25 @@ def test_a_label_that_only_the_company_knows_is_a_score(house: TestHouse) -> Non
     house.take("reference", "desk")
     assert house.rows("select score from lake.survey_answer") == [(3.0,)]
     assert house.ledger()["survey_answer", "rejected", "unparsable:score"] == 1
+
+
+def test_a_label_is_known_whatever_its_case_and_width_and_is_not_guessed(house: TestHouse) -> None:
+    answer = ANSWER.replace("desk_3", "csat_5")
+    write_source(house.sources, "desk", {"survey_answer": answer}, format="csv", columns=("id", "mood", "given_at"))
+    moods = ["VERY satisfied", "ｓａｔｉｓｆｉｅｄ　", "３", "very  satisfied"]
+    house.drop(
+        "rows.csv", "id,mood,given_at\n" + "".join(f"{i},{m},2025-01-02T03:04:05Z\n" for i, m in enumerate(moods))
+    )
+    drop(house, "scale", {"scale_id": "csat_5", "label": "Satisfied", "score": 4.5, "source_version": 1})
+    house.take("reference", "desk")
+    assert house.rows("select score from lake.survey_answer order by 1") == [(3.0,), (4.5,), (5.0,)]
+    assert house.ledger()["survey_answer", "rejected", "unparsable:score"] == 1
+
+
+def test_no_shipped_label_stands_twice() -> None:
+    with (PROJECT / "seeds" / "scales.csv").open(encoding="utf-8") as file:
+        labels = [(s["scale_id"], unicodedata.normalize("NFKC", s["label"]).casefold()) for s in csv.DictReader(file)]
+    assert sorted(set(labels)) == sorted(labels) and len(labels) > 50
 
 
 def test_a_folder_of_the_house_goes_before_a_built_in_one_and_two_of_the_house_are_refused(

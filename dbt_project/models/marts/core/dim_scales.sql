@@ -1,4 +1,5 @@
--- One row per label of a scale: the shipped scales, overridden by what a company or a source declares.
+-- One row per label of a scale, whatever its case: the shipped scales, overridden by what a company or a source
+-- declares.
 with
     candidates as (
         select scale_id, label, score, scale_min, scale_max, is_satisfied, is_easy, language, 2 as choice_order
@@ -19,7 +20,7 @@ with
     ),
 
     ranked as (
-        select *, row_number() over (partition by scale_id, label order by choice_order, score) as choice
+        select *, row_number() over (partition by scale_id, lower(label) order by choice_order, score) as choice
         from candidates
     )
 
