@@ -4,17 +4,7 @@
 -- also where the day is a holiday too. A shift that ends at or before its start runs into the next day, whatever that
 -- day is.
 with
-    -- what the house declares replaces a calendar that a source delivers
-    ranked as (
-        select
-            *,
-            max(case when source = 'reference' then 1 else 0 end) over (
-                partition by calendar_id
-            ) as is_declared_by_house
-        from {{ ref("stg_calendars") }}
-        where is_current
-    ),
-    entries as (select * from ranked where is_declared_by_house = 0 or source = 'reference'),
+    entries as (select * from {{ ref("dim_calendars") }}),
     span as (
         select
             *,

@@ -21,9 +21,8 @@ with
         select cases.case_key, policies.metric, min(policies.calendar_id) as calendar_id
         from cases
         inner join
-            {{ ref("stg_sla_policies") }} as policies
-            on policies.is_current
-            and (policies.applies_to_source is null or policies.applies_to_source = cases.source)
+            {{ ref("dim_sla_policies") }} as policies
+            on (policies.applies_to_source is null or policies.applies_to_source = cases.source)
             and (policies.applies_to_channel is null or policies.applies_to_channel = cases.channel)
             and (policies.valid_from is null or policies.valid_from <= cases.opened_at)
             and (policies.valid_to is null or policies.valid_to > cases.opened_at)

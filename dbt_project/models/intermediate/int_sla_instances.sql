@@ -21,26 +21,19 @@ with
             policies.rule_id,
             policies.metric,
             policies.priority,
-            -- a policy that a source delivers is about its own cases
-            case
-                when policies.applies_to_source is null and policies.source <> 'reference'
-                then policies.source
-                else policies.applies_to_source
-            end as applies_to_source,
+            policies.applies_to_source,
             policies.applies_to_channel,
             policies.target_minutes,
             policies.pausing_statuses,
             coalesce(policies.stop_at, 'first') as stop_at,
             policies.valid_from,
             policies.valid_to,
-            calendars.calendar_id,
-            case when policies.source = 'reference' then 0 else 1 end as standing
-        from {{ ref("stg_sla_policies") }} as policies
+            calendars.calendar_id
+        from {{ ref("dim_sla_policies") }} as policies
         inner join
             calendars
             on calendars.calendar_id
             = case when policies.is_business_time then policies.calendar_id else '{{ around_the_clock() }}' end
-        where policies.is_current
     ),
     -- the rule of each policy and metric for each stretch of a case's priority
     candidates as (
@@ -53,7 +46,6 @@ with
             row_number() over (
                 partition by cases.case_key, priorities.turn, rules.policy_id, rules.metric
                 order by
-                    rules.standing,
                     case when rules.priority is null then 1 else 0 end,
                     case when rules.applies_to_channel is null then 1 else 0 end,
                     case when rules.applies_to_source is null then 1 else 0 end,

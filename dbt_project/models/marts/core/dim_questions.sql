@@ -12,41 +12,28 @@ with
         select distinct source, survey_id
         from {{ ref("stg_questions") }}
         where is_current and source <> 'reference'
-    ),
-
-    candidates as (
-        select
-            question.*,
-            asked.source as asking_source,
-            row_number() over (
-                partition by asked.source, question.survey_id, question.question_id
-                order by case when question.source = 'reference' then 0 else 1 end
-            ) as choice
-        from {{ ref("stg_questions") }} as question
-        inner join asked on question.survey_id = asked.survey_id and question.source in (asked.source, 'reference')
-        where question.is_current
     )
 
 select
     -- ids
-    asking_source as source,
-    survey_id,
-    question_id,
-    scale_id,
+    asked.source,
+    question.survey_id,
+    question.question_id,
+    question.scale_id,
     -- text
-    survey_name_zh,
-    survey_name_en,
-    metric,
-    answer_type,
-    no_answer_codes,
-    text_zh,
-    text_en,
-    theme,
+    question.survey_name_zh,
+    question.survey_name_en,
+    question.metric,
+    question.answer_type,
+    question.no_answer_codes,
+    question.text_zh,
+    question.text_en,
+    question.theme,
     -- numbers
-    scale_min,
-    scale_max,
-    position,
+    question.scale_min,
+    question.scale_max,
+    question.position,
     -- flags
-    coalesce(is_effort_worded, false) as is_effort_worded
-from candidates
-where choice = 1
+    coalesce(question.is_effort_worded, false) as is_effort_worded
+from ({{ in_force("stg_questions", ["survey_id", "question_id"]) }}) as question
+inner join asked on question.survey_id = asked.survey_id and question.source in (asked.source, 'reference')

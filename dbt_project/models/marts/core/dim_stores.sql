@@ -2,13 +2,7 @@
 select store_id, source, name_zh, name_en, region, country, timezone, opened_on
 from
     (
-        select
-            *,
-            row_number() over (
-                partition by store_id
-                order by case when source = 'reference' then 0 else 1 end, updated_at desc nulls last, source
-            ) as choice
-        from {{ ref("stg_stores") }}
-        where is_current
+        select *, row_number() over (partition by store_id order by updated_at desc nulls last, source) as choice
+        from ({{ in_force("stg_stores", ["store_id"]) }}) as store
     ) as candidate
 where choice = 1
