@@ -31,17 +31,27 @@ def batch_suite(kind: str, is_public: bool) -> tuple["Rule", ...]:
     return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *keeping, *own)
 
 
-def mart_suite(mart: str, columns: dict[str, str], schema: str, threshold: int) -> tuple["Rule", ...]:
-    """The suite of one published mart: privacy, what every cell owes, and what its own file adds.
+def mart_suite(
+    mart: str,
+    columns: dict[str, str],
+    schema: str,
+    threshold: int,
+    registry: frozenset[str] = frozenset(),
+    declared: dict[str, tuple[str, bool]] | None = None,
+) -> tuple["Rule", ...]:
+    """The suite of one published mart: its contract, privacy, what every cell owes, and what its own file adds.
 
     `columns`: name to DuckDB type. `schema`: where the other marts stand. `threshold`: distinct subjects below which a
-    cell about persons must be hidden.
+    cell about persons must be hidden. `registry`: columns of the registry of metrics beside it. `declared`: what the
+    dictionary of columns beside it says of this mart, name to (DuckDB type, is part of the key); None without one.
     """
-    from expectations import cells, privacy
+    from expectations import cells, contract, privacy
 
-    own = (
-        import_module(f"expectations.leaving.{mart}").rules(columns, schema, threshold)
-        if mart in found("leaving")
-        else ()
+    own = import_module(f"expectations.leaving.{mart}").rules(columns, schema) if mart in found("leaving") else ()
+    is_cells = cells.is_cells(columns)
+    return (
+        *(contract.mart_rules(declared, is_cells) if declared is not None else ()),
+        *privacy.mart_rules(columns),
+        *(cells.rules(columns, registry, schema, threshold) if is_cells else ()),
+        *own,
     )
-    return (*privacy.mart_rules(columns), *(cells.rules(columns) if cells.is_cells(columns) else ()), *own)

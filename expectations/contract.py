@@ -1,7 +1,8 @@
-"""What every batch owes by its kind's contract: shape, required values, vocabularies, ranges, keys, lineage.
+"""What a batch owes by its kind's contract, from shape to lineage, and a mart by its own: shape and key.
 
-Keep out: anything a single kind adds (entering/<kind>.py) and what privacy asks (privacy.py). Nothing is typed in
-here: each rule is derived from orchestration/records.
+Keep out: anything a single kind or mart adds (entering/<kind>.py, leaving/<mart>.py) and what privacy asks (privacy.py).
+Nothing is typed in here: rules of batches are derived from orchestration/records, those of marts from the dictionary of
+columns that is published with them.
 """
 
 from expectations.rules import Rule, holds, one_of, present, quoted, same_shape, unique, within
@@ -27,6 +28,16 @@ def rules(record: Record) -> tuple[Rule, ...]:
         *_times(record),
         *_lineage(),
     )
+
+
+def mart_rules(declared: dict[str, tuple[str, bool]], is_cells: bool) -> tuple[Rule, ...]:
+    """The rules of one mart's contract; declared: name to (DuckDB type, is part of the key).
+
+    What names a cell may be null (cells.py asks for it), what names a row of any other mart may not.
+    """
+    key = tuple(name for name, (_, is_key) in declared.items() if is_key)
+    named = () if is_cells or not key else (unique("no key stands twice", key),)
+    return (same_shape({name: type_ for name, (type_, _) in declared.items()}), *named)
 
 
 def _of_field(field: Field, column: str, is_key: bool) -> list[Rule]:

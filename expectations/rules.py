@@ -125,7 +125,7 @@ def unique(name: str, columns: tuple[str, ...], *, severity: str = "critical") -
 
 def same_shape(declared: dict[str, str]) -> Rule:
     """Exactly these columns, of exactly these DuckDB types."""
-    listed = ", ".join(f"('{name}', '{type_}')" for name, type_ in declared.items())
+    listed = ", ".join(f"('{name}', '{type_}')" for name, type_ in declared.items()) or "(null, null)"
     return Rule(
         "columns and types are those of the contract",
         gxe.ExpectColumnPairValuesToBeEqual(column_A="found", column_B="declared", ignore_row_if="neither"),

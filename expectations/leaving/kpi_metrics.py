@@ -1,21 +1,22 @@
 """What `kpi_metrics` owes its readers beyond what every mart owes.
 
-Keep out: rules that hold for more than this mart (cells.py, privacy.py).
+Keep out: rules that hold for more than this mart (contract.py, cells.py, privacy.py).
 """
 
-from expectations.rules import Rule, holds, one_of, present, unique
+from expectations.rules import Rule, holds, one_of, present
 
 
-def rules(columns: dict[str, str], schema: str, threshold: int) -> tuple[Rule, ...]:
+def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
     """The suite."""
-    one_headline = "count(*) filter (where is_headline) over (partition by metric_id) = 1"
     return (
-        unique("one row per metric and variant", ("metric_id", "variant", "version")),
         *(
             present(c)
             for c in ("metric_id", "variant", "unit", "name_zh", "name_en", "description_zh", "description_en")
         ),
         one_of("disclosure", ("subject", "operational")),
         one_of("direction", ("up", "down", "none")),
-        holds("a metric has one headline", one_headline),
+        holds(
+            "a metric has one headline",
+            "count(distinct variant) filter (where is_headline) over (partition by metric_id) = 1",
+        ),
     )

@@ -1,11 +1,11 @@
 """What `kpi_nps` owes its readers beyond what every mart owes.
 
-Keep out: rules that hold for more than this mart (cells.py, privacy.py).
+Keep out: rules that hold for more than this mart (contract.py, cells.py, privacy.py).
 """
 
 from expectations.rules import Rule, holds
 
 
-def rules(columns: dict[str, str], schema: str, threshold: int) -> tuple[Rule, ...]:
+def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
     """The suite."""
     return (holds("the groups add up to the answers", "n_promoters + n_passives + n_detractors = n_answered"),)

@@ -81,15 +81,17 @@ def audit_mart(
     threshold: int = 1,
     canaries: Iterable[str] = (),
 ) -> AuditResult:
-    """Judge one mart; `relation`: where it stands, as SQL (default: its name), the registry `kpi_metrics` beside it.
+    """Judge one mart; `relation`: where it stands, as SQL (default: its name).
 
+    Beside it stand the registry `kpi_metrics` and the dictionary `kpi_columns`: a mart that it does not name fails.
     `threshold`: distinct subjects below which a cell about persons must be hidden. Raises AuditError when a rule
     cannot be evaluated.
     """
     _engine()
     relation = relation or f"main.{identifier(mart)}"
     schema = relation.rpartition(".")[0]
-    suite = expectations.mart_suite(mart, _columns(con, relation), schema, threshold)
+    columns, registry, declared = _columns(con, relation), _registry(con, schema), _declared(con, schema, mart)
+    suite = expectations.mart_suite(mart, columns, schema, threshold, registry, declared)
     return _judge(con, relation, (*suite, *_canaries(con, relation, canaries)))
 
 
@@ -143,6 +145,31 @@ def _canaries(con: duckdb.DuckDBPyConnection, relation: str, canaries: Iterable[
 
 def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     return {name: type_ for name, type_, *_ in _fetch(con, f"describe {relation}")}
+
+
+def _beside(con: duckdb.DuckDBPyConnection, schema: str) -> set[str]:
+    """Tables and views of a schema, which is named with its catalog or stands in the one in use."""
+    catalog, _, name = schema.rpartition(".")
+    given = f"'{catalog}'" if catalog else "current_catalog()"
+    tables = "select table_name from information_schema.tables"
+    where = f"where table_catalog = {given} and table_schema = '{name}'"
+    return {str(table) for (table,) in _fetch(con, f"{tables} {where}")}
+
+
+def _registry(con: duckdb.DuckDBPyConnection, schema: str) -> frozenset[str]:
+    """Columns of the registry of metrics; empty where there is none."""
+    return frozenset(_columns(con, f"{schema}.kpi_metrics") if "kpi_metrics" in _beside(con, schema) else ())
+
+
+def _declared(con: duckdb.DuckDBPyConnection, schema: str, mart: str) -> dict[str, tuple[str, bool]] | None:
+    """What the dictionary of columns says of a mart: name to (DuckDB type, is part of the key); None without one."""
+    if "kpi_columns" not in _beside(con, schema):
+        return None
+    type_ = "replace(upper(data_type), 'DOUBLE PRECISION', 'DOUBLE')"
+    told = (
+        f"select column_name, {type_}, is_key from {schema}.kpi_columns where mart = '{mart}' order by column_position"
+    )
+    return {name: (type_, bool(is_key)) for name, type_, is_key in _fetch(con, told)}
 
 
 def _fetch(con: duckdb.DuckDBPyConnection, sql: str, what: str = "the columns") -> list[tuple[Any, ...]]:

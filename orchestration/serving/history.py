@@ -132,7 +132,7 @@ class History:
                 n.cohort_age_months, n.currency, TIMESTAMP '{published_at:%Y-%m-%d %H:%M:%S.%f}' AS restated_at,
                 l.known_at AS previous_known_at, n.known_at, {before} AS previous_value, n.value,
                 n.value - ({before}) AS difference,
-                CASE WHEN abs({came}) >= {least} THEN {came} END AS more_subjects,
+                CAST(CASE WHEN abs({came}) >= {least} THEN {came} END AS BIGINT) AS more_subjects,
                 CASE WHEN n.metric_version <> l.metric_version THEN 'definition'
                     WHEN n.suppressed_reason = 'held' THEN 'held'
                     WHEN (n.suppressed_reason IS NULL) <> (l.suppressed_reason IS NULL) THEN 'disclosure'

@@ -174,6 +174,8 @@ CELLS = """
         ('csat', 'top2', '1', true, 'percent', 'up', 'subject', '满意度', 'CSAT', '一', 'One'),
         ('sla_attainment', 'house', '1', true, 'percent', 'up', 'operational', '达标率', 'SLA', '一', 'One'))
         t(metric_id, variant, version, is_headline, unit, direction, disclosure, name_zh, name_en, description_zh, description_en);
+    alter table kpi_metrics alter version type bigint;
+    alter table kpi_metrics add column breakdowns varchar default ';source;priority';
     create table kpi_values as select * from (values
         ('nps', 'per_response', '', null, null, 40.0, 20.0, 60.0, 50, 100, 80, 40.0, 100.0, null),
         ('csat', 'top2', 'source', 'web', null, 80.0, 70.0, 90.0, 50, 100, 80, 40.0, 50.0, null),
@@ -191,6 +193,8 @@ CELLS = """
     alter table kpi_values add column difference double;
     alter table kpi_values add column difference_ci_low double;
     alter table kpi_values add column is_significant boolean;
+    alter table kpi_values alter n_answered type bigint;
+    alter table kpi_values add column metric_version bigint default 1;
 """
 
 
@@ -209,6 +213,11 @@ CELLS = """
         ("set source = 'web', priority = null where source = 'shop'", "one row per cell"),
         ("set period_end = period_start where source = 'web'", "a period ends after it starts"),
         ("set metric_id = 'np5' where metric_id = 'nps'", "every metric is in the registry"),
+        ("set metric_version = 2 where metric_id = 'nps'", "every metric is in the registry"),
+        ("set breakdown = 'channel', source = null where source = 'web'", "only declared breakdowns are published"),
+        ("set n_answered = -1 where metric_id = 'nps'", "no count is below zero"),
+        ("set period_start = null where metric_id = 'nps'", "only the grain 'all' may have no period"),
+        ("set is_significant = true where metric_id = 'nps'", "only a known interval can be significant"),
         ("set difference = 3 where metric_id = 'nps'", "a difference needs the value before"),
         ("set period_grain = 'hour' where metric_id = 'nps'", "period_grain is a word of its vocabulary"),
     ],
@@ -238,7 +247,10 @@ def test_every_table_of_a_published_file_is_judged_by_its_own_threshold(tmp_path
     with duckdb.connect(str(path)) as con:
         con.execute(CELLS)
         con.execute("create table dim_channels as select 'web' as channel, '网站' as name_zh")
-        con.execute("create table publication as select 'internal' as profile, 10 as threshold")
+        con.execute(
+            "create table publication as select 'internal' as profile, 10 as threshold, 0 as n_derivable, "
+            "0 as n_held_derivable"
+        )
     found = audit_published(path)
     assert set(found) == {"kpi_values", "kpi_metrics", "dim_channels", "publication"}
     assert {mart: broken(result) for mart, result in found.items()} == dict.fromkeys(found, {})
@@ -247,3 +259,38 @@ def test_every_table_of_a_published_file_is_judged_by_its_own_threshold(tmp_path
     with duckdb.connect(str(path)) as con:
         con.execute("update publication set threshold = 81")
     assert published_failures(path) == ["kpi_values:cells about persons have enough of them"]
+
+
+DICTIONARY = """
+    create table kpi_columns as select * from (values
+        ('dim_stores', 1, 'store_id', 'varchar', true, '门店', 'Store'),
+        ('dim_stores', 2, 'price', 'double precision', false, '价格', 'Price'))
+        t(mart, column_position, column_name, data_type, is_key, label_zh, label_en);
+    create table dim_stores as select * from (values ('a', 1.5::double), ('b', null)) t(store_id, price);
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (None, None),
+        ("alter table dim_stores alter price type varchar", "columns and types are those of the contract"),
+        ("alter table dim_stores add column opened_on date", "columns and types are those of the contract"),
+        ("alter table dim_stores drop column price", "columns and types are those of the contract"),
+        ("delete from kpi_columns", "columns and types are those of the contract"),
+        ("insert into dim_stores values ('a', 2)", "no key stands twice"),
+        ("update kpi_columns set label_zh = ''", "a column is said in Chinese and in English"),
+    ],
+)
+def test_every_published_table_keeps_the_contract_that_the_dictionary_tells(tmp_path, change, rule):
+    path = tmp_path / "kpi.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute(DICTIONARY)
+        con.execute(
+            "insert into kpi_columns select 'kpi_columns', column_index, column_name, lower(data_type), "
+            "column_name in ('mart', 'column_name'), '列', 'Column' from duckdb_columns() where table_name = 'kpi_columns'"
+        )
+        if change:
+            con.execute(change)
+    broken_rules = {code.partition(":")[2] for code in published_failures(path)}
+    assert broken_rules == ({rule} if rule else set())
