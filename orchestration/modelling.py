@@ -22,7 +22,7 @@ import duckdb
 from orchestration.engine import connect, forget_stillborn, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
-from orchestration.lake import increment
+from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
@@ -161,6 +161,7 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     lake that has only grown since: a commit that is gone or a rewriting (erasure, withdrawal, retention,
     rotation) asks for a full build, and so does a build that broke off.
     """
+    metrics.house_metrics(home)  # what does not fit is told before anything is built
     lake = Lake(home, keyring.base64(LAKE_KEY))
     state = _state(lake)
     increment.forget(home)
@@ -197,6 +198,7 @@ def _state(lake: Lake) -> dict[str, Any]:
         "models": models.hexdigest(),
         "settings": variables(lake.home),
         "policy": hashlib.sha256(policy.read_bytes() if policy.exists() else b"").hexdigest(),
+        "metrics": metrics.digest(lake.home),
         "commits": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in _commit_files(lake)},
         # Packing files together changes no row.
         "rewrites": sorted(
@@ -221,8 +223,8 @@ def _remembered(con: duckdb.DuckDBPyConnection) -> tuple[str] | None:
 
 def _why_full(con: duckdb.DuckDBPyConnection, lake: Lake, before: dict[str, Any], state: dict[str, Any]) -> str:
     """Why what stands cannot be built on; empty when it can."""
-    for name in ("models", "settings", "policy"):
-        if before[name] != state[name]:
+    for name in ("models", "settings", "policy", "metrics"):
+        if before.get(name) != state[name]:
             return f"the {name} changed"
     grown = all(state["commits"].get(name) == digest for name, digest in before["commits"].items())
     if not grown or before["rewrites"] != state["rewrites"]:

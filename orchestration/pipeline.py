@@ -16,7 +16,7 @@ from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.lake import promote, quarantine, stage
+from orchestration.lake import metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
@@ -320,7 +320,8 @@ def fingerprint(home: Home) -> str:
     # Packing files together changes no row.
     commits += sorted(p for p in home.folder("lake", "_rewrites").glob("*.json") if not p.stem.endswith("compaction"))
     models = sorted(p for p in modelling.PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
-    for path in [*commits, *models, home.root / "policy.toml", home.root / "house.toml", home.lake / SUBJECTS_FILE]:
+    own = [home.root / "policy.toml", home.root / "house.toml", metrics.path_of(home), home.lake / SUBJECTS_FILE]
+    for path in [*commits, *models, *own]:
         digest.update(path.name.encode() + b"\x1f" + (path.read_bytes() if path.exists() else b""))
     return digest.hexdigest()
 

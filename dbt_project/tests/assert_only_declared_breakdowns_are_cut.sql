@@ -2,6 +2,9 @@
 select cell.metric_id, cell.variant, cell.breakdown, count(*) as n
 from {{ ref("int_metrics_all") }} as cell
 left join
-    {{ ref("dim_metrics") }} as registry on cell.metric_id = registry.metric_id and cell.variant = registry.variant
-where registry.metric_id is null or ';' || registry.breakdowns || ';' not like '%;' || cell.breakdown || ';%'
+    {{ ref("metrics") }} as registry
+    on cell.metric_id = registry.metric_id
+    and cell.variant = registry.variant
+    and ';' || registry.breakdowns || ';' like '%;' || cell.breakdown || ';%'
+where registry.metric_id is null
 group by cell.metric_id, cell.variant, cell.breakdown

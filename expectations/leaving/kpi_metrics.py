@@ -17,6 +17,6 @@ def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
         one_of("direction", ("up", "down", "none")),
         holds(
             "a metric has one headline",
-            "count(distinct variant) filter (where is_headline) over (partition by metric_id) = 1",
+            "count(*) filter (where is_headline and is_in_force) over (partition by metric_id) = 1",
         ),
     )

@@ -17,6 +17,7 @@ import duckdb
 from orchestration import formats
 from orchestration.engine import identifier, literal
 from orchestration.home import Home
+from orchestration.lake import metrics
 from orchestration.lake.increment import Increment, remapped_file
 from orchestration.records import KINDS, TYPES
 
@@ -178,6 +179,7 @@ class Lake:
             ("_checks", CHECK_COLUMNS, self._published("_checks")),
             ("_build", BUILD_COLUMNS, [{"number": increment.number, "known_before": increment.known_before}]),
             ("_fresh", FRESH_COLUMNS, [{"load_id": load} for load in increment.fresh]),
+            ("_metrics", metrics.columns(), metrics.house_metrics(self.home)),
         ):
             _table(con, f"{schema}.{name}", columns, rows)
         con.execute(f"CREATE OR REPLACE VIEW {schema}._subjects AS {self.subjects_sql()}")

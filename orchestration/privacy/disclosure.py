@@ -112,9 +112,9 @@ def disclose(
 ) -> Disclosed:
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
-        `metrics` is the registry (metric_id, variant, disclosure, unit, period_anchor, denominator_is: metrics that
-    X
-        Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
+    `metrics` is the registry (metric_id, variant, version, disclosure, unit, period_anchor), of which a row takes the
+    version it was computed by. `parts`: wide marts, whose counts tell where all gave the same answer.
+    Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
     _cells(con, values, metrics, profile, tuple(small_teams))
     _answers(con, tuple(parts))
@@ -217,7 +217,8 @@ def _cells(
     """The working table: one row per published figure that could be hidden, with what the rules look at."""
     if unclassed := con.execute(
         f"SELECT DISTINCT v.metric_id, v.variant FROM {values} v LEFT JOIN {metrics} m "
-        "ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.disclosure IN ('subject', 'operational') "
+        "ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.version = v.metric_version "
+        "AND m.disclosure IN ('subject', 'operational') "
         "WHERE m.metric_id IS NULL ORDER BY ALL"
     ).fetchall():
         raise VoicehouseError(
@@ -231,15 +232,15 @@ def _cells(
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE cells AS
-        WITH registry AS (SELECT DISTINCT ON (metric_id, variant) * FROM {metrics}),
-        counted AS (
+        WITH counted AS (
             SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, {population} AS population,
                 {everything} AS is_protected,
                 coalesce(v.n_answered, v.n_eligible, v.denominator, v.numerator, v.value) AS n,
                 v.suppressed_reason IS NULL
                 AND greatest(coalesce(v.n_answered, 0), coalesce(v.n_eligible, 0), coalesce(abs(v.denominator), 0),
                     coalesce(abs(v.numerator), 0), coalesce(v.n_subjects, 0), coalesce(abs(v.value), 0)) = 0 AS is_empty
-            FROM {values} AS v JOIN registry AS m ON m.metric_id = v.metric_id AND m.variant = v.variant
+            FROM {values} AS v JOIN {metrics} AS m
+            ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.version = v.metric_version
         )
         SELECT row_number() OVER (ORDER BY {listed(CELL)}) AS id, {listed(CELL)},
             {key(SERIES)} AS series, {key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} AS place,

@@ -93,7 +93,7 @@ class Reader:
         if "publication" in self._tables:
             formats.check(formats.SERVED, formats.of_served(con))
         self._names: dict[str, dict[str, tuple[str, str]]] = {}
-        registry = self._rows("SELECT * FROM kpi_metrics")
+        registry = self._rows("SELECT * FROM kpi_metrics WHERE is_in_force")
         registry.sort(key=lambda r: not r["is_headline"])  # stable: behind the headlines, the order of the registry
         self._variants: dict[str, dict[str, Row]] = {}
         for entry in registry:

@@ -47,7 +47,7 @@ def cube(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
             )
             grouped = ", ".join([start, *names] if grain != "all" else names) or "true"
             selects.append(
-                f"""SELECT 'csat' AS metric_id, 'top2' AS variant, '{grain}' AS period_grain, {start} AS period_start,
+                f"""SELECT 'csat' AS metric_id, 'top2' AS variant, 1 AS metric_version, '{grain}' AS period_grain, {start} AS period_start,
                 '{breakdown}' AS breakdown, {listed}, CAST(NULL AS BIGINT) AS cohort_age_months,
                 CAST(NULL AS VARCHAR) AS currency, count(*) AS n_eligible, count(*) AS n_answered,
                 count(DISTINCT person) AS n_subjects, CAST(count(*) FILTER (satisfied) AS DOUBLE) AS numerator,
@@ -57,7 +57,7 @@ def cube(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
     con.execute("CREATE TABLE exact AS " + " UNION ALL ".join(selects))
     con.execute(
         "CREATE TABLE registry AS SELECT 'csat' AS metric_id, 'top2' AS variant, 'subject' AS disclosure, "
-        "'percent' AS unit, 'answered' AS period_anchor, 'answers' AS denominator_is"
+        "'percent' AS unit, 'answered' AS period_anchor, 'answers' AS denominator_is, 1 AS version"
     )
     return con
 

@@ -67,11 +67,13 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
     con.execute(
         "CREATE TABLE wh.kpis.kpi_metrics (metric_id VARCHAR, variant VARCHAR, is_headline BOOLEAN, unit VARCHAR, "
         "direction VARCHAR, disclosure VARCHAR, denominator_is VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
-        "period_anchor VARCHAR)"
+        "period_anchor VARCHAR, version BIGINT DEFAULT 1, is_in_force BOOLEAN DEFAULT true)"
     )
     for row in REGISTRY:
         anchor = "instant" if row[0] == "backlog" else "opened"
-        con.execute("INSERT INTO wh.kpis.kpi_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*row, anchor])
+        con.execute(
+            "INSERT INTO wh.kpis.kpi_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, DEFAULT, DEFAULT)", [*row, anchor]
+        )
     con.execute(
         """
         CREATE TABLE wh.kpis.kpi_data_quality AS

@@ -175,6 +175,7 @@ CELLS = """
         ('sla_attainment', 'house', '1', true, 'percent', 'up', 'operational', '达标率', 'SLA', '一', 'One'))
         t(metric_id, variant, version, is_headline, unit, direction, disclosure, name_zh, name_en, description_zh, description_en);
     alter table kpi_metrics alter version type bigint;
+    alter table kpi_metrics add column is_in_force boolean default true;
     alter table kpi_metrics add column breakdowns varchar default ';source;priority';
     create table kpi_values as select * from (values
         ('nps', 'per_response', '', null, null, 40.0, 20.0, 60.0, 50, 100, 80, 40.0, 100.0, null),

@@ -13,6 +13,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.privacy.disclosure import (
     CELL,
     DIMENSIONS,
+    KEPT,
     PROFILES,
     Profile,
     choose_profile,
@@ -35,6 +36,7 @@ COLUMNS = {
     ),
     "suppressed_reason": "VARCHAR",
     "load_id": "VARCHAR",
+    "metric_version": "BIGINT",
 }
 REGISTRY = [
     ("csat", "top2", "subject", "percent", "answered", "answers to csat"),
@@ -53,7 +55,7 @@ def cell(
     row = {"metric_id": "csat", "variant": "top2", "period_grain": grain, "period_start": start, "breakdown": breakdown}
     figures = {
         "n_answered": n, "n_subjects": n, "numerator": yes, "denominator": n, "value": value,
-        "ci_low": value and value - 5, "ci_high": value and value + 5, "load_id": "l1",
+        "ci_low": value and value - 5, "ci_high": value and value + 5, "load_id": "l1", "metric_version": 1,
     }  # fmt: skip
     return {**dict.fromkeys(COLUMNS), **row, **figures, **given}
 
@@ -74,9 +76,9 @@ def _disclosed(rows: list[dict[str, Any]], profile: Profile, **options: Any) -> 
     )
     con.execute(
         "CREATE TABLE registry (metric_id VARCHAR, variant VARCHAR, disclosure VARCHAR, unit VARCHAR, "
-        "period_anchor VARCHAR, denominator_is VARCHAR)"
+        "period_anchor VARCHAR, denominator_is VARCHAR, version BIGINT DEFAULT 1)"
     )
-    con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?)", REGISTRY)
+    con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, DEFAULT)", REGISTRY)
     disclose(con, "exact", "registry", profile, "published", **options)
     return con
 
@@ -164,7 +166,7 @@ def test_counts_that_do_not_split_the_answers_say_nothing_about_them():
 def test_a_hidden_row_shows_nothing_but_its_place():
     for row in published(STORES):
         if row["suppressed_reason"]:
-            shown = {c for c, v in row.items() if v is not None} - set(CELL) - {"suppressed_reason"}
+            shown = {c for c, v in row.items() if v is not None} - KEPT
             assert not shown
 
 
@@ -262,6 +264,24 @@ def test_open_data_hides_nothing_and_is_refused_when_a_source_is_not_public():
 def test_a_metric_without_a_class_is_not_published():
     with pytest.raises(VoicehouseError, match="nps/per_response"):
         published([{**cell(100), "metric_id": "nps", "variant": "per_response"}])
+
+
+def test_a_row_obeys_the_version_of_its_metric_that_it_was_computed_by():
+    satisfied_all = [cell(40, 40, metric_id="sla_attainment", variant="house", metric_version=v) for v in (1, 2)]
+    second = [("sla_attainment", "house", "subject", "percent", "due", "instances", 2)]
+    found = {}
+    for row in satisfied_all:
+        con = duckdb.connect()
+        con.execute(f"CREATE TABLE exact ({', '.join(f'{c} {t}' for c, t in COLUMNS.items())})")
+        con.execute(f"INSERT INTO exact VALUES ({', '.join('?' for _ in COLUMNS)})", [row[c] for c in COLUMNS])
+        con.execute(
+            "CREATE TABLE registry (metric_id VARCHAR, variant VARCHAR, disclosure VARCHAR, unit VARCHAR, "
+            "period_anchor VARCHAR, denominator_is VARCHAR, version BIGINT)"
+        )
+        con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, ?)", [*((*r, 1) for r in REGISTRY), *second])
+        disclose(con, "exact", "registry", INTERNAL, "published")
+        found[row["metric_version"]] = [r["suppressed_reason"] for r in _rows(con, "published")]
+    assert found == {1: [None], 2: ["homogeneous"]}
 
 
 def test_the_audit_finds_what_a_naive_suppression_leaves_open():

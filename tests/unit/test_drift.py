@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import expectations
+from orchestration.lake import metrics
 from orchestration.lake.store import (
     BUILD_COLUMNS,
     CHECK_COLUMNS,
@@ -34,6 +35,7 @@ TECHNICAL = {
     "_build": BUILD_COLUMNS,
     "_fresh": FRESH_COLUMNS,
     "_remapped": REMAPPED_COLUMNS,
+    "_metrics": metrics.columns(),
 }
 
 

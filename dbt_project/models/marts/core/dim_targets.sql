@@ -15,7 +15,11 @@ with
             target.valid_from,
             coalesce(target.valid_to, date '9999-01-01') as told_to
         from {{ ref("stg_targets") }} as target
-        left join {{ ref("dim_metrics") }} as metric on target.metric_id = metric.metric_id and metric.is_headline
+        left join
+            {{ ref("dim_metrics") }} as metric
+            on target.metric_id = metric.metric_id
+            and metric.is_headline
+            and metric.is_in_force
         where target.is_current
     ),
 

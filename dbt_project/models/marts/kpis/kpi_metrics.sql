@@ -4,6 +4,7 @@ select
     cast(variant as {{ dbt.type_string() }}) as variant,
     cast(version as {{ dbt.type_bigint() }}) as version,
     is_headline,
+    is_in_force,
     {% for column in [
         "unit",
         "direction",

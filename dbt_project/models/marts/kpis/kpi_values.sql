@@ -20,6 +20,9 @@ with
             {{ ref("dim_metrics") }} as registry
             on cell.metric_id = registry.metric_id
             and cell.variant = registry.variant
+            and registry.is_in_force
+            -- the company may publish less than the models cut
+            and ';' || registry.breakdowns || ';' like '%;' || cell.breakdown || ';%'
     ),
 
     newest_loads as (
