@@ -7,7 +7,9 @@ from expectations.rules import Rule, holds
 
 
 def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
-    """The suite."""
+    """The suite; of a file that an earlier release served, which had no such parts, none."""
+    if "gap_ci_low" not in columns:
+        return ()
     return (
         holds(
             "the gap lies in its interval",

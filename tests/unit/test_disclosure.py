@@ -11,7 +11,6 @@ import pytest
 
 from orchestration.errors import VoicehouseError
 from orchestration.privacy.disclosure import (
-    CELL,
     DIMENSIONS,
     KEPT,
     PROFILES,
