@@ -11,6 +11,7 @@ from pathlib import Path
 import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
+from orchestration.privacy import disclosure, row_level
 from orchestration.serving import publish
 
 
@@ -36,6 +37,8 @@ def _evidence(served: Path) -> dict[str, str]:
         *sorted(Path(expectations.__file__).parent.rglob("*.py")),
         Path(audit.__file__),
         Path(publish.__file__),
+        Path(disclosure.__file__),
+        Path(row_level.__file__),
     ]:
         rules.update(path.name.encode() + b"\x1f" + path.read_bytes())
     with served.open("rb") as handle:
