@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import served_house
+import yaml
 from duckdb_extensions import import_extension
 
 from orchestration import pipeline
@@ -22,6 +23,7 @@ from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
 from orchestration.serving.swap import swap
 
+ROOT = Path(__file__).parents[2]
 KNOWN_AT = datetime(2026, 7, 20, 1)
 
 
@@ -65,6 +67,17 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
         assert shown == (0,)
     assert stat.S_IMODE(result.path.stat().st_mode) == 0o640
     assert not list(home.serving.glob("*.wal")) and not list(home.serving.glob(".*.duckdb"))
+
+
+def test_what_publication_writes_itself_is_what_the_dictionary_of_columns_is_told(
+    home: Home, house: duckdb.DuckDBPyConnection
+):
+    described = yaml.safe_load((ROOT / "dbt_project" / "models" / "marts" / "kpis" / "_kpis.yml").read_text())
+    tables = {t["name"]: t["columns"] for s in described["sources"] for t in s["tables"]}
+    with duckdb.connect(str(served(home, house).path), read_only=True) as con:
+        for name, columns in tables.items():
+            told = [(c["name"], c["data_type"].upper().replace("DOUBLE PRECISION", "DOUBLE")) for c in columns]
+            assert [row[:2] for row in con.execute(f"DESCRIBE {name}").fetchall()] == told
 
 
 def test_the_served_file_has_no_free_blocks_where_hidden_figures_could_stand(
