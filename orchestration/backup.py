@@ -25,11 +25,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from orchestration.errors import KeyMissingError, VoicehouseError
+from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
-from orchestration.privacy import erasure
+from orchestration.privacy import erasure, withdrawal
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import publish
+from orchestration.sources.registry import discover
 
 FORMAT = "voicehouse-backup-1"
 CHUNK = 1 << 20
@@ -66,6 +68,8 @@ class Backup:
     made_at: str
     files: int
     size: int
+    erasures: int = 0  # done again while it was restored
+    withdrawals: int = 0  # rows that rest on a consent taken back since
 
 
 def passphrase(value: str) -> Secret:
@@ -135,9 +139,10 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
 def restore(
     source: Path, root: Path, secret: Secret, progress: Say | None = None, erased: Path | None = None
 ) -> Backup:
-    """Make a home at `root` from a backup. It appears when it is whole; no store of it has been opened then.
+    """Make a home at `root` from a backup. It appears when it is whole, and has forgotten what was to be forgotten since.
 
-    `erased`: the folder with the list of erased persons, as it was last; the home appears with it.
+    `erased`: the folder with the lists of erased persons and withdrawn consents, as it was last; the home appears with it,
+    and with their words done again: nobody opens a store of it before.
     Raises VoicehouseError when something is at `root`, KeyMissingError when the secret does not open the file.
     """
     root = root.resolve()
@@ -163,8 +168,10 @@ def restore(
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")
+        erasures = withdrawals = 0
         if erased:
             shutil.copytree(erased, draft / "erased")
+            erasures, withdrawals = _forget_again(Home.open(draft))
         if root.exists():
             root.rmdir()
         os.replace(draft, root)
@@ -173,18 +180,26 @@ def restore(
         raise VoicehouseError("the backup is damaged: nothing was restored") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return Backup(str(opened.head["made_at"]), files, total)
+    return Backup(str(opened.head["made_at"]), files, total, erasures, withdrawals)
 
 
-def reapply_erasures(home: Home) -> int:
-    """Erase again from a restored home whoever was erased since the backup was made, before anything reads its stores.
+def _forget_again(home: Home) -> tuple[int, int]:
+    """Erase and withdraw again in a home that is being restored; what it served goes where there was anything to do.
 
-    Returns how many erasures had work to do; none where the home has no erased list.
+    Returns how many erasures had work, and how many rows rested on a consent withdrawn since.
     """
-    if not (home.root / "erased" / "list.sealed").exists():
-        return 0
     with home.writing("restore"):
-        return erasure.reapply_erasures(home, Keyring(home))
+        keyring = Keyring(home)
+        erasures = erasure.reapply_erasures(home, keyring)
+        try:
+            sources = discover(home, active_only=False)
+        except ContractError:  # their folders are not here yet: rows tell their own basis
+            sources = {}
+        again = withdrawal.reapply(home, keyring, sources)
+        if erasures or again.rows or again.purposes:
+            publish.withdraw(home, "the home was put back from a backup, and persons were forgotten again")
+            (home.folder("ops") / "served.json").unlink(missing_ok=True)
+    return erasures, again.rows
 
 
 def _files(home: Home) -> Iterator[Path]:

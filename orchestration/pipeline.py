@@ -22,7 +22,7 @@ from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import flows, retention
+from orchestration.privacy import flows, retention, withdrawal
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -233,7 +233,7 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
 
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
-    """Drop what is past its term, in every store; a page that expires unread is its source's failure."""
+    """Drop what is past its term or rests on a withdrawn consent, in every store; a page that expires unread is its source's failure."""
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
     for name in sources(home):
@@ -247,7 +247,9 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
         if unread:
             reason = f"{len(unread)} loads expired in landing before the gate could read them"
             Outcomes(home, run_id).fail(name, "expire", reason)
-    counts |= asdict(retention.run(home, keyring, discover(home, active_only=False)))
+    every = discover(home, active_only=False)
+    counts["withdrawn"] = withdrawal.run(home, keyring, every).rows
+    counts |= asdict(retention.run(home, keyring, every))
     return counts
 
 

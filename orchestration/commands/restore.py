@@ -19,12 +19,13 @@ from orchestration.messages import text
 def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
     """Make the home from a sealed file; writes over nothing."""
     from orchestration import backup
-    from orchestration.home import Home
 
     root = Path(os.environ["VOICEHOUSE_HOME"])
     secret = _secret.ask(key_file, confirm=False)
     with _progress.bar(text("restore.reading")) as progress:
         done = backup.restore(file, root, secret, progress, erased)
-    again = backup.reapply_erasures(Home.open(root))
     click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
-    click.echo(text("restore.erasures", n=again) if erased else text("restore.no_erasures"))
+    if erased:
+        click.echo(text("restore.erasures", n=done.erasures, rows=done.withdrawals))
+    else:
+        click.echo(text("restore.no_erasures"))

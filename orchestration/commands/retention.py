@@ -23,19 +23,25 @@ def command() -> None:
 @as_json
 def run_now(dry_run: bool, as_json: bool) -> None:
     """Delete what is past its term now; every `voicehouse run` does the same."""
-    from orchestration.privacy import retention
+    from orchestration.privacy import retention, withdrawal
     from orchestration.privacy.keys import Keyring
     from orchestration.sources.registry import discover
 
     home = Home.open()
     with home.writing("retention run"):
-        found = retention.run(home, Keyring(home), discover(home, active_only=False), dry_run)
+        every = discover(home, active_only=False)
+        withdrawn = withdrawal.run(home, Keyring(home), every, dry_run)
+        found = retention.run(home, Keyring(home), every, dry_run)
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, **asdict(found)}))
+        click.echo(json.dumps({"dry_run": dry_run, **asdict(found), "withdrawn": asdict(withdrawn)}))
         return
-    if found.nothing:
+    is_touched = withdrawn != withdrawal.Withdrawn()
+    if found.nothing and not is_touched:
         click.echo(text("retention.nothing"))
         return
-    click.echo(text("retention.would" if dry_run else "retention.done", **asdict(found)))
-    if not dry_run and (found.rows or found.texts):
+    if not found.nothing:
+        click.echo(text("retention.would" if dry_run else "retention.done", **asdict(found)))
+    if is_touched:
+        click.echo(text("retention.would_withdraw" if dry_run else "retention.withdrawn", **asdict(withdrawn)))
+    if not dry_run and (found.rows or found.texts or withdrawn.rows or withdrawn.purposes):
         click.echo(text("retention.rebuild"))

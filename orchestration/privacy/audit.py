@@ -6,6 +6,7 @@ Keep out: repairing anything, and checks of single batches (expectations/privacy
 import json
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from orchestration import formats
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, retention
+from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, retention, withdrawal
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import code, noted
@@ -89,6 +90,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     at = now().replace(tzinfo=None)
     found: dict[str, tuple[int, int, str]] = {}
     policy = Policy.of(home)
+    every = discover(home, active_only=False)
     lake = Lake(home, keyring.base64(LAKE_KEY))
     con = connect(home.temp)
     try:
@@ -96,16 +98,16 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, policy)
         found["C2"] = _changed_purposes(con, policy, sources)
-        found["C3"] = _withdrawals(con)
         found["C4"] = _classified()
         persons = _persons(con)
         found["C5"] = _identifiers(con)
         found["C13"] = (
-            *retention.overdue(con, discover(home, active_only=False), at),
+            *retention.overdue(con, every, at),
             "rows of the lake past their term, or with a text past its own; rows that went are withheld in the ledger",
         )
         if (home.folder("vault") / "vault.duckdb").exists():
             with open_vault(con, home, keyring, read_only=True):
+                found["C3"] = _withdrawals(con, every)
                 found["C7"] = _dictionary_attack(con)
                 found["C21"] = _minors(con)
     finally:
@@ -174,35 +176,17 @@ def _changed_purposes(
     return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
 
 
-def _withdrawals(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
-    """Rows let in on a consent after the house knew that it was withdrawn; those of before are held back by staging."""
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE _standing AS
-        SELECT subject_key, arg_max_null(current_subject_key, valid_from) AS standing FROM lake._subjects GROUP BY 1;
-        CREATE OR REPLACE TEMP TABLE _withdrawn AS
-        SELECT person, purpose, loaded_at FROM (
-            SELECT coalesce(s.standing, c.subject_key) AS person, c.purpose, c.action, c.loaded_at, row_number() OVER (
-                PARTITION BY coalesce(s.standing, c.subject_key), c.purpose ORDER BY c.given_at DESC, c.action DESC) AS rank
-            FROM lake.consent c LEFT JOIN _standing s USING (subject_key) WHERE c.subject_key IS NOT NULL
-        ) WHERE rank = 1 AND action = 'withdraw'
-        """
-    )
+def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings]) -> tuple[int, int, str]:
+    """Rows used for what a person, or a child's guardian, consents to no more; needs the vault."""
+    withdrawal.prepare(con)
     failed = 0
-    for kind, record in KINDS.items():
-        if record.has_person and kind not in ("consent", "deletion"):
-            row = con.execute(
-                f"SELECT count(*) FROM lake.{identifier(kind)} r LEFT JOIN _standing s USING (subject_key) "
-                "JOIN _withdrawn w ON w.person = coalesce(s.standing, r.subject_key) AND list_contains(r.purposes, w.purpose) "
-                "WHERE r.basis = 'consent' AND r.loaded_at > w.loaded_at"
-            ).fetchone()
-            failed += row[0] if row else 0
-    n = con.execute("SELECT count(*) FROM _withdrawn").fetchone()
-    return (
-        int(n[0]) if n else 0,
-        failed,
-        "consents withdrawn; rows let in on one after that was known (earlier rows are held back from every model)",
-    )
+    for kind, change in withdrawal.changes(con, every).items():
+        row = con.execute(
+            f"SELECT count(*) FILTER (({change.gone}) OR ({change.concerns})) FROM lake.{identifier(kind)} AS r"
+        ).fetchone()
+        failed += row[0] if row else 0
+    n = con.execute("SELECT coalesce(sum(len(purposes)), 0) FROM _withdrawn").fetchone()
+    return int(n[0]) if n else 0, failed, "consents withdrawn; rows of the lake that still rest on one"
 
 
 def _classified() -> tuple[int, int, str]:

@@ -1,12 +1,14 @@
 """The erased list: who asked to be forgotten, as keyed hashes, so that nobody comes back by replay or from a backup.
 
-Keep out: erasing (erasure.py). The list lies in a folder of its own that no backup holds; its key is in the same folder,
+Beside it the list of withdrawals: which of the vault's random ids took a consent back, so that a backup does not give it back.
+Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no backup holds; its key is in the same folder,
 wrapped by the master key, and stays when other keys rotate.
 """
 
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -35,30 +37,69 @@ class Erased:
     marks: tuple[str, ...]
 
 
-class ErasedList:
-    """The list of one home, sealed as a whole."""
+class _Sealed:
+    """A list of one home, sealed as a whole, in the folder that no backup holds."""
+
+    name = ""
+    bound_to = ""
 
     def __init__(self, home: Home, keyring: Keyring):
-        self._path = home.folder("erased") / "list.sealed"
+        self._path = home.folder("erased") / self.name
         wrapped = self._path.with_name("key.json")
         if not wrapped.exists():
             write_durably(wrapped, json.dumps({"key": keyring.wrap(KEY, secrets.token_bytes(32))}).encode())
         self._key = keyring.unwrap(KEY, json.loads(wrapped.read_text())["key"])
 
-    def entries(self) -> list[Erased]:
-        """Every erasure, oldest first."""
+    def _open(self) -> list[Any]:
         if not self._path.exists():
             return []
         sealed = self._path.read_bytes()
-        rows = json.loads(AESGCM(self._key).decrypt(sealed[:12], sealed[12:], KEY.encode()))
+        rows: list[Any] = json.loads(AESGCM(self._key).decrypt(sealed[:12], sealed[12:], self.bound_to.encode()))
+        return rows
+
+    def _seal(self, rows: list[Any]) -> None:
+        nonce = secrets.token_bytes(12)
+        write_durably(
+            self._path, nonce + AESGCM(self._key).encrypt(nonce, json.dumps(rows).encode(), self.bound_to.encode())
+        )
+
+
+class WithdrawnList(_Sealed):
+    """Consents taken back: the vault's random id, the purpose, the instant (ISO 8601, naive UTC)."""
+
+    name = "withdrawn.sealed"
+    bound_to = "withdrawn"
+
+    def entries(self) -> list[tuple[str, str, str]]:
+        """Every withdrawal."""
+        return [(s, p, at) for s, p, at in self._open()]
+
+    def write(self, entries: list[tuple[str, str, str]]) -> None:
+        """Replace the list durably."""
+        self._seal([list(e) for e in entries])
+
+    def forget(self, subject_ids: tuple[str, ...]) -> None:
+        """Drop the words of somebody erased."""
+        kept = [e for e in self.entries() if e[0] not in subject_ids]
+        if len(kept) < len(self.entries()):
+            self.write(kept)
+
+
+class ErasedList(_Sealed):
+    """The erased persons of one home."""
+
+    name = "list.sealed"
+    bound_to = KEY
+
+    def entries(self) -> list[Erased]:
+        """Every erasure, oldest first."""
+        rows = self._open()
         return [Erased(**{**r, "subject_ids": tuple(r["subject_ids"]), "marks": tuple(r["marks"])}) for r in rows]
 
     def add(self, entry: Erased) -> None:
         """Add an erasure durably; one of the same request is replaced."""
         kept = [e for e in self.entries() if e.request_id != entry.request_id]
-        nonce = secrets.token_bytes(12)
-        content = json.dumps([asdict(e) for e in (*kept, entry)]).encode()
-        write_durably(self._path, nonce + AESGCM(self._key).encrypt(nonce, content, KEY.encode()))
+        self._seal([asdict(e) for e in (*kept, entry)])
 
     def install(self, con: duckdb.DuckDBPyConnection) -> int:
         """Macro `hmac_erased(text)` and temp table `_erased` (mark, erased_at) on a connection; returns how many marks."""

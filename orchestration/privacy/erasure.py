@@ -5,7 +5,7 @@ Keep out: building the models anew (pipeline.py). The order is what makes it saf
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
-from orchestration.privacy.erased import RECORD, Erased, ErasedList, erased_now
+from orchestration.privacy.erased import RECORD, Erased, ErasedList, WithdrawnList, erased_now
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
@@ -223,7 +223,7 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     rewriting.rewrite(con, lake, "erasure", changes, {"request": entry.request_id})
     say("quarantine")
     for note in batches(home):
-        _forget_batch(con, home, lake, note["batch"], note["part"]["kind"], conditions)
+        forget_batch(con, home, lake, note["batch"], note["part"]["kind"], conditions)
     say("vault")
     vault = home.folder("vault") / "vault.duckdb"
     if vault.exists():
@@ -236,19 +236,32 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             )
             publish_subjects(con, lake)
         renew_vault(con, home, keyring)
+    WithdrawnList(home, keyring).forget(entry.subject_ids)
     # What is made from the lake holds the person still, and DuckDB keeps deleted rows in its free blocks.
     home.warehouse.unlink(missing_ok=True)
     home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
     (home.serving / "team.duckdb").unlink(missing_ok=True)
 
 
-def _forget_batch(
-    con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, batch: str, kind: str, conditions: dict[str, str]
-) -> None:
-    """A quarantined batch without the person's rows; its note keeps the counts it was put there with."""
+def forget_batch(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    lake: Lake,
+    batch: str,
+    kind: str,
+    conditions: Mapping[str, str],
+    dry_run: bool = False,
+) -> int:
+    """A quarantined batch without the rows that meet its kind's condition; its note keeps the counts it was put there with.
+
+    Returns how many rows met it; `dry_run` leaves them.
+    """
     path = home.root / "quarantine" / f"{batch}.parquet"
-    if kind not in conditions or not path.exists() or not _rows(con, lake.read_sql(kind, [path]), conditions[kind]):
-        return
+    if kind not in conditions or not path.exists():
+        return 0
+    n = _rows(con, lake.read_sql(kind, [path]), conditions[kind])
+    if not n or dry_run:
+        return n
     draft = path.with_name(f".{path.name}.draft")
     con.execute(
         f"COPY (SELECT * FROM ({lake.read_sql(kind, [path])}) AS r WHERE NOT coalesce({conditions[kind]}, false)) "
@@ -258,6 +271,7 @@ def _forget_batch(
     note = json.loads(path.with_suffix(".json").read_text())
     note["part"]["rows"] = _rows(con, lake.read_sql(kind, [path]), "true")
     write_durably(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+    return n
 
 
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:

@@ -49,6 +49,7 @@ def test_a_row_let_in_after_its_consent_was_withdrawn_shows(filled: TestHouse, m
     withdraw = {"purpose": "analytics", "action": "withdraw", "type": "general", "at": "2025-02-01T00:00:00Z"}
     filled.drop("rows_2.jsonl", lines({"id": "c3", "account": "a", **withdraw}))
     filled.take("register")
+    pipeline.expire(filled.home, filled.keyring, "test")
     assert (checks(filled)["C3"].n_checked, checks(filled)["C3"].n_failed) == (1, 0)
     # The control: a gate that does not know of withdrawals.
     from orchestration.privacy import guard

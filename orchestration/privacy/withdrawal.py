@@ -1,0 +1,246 @@
+"""Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
+
+Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row that
+rests on other grounds too stays for those. Persons told to be minors keep what a guardian's consent in force stands for.
+Sealed pages go with their term; nothing of the person is used from them. Who withdrew is kept outside every backup too,
+so that a home put back from one forgets again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.engine import connect, identifier, literal
+from orchestration.home import Home, now, write_durably
+from orchestration.lake import rewrite as rewriting
+from orchestration.lake.quarantine import batches
+from orchestration.lake.rewrite import Change
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.privacy import pseudonyms
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import WithdrawnList
+from orchestration.privacy.erasure import forget_batch
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.marks import MARK
+from orchestration.privacy.policy import UNCONSENTED_KINDS, basis_sql
+from orchestration.privacy.protect import prepare_consents
+from orchestration.privacy.vault import open_vault
+from orchestration.records import KINDS
+from orchestration.sources.contract import Settings
+
+EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Rows that left the lake, rows that lost a purpose, rows that left quarantined batches."""
+
+    rows: int = 0
+    purposes: int = 0
+    quarantined: int = 0
+
+
+def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: bool = False) -> Withdrawn:
+    """Take out what rests on withdrawn consents; `dry_run` counts it. Opens no file of the lake when nothing can have changed.
+
+    The caller holds the home's lock. `sources`: every source configured, switched off ones too.
+    """
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return Withdrawn()
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        with open_vault(con, home, keyring, read_only=True):
+            state = _state(con, home, lake)
+            path = home.folder("ops") / "withdrawals.json"
+            if not dry_run and path.exists() and json.loads(path.read_text())["state"] == state:
+                return Withdrawn()
+            prepare(con)
+            remembered = _remember(con, home, keyring, dry_run)
+        if not remembered and not _number(con, "SELECT count(*) FROM _unguarded"):
+            found = Withdrawn()
+        else:
+            found = _take_out(con, home, keyring, lake, sources, dry_run)
+    finally:
+        con.close()
+    if not dry_run:
+        write_durably(path, json.dumps({"state": state}).encode())
+    return found
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp tables `_withdrawn` (subject_key, purposes) and `_unguarded` (subject_key, guarded) of minors; needs the vault.
+
+    The newest word of a person on a purpose counts: whoever consents again is not withdrawn.
+    """
+    prepare_consents(con)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _withdrawn AS
+        WITH person AS (
+            SELECT subject_id, coalesce(current_id, subject_id) AS current_id FROM vault.subject
+        ), newest AS (
+            SELECT p.current_id, c.purpose, c.action FROM vault.consent c JOIN person p USING (subject_id)
+            QUALIFY row_number() OVER (PARTITION BY p.current_id, c.purpose ORDER BY c.given_at DESC, c.action DESC) = 1
+        ), lost AS (
+            SELECT current_id, list(purpose ORDER BY purpose) AS purposes FROM newest WHERE action = 'withdraw' GROUP BY 1
+        )
+        SELECT hmac_pseudonym_person(p.subject_id) AS subject_key, l.purposes FROM person p JOIN lost l USING (current_id);
+        CREATE OR REPLACE TEMP TABLE _unguarded AS
+        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
+               coalesce(list(c.purpose) FILTER (c.is_guardian), []) AS guarded
+        FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
+        WHERE s.is_minor GROUP BY 1
+        """
+    )
+
+
+def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings]) -> dict[str, Change]:
+    """By kind what becomes of rows by the tables of `prepare`; needs the lake registered on `con`."""
+    names = _purposes(con)
+    found = {}
+    for kind, record in KINDS.items():
+        if not record.has_person or kind in UNCONSENTED_KINDS:
+            continue
+        taken_back = (
+            "coalesce((SELECT any_value(w.purposes) FROM _withdrawn w WHERE w.subject_key = r.subject_key), [])"
+        )
+        guarded = "(SELECT any_value(u.guarded) FROM _unguarded u WHERE u.subject_key = r.subject_key)"
+        grounds = {p: _ground(sources, p) for p in names}
+        kept = ", ".join(
+            f"CASE WHEN NOT ({grounds[p]} = 'consent' AND list_contains({taken_back}, {literal(p)})) "
+            f"AND coalesce(list_contains({guarded}, {literal(p)}), true) THEN "
+            f"CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
+            f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
+            for p in names
+        )
+        left = f"list_filter([{kept}]::VARCHAR[], lambda p: p IS NOT NULL)"
+        basis = " ".join(
+            f"WHEN list_has_any({left}, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}" for p in reversed(names)
+        )
+        ours = "(r.subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded))"
+        found[kind] = Change(
+            gone=f"{ours} AND len({left}) = 0",
+            reason="'withdrawn'",
+            becomes={"purposes": left, "basis": f"coalesce(CASE {basis} END, r.basis)"},
+            concerns=f"{ours} AND len({left}) < len(r.purposes)",
+        )
+    return found
+
+
+def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Withdrawn:
+    """After a backup was put back: withdraw again what was withdrawn since it was made; the caller holds the home's lock.
+
+    Needs the list of withdrawals as it was before the restore, which no backup holds.
+    """
+    told = WithdrawnList(home, keyring).entries()
+    if not told or not (home.folder("vault") / "vault.duckdb").exists():
+        return Withdrawn()
+    con = connect(home.temp)
+    try:
+        con.register("_told", _table(told))
+        with open_vault(con, home, keyring):
+            con.execute(
+                "INSERT INTO vault.consent SELECT t.subject_id, t.purpose, 'withdraw', 'general', t.given_at::TIMESTAMP, NULL, NULL "
+                "FROM _told t JOIN vault.subject USING (subject_id) WHERE NOT EXISTS (SELECT 1 FROM vault.consent c "
+                "WHERE c.subject_id = t.subject_id AND c.purpose = t.purpose AND c.action = 'withdraw' "
+                "AND c.given_at = t.given_at::TIMESTAMP)"
+            )
+    finally:
+        con.close()
+    (home.folder("ops") / "withdrawals.json").unlink(missing_ok=True)
+    return run(home, keyring, sources)
+
+
+def _take_out(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    keyring: Keyring,
+    lake: Lake,
+    sources: Mapping[str, Settings],
+    dry_run: bool,
+) -> Withdrawn:
+    lake.register(con)
+    wanted = changes(con, sources)
+    counted = rewriting.count(con, lake, wanted)
+    gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
+    waiting = 0
+    for note in batches(home):
+        kind = note["part"]["kind"]
+        if kind in wanted:
+            waiting += forget_batch(con, home, lake, note["batch"], kind, {kind: wanted[kind].gone}, dry_run)
+    found = Withdrawn(gone, struck, waiting)
+    if dry_run or found == Withdrawn():
+        return found
+    AuditLog(home, keyring).append("withdrawal", rows=gone, purposes=struck, quarantined=waiting)
+    rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
+    if gone or struck:
+        # DuckDB keeps what was deleted in the free blocks of its file; the models make another.
+        home.warehouse.unlink(missing_ok=True)
+        home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
+    return found
+
+
+def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str:
+    """What the outcome depends on: every word of consent, who is a minor, who is who, and batches that came late."""
+    row = con.execute(
+        "SELECT (SELECT coalesce(bit_xor(hash(c)), 0) FROM vault.consent c), (SELECT count(*) FROM vault.consent), "
+        "(SELECT coalesce(bit_xor(hash(subject_id)), 0) FROM vault.subject WHERE is_minor)"
+    ).fetchone()
+    subjects = home.lake / SUBJECTS_FILE
+    digest = hashlib.sha256(json.dumps([str(v) for v in row or ()]).encode())
+    digest.update(subjects.read_bytes() if subjects.exists() else b"")
+    digest.update(str(sum(bool(c["replay"]) for c in lake.commits)).encode())
+    return digest.hexdigest()
+
+
+def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_run: bool) -> int:
+    """Keep who withdrew what, and when, outside of every backup; returns how many persons' words are withdrawals."""
+    rows = con.execute(
+        "SELECT c.subject_id, c.purpose, max(c.given_at) FROM vault.consent c WHERE c.action = 'withdraw' GROUP BY 1, 2 ORDER BY ALL"
+    ).fetchall()
+    told = {(s, p, at.isoformat()) for s, p, at in rows}
+    if told and not dry_run:
+        kept = WithdrawnList(home, keyring)
+        since = (now().replace(tzinfo=None) - EVIDENCE).isoformat()
+        before = set(kept.entries())
+        if told - before:
+            kept.write(sorted(e for e in before | told if e[2] >= since or e in told))
+    return _number(con, "SELECT count(*) FROM _withdrawn")
+
+
+def _purposes(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Every purpose that a row of the lake has, in the order in which sources list them."""
+    rows = " UNION ALL ".join(f"SELECT purposes FROM lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person)
+    return [
+        p
+        for (p,) in con.execute(
+            f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
+            f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
+        ).fetchall()
+    ]
+
+
+def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
+    """SQL: the basis of a purpose in row `r`, by its source; of a source that is not configured any more the row's own."""
+    by_source = " ".join(
+        f"WHEN {literal(name)} THEN {basis_sql(s, purpose, '''nullif(r.jurisdiction, 'unknown')''')}"
+        for name, s in sorted(sources.items())
+    )
+    return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
+
+
+def _table(told: list[tuple[str, str, str]]) -> pa.Table:
+    names = ("subject_id", "purpose", "given_at")
+    return pa.table({n: pa.array([e[i] for e in told], pa.string()) for i, n in enumerate(names)})
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0

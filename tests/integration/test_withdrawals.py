@@ -1,0 +1,206 @@
+"""What rests on a consent taken back leaves every live store with the next run, and does not come back from a backup.
+
+Keep out: what the gate refuses (tests/attacks/test_consent.py).
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestration import backup, pipeline
+from orchestration.home import Home
+from orchestration.lake import rewrite as rewriting
+from orchestration.privacy import withdrawal
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.subjects import Sought
+from orchestration.privacy.withdrawal import Withdrawn
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, CONSENT, case, lines
+from tests.integration.test_privacy_checks import checks
+from tests.integration.test_subjects import erase
+
+SECRET = backup.passphrase("correct horse battery")
+
+
+def word(account: str, action: str, month: int, purpose: str = "analytics", **more: str) -> dict[str, object]:
+    at = f"2025-{month:02d}-01T00:00:00Z"
+    return {"id": f"{account}{action}{month}{purpose}", "account": account, "purpose": purpose, "action": action,
+            "type": "general", "at": at, **more}  # fmt: skip
+
+
+@pytest.fixture
+def filled(house: TestHouse) -> TestHouse:
+    """Ann and Bob, of the mainland; service rests on the contract, analytics on consent."""
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    sql = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    for name, cn in (("desk", "consent"), ("shop", '{ service = "contract", analytics = "consent" }')):
+        folder = write_source(house.sources, name, {"case": sql.replace("from rows", "from cases")}, stream="cases")
+        toml = folder / "source.toml"
+        toml.write_text(toml.read_text().replace('CN = "contract"', f'CN = "{cn}"' if name == "desk" else f"CN = {cn}"))
+    house.drop("rows.jsonl", lines(word("ann", "grant", 1), word("bob", "grant", 1)))
+    house.drop("cases.jsonl", lines(*(case(i, account=a, country="CN") for i, a in enumerate(["ann", "ann", "bob"]))))
+    house.take("register", "desk", "shop")
+    return house
+
+
+def expire(house: TestHouse) -> int:
+    return pipeline.expire(house.home, house.keyring, "test")["withdrawn"]
+
+
+def held(house: TestHouse, source: str) -> list[tuple]:
+    return house.rows(
+        f"select basis, purposes, count(*) from lake.case where source = '{source}' group by all order by all"
+    )
+
+
+def test_rows_that_rest_on_it_go_with_the_next_run_and_others_stay_for_what_they_rest_on(filled: TestHouse) -> None:
+    both = [("consent", ["analytics"], 3)], [("consent", ["service", "analytics"], 3)]
+    assert expire(filled) == 0 and (held(filled, "desk"), held(filled, "shop")) == both
+    filled.home.warehouse.write_bytes(b"made of rows that will be gone")
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    assert checks(filled)["C3"].status == "failed" and checks(filled)["C3"].n_failed == 4  # the control
+    assert expire(filled) == 2
+    assert held(filled, "desk") == [("consent", ["analytics"], 1)]
+    assert held(filled, "shop") == [("consent", ["service", "analytics"], 1), ("contract", ["service"], 2)]
+    assert checks(filled)["C3"].status == "passed" and checks(filled)["C3"].n_checked == 1
+    assert filled.ledger()[("case", "withheld", "withdrawn")] == 2
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+    assert not filled.home.warehouse.exists()
+    line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
+    assert line and line["facts"] == {"rows": 2, "purposes": 2, "quarantined": 0}
+    assert expire(filled) == 0
+
+
+def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(rewriting, "count", opened)
+    every = pipeline.sources(filled.home)
+    assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    with pytest.raises(AssertionError):
+        withdrawal.run(filled.home, filled.keyring, every)  # the control
+    monkeypatch.undo()
+    assert withdrawal.run(filled.home, filled.keyring, every).rows == 2
+    monkeypatch.setattr(rewriting, "count", opened)
+    assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()  # nothing has changed since
+
+
+def test_a_dry_run_counts_and_leaves_everything(filled: TestHouse) -> None:
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    before = sorted(p.name for p in filled.home.lake.rglob("*.parquet"))
+    every = pipeline.sources(filled.home)
+    assert withdrawal.run(filled.home, filled.keyring, every, dry_run=True) == Withdrawn(2, 2, 0)
+    assert sorted(p.name for p in filled.home.lake.rglob("*.parquet")) == before
+    assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn(2, 2, 0)
+
+
+def test_the_newest_word_counts(filled: TestHouse) -> None:
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3), word("ann", "grant", 4)))
+    filled.take("register")
+    assert expire(filled) == 0 and held(filled, "desk") == [("consent", ["analytics"], 3)]
+
+
+def test_whoever_withdrew_under_another_account_is_known_once_both_are_one(filled: TestHouse) -> None:
+    filled.drop("rows_2.jsonl", lines(word("other", "withdraw", 3, email="ann@example.org")))
+    filled.take("register")
+    assert expire(filled) == 0
+    filled.drop("cases_2.jsonl", lines(case(9, account="ann", email="ann@example.org", verified="true", country="CN")))
+    filled.take("desk")
+    assert expire(filled) == 2
+    assert ("consent", ["analytics"], 1) in held(filled, "desk")
+
+
+def test_quarantined_rows_go_too(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.lake import audit, quarantine
+    from orchestration.lake.audit import AuditResult, CheckResult
+
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        filled.drop(
+            "cases_2.jsonl", lines(*(case(10 + i, account=a, country="CN") for i, a in enumerate(["ann", "bob"])))
+        )
+        filled.take("desk")
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    expire(filled)
+    line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
+    assert line and line["facts"]["quarantined"] == 1
+    (note,) = quarantine.batches(filled.home)
+    assert quarantine.replay(filled.home, filled.keyring, note["batch"])
+    assert held(filled, "desk") == [("consent", ["analytics"], 2)]
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+
+
+def test_a_child_told_of_late_or_no_longer_consented_for_goes(house: TestHouse) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    sql = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    write_source(house.sources, "desk", {"case": sql.replace("from rows", "from cases")}, stream="cases")
+    house.drop("rows.jsonl", lines(word("kid", "grant", 1, "service", type="guardian")))
+    house.drop(
+        "cases.jsonl", lines(case(1, account="kid", minor="true", country="DE"), case(2, account="late", country="DE"))
+    )
+    house.take("register", "desk")
+    assert expire(house) == 0 and held(house, "desk")[0][1:] == (["service"], 1)
+    house.drop("rows_2.jsonl", lines(word("kid", "withdraw", 3, "service", type="guardian")))
+    house.drop("cases_2.jsonl", lines(case(3, account="late", minor="true", country="DE")))
+    house.take("register", "desk")
+    assert checks(house)["C21"].status == "failed"  # the control
+    assert expire(house) == 2
+    assert checks(house)["C21"].status == "passed" and held(house, "desk") == []
+
+
+def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHouse, tmp_path: Path) -> None:
+    """Made before Ann withdrew and Bob was erased: with the lists kept outside both are done again, without them not."""
+    backup.write(filled.home, tmp_path / "b", SECRET)
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    assert expire(filled) == 2
+    erase(filled, Sought(account="register:bob"))
+    lists = shutil.copytree(filled.home.root / "erased", tmp_path / "lists")
+    assert not any(value in path.read_bytes() for path in lists.iterdir() for value in (b"ann", b"bob", b"analytics"))
+
+    backup.restore(tmp_path / "b", tmp_path / "bare", SECRET)
+    bare = Home.open(tmp_path / "bare")
+    found = rows_of(bare)
+    assert (len(found), found[0]) == (6, ("desk", ["analytics"]))  # the control: both are back
+
+    done = backup.restore(tmp_path / "b", tmp_path / "new", SECRET, erased=lists)
+    assert (done.erasures, done.withdrawals) == (1, 2)
+    assert rows_of(Home.open(tmp_path / "new")) == [("shop", ["service"]), ("shop", ["service"])]
+    again = backup.restore(tmp_path / "b", tmp_path / "third", SECRET, erased=tmp_path / "new" / "erased")
+    assert (again.erasures, again.withdrawals) == (1, 2)  # the list went on with the home
+
+
+def rows_of(home: Home) -> list[tuple]:
+    from orchestration.engine import connect
+    from orchestration.lake.store import Lake
+
+    con = connect(home.temp)
+    try:
+        Lake(home, Keyring(home).base64("lake")).register(con)
+        return con.execute("select source, purposes from lake.case order by all").fetchall()
+    finally:
+        con.close()
+
+
+def test_a_restore_cut_short_while_it_forgets_leaves_no_home(
+    filled: TestHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup.write(filled.home, tmp_path / "b", SECRET)
+    erase(filled, Sought(account="register:bob"))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(withdrawal, "reapply", die)
+    with pytest.raises(KeyboardInterrupt):
+        backup.restore(tmp_path / "b", tmp_path / "new", SECRET, erased=filled.home.root / "erased")
+    assert not (tmp_path / "new").exists()
