@@ -5,7 +5,6 @@ before it answers, and registers a request with the day it is due.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -86,21 +85,30 @@ class Desk:
             if self.write:
                 self.con.close()
 
+    def register(self, action: str, verb: str | None = None) -> Any:
+        """The request, written into the register; the line in the audit log says `verb`."""
+        from orchestration.privacy import requests
+
+        with self.open(verb or action) as ids:
+            return requests.register(self.con, self.home, action, ids)
+
     def begun(self, request_id: str) -> Any:
         """An erasure of the register that did not come to its end."""
-        from orchestration.errors import VoicehouseError
-        from orchestration.privacy import requests
-        from orchestration.privacy.vault import open_vault
+        from orchestration import answering
 
-        try:
-            with open_vault(self.con, self.home, self.keyring, read_only=True):
-                found = [r for r in requests.listed(self.con, open_only=True) if r.request_id == request_id]
-        finally:
-            self.con.close()
-        if not found or found[0].action != "erase":
-            raise VoicehouseError(f"no erasure {request_id} is open: see `voicehouse subject requests`")
+        self.con.close()
+        found = answering.open_request(self.home, self.keyring, request_id, "erase")
         self.log.append("subject erase, resumed", role=self.role, reason=self.reason, request=request_id)
-        return found[0]
+        return found
+
+    def would(self, action: str, as_json: bool, counted: Callable[[Any], Any]) -> None:
+        """A dry run: what `counted` finds for the person, told and changed nothing."""
+        self.write = False
+        with self.open(f"{action}, dry run"):
+            found = counted(self.con)
+        self.con.close()
+        rows = sum(found.values()) if isinstance(found, dict) else found
+        click.echo(json.dumps(found) if as_json else text(f"subject.would_{action}", rows=rows))
 
 
 @click.group(help=text("subject.help"))
@@ -136,19 +144,45 @@ def find(as_json: bool, **about: Any) -> None:
         click.echo(f"  {name:20} {n}")
 
 
+def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--dry-run` of everything that changes something."""
+    return click.option("--dry-run", is_flag=True, help=text("subject.dry_run"))(command)
+
+
+@command.command(help=text("subject.register"))
+@sought
+@click.option(
+    "--action", required=True, type=click.Choice(("access", "erase", "restrict", "object")), help=text("subject.action")
+)
+@as_json
+def register(action: str, as_json: bool, **about: Any) -> None:
+    """Write a request down, to be answered later by its number: by Dagster's job `subject_request`, say."""
+    desk = Desk(about, write=True)
+    with desk.home.writing("subject register"):
+        request = desk.register(action, f"{action} registered")
+    if as_json:
+        click.echo(json.dumps({"request": request.request_id, "due_at": request.due_at.isoformat()}))
+        return
+    click.echo(text("subject.registered", request=request.request_id, due=f"{request.due_at:%Y-%m-%d}"))
+
+
 @command.command(help=text("subject.export"))
 @sought
 @click.option("--to", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("subject.to"))
+@dry_run
 @as_json
-def export(to: Path, as_json: bool, **about: Any) -> None:
+def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Everything the house holds of a person, as one JSON file for that person."""
-    from orchestration.privacy import access, requests
+    from orchestration import answering
+    from orchestration.privacy import subjects
 
     desk = Desk(about, write=True)
-    with desk.home.writing("subject export"), desk.open("export") as ids:
-        request = requests.register(desk.con, desk.home, "access", ids)
-        counts = access.write_copy(desk.con, desk.home, to)
-        requests.close(desk.con, request.request_id, "copy written")
+    if dry_run:
+        desk.would("export", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
+        return
+    with desk.home.writing("subject export"):
+        request = desk.register("access", "export")
+        counts = answering.copy(desk.home, desk.keyring, request, to)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": counts, "to": str(to)}, indent=1))
         return
@@ -157,47 +191,28 @@ def export(to: Path, as_json: bool, **about: Any) -> None:
 
 @command.command(help=text("subject.erase"))
 @sought
-@click.option("--dry-run", is_flag=True, help=text("subject.dry_run"))
+@dry_run
 @click.option("--yes", is_flag=True, help=text("subject.yes"))
 @click.option("--request", "resumed", help=text("subject.resumed"))
 @as_json
 def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about: Any) -> None:
     """Erase a person from every live store, and make models and served files anew."""
-    from orchestration import pipeline
-    from orchestration.privacy import erasure, evidence, requests, subjects
+    from orchestration import answering, pipeline
+    from orchestration.privacy import subjects
 
     desk = Desk(about, write=True)
     if dry_run:
-        desk.write = False
-        with desk.open("erase, dry run"):
-            rows = subjects.count_rows(desk.con, subjects.reach(desk.con))
-        desk.con.close()
-        click.echo(json.dumps(rows) if as_json else text("subject.would_erase", rows=sum(rows.values())))
+        desk.would("erase", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
         return
     if not yes:
         click.confirm(text("subject.sure"), abort=True)
     with desk.home.writing("subject erase"):
-        started = time.monotonic()
         pipeline.load_staged(desk.home, desk.keyring)
-        if resumed:
-            request = desk.begun(resumed)
-        else:
-            with desk.open("erase") as ids:
-                request = requests.register(desk.con, desk.home, "erase", ids)
+        request = desk.begun(resumed) if resumed else desk.register("erase")
         _say(as_json, "subject.erasing", request=request.request_id, due=f"{request.due_at:%Y-%m-%d}")
-        receipt = erasure.erase(
+        receipt, path, failed = answering.erase(
             desk.home, desk.keyring, request, lambda store: _say(as_json, "subject.step", store=store)
         )
-        receipt.seconds["erase"] = round(time.monotonic() - started, 1)
-        _say(as_json, "subject.step", store="warehouse, serving")
-        failed = pipeline.rebuild(desk.home, desk.keyring, request.request_id)
-        receipt.seconds["rebuild"] = round(time.monotonic() - started - receipt.seconds["erase"], 1)
-        receipt.after |= erasure.traces_of(desk.home, desk.keyring, request.request_id)
-        evidence.note(
-            desk.home, "C11", 1, int(not receipt.is_complete), "persons erased last, searched in every store after"
-        )
-        path = erasure.keep(desk.home, receipt)
-        erasure.close(desk.home, desk.keyring, request.request_id, "erased" if receipt.is_complete else "not complete")
     if as_json:
         click.echo(json.dumps(asdict(receipt) | {"is_complete": receipt.is_complete, "receipt": str(path)}, indent=1))
     else:
@@ -214,21 +229,23 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
 @sought
 @click.option("--wrong-email", help=text("subject.wrong_email"))
 @click.option("--wrong-phone", help=text("subject.wrong_phone"))
+@dry_run
 @as_json
-def rectify(wrong_email: str | None, wrong_phone: str | None, as_json: bool, **about: Any) -> None:
+def rectify(wrong_email: str | None, wrong_phone: str | None, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Take an identifier away that is not theirs; say which sources must correct the rest."""
-    from orchestration.privacy import requests, resolve, subjects
+    from orchestration.privacy import requests, resolve
     from orchestration.privacy.vault import publish_subjects
 
     desk = Desk(about, write=True)
     removed = 0
+    if dry_run:
+        desk.would("rectify", as_json, lambda con: resolve.links(con, _marks(con, wrong_email, wrong_phone)))
+        return
     with desk.home.writing("subject rectify"), desk.open("rectify") as ids:
         request = requests.register(desk.con, desk.home, "rectify", ids)
         at = now().replace(tzinfo=None).isoformat()
-        for domain, value in (("email", wrong_email), ("phone", wrong_phone)):
-            if value:
-                mark = subjects.index_hash(desk.con, subjects.Sought(**{domain: value}))
-                removed += resolve.unlink(desk.con, mark, request.request_id, at)
+        for mark in _marks(desk.con, wrong_email, wrong_phone):
+            removed += resolve.unlink(desk.con, mark, request.request_id, at)
         publish_subjects(desk.con, desk.lake)
         records = desk.con.execute(
             "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
@@ -247,33 +264,57 @@ def rectify(wrong_email: str | None, wrong_phone: str | None, as_json: bool, **a
         click.echo(f"  {source}:{kind}:{original}")
 
 
+def _marks(con: Any, email: str | None, phone: str | None) -> list[str]:
+    """Blind indexes of what is not theirs."""
+    from orchestration.privacy.subjects import Sought, index_hash
+
+    given = [Sought(email=email)] if email else []
+    given += [Sought(phone=phone)] if phone else []
+    return [index_hash(con, sought) for sought in given]
+
+
 @command.command(help=text("subject.restrict"))
 @sought
 @click.option("--lift", is_flag=True, help=text("subject.lift"))
+@dry_run
 @as_json
-def restrict(lift: bool, as_json: bool, **about: Any) -> None:
+def restrict(lift: bool, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Keep a person's rows and use them for nothing, until lifted."""
-    _restrict("restrict", None, lift, as_json, about)
+    _restrict("restrict", None, lift, dry_run, as_json, about)
 
 
 @command.command("object", help=text("subject.object"))
 @sought
 @click.option("--purpose", default="analytics", show_default=True, help=text("subject.purpose"))
 @click.option("--lift", is_flag=True, help=text("subject.lift"))
+@dry_run
 @as_json
-def object_to(purpose: str, lift: bool, as_json: bool, **about: Any) -> None:
+def object_to(purpose: str, lift: bool, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Use a person's rows for one purpose no more."""
-    _restrict("object", purpose, lift, as_json, about)
+    _restrict("object", purpose, lift, dry_run, as_json, about)
 
 
-def _restrict(action: str, purpose: str | None, lift: bool, as_json: bool, about: dict[str, Any]) -> None:
-    from orchestration.privacy import requests, restriction
+def _restrict(
+    action: str, purpose: str | None, lift: bool, dry_run: bool, as_json: bool, about: dict[str, Any]
+) -> None:
+    from orchestration import answering
+    from orchestration.lake import rewrite
+    from orchestration.privacy import restriction
 
     desk = Desk(about, write=True)
-    with desk.home.writing(f"subject {action}"), desk.open(f"{action}, lifted" if lift else action) as ids:
-        request = requests.register(desk.con, desk.home, action, ids)
-        changed = restriction.restrict(desk.con, desk.lake, purpose, request.request_id, lift)
-        requests.close(desk.con, request.request_id, "lifted" if lift else "done")
+    if dry_run:
+        desk.would(
+            action,
+            as_json,
+            lambda con: {
+                kind: n
+                for kind, (_, n) in rewrite.count(con, desk.lake, restriction.changes(con, purpose, lift)).items()
+            },
+        )
+        return
+    with desk.home.writing(f"subject {action}"):
+        request = desk.register(action, f"{action}, lifted" if lift else action)
+        changed = answering.restrict(desk.home, desk.keyring, request, purpose, lift)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": changed}))
         return

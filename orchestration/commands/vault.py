@@ -17,7 +17,8 @@ def command() -> None:
 @command.command(help=text("vault.reinit"))
 @click.option("--role", required=True, help=text("vault.role"))
 @click.option("--yes", is_flag=True, help=text("vault.yes"))
-def reinit(role: str, yes: bool) -> None:
+@click.option("--dry-run", is_flag=True, help=text("vault.dry_run"))
+def reinit(role: str, yes: bool, dry_run: bool) -> None:
     """Start a new epoch: history stays, its persons are nobody the new vault knows."""
     from orchestration.engine import connect
     from orchestration.privacy import roles, vault
@@ -26,6 +27,9 @@ def reinit(role: str, yes: bool) -> None:
     home = Home.open()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "vault reinit")
+    if dry_run:
+        click.echo(text("vault.would", generation=vault.next_epoch(home)))
+        return
     if not yes:
         click.confirm(text("vault.sure"), abort=True)
     with home.writing("vault reinit"):

@@ -361,6 +361,15 @@ def unlink(con: duckdb.DuckDBPyConnection, index_hash: str, reference: str, at: 
     return _number(con, "SELECT count(*) FROM _new_links")
 
 
+def links(con: duckdb.DuckDBPyConnection, index_hashes: list[str]) -> int:
+    """How many links `unlink` would take away from `_person`."""
+    row = con.execute(
+        "SELECT count(*) FROM vault.identity WHERE list_contains(?, index_hash) AND subject_id IN (FROM _person)",
+        [index_hashes],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def clusters(is_account: np.ndarray, subject: np.ndarray, identifier: np.ndarray) -> np.ndarray:
     """For each subject (by position, the oldest first) the position of the one that stands for it; -1 for nobody.
 

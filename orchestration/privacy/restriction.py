@@ -22,13 +22,18 @@ def restrict(
 
     Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds.
     """
-    conditions = subjects.reach(con)
+    wanted = changes(con, purpose, lift)
     con.execute("DELETE FROM vault.restriction WHERE subject_id IN (FROM _person) AND purpose = ?", [purpose or EVERY])
     if not lift:
         con.execute(
             "INSERT INTO vault.restriction SELECT subject_id, ?, ?, ?, ? FROM _person",
             [purpose or EVERY, "objection" if purpose else "restriction", now().replace(tzinfo=None), request_id],
         )
+    return sum(rewriting.rewrite(con, lake, "withdrawal", wanted, {"request": request_id}).changed.values())
+
+
+def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = False) -> dict[str, Change]:
+    """What `restrict` makes of the rows of `_person`, by kind; needs the lake registered on `con`."""
     meant = "true" if purpose is None else f"replace(p, '{MARK}', '') = {literal(purpose)}"
     if lift:
         hit, becomes = f"starts_with(p, '{MARK}') AND {meant}", f"substr(p, {len(MARK) + 1})"
@@ -36,9 +41,8 @@ def restrict(
         hit, becomes = f"NOT starts_with(p, '{MARK}') AND {meant}", f"'{MARK}' || p"
     change = {"purposes": f"list_transform(purposes, lambda p: CASE WHEN {hit} THEN {becomes} ELSE p END)"}
     concerned = f"len(list_filter(purposes, lambda p: {hit})) > 0"
-    changes = {
+    return {
         kind: Change(becomes=change, concerns=f"({condition}) AND {concerned}")
-        for kind, condition in conditions.items()
+        for kind, condition in subjects.reach(con).items()
         if kind not in ("consent", "deletion")
     }
-    return sum(rewriting.rewrite(con, lake, "withdrawal", changes, {"request": request_id}).changed.values())

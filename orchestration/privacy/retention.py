@@ -166,7 +166,7 @@ def _expire_vault(
     # A load's id tells when it began and of which source: for persons of whom no row was let in.
     born = "strptime(left(first_load, 15), '%Y%m%dT%H%M%S')"
     source = "regexp_replace(first_load, '^[^-]*-[^-]*-', '')"
-    with open_vault(con, home, keyring):
+    with open_vault(con, home, keyring, read_only=dry_run):
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE _silent AS

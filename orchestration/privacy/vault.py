@@ -149,15 +149,20 @@ def renew_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, ke
     place_durably(draft, path)
 
 
+def next_epoch(home: Home) -> int:
+    """The generation with which a new vault would begin. Raises VoicehouseError when a vault is there."""
+    if (home.folder("vault") / "vault.duckdb").exists():
+        raise VoicehouseError("there is a vault: only a lost one is started anew (move vault/vault.duckdb away first)")
+    return known_generation(home) + 1
+
+
 def reinit(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> int:
     """Start a new vault where the old is lost: history stays, its persons are nobody the new vault knows.
 
     Returns the first generation of the new epoch. Raises VoicehouseError when a vault is there.
     """
     path = home.folder("vault") / "vault.duckdb"
-    if path.exists():
-        raise VoicehouseError("there is a vault: only a lost one is started anew (move vault/vault.duckdb away first)")
-    generation = known_generation(home) + 1
+    generation = next_epoch(home)
     con.execute(
         f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
     )

@@ -1,0 +1,92 @@
+"""Answering a request of the register: access, erasure, restriction, objection; the command line and Dagster both call it.
+
+Keep out: finding the person and who may ask (commands/subject.py, defs/operations.py). The caller holds the home's lock.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from orchestration import pipeline
+from orchestration.engine import connect
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home
+from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, restriction, subjects
+from orchestration.privacy.erasure import Receipt
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.requests import Request
+from orchestration.privacy.vault import open_vault
+
+Say = Callable[[str], object]
+
+
+def open_request(home: Home, keyring: Keyring, request_id: str, action: str | None = None) -> Request:
+    """A request of the register that waits for its answer. Raises VoicehouseError when there is none of that number."""
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring, read_only=True):
+            found = [r for r in requests.listed(con, open_only=True) if r.request_id == request_id]
+    finally:
+        con.close()
+    if not found or action not in (None, found[0].action):
+        what = "erasure" if action == "erase" else "request"
+        raise VoicehouseError(f"no {what} {request_id} is open: see `voicehouse subject requests`")
+    return found[0]
+
+
+def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> dict[str, int]:
+    """Write everything held of the person to `to`, and close the request; rows by kind."""
+    con = _desk(home, keyring, request)
+    try:
+        with open_vault(con, home, keyring):
+            counts = access.write_copy(con, home, to)
+            requests.close(con, request.request_id, "copy written")
+    finally:
+        con.close()
+    return counts
+
+
+def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: None) -> tuple[Receipt, Path, bool]:
+    """Erase the person from every live store, make models and served files anew, close the request.
+
+    Returns the receipt, where it lies, and whether what was to be served failed its checks.
+    """
+    started = time.monotonic()
+    pipeline.load_staged(home, keyring)
+    receipt = erasure.erase(home, keyring, request, say)
+    receipt.seconds["erase"] = round(time.monotonic() - started, 1)
+    say("warehouse, serving")
+    failed = pipeline.rebuild(home, keyring, request.request_id)
+    receipt.seconds["rebuild"] = round(time.monotonic() - started - receipt.seconds["erase"], 1)
+    receipt.after |= erasure.traces_of(home, keyring, request.request_id)
+    evidence.note(home, "C11", 1, int(not receipt.is_complete), "persons erased last, searched in every store after")
+    path = erasure.keep(home, receipt)
+    erasure.close(home, keyring, request.request_id, "erased" if receipt.is_complete else "not complete")
+    return receipt, path, bool(failed)
+
+
+def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:
+    """Strike a purpose (None: all) out of the person's rows, or `lift` that; close the request. Returns rows changed."""
+    con = _desk(home, keyring, request)
+    try:
+        lake = Lake(home, keyring.base64(LAKE_KEY))
+        with open_vault(con, home, keyring):
+            changed = restriction.restrict(con, lake, purpose, request.request_id, lift)
+            requests.close(con, request.request_id, "lifted" if lift else "done")
+    finally:
+        con.close()
+    return changed
+
+
+def _desk(home: Home, keyring: Keyring, request: Request) -> duckdb.DuckDBPyConnection:
+    """A connection with the lake and keyed hashes, and `_person` as the register knows them."""
+    con = connect(home.temp)
+    pseudonyms.install(con, keyring)
+    Lake(home, keyring.base64(LAKE_KEY)).register(
+        con
+    )  # before the vault is open: one transaction writes to one database
+    subjects.set_person(con, request.subject_ids)
+    return con

@@ -1,0 +1,149 @@
+"""Operations on persons' data: dry runs change nothing, and Dagster's jobs do what the commands do, without a value.
+
+Keep out: what each operation means (test_subjects.py, test_retention.py, test_rotation.py).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.defs import operations
+from orchestration.privacy.audit_log import AuditLog
+from tests.faults.traces import found_under
+from tests.house import TestHouse
+from tests.integration.test_subjects import WHO, command, filled
+
+__all__ = ["filled"]
+
+ZORA = ["--email", "zora@example.org", *WHO]
+PLANTED = ["zora@example.org", "quill@example.net", "Zora Quill"]
+
+
+def stores(house: TestHouse) -> dict[str, str]:
+    """Digest of every file that an operation could change; the audit log grows, and temporary files come and go."""
+    root = house.home.root
+    kept = ("lake", "vault", "keys", "erased", "quarantine", "serving", "ops", "published")
+    return {
+        str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for name in kept
+        for p in (root / name).rglob("*")
+        if p.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["subject", "export", *ZORA, "--to", "COPY"], 4),
+        (["subject", "erase", *ZORA], 4),
+        (["subject", "rectify", *ZORA, "--wrong-email", "quill@example.net"], 2),
+        (["subject", "restrict", *ZORA], 4),
+        (["subject", "object", *ZORA], 4),
+        (["retention", "run"], 0),
+        (["keys", "rotate", "--role", "engineer"], None),
+    ],
+)
+def test_a_dry_run_counts_what_would_be_done_and_does_nothing(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], told: int | None
+) -> None:
+    before = stores(filled)
+    given = [str(tmp_path / "copy.json") if a == "COPY" else a for a in arguments]
+    done = command(filled, monkeypatch, *given, "--dry-run", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    if told is not None:
+        counted = (
+            found if isinstance(found, int) else found.get("rows", sum(v for v in found.values() if isinstance(v, int)))
+        )
+        assert counted == told
+    assert stores(filled) == before
+    assert not (tmp_path / "copy.json").exists()
+
+
+def test_a_lost_vault_is_not_started_anew_by_a_dry_run(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = ["vault", "reinit", "--role", "engineer", "--dry-run"]
+    assert "there is a vault" in command(filled, monkeypatch, *ask).stderr
+    (filled.home.root / "vault" / "vault.duckdb").unlink()
+    before = stores(filled)
+    done = command(filled, monkeypatch, *ask)
+    assert done.exit_code == 0 and "generation" in done.stdout and stores(filled) == before
+
+
+def run(house: TestHouse, monkeypatch: pytest.MonkeyPatch, name: str, **config: object) -> dg.ExecuteInProcessResult:
+    """A job in this process, with Dagster's own storage in the home, as a user's Dagster has it."""
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    job: dg.JobDefinition = getattr(operations, name)
+    op = next(iter(job.nodes)).name
+    with dg.DagsterInstance.local_temp(str(house.home.folder("dagster"))) as instance:
+        asked = {"ops": {op: {"config": config}}} if config else {}
+        return job.execute_in_process(run_config=asked, instance=instance, raise_on_error=False)
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_OUTPUT:
+            found |= {k: v.value for k, v in event.step_output_data.metadata.items()}
+    return found
+
+
+def registered(house: TestHouse, monkeypatch: pytest.MonkeyPatch, action: str) -> str:
+    done = command(house, monkeypatch, "subject", "register", *ZORA, "--action", action, "--json")
+    assert done.exit_code == 0, done.output
+    return str(json.loads(done.stdout)["request"])
+
+
+def test_a_request_is_answered_by_its_number_and_no_value_stands_in_dagsters_history(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = registered(filled, monkeypatch, "access")
+    done = run(filled, monkeypatch, "subject_request", request=request)
+    assert done.success and metadata(done) == {"rows": 4}
+    copy = filled.home.root / "ops" / "copies" / f"{request}.json"
+    assert copy.stat().st_mode & 0o077 == 0 and "Zora Quill" in copy.read_text()
+    assert found_under([filled.home.root], PLANTED) == set(PLANTED)  # the control: the copy is for her to read
+    copy.unlink()
+    assert found_under([filled.home.root], PLANTED) == set()
+    again = run(filled, monkeypatch, "subject_request", request=request)
+    assert not again.success  # it is answered
+    listed = command(filled, monkeypatch, "subject", "requests", "--open", "--json")
+    assert json.loads(listed.stdout) == []
+
+
+def test_an_objection_is_answered_by_its_number(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = "select count(*) from lake.case where list_contains(purposes, 'analytics')"
+    assert filled.rows(used) == [(4,)]
+    done = run(filled, monkeypatch, "subject_request", request=registered(filled, monkeypatch, "object"))
+    assert done.success and metadata(done) == {"rows": 4} and filled.rows(used) == [(1,)]
+
+
+def test_roles_bind_jobs_too_and_every_attempt_is_on_record(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = registered(filled, monkeypatch, "erase")
+    done = run(filled, monkeypatch, "subject_request", request=request, role="analyst")
+    assert not done.success
+    assert not run(filled, monkeypatch, "keys_rotate", role="compliance").success
+    refused = [x["facts"] for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "refused"]
+    assert refused == [{"operation": "subject", "role": "analyst"}, {"operation": "keys rotate", "role": "compliance"}]
+    assert filled.rows("select count(*) from lake.case") == [(4,)]
+
+
+def test_retention_counts_and_deletes(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2030-01-01T00:00:00Z")
+    dry = run(filled, monkeypatch, "retention_run", dry_run=True)
+    assert dry.success and metadata(dry)["rows"] == 6 and filled.rows("select count(*) from lake.case") == [(4,)]
+    done = run(filled, monkeypatch, "retention_run", dry_run=False)
+    assert done.success and metadata(done)["rows"] == 6 and filled.rows("select count(*) from lake.case") == [(0,)]
+
+
+@pytest.mark.operate
+@pytest.mark.slow
+def test_an_erasure_and_a_rotation_are_jobs(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(filled, monkeypatch, "subject_request", request=registered(filled, monkeypatch, "erase"))
+    assert done.success and metadata(done)["after"] == 0 and metadata(done)["before"]
+    turned = run(filled, monkeypatch, "keys_rotate", role="engineer")
+    assert turned.success and metadata(turned)["dead"] == 0
+    told = run(filled, monkeypatch, "privacy_report")
+    assert told.success and len(str(metadata(told)["sha256"])) == 64
