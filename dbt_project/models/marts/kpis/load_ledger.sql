@@ -52,8 +52,18 @@ with
         group by load_id
     )
 
-select load_id, source, loaded_at, level, name, measure, reason, n
+-- A load that was gone over again has lines of each time: what was taken up then left the reason it was counted under.
+select
+    load_id,
+    source,
+    max(loaded_at) as loaded_at,
+    level,
+    name,
+    measure,
+    reason,
+    cast(sum(n) as {{ dbt.type_bigint() }}) as n
 from {{ source("lake", "_ledger") }}
+group by load_id, source, level, name, measure, reason
 union all
 select
     months.load_id,
