@@ -10,6 +10,8 @@ import duckdb
 
 from orchestration.errors import VoicehouseError
 
+MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to encrypted files
+
 
 def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """An in-process DuckDB; spills go to `temp`, encrypted.
@@ -36,9 +38,8 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
     con.execute(f"SET threads = {os.environ.get('VOICEHOUSE_THREADS') or min(os.cpu_count() or 2, 8)}")
-    limit = memory_limit or os.environ.get("VOICEHOUSE_MEMORY_LIMIT")
-    if limit:
-        con.execute(f"SET memory_limit = '{limit}'")
+    limit = os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or memory_limit or MEMORY
+    con.execute(f"SET memory_limit = {literal(limit)}")
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")

@@ -3,7 +3,6 @@
 Keep out: SQL of each of these steps (their own modules) and anything after staging.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
     manifest = Manifest(load.load_id, settings.name, loaded_at.isoformat(), _about(settings), replay=replay)
     stage.begin(home, manifest)
     lake = Lake(home, keyring.base64(LAKE_KEY))
-    con = connect(home.temp, memory_limit=os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or GATE_MEMORY)
+    con = connect(home.temp, memory_limit=GATE_MEMORY)
     try:
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
         pseudonyms.install(con, keyring)
