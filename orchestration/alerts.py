@@ -84,6 +84,10 @@ class Channels:
             raise VoicehouseError(f"[alerts] in house.toml knows nothing of {', '.join(unknown)}")
         if found.smtp_user and not os.environ.get(PASSWORD_VARIABLE):
             raise VoicehouseError(f"house.toml names smtp_user: set {PASSWORD_VARIABLE}")
+        if found.smtp_user and not found.smtp_tls:
+            raise VoicehouseError(
+                "house.toml names smtp_user and turns smtp_tls off: its password would go in the clear; leave it on"
+            )
         return found
 
     @property

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from email import policy as mail_policy
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -17,7 +18,7 @@ from orchestration import alerts, pipeline, watch
 from orchestration.cli import main
 from orchestration.errors import VoicehouseError
 from tests.house import TestHouse, write_source
-from tests.receivers import MailServer, Webhook, running
+from tests.receivers import MailServer, Webhook, certificate, running
 
 PLANTED = "planted.person@example.org"
 CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.text' as text from rows"
@@ -142,6 +143,59 @@ def test_messages_hold_names_and_nothing_of_the_data(desk: TestHouse, webhook: W
     assert sent["to"] == ["ops@example.org"] and message["Subject"] == "voicehouse: 1 to look at"
     assert message.get_content().strip() == posted["text"] and "desk" in posted["text"]
     assert PLANTED not in posted["text"]
+
+
+LOGIN = ("voicehouse", "a-password-nobody-may-see")
+
+
+@pytest.fixture
+def guarded_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+    """A mail server that wants STARTTLS and a login; its certificate is trusted."""
+    own = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(own))
+    monkeypatch.setenv("VOICEHOUSE_SMTP_PASSWORD", LOGIN[1])
+    with running(MailServer(own, LOGIN)) as server:
+        yield server
+
+
+def turn_on_mail(house: TestHouse, server: MailServer, **settings: object) -> None:
+    at = {"mail_to": ["ops@example.org"], "smtp_host": "127.0.0.1", "smtp_port": server.port}
+    turn_on(house, **{**at, "smtp_user": LOGIN[0], **settings})
+    fail_a_run(house, "r1")
+
+
+def test_mail_goes_encrypted_and_under_a_login(desk: TestHouse, guarded_mail: MailServer) -> None:
+    turn_on_mail(desk, guarded_mail)
+    assert len(alerts.send(desk.home)) == 1
+    (sent,) = guarded_mail.got
+    assert (sent["encrypted"], sent["user"], guarded_mail.logins) == (True, LOGIN[0], [True])
+
+
+@pytest.mark.parametrize("fault", ["certificate", "password", "no_tls_offered"])
+def test_mail_that_cannot_go_safely_does_not_go_and_the_password_stays_here(
+    desk: TestHouse, guarded_mail: MailServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
+) -> None:
+    if fault == "certificate":  # nobody vouches for it
+        (tmp_path / "other").mkdir()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path / "other")))
+    elif fault == "password":
+        monkeypatch.setenv("VOICEHOUSE_SMTP_PASSWORD", "a-wrong-one")
+    else:  # somebody in between took the offer out
+        guarded_mail.tls = None
+    turn_on_mail(desk, guarded_mail)
+    assert alerts.send(desk.home) == [] and guarded_mail.got == []
+    assert guarded_mail.logins == ([False] if fault == "password" else [])
+    kept = (desk.home.root / "ops" / "alerts.json").read_text()
+    assert "the mail server did not take it" in kept
+    assert not [word for word in (*LOGIN, "a-wrong-one", "ops@example.org") if word in kept]
+    assert "run_failed" in [a.kind for a in alerts.due(desk.home)]  # it stays due
+
+
+def test_a_password_is_never_sent_in_the_clear(desk: TestHouse, guarded_mail: MailServer) -> None:
+    guarded_mail.tls = None
+    turn_on_mail(desk, guarded_mail, smtp_tls=False)
+    assert alerts.send(desk.home) == [] and guarded_mail.logins == []
+    assert "smtp_tls" in alerts.told(desk.home)["problem"]
 
 
 def test_what_cannot_be_delivered_stays_due_and_its_address_is_not_told(desk: TestHouse, webhook: Webhook) -> None:
