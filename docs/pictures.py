@@ -4,48 +4,17 @@ Keep out: what the pages show.
 """
 
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from tests.browser import chromium
+from tests.browser.dagster_page import dagster, graph
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).with_name("pictures")
 LARGEST = 300_000  # bytes
-SKIP = "[...document.querySelectorAll('button')].filter(b => b.innerText === 'Skip').forEach(b => b.click())"
 CHOOSE = "document.getElementById('choose-{language}').click(); document.fonts.ready.then(() => 'ready')"
-
-
-@contextmanager
-def dagster(home: Path, log: Path) -> Iterator[str]:
-    """Dagster's page on a free port; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "orchestration.cli", "--home", str(home), "ui", "--port", str(port)]
-    with log.open("wb") as written:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=written, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            try:
-                with urlopen(f"http://127.0.0.1:{port}/server_info"):
-                    break
-            except (URLError, ConnectionError):
-                time.sleep(1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=60)
 
 
 def main() -> None:
@@ -62,15 +31,7 @@ def main() -> None:
             shot = FOLDER / f"report_{language}.png"
             chromium.look(page.as_uri(), shot, temp / f"report_{language}", steps, (1200, 860), is_whole=False)
         with dagster(home, temp / "dagster.log") as address:
-            steps = [(20.0, SKIP), (15.0, SKIP), (5.0, "document.title")]
-            chromium.look(
-                f"{address}/asset-groups",
-                FOLDER / "asset_graph.png",
-                temp / "graph",
-                steps,
-                (1800, 900),
-                is_whole=False,
-            )
+            graph(address, FOLDER / "asset_graph.png", temp / "graph")
     for path in sorted(FOLDER.glob("*.png")):
         sys.stdout.write(f"{path.relative_to(ROOT)}  {path.stat().st_size:,} bytes\n")
         if path.stat().st_size > LARGEST:

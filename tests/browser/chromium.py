@@ -36,7 +36,7 @@ class Visit:
     widths: dict[str, tuple[int, int]] = field(default_factory=dict)  # screen -> (width shown, width needed)
 
 
-SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}  # CSS pixels
+SCREENS = {"phone": (390, 844), "laptop": (1366, 768)}  # CSS pixels
 LANGUAGES = ("zh", "en")
 
 

@@ -1,4 +1,4 @@
-"""The report in a headless Chromium: it renders on a phone and a desktop, asks for nothing, and complains of nothing.
+"""The report in a headless Chromium: it renders on a phone and a laptop, asks for nothing, and complains of nothing.
 
 Keep out: its figures (tests/unit/test_report.py).
 """
@@ -7,13 +7,13 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-import chromium
 import pytest
 import served_house
 from duckdb_extensions import import_extension
 
 from orchestration.serving.publish import publish
 from orchestration.serving.report import write_report
+from tests.browser import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
