@@ -4,11 +4,13 @@ Keep out: SQL of any step.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import VoicehouseError, is_disk_full
 
 MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to encrypted files
 
@@ -43,6 +45,20 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
+
+
+@contextmanager
+def told_when_full(step: str) -> Iterator[None]:
+    """Say of a step that broke off because nothing more fits on the disk that it was this; the engine quotes paths.
+
+    Raises VoicehouseError then; every other error as it is.
+    """
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        if is_disk_full(error):
+            raise VoicehouseError(f"{step} broke off, the disk is full: free space, then run again") from None
+        raise
 
 
 def forget_stillborn(path: Path) -> None:

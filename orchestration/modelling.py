@@ -19,8 +19,8 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, forget_stillborn, identifier, literal
-from orchestration.errors import VoicehouseError
+from orchestration.engine import connect, forget_stillborn, identifier, literal, told_when_full
+from orchestration.errors import VoicehouseError, is_disk_full
 from orchestration.home import Home
 from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
@@ -136,6 +136,8 @@ def run(home: Home, arguments: list[str], env: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode:
+        if is_disk_full(OSError(done.stdout)):
+            raise VoicehouseError(f"dbt {arguments[0]} broke off, the disk is full: free space, then run again")
         tail = "\n".join(done.stdout.strip().splitlines()[-25:])
         raise VoicehouseError(f"dbt {arguments[0]} failed:\n{tail}\n(the whole log: dbt/logs in the home)")
 
@@ -283,10 +285,11 @@ def _warehouse(lake: Lake, keyring: Keyring) -> AbstractContextManager[duckdb.Du
 def _attached(lake: Lake, keyring: Keyring, path: Path, alias: str) -> Iterator[duckdb.DuckDBPyConnection]:
     con = connect(lake.home.temp)
     try:
-        lake.open_key(con)
-        con.execute(_attach_sql(keyring, path, alias))
-        yield con
-        con.execute(f"DETACH {alias}")
+        with told_when_full("the build of the models"):
+            lake.open_key(con)
+            con.execute(_attach_sql(keyring, path, alias))
+            yield con
+            con.execute(f"DETACH {alias}")
     finally:
         con.close()
 

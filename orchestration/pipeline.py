@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration import formats, modelling
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, identifier, literal, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
@@ -402,7 +402,15 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
 
 
 def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
-    """Disclosure, candidate, checks, swap, PostgreSQL. What fails its checks leaves the last good version in place."""
+    """Disclosure, candidate, checks, swap, PostgreSQL. What fails its checks leaves the last good version in place.
+
+    Raises VoicehouseError when the disk is full: what is served is whole then, the last good version or this one.
+    """
+    with told_when_full("publication"):
+        return _publish(home, keyring, run_id)
+
+
+def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
     from orchestration.lake.audit import published_failures
 
     con = open_warehouse(home, keyring)

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from orchestration.errors import SourceError, TransientSourceError, is_disk_full
-from orchestration.home import Home, environment_set, sync_path
+from orchestration.home import Home, environment_set, sync_folder, sync_path, write_durably
 from orchestration.landing import pages
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
@@ -120,11 +121,15 @@ def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None
     """Packages left by a crash are loaded first, then extraction goes on."""
     import dlt
 
+    cursor = _begin(home, source)
     pipeline = _pipeline(home, source)
 
     @dlt.resource(name="pages", write_disposition="append")
     def landing_pages() -> Iterator[pa.Table]:
         kept = dlt.current.resource_state()
+        if cursor is not None:
+            kept.clear()
+            kept.update(cursor)
         # A backfill reads what it is asked for and leaves the cursor where it was.
         state = copy.deepcopy(dict(kept)) if window.is_backfill else kept
         yield from sealed_pages(state)
@@ -141,13 +146,58 @@ def _run_dlt(home: Home, source: str, sealed_pages: Any, window: Window) -> None
         _forget_unfinished(home, source)
 
 
+def boot() -> str:
+    """Which start of the machine this is: what was written before it and never synced may be gone, or there by half."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _begin(home: Home, source: str) -> dict[str, Any] | None:
+    """Note durably where an extraction begins; the note goes when all it brought is on the disk.
+
+    A note found here is of an extraction that broke off. If the machine ran on, what it wrote is there and dlt goes on
+    with it. Else its cursor may be there without its pages: all of it is forgotten; returns the cursor to begin at.
+    """
+    note = _begun(home, source)
+    before = json.loads(note.read_text()) if note.exists() else None
+    if before and before["boot"] == boot():
+        return None
+    landing = home.folder("landing") / source
+    if before:
+        shutil.rmtree(home.folder("dlt") / f"landing_{source}", ignore_errors=True)
+        for path in landing.glob("*/*"):  # pages, and dlt's own notes, which it writes anew
+            if path.parent.name != "pages" or path.name not in before["pages"]:
+                path.unlink()
+        if not before["pages"]:
+            shutil.rmtree(landing, ignore_errors=True)
+    content = before or {"cursor": _cursor(home, source), "pages": [p.name for p in (landing / "pages").glob("*")]}
+    write_durably(note, json.dumps({**content, "boot": boot()}).encode())
+    sync_path(note, home.root)
+    return content["cursor"] if before else None
+
+
+def _begun(home: Home, source: str) -> Path:
+    return home.folder("landing", "_begun") / f"{source}.json"
+
+
+def _cursor(home: Home, source: str) -> dict[str, Any]:
+    """How far a source was read, as dlt keeps it; empty before the first time."""
+    path = home.folder("dlt") / f"landing_{source}" / "state.json"
+    state: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    found: dict[str, Any] = state.get("sources", {}).get(f"landing_{source}", {}).get("resources", {}).get("pages", {})
+    return found
+
+
 def _settle(home: Home, source: str) -> None:
-    """Bring pages, then the cursor that passed them, to the disk itself; dlt leaves that to the system."""
+    """Bring pages, then the cursor that passed them, to the disk itself, which dlt leaves to the system; it is done then."""
     since = time.time() - 24 * 3600  # older files have long been settled
     for folder in (home.folder("landing") / source, home.folder("dlt") / f"landing_{source}"):
         for path in folder.rglob("*"):
             if path.is_file() and path.stat().st_mtime > since:
                 sync_path(path, home.root)
+    note = _begun(home, source)
+    note.unlink()
+    sync_folder(note.parent)
 
 
 def _pipeline(home: Home, source: str) -> Any:

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration import formats
+from orchestration.engine import told_when_full
 from orchestration.home import Home, now, open_to_group, write_durably
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -71,7 +72,8 @@ def write_report(home: Home) -> Path:
         withdrawn = json.loads(notice.read_text()) if notice.exists() else None
         page = render("empty.html.jinja", withdrawn=withdrawn, is_older=is_older, run=run, now=now())
     path = folder / "index.html"
-    write_durably(path, page.encode(), MODE)
+    with told_when_full("the report"):
+        write_durably(path, page.encode(), MODE)
     return path
 
 

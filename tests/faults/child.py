@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from orchestration import pipeline
@@ -19,6 +20,21 @@ from orchestration.sources.contract import Window
 def die(*_: Any, **__: Any) -> None:
     """The death that no handler sees."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Dying:
+    """A connection whose process dies instead of running one statement."""
+
+    def __init__(self, con: Any, statement: str):
+        self._con = con
+        self._statement = statement
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._con, name)
+
+    def execute(self, sql: str, *args: Any) -> Any:
+        """Run it, or die."""
+        return die() if sql == self._statement else self._con.execute(sql, *args)
 
 
 def die_in(point: str) -> None:
@@ -48,6 +64,11 @@ def die_in(point: str) -> None:
         from orchestration.privacy import guard
 
         guard.prepare_consents = die
+    elif point == "before_the_vaults_checkpoint":
+        from orchestration.privacy import guard
+
+        connect = guard.connect
+        guard.connect = lambda *args, **named: Dying(connect(*args, **named), "CHECKPOINT vault")
     elif point == "after_the_vaults_commit":
         from orchestration.privacy import vault
 
@@ -70,6 +91,16 @@ def die_in(point: str) -> None:
         stage.finish = die
     elif point == "before_commit":
         promote.write_durably = die
+    elif point == "in_the_commit":
+        replace_commit = os.replace
+
+        def replace_some(old: Any, new: Any) -> None:
+            """Die when the commit is written and synced, and has not its name yet."""
+            if Path(new).parent.name == "_commits":
+                die()
+            replace_commit(old, new)
+
+        os.replace = replace_some
     elif point == "while_forgetting":
         forget = stage.begin
 

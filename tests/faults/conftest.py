@@ -1,4 +1,4 @@
-"""What every test of this folder shares: its marker, which keeps it out of `make test`.
+"""What every test of this folder shares: its marker, which keeps it out of `make test`, and runs that nothing disturbed.
 
 Keep out: fixtures that one file alone needs.
 """
@@ -6,6 +6,11 @@ Keep out: fixtures that one file alone needs.
 from pathlib import Path
 
 import pytest
+
+from tests import same_content
+from tests.faults.test_kill import Undisturbed, content, furnish
+from tests.house import TestHouse
+from tests.same_content import differences
 
 HERE = Path(__file__).parent
 
@@ -15,3 +20,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undisturbed]:
+    """A home after its first load, and one after a later one: rows, ledger, marts. Made once for all that compare."""
+    found = {}
+    for load in ("first", "later"):
+        house = TestHouse(tmp_path_factory.mktemp("undisturbed"))
+        furnish(house, load)
+        house.take()
+        house.build()
+        marts = same_content.marts(house.home, house.keyring)
+        found[load] = Undisturbed(house, content(house), house.ledger(), marts)
+    assert "case" in differences(found["first"].rows, found["later"].rows)  # the control: one case more
+    assert "core.fct_cases" in differences(found["first"].marts, found["later"].marts)
+    return found

@@ -4,6 +4,7 @@ Keep out: deaths (test_kill.py) and power cuts (test_power_cut.py). The disk is 
 """
 
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,19 @@ from typing import Any
 import pytest
 
 from orchestration import home as home_module
-from orchestration import pipeline
+from orchestration import modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.lake import promote, stage
 from orchestration.privacy import guard as guard_module
-from tests.faults.test_kill import PLANTED, content, furnish, orphans
+from orchestration.serving import publish as publishing
+from orchestration.serving import report
+from orchestration.serving.history import History
+from tests import same_content
+from tests.faults.test_kill import PLANTED, Undisturbed, content, furnish, orphans
+from tests.faults.test_late_data import served
 from tests.faults.traces import found_under
 from tests.house import TestHouse
+from tests.same_content import differences
 
 # How much of the vault still fits: nothing; its log, but no block of the file itself.
 VAULT = {"vault": 1000, "vault_checkpoint": 100_000}
@@ -36,11 +43,11 @@ def full_disk(limit: int = 1000) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def filling(step: Callable[..., Any]) -> Callable[..., Any]:
+def filling(step: Callable[..., Any], limit: int = 1000) -> Callable[..., Any]:
     """The step on a disk that is full."""
 
     def filled(*args: Any, **kwargs: Any) -> Any:
-        with full_disk():
+        with full_disk(limit):
             return step(*args, **kwargs)
 
     return filled
@@ -71,18 +78,9 @@ def fill(point: str, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(owner, name, filling(getattr(owner, name)))
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
-    """Rows and ledger of a run that nothing disturbed."""
-    house = TestHouse(tmp_path_factory.mktemp("undisturbed"))
-    furnish(house, "first")
-    house.take()
-    return content(house), house.ledger()
-
-
 @pytest.mark.parametrize("point", POINTS)
 def test_a_full_disk_is_named_and_the_next_run_makes_it_good(
-    house: TestHouse, undisturbed: tuple[dict, dict], point: str, monkeypatch: pytest.MonkeyPatch
+    house: TestHouse, undisturbed: dict[str, Undisturbed], point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     furnish(house, "first")
     told = ""
@@ -98,8 +96,84 @@ def test_a_full_disk_is_named_and_the_next_run_makes_it_good(
     assert not [p for p in PLANTED if p in told]
     assert found_under([house.home.root], PLANTED) == set()
     house.take()
-    assert (content(house), house.ledger()) == undisturbed
+    assert differences(content(house), undisturbed["first"].rows) == {}
+    assert house.ledger() == undisturbed["first"].ledger
     assert pipeline.ledger_faults(house.home, house.keyring) == []
+    assert orphans(house) == []
+
+
+# What is written when figures are served, in its order, and how much of a file still fits.
+SERVING = {
+    "candidate": (publishing, "_write_out", 100_000),
+    "history": (History, "prepare", 1000),
+    "parquet": (publishing, "_write_parquet", 1000),
+    "restricted": (publishing, "_write_team", 20_000),
+    "privacy_report": (pipeline, "report_privacy", 1000),
+    "report": (report, "write_durably", 1000),
+}
+
+
+def copied(house: TestHouse, root: Path) -> TestHouse:
+    """The same home at another place."""
+    shutil.copytree(house.home.root.parent, root, dirs_exist_ok=True, symlinks=True)
+    return TestHouse(root)
+
+
+def serve(house: TestHouse) -> None:
+    """Publish, write the report, end the run."""
+    pipeline.Outcomes(house.home, "test").begin()
+    assert pipeline.publish(house.home, house.keyring, "test").is_served
+    report.write_report(house.home)
+    assert pipeline.conclude(house.home, "test") == []
+
+
+@pytest.fixture(scope="module")
+def published(undisturbed: dict[str, Undisturbed], tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
+    """A home whose figures are served."""
+    house = copied(undisturbed["first"].house, tmp_path_factory.mktemp("published"))
+    serve(house)
+    return house
+
+
+def drafts(house: TestHouse) -> list[str]:
+    """Files of serving and history that are nothing yet."""
+    folders = (house.home.serving, house.home.folder("published"))
+    return [p.name for folder in folders for p in folder.rglob("*") if "draft" in p.name or p.name.endswith(".wal")]
+
+
+@pytest.mark.parametrize("point", SERVING)
+def test_a_disk_that_is_full_when_figures_are_served_leaves_whole_ones(
+    published: TestHouse, point: str, tmp_path: Path
+) -> None:
+    house = copied(published, tmp_path)
+    expected = served(published)
+    owner, name, limit = SERVING[point]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, filling(getattr(owner, name), limit))
+        with pytest.raises(VoicehouseError, match="broke off, the disk is full: free space, then run again"):
+            serve(house)
+    assert served(house) == expected
+    assert found_under([house.home.root], PLANTED) == set()
+    serve(house)
+    assert served(house) == expected and drafts(house) == []
+    assert pipeline.is_served(house.home) and pipeline.recheck_served(house.home, "test") == []
+
+
+def test_a_disk_that_is_full_while_dbt_builds_costs_a_full_build(
+    undisturbed: dict[str, Undisturbed], published: TestHouse, tmp_path: Path
+) -> None:
+    house = copied(published, tmp_path)
+    limit = house.home.warehouse.stat().st_size // 2
+    with full_disk(limit), pytest.raises(VoicehouseError, match="the build of the models broke off, the disk is full"):
+        house.build()  # before dbt begins
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modelling, "run", filling(modelling.run))
+        with pytest.raises(VoicehouseError, match="dbt build broke off, the disk is full"):
+            house.build()
+    assert served(house) == served(published)  # readers notice nothing
+    assert found_under([house.home.root], PLANTED) == set()
+    assert house.build().why_full == "there is no finished build to build on"
+    assert differences(same_content.marts(house.home, house.keyring), undisturbed["first"].marts) == {}
     assert orphans(house) == []
 
 

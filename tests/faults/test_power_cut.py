@@ -1,9 +1,11 @@
-"""The power goes after any step of staging and promotion, on disks kind and unkind: the next run makes it good.
+"""The power goes after any step of extraction, staging and promotion, or in the vault: the next run makes it good.
 
 Keep out: deaths that leave the disk as it is (test_kill.py).
 """
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,13 @@ import pytest
 from orchestration import pipeline
 from orchestration.home import Home, write_durably
 from orchestration.lake import stage
+from orchestration.landing import extract as landing
+from orchestration.landing import pages
 from orchestration.sources.contract import Window
 from tests.faults.disk import DISKS, Recording, lay, recorded
-from tests.faults.test_kill import content, furnish, orphans
+from tests.faults.test_kill import Undisturbed, content, furnish, killed, orphans
 from tests.house import TestHouse
+from tests.same_content import differences
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     yield Recorded(house, root / "base", recording)
 
 
-def states(run: Recorded) -> dict[str, tuple[str, dict[str, bytes | None]]]:
+def states(run: Recorded) -> dict[str, dict[str, bytes | None]]:
     """Every state the disk may be left in, each once, by the first name it goes by."""
     found: dict[Any, tuple[str, dict[str, bytes | None]]] = {}
     for disk in DISKS:
@@ -97,6 +102,102 @@ def test_after_a_power_cut_at_any_step_the_next_run_makes_it_good(run: Recorded,
         assert pipeline.ledger_faults(again.home, again.keyring) == [], name
         shutil.rmtree(root)
     assert wrong == []
+
+
+def extraction(root: Path, load: str) -> Recorded:
+    """An extraction: what it wrote unsynced, then how pages and cursor were brought to the disk."""
+    house = TestHouse(root / "watched")
+    furnish(house, load)
+    (settings,) = pipeline.sources(house.home).values()
+    top = house.home.root
+    recording, begin, settle = Recording(top), landing._begin, landing._settle
+
+    def begun(home: Home, source: str) -> Any:
+        cursor = begin(home, source)
+        shutil.copytree(top, root / "base")
+        return cursor
+
+    def watched(home: Home, source: str) -> None:
+        for path in sorted(p for p in top.rglob("*") if p.is_file()):
+            before = root / "base" / path.relative_to(top)
+            if before.exists() and before.read_bytes() == path.read_bytes():
+                continue
+            if path.is_relative_to(top / "dlt") or path.is_relative_to(top / "landing"):
+                recording.appear(path)
+            else:  # the key of the load, which came durably
+                shutil.copyfile(path, before)
+        with recorded(recording):
+            settle(home, source)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing, "_begin", begun)
+        patch.setattr(landing, "_settle", watched)
+        assert pipeline.extract(house.home, house.keyring, settings, Window(), "test").failure is None
+    return Recorded(house, root / "base", recording)
+
+
+def cut_extractions(run: Recorded) -> dict[str, dict[str, bytes | None]]:
+    """Some of the states the disk may be left in: along the way, and the worst: the cursor is there, its pages are not."""
+    along = list(states(run).items())
+    found = dict(along[:: len(along) // 4])
+    whole = run.recording.state(run.base, len(run.recording.steps), "kind")
+    unsynced = run.recording.state(run.base, 0, "lazy")
+    brought = [p for p in whole if p.startswith("landing/desk/pages/") and p not in unsynced]
+    assert brought
+    note = {p: c for p, c in unsynced.items() if p.startswith("landing/_begun/")}
+    assert note
+    found["cursor without pages"] = {p: c for p, c in whole.items() if p not in brought} | note
+    found["cursor and empty pages"] = {p: b"" if p in brought else c for p, c in whole.items()} | note
+    dlts = {p: c for p, c in unsynced.items() if p.startswith("dlt/")}
+    found["pages without cursor"] = {p: c for p, c in whole.items() if not p.startswith("dlt/")} | dlts | note
+    found["everything empty"] = {p: b"" if c != unsynced.get(p, c) else c for p, c in whole.items()} | note
+    return found
+
+
+def again_after(state: dict[str, bytes | None], root: Path) -> TestHouse:
+    """A run on what the power cut left."""
+    lay(state, root / "home")
+    again = TestHouse(root)
+    again.take()
+    return again
+
+
+@pytest.mark.parametrize("load", ["first", "later"])
+def test_after_a_power_cut_while_extracting_every_row_is_asked_for_again(
+    undisturbed: dict[str, Undisturbed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str
+) -> None:
+    found = cut_extractions(extraction(tmp_path, load))
+    expected = undisturbed[load]
+    # The control: a machine that ran on would trust its cursor, and the rows would be passed over.
+    control = again_after(found["cursor without pages"], tmp_path / "control")
+    assert differences(content(control), expected.rows).keys() >= {"case"}
+    monkeypatch.setattr(landing, "boot", lambda: "another start of the machine")
+    wrong = {}
+    for number, (name, state) in enumerate(found.items()):
+        again = again_after(state, tmp_path / str(number))
+        faults = (differences(content(again), expected.rows), again.ledger() == expected.ledger, orphans(again))
+        if faults != ({}, True, []) or len(pages.loads(again.home, "desk")) != ("first", "later").index(load) + 1:
+            wrong[name] = faults
+    assert wrong == {}
+
+
+def test_a_vaults_log_that_was_cut_short_anywhere_is_made_good(
+    house: TestHouse, undisturbed: dict[str, Undisturbed], tmp_path: Path
+) -> None:
+    furnish(house, "first")
+    died = killed(house, "before_the_vaults_checkpoint", tmp_path)
+    assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+    log = house.home.root / "vault" / "vault.duckdb.wal"
+    length = log.stat().st_size
+    assert length > 10_000
+    for number, kept in enumerate((0, 100, length // 3, length - 1, length)):
+        root = tmp_path / "cut" / str(number)
+        shutil.copytree(house.home.root, root / "home")
+        os.truncate(root / "home" / "vault" / log.name, kept)
+        again = TestHouse(root)
+        again.take()
+        assert differences(content(again), undisturbed["first"].rows) == {}, kept
+        assert again.ledger() == undisturbed["first"].ledger and orphans(again) == []
 
 
 def test_a_durable_file_is_old_or_new_after_a_power_cut_at_any_step(tmp_path: Path) -> None:
