@@ -5,8 +5,10 @@ Keep out: how a step does its work (its own package) and Dagster.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +169,8 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     fresh = [
         (load, 0) for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)
     ]
-    for load, replay in [*fresh, *_waiting_for_consent(home, settings.name)]:
+    # Consents may come with the fresh loads: who waits for one is looked for after them.
+    for load, replay in chain(fresh, _waiting_for_consent(home, settings.name)):
         try:
             done.append(guard(home, keyring, settings, load, replay))
             event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
@@ -176,7 +179,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     return done
 
 
-def _waiting_for_consent(home: Home, source: str) -> list[tuple[pages.Load, int]]:
+def _waiting_for_consent(home: Home, source: str) -> Iterator[tuple[pages.Load, int]]:
     """Loads still in landing with rows refused for want of consent, when consents came since; and their next number."""
     commits = read_commits(home, "_commits")
     manifests = stage.staged(home)
@@ -185,15 +188,13 @@ def _waiting_for_consent(home: Home, source: str) -> list[tuple[pages.Load, int]
         + [m.loaded_at for m in manifests if any(p.kind == "consent" for p in m.parts)],
         default="",
     )
-    found = []
     for load in pages.loads(home, source):
         own = [c for c in commits if c["load_id"] == load.load_id]
         lines = [line for c in own for line in c["ledger"]]
         refused = sum(line["n"] for line in lines if line["reason"] in ("no_consent", "minor_without_guardian"))
         is_staged = any(m.load_id == load.load_id for m in manifests)
         if own and refused > 0 and not is_staged and newest_consent > max(c["loaded_at"] for c in own):
-            found.append((load, max(c["replay"] for c in own) + 1))
-    return found
+            yield load, max(c["replay"] for c in own) + 1
 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:

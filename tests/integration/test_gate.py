@@ -354,6 +354,23 @@ def test_rows_refused_for_want_of_consent_come_in_when_it_is_given(house: TestHo
     assert pipeline.ledger_faults(house.home, house.keyring) == []
 
 
+def test_a_consent_of_the_same_source_lets_older_rows_in_at_once(house: TestHouse) -> None:
+    kinds = {
+        "case": f"{CASE} where raw ->> '$.purpose' is null",
+        "consent": f"{CONSENT} where raw ->> '$.purpose' is not null",
+    }
+    write_source(house.sources, "desk", kinds, stream="rows", cn="consent")
+    house.drop("rows.jsonl", lines(case(1, account="later", country="CN")))
+    house.take("desk")
+    assert house.rows("select count(*) from lake.case") == [(0,)]
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop("rows_2.jsonl", lines({"id": "c1", "account": "later", **grant}))
+    house.take("desk")
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    assert house.take("desk") == []
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
 def test_a_broken_contract_while_going_over_a_load_again_is_an_outcome_too(house: TestHouse) -> None:
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
     write_source(house.sources, "desk", {"case": CASE.replace("from rows", "from cases")}, stream="cases", cn="consent")
