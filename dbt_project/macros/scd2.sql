@@ -1,9 +1,8 @@
 {#
     scd2(model, key, columns)
         Versions of a staged kind with the stretch of time in which each held: columns, valid_from, valid_to (exclusive,
-        null while it holds), is_current. A version replaced at the same instant never held and is left out;
-        a deletion ends
-        the last one. Half-open: at >= valid_from and at < valid_to. The first version holds from valid_from on.
+        null while it holds), is_current. A version replaced at the same instant never held and is left out; a deletion
+        ends the last one. Half-open: at >= valid_from and at < valid_to. The first version holds from valid_from on.
 #}
 {% macro scd2(model, key, columns) -%}
     select {{ columns | join(", ") }}, valid_from, valid_to, valid_to is null as is_current

@@ -5,9 +5,8 @@
     current_subject()  who that is now: after merges, and null where a shared identifier was all the row had
     staged(relation, kind, key, deleted_by=none, is_bound=true)
         select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at,
-        loaded_at, content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are
-        not in the lake any
-        more), is_current (newest, neither deleted nor withheld).
+        loaded_at, content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are not in the
+        lake any more), is_current (newest, neither deleted nor withheld).
         `key` names the columns of one record within a source, `deleted_by` the record key a tombstone would name,
         `is_bound` whether purposes and consent bind the rows (not so for reference data, consents and tombstones).
 

@@ -1,6 +1,5 @@
 -- open(t) = open(t - 1) + received + reopened - resolved - closed unresolved: on every day of every source the
--- backlog that is
--- published equals the sum of all movements until then.
+-- backlog that is published equals the sum of all movements until then.
 with
     published as (
         select source, period_start as day, value

@@ -1,7 +1,6 @@
 -- Remission of 21 patients under 6-mercaptopurine in weeks (Freireich 1963; Kalbfleisch and Prentice 2002): median
--- 23, its 95 %
--- interval from 13 upwards without end (log-log), a quarter gone by 13, never three quarters; nobody open gives the
--- plain median.
+-- 23, its 95 % interval from 13 upwards without end (log-log), a quarter gone by 13, never three quarters; nobody
+-- open gives the plain median.
 with
     patients as (
         {% for weeks, is_event in [

@@ -121,6 +121,20 @@ def test_every_mart_has_an_enforced_contract_and_its_grain_in_the_first_sentence
     assert untyped == []
 
 
+def test_no_comment_of_a_model_breaks_off_in_mid_sentence():
+    """The formatter cuts what is too long for its line and leaves the rest on one of its own."""
+    broken = []
+    for path in sorted((ROOT / "dbt_project").rglob("*.sql")):
+        lines = path.read_text().splitlines()
+        for number, (line, following) in enumerate(zip(lines, lines[1:], strict=False), 1):
+            if line.lstrip().startswith("-- ") and following.lstrip().startswith("-- "):
+                is_ended = line.rstrip().endswith((".", ":", ";"))
+                fits = len(line) + 1 + len(following.lstrip()[3:].split(" ")[0]) <= 110
+                if fits and not is_ended:
+                    broken.append(f"{path.name}:{number}")
+    assert broken == []
+
+
 def test_every_column_of_a_mart_is_explained_once_in_chinese_and_english():
     words, used = column_words(), set()
     files = [yaml.safe_load(path.read_text()) for path in sorted(MARTS.rglob("*.yml"))]

@@ -1,8 +1,7 @@
 -- One row per calendar and stretch of business time, in UTC, with the running total of minutes before it.
 -- A day named by an exception or a holiday has no weekly shifts; an exception brings its own hours (a working
--- Saturday),
--- also where the day is a holiday too. A shift that ends at or before its start runs into the next day, whatever that
--- day is.
+-- Saturday), also where the day is a holiday too. A shift that ends at or before its start runs into the next day,
+-- whatever that day is.
 with
     entries as (select * from {{ ref("dim_calendars") }}),
     span as (

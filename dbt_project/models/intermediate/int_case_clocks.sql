@@ -1,13 +1,9 @@
 -- One row per metric (first_reply, resolution) and current case: how long it took, or has been awaited, in minutes of
--- the wall
--- clock and of the case's calendar; is_event tells which.
+-- the wall clock and of the case's calendar; is_event tells which.
 -- Calendar: the one that an SLA rule of the metric names for such cases (of whatever priority), else the one named as
--- the
--- source, else the one named 'default'; none = business time is not measurable. A case closed without reply or
--- resolution is
--- awaited until it was closed, an open one until its source was last observed. Merged and spam cases, and milestones
--- that the
--- source never tells, are not here; negative durations are, to be counted as findings.
+-- the source, else the one named 'default'; none = business time is not measurable. A case closed without reply or
+-- resolution is awaited until it was closed, an open one until its source was last observed. Merged and spam cases,
+-- and milestones that the source never tells, are not here; negative durations are, to be counted as findings.
 with
     cases as (
         select

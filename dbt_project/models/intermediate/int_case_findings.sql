@@ -1,6 +1,6 @@
 -- One row per source, kind and finding about times: how many rows, and one load they came with. A negative time is a
--- finding about
--- the data and leaves the estimate; so do cases that leave a cohort by rule, and the finding says how many.
+-- finding about the data and leaves the estimate; so do cases that leave a cohort by rule, and the finding says how
+-- many.
 with
     cases as (select * from {{ ref("int_case_milestones") }}),
     findings as (

@@ -1,9 +1,8 @@
 -- One row per current case: when each of its milestones was reached, by the case's own events where they tell, else
--- by the
--- times the case declares (first and last resolution: else by its status history).
+-- by the times the case declares (first and last resolution: else by its status history).
 -- A declared resolution counts only while the case stands resolved or closed. Bots and notes are not replies; a case
--- that
--- an agent opened for a customer waits for the second agent message. Null = not reached, or not told by the source.
+-- that an agent opened for a customer waits for the second agent message. Null = not reached, or not told by the
+-- source.
 with
     cases as (
         select cases.*, sources.observed_until

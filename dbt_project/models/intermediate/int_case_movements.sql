@@ -1,8 +1,7 @@
 -- One row per movement of a case into or out of the backlog: received and reopened (+1), resolved and
 -- closed_unresolved (-1).
 -- Cases whose end the source does not time are no part of the backlog. A case that is gone (deleted, withdrawn,
--- erased, expired)
--- takes its movements with it, so that the flows always explain the stock.
+-- erased, expired) takes its movements with it, so that the flows always explain the stock.
 with
     turns as (
         select

@@ -1,9 +1,7 @@
 -- One row per kind of activity, source, person and boundary day at which the person is active; boundaries are the
--- first days of months,
--- the day on which the source was last observed, and 90 days before that.
+-- first days of months, the day on which the source was last observed, and 90 days before that.
 -- purchase: bought within the 90 days before the boundary. subscription: a paid period covers the boundary;
--- monthly_amount is what
--- those periods cost a month.
+-- monthly_amount is what those periods cost a month.
 with
     orders as (
         select

@@ -1,9 +1,7 @@
 -- One row per received item that calls for handling: when it came, and when it was handled.
 -- Cases (not merged, not spam, not praise), answers that ask to be contacted, and, where a source replies at all,
--- mentions and
--- reviews of at most the middle of their scale. Handled = first of: resolved; a reply to a review or mention; closed
--- with a
--- reason; followed up by an action. What was handled before it came is a finding, and no item.
+-- mentions and reviews of at most the middle of their scale. Handled = first of: resolved; a reply to a review or
+-- mention; closed with a reason; followed up by an action. What was handled before it came is a finding, and no item.
 with
     cases as (
         select *, not is_merged and not is_spam and not is_end_unknown as is_in_cohort

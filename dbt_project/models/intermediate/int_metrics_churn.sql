@@ -1,6 +1,5 @@
 -- One row per variant, period and breakdown cell: churn_rate, what retention_rate leaves of 100 (net revenue: below
--- zero where the
--- customers who stayed grew by more than the others took away).
+-- zero where the customers who stayed grew by more than the others took away).
 select
     {{
         metric_row(

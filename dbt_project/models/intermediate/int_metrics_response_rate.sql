@@ -1,6 +1,5 @@
 -- One row per metric, variant, period and breakdown cell: response_rate. Of delivered invitations at least 14 days
--- old at the
--- end of observation, the share completed.
+-- old at the end of observation, the share completed.
 with
     items as (
         select

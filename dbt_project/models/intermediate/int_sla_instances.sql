@@ -4,9 +4,8 @@
 -- The clock runs from starts_at in the statuses that the metric counts, less the rule's pausing statuses, on the
 -- rule's calendar.
 -- The target in force is that of the priority at that moment: an instance breaches at the first instant at which what
--- has run
--- exceeds the target of the priority it then has, also where a raised priority shortens the target below what has run
--- already.
+-- has run exceeds the target of the priority it then has, also where a raised priority shortens the target below what
+-- has run already.
 -- due_at: that instant, else when the target would run out were the clock to run on from the end.
 with
     cases as (

@@ -1,5 +1,4 @@
--- One row per source: until when it was observed (declared, else its greatest event
--- time; never after known_at).
+-- One row per source: until when it was observed (declared, else its greatest event time; never after known_at).
 with
     events as (
         {% for kind, model, key, at in event_kinds() %}

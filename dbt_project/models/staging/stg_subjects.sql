@@ -1,5 +1,4 @@
--- One row per pseudonym that the vault has merged (or parted again): its current
--- subject.
+-- One row per pseudonym that the vault has merged (or parted again): its current subject.
 with
     source as (select * from {{ source("lake", "_subjects") }}),
 

@@ -10,7 +10,6 @@ select
     channel,
     touchpoint,
     incentive_type,
-    -- numbers
     -- times
     sent_at,
     delivered_at,

@@ -1,6 +1,5 @@
 -- One row per metric, variant, period and breakdown cell: time to the first resolution, with the count of those
--- resolved
--- within some bounds on the row's clock.
+-- resolved within some bounds on the row's clock.
 {{
     wide_mart(
         ["resolution_hours"],
