@@ -101,14 +101,14 @@ class Desk:
         self.log.append("subject erase, resumed", role=self.role, reason=self.reason, request=request_id)
         return found
 
-    def would(self, action: str, as_json: bool, counted: Callable[[Any], Any]) -> None:
-        """A dry run: what `counted` finds for the person, told and changed nothing."""
+    def would(self, action: str, told: str, as_json: bool, counted: Callable[[Any], Any]) -> None:
+        """A dry run: what `counted` finds for the person, in the words of message `told`; nothing is changed."""
         self.write = False
         with self.open(f"{action}, dry run"):
             found = counted(self.con)
         self.con.close()
         rows = sum(found.values()) if isinstance(found, dict) else found
-        click.echo(json.dumps(found) if as_json else text(f"subject.would_{action}", rows=rows))
+        click.echo(json.dumps(found) if as_json else text(told, rows=rows))
 
 
 @click.group(help=text("subject.help"))
@@ -178,7 +178,7 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
 
     desk = Desk(about, write=True)
     if dry_run:
-        desk.would("export", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
+        desk.would("export", "subject.would_export", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
         return
     with desk.home.writing("subject export"):
         request = desk.register("access", "export")
@@ -202,7 +202,7 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
 
     desk = Desk(about, write=True)
     if dry_run:
-        desk.would("erase", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
+        desk.would("erase", "subject.would_erase", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
         return
     if not yes:
         click.confirm(text("subject.sure"), abort=True)
@@ -239,7 +239,12 @@ def rectify(wrong_email: str | None, wrong_phone: str | None, dry_run: bool, as_
     desk = Desk(about, write=True)
     removed = 0
     if dry_run:
-        desk.would("rectify", as_json, lambda con: resolve.links(con, _marks(con, wrong_email, wrong_phone)))
+        desk.would(
+            "rectify",
+            "subject.would_rectify",
+            as_json,
+            lambda con: resolve.links(con, _marks(con, wrong_email, wrong_phone)),
+        )
         return
     with desk.home.writing("subject rectify"), desk.open("rectify") as ids:
         request = requests.register(desk.con, desk.home, "rectify", ids)
@@ -305,6 +310,7 @@ def _restrict(
     if dry_run:
         desk.would(
             action,
+            "subject.would_restrict",
             as_json,
             lambda con: {
                 kind: n

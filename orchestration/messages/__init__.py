@@ -61,9 +61,9 @@ def text(key: str, **values: Any) -> str:
     return catalogue(language())[key].format(**values)
 
 
-def translated(message: str) -> str:
-    """An error's words in the reader's language; as they are when the catalogue does not know them."""
-    for pattern, words in _errors(language()):
+def translated(message: str, into: str | None = None) -> str:
+    """An error's or a proof's words in the reader's language, or `into` another; as they are when no catalogue knows them."""
+    for pattern, words in _errors(into or language()):
         found = pattern.fullmatch(message)
         if found:
             return words.format(*found.groups())

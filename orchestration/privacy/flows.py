@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestration.privacy.policy import EU, Policy
+from orchestration.records import KINDS
 from orchestration.sources.contract import Settings
 
 HOME = "home"  # a source that lies where the house does
@@ -100,7 +101,8 @@ def missing_record(sources: Mapping[str, Settings], policy: Policy) -> list[str]
             found.append(f"{s.name}: no purpose that the house pursues")
         if unfounded := sorted({p for p in policy.purposes_of(s) for b in [s.basis["other"]] if p not in b}):
             found.append(f"{s.name}: no basis for {', '.join(unfounded)}")
-        if None in (s.retention_months, s.text_retention_months, s.identity_retention_months):
+        terms = (s.retention_months, s.text_retention_months, s.identity_retention_months)
+        if None in terms and any(KINDS[kind].has_person for kind in s.kinds if kind in KINDS):
             found.append(f"{s.name}: no term of keeping, and it is no public set")
         if not s.vendor.get("name"):
             found.append(f"{s.name}: whom the data comes from is not named")

@@ -20,6 +20,7 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.messages import translated
 from orchestration.privacy import measured
 from orchestration.privacy.audit import CATALOGUE, check_published
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
@@ -184,6 +185,7 @@ def _checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
         row = found.get(
             check_id, {"status": "not_proved", "evidence": "", "n_checked": 0, "n_failed": 0, "last_proved_at": None}
         )
+        row["evidence_zh"] = translated(row["evidence"], "zh")
         rows.append(
             {**row, "check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
         )
@@ -265,6 +267,8 @@ def _retention(policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
             "months": s.retention_months,
             "text_months": s.text_retention_months,
             "place": s.place,
+            "transfer": s.transfer,
+            "agreement": s.vendor.get("agreement"),
             "purposes": list(s.purposes),
             "vendor_role": (s.vendor or {}).get("role"),
             "public_set": s.public_set,

@@ -72,3 +72,11 @@ def test_a_log_cut_off_with_its_head_is_missed_by_what_commits_tell(filled: Test
         (filled.home.root / "audit" / name).unlink()
     assert checks(filled)["C10"].status == "failed"
     assert json.loads((filled.home.lake / "_checks.json").read_text())
+
+
+def test_every_proof_is_told_in_chinese_too(filled: TestHouse) -> None:
+    from orchestration.messages import translated
+
+    erase(filled, Sought(account="register:a"))
+    told = {c.check_id: c.evidence for c in checks(filled).values()}
+    assert [i for i, words in told.items() if translated(words, "zh") == words] == []

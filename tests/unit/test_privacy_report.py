@@ -44,6 +44,7 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     assert len(checks) == 23 and all(c["ground"] and c["cadence"] for c in checks.values())
     assert checks["C15"]["status"] == "passed" and "not controlled" in checks["C15"]["evidence"]
     assert {t["kind"] for t in found["tables"]} == {"deidentified", "none", "identified"}
+    assert "可由其余推算" in checks["C15"]["evidence_zh"]
     page = done.path.with_suffix(".html").read_text()
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
