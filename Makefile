@@ -67,7 +67,7 @@ bench: setup ## Measure whole runs and their parts, one table: make bench RECORD
 	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --write
 
 .PHONY: test-operate
-test-operate: setup ## Run every command of docs/operate.md in an empty folder (minutes)
+test-operate: setup ## Run every command of docs/operate.md and docs/privacy.md in an empty folder (minutes)
 	@$(BIN)/python -m pytest tests -m operate
 
 .PHONY: pictures
