@@ -22,6 +22,7 @@ import duckdb
 from orchestration import alerts, modelling, pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import language, text
 
@@ -195,6 +196,11 @@ def summary(home: Home, say: Say) -> None:
         ).fetchall()
         listed = ", ".join(f"{s} {n:,}" for s, n in lost)
         say("  " + (text("summary.lost", listed=listed) if listed else text("summary.none_lost")))
+        held = Counter[str]()
+        for note in quarantine.batches(home):
+            held[note["source"]] += note["part"]["rows"]
+        if held:
+            say("  " + text("summary.quarantined", listed=", ".join(f"{s} {n:,}" for s, n in sorted(held.items()))))
         say("\n" + text("summary.headlines"))
         for metric, label in HEADLINES:
             row = reader.headline(metric)

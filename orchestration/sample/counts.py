@@ -1,4 +1,4 @@
-"""Expected ledger of the sample company: records read, rows emitted, refused by reason, and duplicates, by source.
+"""Expected ledger of the sample company: records read, rows emitted, refused by reason, duplicates, and what a check stops.
 
 Keep out: KPIs. The figures hold when the files of both waves are loaded at once, `crm` before the sources that need its
 consents.
@@ -41,6 +41,8 @@ def ledger(world: World, view: View) -> pd.DataFrame:
             lines.append((source, "rows", kind, "rejected", reason, n))
     for source, kind, reason, n in _refused(world, view):
         lines.append((source, "rows", kind, "rejected", reason, n))
+    for (source, kind), (rule, n) in faults.QUARANTINED.items():
+        lines.append((source, "rows", kind, "quarantined", rule, n))
     for source, kind, n in _duplicates(world, view):
         lines.append((source, "rows", kind, "duplicate", "", n))
     frame = pd.DataFrame(lines, columns=["source", "level", "name", "measure", "reason", "n"])

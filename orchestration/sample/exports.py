@@ -202,7 +202,7 @@ def web_shop(world: World, folder: Path, wave: int) -> None:
 
 
 def mobile_app(world: World, folder: Path, wave: int) -> None:
-    """Use of the app by account, day and feature, Parquet."""
+    """Use of the app by account, day and feature, Parquet; and stars given in the app, by nobody in particular."""
     cut_day = (CUT - START) // 86_400
     files.parquet(
         world,
@@ -213,6 +213,14 @@ def mobile_app(world: World, folder: Path, wave: int) -> None:
         from usage where (day < {cut_day}) = ({wave} = 1) order by person, day, feature
         """,
     )
+    if wave == 1:
+        _, ratings = faults.QUARANTINED["mobile_app", "review"]
+        files.csv(
+            world,
+            folder / f"ratings_{STEM[wave]}.csv",
+            f"""select 'A' || i as no, shanghai({CUT} - 86400 * (1 + i)) as rated, 1 + i * 7 % 10 as stars, 5 as best,
+                '6.0' as version from range({ratings}) as r(i) order by i""",
+        )
 
 
 def helpdesk(world: World, folder: Path, wave: int) -> None:
@@ -354,15 +362,15 @@ def survey_forms(world: World, folder: Path, wave: int) -> None:
     """Form entries with widget ids, the widgets' labels, and the log of invitations, as saved API pages."""
     forms = "map {" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in FORMS.items()) + "}"
     names = {f: f"_widget_17300000000{i:02d}" for i, f in enumerate(FIELDS)}
-    if wave == 1:
-        listed = ", ".join(f"({literal(f)}, {literal(w)})" for f, w in names.items())
-        files.pages(
-            world,
-            folder,
-            f"widgets_{STEM[wave]}",
-            "widgets",
-            f"select to_json({{name: w, label: f, type: 'text'}}) as record from (values {listed}) as t(f, w)",
-        )
+    # The forms' fields are told with every export: what they are called may change.
+    listed = ", ".join(f"({literal(f)}, {literal(w)})" for f, w in names.items())
+    files.pages(
+        world,
+        folder,
+        f"widgets_{STEM[wave]}",
+        "widgets",
+        f"select to_json({{name: w, label: f, type: 'text'}}) as record from (values {listed}) as t(f, w)",
+    )
     files.pages(
         world,
         folder,

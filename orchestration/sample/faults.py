@@ -14,6 +14,10 @@ UNKNOWN_LABELS = {("survey_forms", "responses"): 4}
 OUT_OF_RANGE_SCORES = {("survey_forms", "responses"): 3}
 NEGATIVE_WAITS = {("telephony", "calls"): 2}
 
+# A batch that no single row gives away: since its newest version the app asks for ten stars, and its export still says
+# that five are the most. By source and kind: (rule of the suite that stops it, rows, of which some are possible).
+QUARANTINED = {("mobile_app", "review"): ("rating is not above the best rating", 40)}
+
 # Shares of wave 1 rows that come in wave 2: for the first time, again unchanged, or corrected.
 LATE = 0.004
 DOUBLE = 0.004

@@ -1,6 +1,7 @@
 """The whole job on the sample company against the sample's own truth. Keep out: single steps."""
 
 import csv
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,13 +13,11 @@ from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.lake.store import Lake
 from orchestration.privacy import pseudonyms
-from orchestration.privacy.disclosure import DIMENSIONS
 from orchestration.privacy.normalise import normal_account
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
+from tests.sample_company.compared import against_truth
 from tests.sample_company.conftest import SampleRun
-
-PARTS = ("n_eligible", "n_answered", "n_subjects", "numerator", "denominator", "value", "n_censored")
 
 
 def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
@@ -40,42 +39,58 @@ def test_every_rejected_duplicate_and_read_count_is_what_was_planted(run: Sample
     assert {k: n for k, n in found.items() if n} == dict(planned)
 
 
+def test_what_a_check_stopped_is_in_quarantine_and_the_run_says_so(run: SampleRun) -> None:
+    """One batch of ratings claims the wrong scale: no row of it enters, the rest of its load does, and all else is served."""
+    (planned,) = [line for line in run.read("ledger.csv") if line["measure"] == "quarantined"]
+    (held,) = json.loads(run.voicehouse("quarantine", "list", "--json").stdout)
+    assert (held["source"], held["part"]["kind"], held["part"]["rows"]) == (
+        planned["source"], planned["name"], int(planned["n"]),
+    )  # fmt: skip
+    assert [c["name"] for c in held["failed"]] == [planned["reason"]]
+    told = run.voicehouse("quarantine", "list")
+    assert told.returncode == 0 and held["batch"] in told.stdout and planned["reason"] in told.stdout
+    said = [line for line in (run.root / "printed.txt").read_text().splitlines() if "held in quarantine" in line]
+    assert (
+        len(said) == 1 and f"{planned['source']} {planned['n']}" in said[0] and "voicehouse quarantine list" in said[0]
+    )
+    lake = Lake(run.home, run.keyring.base64("lake"))
+    with connect(run.home.temp) as con:
+        lake.register(con)
+        (ratings, uses) = con.execute(
+            "select (select count(*) from lake.review where source = $1), (select count(*) from lake.usage where source = $1)",
+            [planned["source"]],
+        ).fetchone() or (0, 0)
+    assert ratings == 0 and uses > 1000
+    assert run.voicehouse("quarantine", "replay", held["batch"]).returncode == 1  # nothing was mended
+
+
 def test_the_ledger_adds_up(run: SampleRun) -> None:
     assert pipeline.ledger_faults(run.home, run.keyring) == []
 
 
 def test_every_kpi_equals_the_truth_in_every_cell(run: SampleRun) -> None:
     """Every cell of the exact mart, in every grain and breakdown: none missing, none too many, and all its parts."""
-    equal = " and ".join(
-        f"coalesce(abs(t.{p} - m.{p}) <= 1e-6 * greatest(1, abs(t.{p})), t.{p} is null and m.{p} is null)"
-        for p in PARTS
-    )
     with run.exact() as con:
-        con.execute(
-            f"""
-            create temp table compared as
-            with truth as (from read_parquet(?)),
-            marts as (select *, concat_ws(',', {", ".join(DIMENSIONS)}) as member from wh.kpis.kpi_values)
-            select
-                coalesce(t.metric_id, m.metric_id) as metric_id, coalesce(t.variant, m.variant) as variant,
-                coalesce(t.period_grain, m.period_grain) as period_grain, coalesce(t.breakdown, m.breakdown) as breakdown,
-                t.metric_id is null as is_surplus, m.metric_id is null as is_missing, coalesce({equal}, false) as is_equal,
-                t.value is not null as is_measured
-            from truth as t full join marts as m
-                on m.metric_id = t.metric_id and m.variant = t.variant and m.period_grain = t.period_grain
-                and m.breakdown = t.breakdown and m.member = t.member and m.currency is not distinct from t.currency
-                and m.period_start is not distinct from t.period_start::date
-                and m.cohort_age_months is not distinct from t.cohort_age_months
-            """,
-            [str(run.truth / "kpis.parquet")],
-        )
-        wrong = con.execute(
-            "select metric_id, variant, period_grain, breakdown, count(*) filter (is_missing), count(*) filter (is_surplus), "
-            "count(*) from compared where not is_equal or is_missing or is_surplus group by all order by all"
-        ).fetchall()
-        (n, measured) = con.execute("select count(*), count(*) filter (is_measured) from compared").fetchone() or (0, 0)
+        wrong, n, measured = against_truth(con, run.truth / "kpis.parquet")
     assert wrong == []
     assert n > 150_000 and measured > 100_000  # the control: most truths are numbers
+
+
+def test_a_cell_that_is_off_or_gone_or_too_many_is_seen(run: SampleRun, tmp_path: Path) -> None:
+    """The control of the comparison itself: one count, one period and one member of the truth are changed."""
+    told = f"read_parquet('{run.truth / 'kpis.parquet'}')"
+    for n_wrong, changed in (
+        (
+            1,
+            f"select * replace (if(row_number() over () = 5000, n_answered + 1, n_answered) as n_answered) from {told}",
+        ),
+        (1, f"select * from {told} offset 1"),
+        (2, f"select * replace (if(row_number() over () = 1, 'nobody', member) as member) from {told}"),
+    ):
+        duckdb.sql(changed).write_parquet(str(tmp_path / "changed.parquet"))
+        with run.exact() as con:
+            wrong, _, _ = against_truth(con, tmp_path / "changed.parquet")
+        assert sum(w[-1] for w in wrong) == n_wrong
 
 
 def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) -> None:
@@ -253,14 +268,11 @@ def _state(run: SampleRun) -> dict[str, bytes]:
 
 
 def test_commands_that_read_have_machine_readable_answers(run: SampleRun) -> None:
-    import json
-
     status = json.loads(run.voicehouse("status", "--json").stdout)
-    assert status["waiting_loads"] == [] and status["quarantined_batches"] == 0
+    assert status["waiting_loads"] == [] and status["quarantined_batches"] == 1
     assert status["last_runs"][0]["status"] == "succeeded"
     names = {s["name"] for s in json.loads(run.voicehouse("sources", "list", "--json").stdout)}
     assert {"crm", "helpdesk", "survey_forms", "jiandaoyun"} <= names
-    assert json.loads(run.voicehouse("quarantine", "list", "--json").stdout) == []
 
 
 def test_a_mistake_ends_in_a_sentence_not_a_traceback(run: SampleRun) -> None:
@@ -278,8 +290,6 @@ def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
 
 
 def test_the_summary_for_machines_tells_what_the_one_for_people_tells(run) -> None:
-    import json
-
     done = run.voicehouse("summary", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -2,7 +2,8 @@
 -- labels
 -- become scores by the scale, unknown ones pass on and are refused. The comment is an answer of its own.
 with
-    fields as (select raw ->> 'name' as name, raw ->> 'label' as field from widgets),
+    -- distinct: each export tells the fields again
+    fields as (select distinct raw ->> 'name' as name, raw ->> 'label' as field from widgets),
     cells as (
         select r._record, f.field, r.raw ->> f.name as answer
         from responses as r, fields as f
