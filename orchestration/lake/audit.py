@@ -163,13 +163,11 @@ def _registry(con: duckdb.DuckDBPyConnection, schema: str) -> frozenset[str]:
 
 def _declared(con: duckdb.DuckDBPyConnection, schema: str, mart: str) -> dict[str, tuple[str, bool]] | None:
     """What the dictionary of columns says of a mart: name to (DuckDB type, is part of the key); None without one."""
-    if "kpi_columns" not in _beside(con, schema) or "is_key" not in _columns(con, f"{schema}.kpi_columns"):
+    if "kpi_columns" not in _beside(con, schema) or "is_key_column" not in _columns(con, f"{schema}.kpi_columns"):
         return None  # a file that an earlier release served tells only what columns are called
     type_ = "replace(upper(data_type), 'DOUBLE PRECISION', 'DOUBLE')"
-    told = (
-        f"select column_name, {type_}, is_key from {schema}.kpi_columns where mart = '{mart}' order by column_position"
-    )
-    return {name: (type_, bool(is_key)) for name, type_, is_key in _fetch(con, told)}
+    told = f"select column_name, {type_}, is_key_column from {schema}.kpi_columns where mart = '{mart}' order by column_position"
+    return {name: (type_, bool(is_key_column)) for name, type_, is_key_column in _fetch(con, told)}
 
 
 def _fetch(con: duckdb.DuckDBPyConnection, sql: str, what: str = "the columns") -> list[tuple[Any, ...]]:

@@ -266,7 +266,7 @@ DICTIONARY = """
     create table kpi_columns as select * from (values
         ('dim_stores', 1, 'store_id', 'varchar', true, '门店', 'Store'),
         ('dim_stores', 2, 'price', 'double precision', false, '价格', 'Price'))
-        t(mart, column_position, column_name, data_type, is_key, label_zh, label_en);
+        t(mart, column_position, column_name, data_type, is_key_column, label_zh, label_en);
     create table dim_stores as select * from (values ('a', 1.5::double), ('b', null)) t(store_id, price);
 """
 

@@ -21,7 +21,7 @@ select
     cast(column_position as {{ dbt.type_bigint() }}) as column_position,
     cast(column_name as {{ text }}) as column_name,
     cast(data_type as {{ text }}) as data_type,
-    cast(is_key as boolean) as is_key,
+    cast(is_key_column as boolean) as is_key_column,
     cast(label_zh as {{ text }}) as label_zh,
     cast(label_en as {{ text }}) as label_en
 from
@@ -45,5 +45,5 @@ from
                     )
                 {% endfor %}
             {% endfor %}
-    ) as described(mart, column_position, column_name, data_type, is_key, label_zh, label_en)
+    ) as described(mart, column_position, column_name, data_type, is_key_column, label_zh, label_en)
 where mart is not null
