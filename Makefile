@@ -47,7 +47,7 @@ test: setup ## Run the tests
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
-	@$(BIN)/python -m pytest tests/faults -m faults
+	@$(BIN)/python -m pytest tests/faults -m faults -n 2 --dist loadfile
 
 .PHONY: test-browser
 test-browser: setup ## Open the report and Dagster in headless Chromium (installed from Debian when missing)
