@@ -312,8 +312,11 @@ def check_formats(home: Home) -> None:
     if published.exists():
         formats.check(formats.PUBLISHED, json.loads(published.read_text())["format"])
     if served.exists():
-        with duckdb.connect(str(served), read_only=True) as con:
-            formats.is_served_by_earlier(con)
+        try:
+            with duckdb.connect(str(served), read_only=True) as con:
+                formats.is_served_by_earlier(con)
+        except duckdb.Error:
+            return  # what cannot be read is withdrawn by the next run
 
 
 def fingerprint(home: Home) -> str:

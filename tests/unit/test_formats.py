@@ -142,6 +142,12 @@ def test_what_an_earlier_release_served_stays_until_the_run_makes_it_anew(home: 
     assert "written by an earlier release" in write_report(home).read_text(encoding="utf-8")
 
 
+def test_a_served_file_that_cannot_be_read_keeps_nobody_from_looking_at_the_home(home: Home) -> None:
+    Keyring(home)
+    (home.serving / "kpi.duckdb").write_bytes(b"torn")
+    assert "doctor.format" not in [f.key for f in examine(home.root)]
+
+
 def test_what_an_earlier_release_served_goes_at_once_if_it_shows_persons(home: Home) -> None:
     path = serve(home, ", 'p1' AS subject_key")
     assert pipeline.recheck_served(home, "r") == ["personal_column:publication"] and not path.exists()
