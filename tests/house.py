@@ -5,6 +5,7 @@ Keep out: assertions.
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,14 @@ def write_source(
 def settings(tmp_path: Path) -> Settings:
     """Settings of some source."""
     return read_settings(write_source(tmp_path / "some", "some", {}))
+
+
+def copy_of(made: "TestHouse", folder: Path) -> "TestHouse":
+    """A copy of a home that several tests begin with, for one of them to change."""
+    shutil.copytree(made.home.root.parent, folder)
+    house = TestHouse(folder)
+    house.home.furnish(House((str(house.sources),), str(house.inbox), "UTC", "internal"), anew=True)
+    return house
 
 
 class TestHouse:

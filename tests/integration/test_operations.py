@@ -14,9 +14,9 @@ from orchestration.defs import operations
 from orchestration.privacy.audit_log import AuditLog
 from tests.faults.traces import found_under
 from tests.house import TestHouse
-from tests.integration.test_subjects import WHO, command, filled
+from tests.integration.test_subjects import WHO, command, filled, made
 
-__all__ = ["filled"]
+__all__ = ["filled", "made"]
 
 ZORA = ["--email", "zora@example.org", *WHO]
 PLANTED = ["zora@example.org", "quill@example.net", "Zora Quill"]
@@ -34,32 +34,31 @@ def stores(house: TestHouse) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["subject", "export", *ZORA, "--to", "COPY"], 4),
-        (["subject", "erase", *ZORA], 4),
-        (["subject", "rectify", *ZORA, "--wrong-email", "quill@example.net"], 2),
-        (["subject", "restrict", *ZORA], 4),
-        (["subject", "object", *ZORA], 4),
-        (["retention", "run"], 0),
-        (["keys", "rotate", "--role", "engineer"], None),
-    ],
-)
+DRY: list[tuple[list[str], int | None]] = [
+    (["subject", "export", *ZORA, "--to", "COPY"], 4),
+    (["subject", "erase", *ZORA], 4),
+    (["subject", "rectify", *ZORA, "--wrong-email", "quill@example.net"], 2),
+    (["subject", "restrict", *ZORA], 4),
+    (["subject", "object", *ZORA], 4),
+    (["retention", "run"], 0),
+    (["keys", "rotate", "--role", "engineer"], None),
+]
+
+
 def test_a_dry_run_counts_what_would_be_done_and_does_nothing(
-    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], told: int | None
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = stores(filled)
-    given = [str(tmp_path / "copy.json") if a == "COPY" else a for a in arguments]
-    done = command(filled, monkeypatch, *given, "--dry-run", "--json")
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
-    if told is not None:
-        counted = (
-            found if isinstance(found, int) else found.get("rows", sum(v for v in found.values() if isinstance(v, int)))
-        )
-        assert counted == told
-    assert stores(filled) == before
+    for arguments, told in DRY:
+        given = [str(tmp_path / "copy.json") if a == "COPY" else a for a in arguments]
+        done = command(filled, monkeypatch, *given, "--dry-run", "--json")
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        if told is not None:
+            counts = found if isinstance(found, dict) else {"rows": found}
+            rows = counts.get("rows", sum(v for v in counts.values() if isinstance(v, int)))
+            assert rows == told, arguments
+        assert stores(filled) == before, arguments
     assert not (tmp_path / "copy.json").exists()
 
 

@@ -15,7 +15,7 @@ from orchestration.privacy import erasure, evidence, pseudonyms, requests, subje
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
-from tests.house import TestHouse, write_source
+from tests.house import TestHouse, copy_of, write_source
 from tests.integration.test_gate import CASE, case, lines
 
 EVENT = """
@@ -27,9 +27,10 @@ from rows where raw ->> '$.event' is not null
 WHO = ["--role", "compliance", "--reason", "asked by letter"]
 
 
-@pytest.fixture
-def filled(house: TestHouse) -> TestHouse:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
     """Zora under an account and two addresses, the second proved one only later; an event of her case without a person."""
+    house = TestHouse(tmp_path_factory.mktemp("made"))
     write_source(house.sources, "desk", {"case": CASE, "case_event": EVENT})
     zora = {"name": "Zora Quill", "verified": "true", "country": "DE"}
     house.drop(
@@ -44,6 +45,12 @@ def filled(house: TestHouse) -> TestHouse:
     house.drop("rows_2.jsonl", lines(case(4, account="Z1", email="quill@example.net", **zora)))
     house.take()
     return house
+
+
+@pytest.fixture
+def filled(made: TestHouse, tmp_path: Path) -> TestHouse:
+    """A copy of it for one test."""
+    return copy_of(made, tmp_path / "house")
 
 
 def request_for(house: TestHouse, sought: Sought, action: str = "erase") -> requests.Request:

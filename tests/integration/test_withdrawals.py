@@ -16,7 +16,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.withdrawal import Withdrawn
-from tests.house import TestHouse, write_source
+from tests.house import TestHouse, copy_of, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_privacy_checks import checks
 from tests.integration.test_subjects import erase
@@ -30,9 +30,10 @@ def word(account: str, action: str, month: int, purpose: str = "analytics", **mo
             "type": "general", "at": at, **more}  # fmt: skip
 
 
-@pytest.fixture
-def filled(house: TestHouse) -> TestHouse:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
     """Ann and Bob, of the mainland; service rests on the contract, analytics on consent."""
+    house = TestHouse(tmp_path_factory.mktemp("made"))
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
     sql = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
     for name, cn in (("desk", "consent"), ("shop", '{ service = "contract", analytics = "consent" }')):
@@ -43,6 +44,12 @@ def filled(house: TestHouse) -> TestHouse:
     house.drop("cases.jsonl", lines(*(case(i, account=a, country="CN") for i, a in enumerate(["ann", "ann", "bob"]))))
     house.take("register", "desk", "shop")
     return house
+
+
+@pytest.fixture
+def filled(made: TestHouse, tmp_path: Path) -> TestHouse:
+    """A copy of it for one test."""
+    return copy_of(made, tmp_path / "house")
 
 
 def expire(house: TestHouse) -> int:
