@@ -173,23 +173,44 @@ with
     ),
 
     {% set several = (survey_breakdowns() + rating_breakdowns() + review_breakdowns()) | unique | list %}
-    {% set repeated = [["several_items", several, none], ["question_items", ["source,question"], monthly]] %}
-    {% for relation, breakdowns, grains in repeated %}
+    {# [items, what a person repeats, breakdowns, grains]: only the same driver question is asked again #}
+    {% set repeated = [
+        ["several_items", ["family", "subject_key"], several, none],
+        ["question_items", ["family", "subject_key", "source", "question"], ["source,question"], monthly],
+    ] %}
+    {% for relation, repeats, breakdowns, grains in repeated %}
+        asked_again_{{ relation }} as (
+            select item.*
+            from {{ relation }} as item
+            inner join
+                (
+                    select {{ repeats | join(", ") }}
+                    from {{ relation }}
+                    where subject_key is not null
+                    group by {{ repeats | join(", ") }}
+                    having count(*) > 1
+                ) as told
+                on {% for column in repeats %}
+                    item.{{ column }} = told.{{ column }} {% if not loop.last %} and {% endif %}
+                {% endfor %}
+        ),
+
         repeated_{{ relation }} as (
             select *
             from
                 (
                     select
                         periodic.*,
-                        count(*) over (partition by family, subject_key, period_grain, period_start) as n_of_person
-                    from ({{ periods(relation, "anchor_at", grains) }}) as periodic
-                    where subject_key is not null
+                        count(*) over (
+                            partition by {{ repeats | join(", ") }}, period_grain, period_start
+                        ) as n_of_person
+                    from ({{ periods("asked_again_" ~ relation, "anchor_at", grains) }}) as periodic
                 ) as told
             where n_of_person > 1
         ),
     {% endfor %}
     person_cells as (
-        {% for relation, breakdowns, grains in repeated %}
+        {% for relation, repeats, breakdowns, grains in repeated %}
             select *
             from
                 (
