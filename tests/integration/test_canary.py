@@ -106,6 +106,7 @@ def test_canaries_differ_from_proof_to_proof() -> None:
 
 
 @pytest.mark.operate
+@pytest.mark.timeout(3600)
 @pytest.mark.slow
 def test_canaries_stand_nowhere_after_a_good_and_a_failing_run(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")

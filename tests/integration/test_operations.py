@@ -138,6 +138,7 @@ def test_retention_counts_and_deletes(filled: TestHouse, monkeypatch: pytest.Mon
 
 
 @pytest.mark.operate
+@pytest.mark.timeout(3600)
 @pytest.mark.slow
 def test_an_erasure_and_a_rotation_are_jobs(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(filled, monkeypatch, "subject_request", request=registered(filled, monkeypatch, "erase"))

@@ -37,6 +37,7 @@ def test_ten_tasks_stand_on_the_page_and_every_command_there_exists(page: Module
 
 
 @pytest.mark.operate
+@pytest.mark.timeout(3600)
 @pytest.mark.slow
 def test_every_task_runs_in_an_empty_folder(page: ModuleType, tmp_path: Path) -> None:
     results = list(page.run(tmp_path))
