@@ -111,20 +111,25 @@ with
         from placed
     ),
 
-    -- the period right before, where it was observed to its end
-    complete as (select series_key, period_end, value, standard_error, n from completed where is_complete_period),
+    sequenced as (
+        select
+            completed.*,
+            {% for column in ["value", "standard_error", "n", "period_end", "is_complete_period"] %}
+                lag({{ column }}) over (partition by series_key order by period_start) as last_{{ column }}
+                {% if not loop.last %}, {% endif %}
+            {% endfor %}
+        from completed
+    ),
 
     compared as (
         select
-            completed.*,
-            previous.value as previous_value,
-            previous.n as previous_n,
-            sqrt(power(completed.standard_error, 2) + power(previous.standard_error, 2)) as difference_error
-        from completed
-        left join
-            complete as previous
-            on previous.series_key = completed.series_key
-            and previous.period_end = completed.period_start
+            sequenced.*,
+            case when last_period_end = period_start and last_is_complete_period then last_value end as previous_value,
+            case
+                when last_period_end = period_start and last_is_complete_period
+                then sqrt(power(standard_error, 2) + power(last_standard_error, 2))
+            end as difference_error
+        from sequenced
     ),
 
     -- the channel's value had it the case mix of all channels; null where it covers less than four fifths of that mix
@@ -194,10 +199,7 @@ select
     cast(c.value - c.previous_value + {{ z() }} * c.difference_error as {{ real }}) as difference_ci_high,
     case
         when c.difference_error is not null
-        then
-            abs(c.value - c.previous_value) > {{ z() }} * c.difference_error
-            and c.n >= c.min_n
-            and c.previous_n >= c.min_n
+        then abs(c.value - c.previous_value) > {{ z() }} * c.difference_error and c.n >= c.min_n and c.last_n >= c.min_n
     end as is_significant,
     c.n_censored,
     cast(target.target_value as {{ real }}) as target_value,
