@@ -1,6 +1,7 @@
 -- One row per respondent: who they are in brackets, and nobody in particular. Ages are brackets; a bracket stands as
--- its midpoint, as the airport's own 2010 file writes it (15, 21, 29.5, …, 75), rounded up. 'Under 18' of 2016 was
--- dragged down a spreadsheet column ('Under 19', 'Under 20', …): one bracket.
+-- its midpoint, as the airport's own 2010 file writes it (21, 29.5, …, 75), rounded up. 'Under 18' has none, whatever
+-- the file of 2010 says (15): who is a minor by law follows from an age, and an age is never guessed. In 2016 that
+-- bracket was dragged down a spreadsheet column ('Under 19', 'Under 20', …).
 with
     respondents as (
         select _record, 2010 as year, respnum as respondent, lang, age as age, q18 as gender, null as home
@@ -35,12 +36,10 @@ select
     case r.lang when '1' then 'en' when '2' then 'es' when '3' then 'zh' when '4' then 'ja' else r.lang end as language,
     h.region,
     case
-        when r.year = 2010 and r.age <> '8'
+        when r.year = 2010 and r.age not in ('8', '15')
         then ceil(try_cast(r.age as double))::integer
         when r.year = 2010
         then null
-        when r.age = '1' or r.age like 'Under %'
-        then 15
         when r.age in ('2', '18-24')
         then 21
         when r.age in ('3', '25-34')
