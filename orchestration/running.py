@@ -24,7 +24,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.messages import language, text
+from orchestration.messages import language, text, translated
 
 Say = Callable[[str], Any]
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
@@ -118,7 +118,10 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     before = pipeline.run_history(home)[-1:]
     if not result.success and pipeline.Outcomes(home, run_id).exists:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
-        write_report(home)
+        try:
+            write_report(home)
+        except VoicehouseError as error:  # the page of another release's file; the run's own reason must still be told
+            report(translated(str(error)))
         alerts.send(home)
     elif result.success and not progress.modelled:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")

@@ -52,7 +52,12 @@ def command(
     if outcome.nothing_new:
         click.echo(text("run.nothing_new"))
     elif (home.serving / "kpi.duckdb").exists():
-        summary(home, click.echo)
+        try:
+            summary(home, click.echo)
+        except VoicehouseError as error:
+            if outcome.success:
+                raise
+            click.echo("\n" + translated(str(error)), err=True)  # the reason of the failure comes after it
     if created:
         click.echo("\n" + text("run.keep_keys", folder=created.parent))
     if not outcome.success:

@@ -3,10 +3,11 @@
 Keep out: what single commands do.
 """
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import commands
+from orchestration import commands, running
 from orchestration.cli import main
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
 from tests.house import TestHouse
@@ -94,3 +95,14 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
 def test_the_sample_company_does_not_move_into_a_home_with_sources_of_its_own(runner: CliRunner) -> None:
     done = runner.invoke(main, ["run", "--sample"])
     assert done.exit_code == 1 and "sources of its own" in done.stderr
+
+
+def test_why_a_run_failed_is_told_even_beside_a_served_file_of_another_release(
+    runner: CliRunner, house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(house.home.serving / "kpi.duckdb")) as con:
+        con.execute("create table publication as select 'internal' as profile")
+    failed = running.Outcome(success=False, nothing_new=False, reason="the disk is full: free space, then run again")
+    monkeypatch.setattr(running, "execute", lambda *_, **__: failed)
+    done = runner.invoke(main, ["run"])
+    assert done.exit_code == 1 and "the disk is full" in done.stderr.splitlines()[-1]
