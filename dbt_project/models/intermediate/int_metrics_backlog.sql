@@ -102,6 +102,8 @@ with
             {{ case_dimensions("cases") }}
         from {{ ref("int_case_movements") }} as movements
         inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = movements.case_key
+        -- what a source tells of times after its last observation is no part of the backlog of then
+        inner join sources on sources.source = movements.source and movements.moved_on <= sources.last_day
     ),
     moves as (
         select
