@@ -43,11 +43,11 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest tests -m "not browser and not servers and not faults and not operate"
+	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup -m "not browser and not servers and not faults and not operate"
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
-	@$(BIN)/python -m pytest tests/faults -m faults -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/faults -n 2 --dist loadfile -m faults
 
 .PHONY: test-browser
 test-browser: setup ## Open the report and Dagster in headless Chromium (installed from Debian when missing)

@@ -14,6 +14,13 @@ if os.environ.get("CI"):
     settings.load_profile("build")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the tests (`-n 2 --dist loadgroup`); what was made once for a folder or a file is used by one."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(str(folder if (folder / "conftest.py").exists() else item.path)))
+
+
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
     """A home of its own, whatever the environment says."""
