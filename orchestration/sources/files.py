@@ -27,6 +27,7 @@ from orchestration.sources.contract import Page, Settings, Stream, Window
 
 PAGE_BYTES = 8 << 20
 LONGEST_LINE = 64 << 20
+LARGEST_DOCUMENT = 64 << 20  # one saved API page: parsed as a whole, in memory many times as large
 FEW_LOST = 10  # characters that cannot be read, in a file that is whole otherwise
 MOST_COLUMNS = 2_000
 MOST_MEMBERS = 10_000  # files in one archive
@@ -494,12 +495,17 @@ def _lines(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
 
 
 def _json_document(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]:
-    """One saved API page: the records under the stream's `records` key."""
+    """One saved API page: the records under the stream's `records` key.
+
+    Raises SourceError for one that is larger than a page of an API can be: it is parsed as a whole.
+    """
     import json
 
     import orjson
 
-    content = text.read()
+    content = text.read(LARGEST_DOCUMENT + 1)
+    if len(content) > LARGEST_DOCUMENT:
+        raise SourceError(f"is one JSON document of more than {LARGEST_DOCUMENT >> 20} MB: export it as JSON lines")
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -4,6 +4,11 @@ Keep out: how fast that is (tests/bench).
 """
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +17,7 @@ from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
 from tests.watching import watched
 
+ROOT = Path(__file__).parents[2]
 PLANTED = "planted.person@example.org"
 N = 30_000
 NOTE = """
@@ -50,3 +56,28 @@ def test_what_does_not_fit_into_memory_spills_encrypted_and_changes_nothing(
     sums = "select count(*), count(distinct subject_key), sum(text_redactions), sum(length(text)) from lake.note"
     assert house.rows(sums) == roomy.rows(sums) and house.rows(sums)[0][0] == N
     assert house.ledger() == roomy.ledger()
+
+
+def read_in_little_memory(format: str, megabytes: int, limit: int) -> list[str]:
+    """What tests.faults.reader prints, a process whose memory the operating system limits."""
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+    command = [sys.executable, "-m", "tests.faults.reader", format, str(megabytes), str(limit)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+# Arrow reads up to 32 pages of a CSV ahead: 256 MB, whatever the file's size.
+@pytest.mark.parametrize(("format", "megabytes", "limit"), [("csv", 2048, 640), ("jsonl", 512, 128)])
+def test_a_file_larger_than_memory_is_read_page_by_page(format: str, megabytes: int, limit: int) -> None:
+    at_once, by_page = read_in_little_memory(format, megabytes, limit)
+    assert at_once == "at once: too large"  # the control: the limit holds
+    read, there = re.fullmatch(r"page by page: (\d+) of (\d+) rows", by_page).groups()
+    assert read == there and int(there) > 500_000
+
+
+def test_a_json_document_larger_than_a_page_of_an_api_is_told_and_not_parsed() -> None:
+    assert read_in_little_memory("json_pages", 512, 128) == [
+        "at once: too large",
+        "page by page: is one JSON document of more than 64 MB: export it as JSON lines",
+    ]

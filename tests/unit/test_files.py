@@ -135,6 +135,16 @@ def test_a_saved_api_page_gives_its_records_and_a_broken_one_is_counted() -> Non
     assert broken == [Page("s", b"", file="f", rejected={"malformed_json": 1}, problem=told)]
 
 
+def test_a_saved_api_page_beyond_all_bounds_is_told_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream("s", format="json_pages", records="calls")
+    page = json.dumps({"calls": [{"id": 1}]}).encode()
+    monkeypatch.setattr(files, "LARGEST_DOCUMENT", len(page))
+    assert next(files.read_file(io.BytesIO(page), "f", stream)).content == b'{"id":1}'
+    for larger in (page + b" ", gzip.compress(page + b" ")):
+        with pytest.raises(SourceError, match="one JSON document of more than .*: export it as JSON lines"):
+            list(files.read_file(io.BytesIO(larger), "f", stream))
+
+
 def test_parquet_comes_as_text() -> None:
     sink = io.BytesIO()
     pq.write_table(pa.table({"n": [1, None], "t": ["a", "b"]}), sink)
