@@ -18,10 +18,14 @@ from orchestration.messages import text
 @click.option("--port", default=3000, show_default=True, help=text("ui.port"))
 def command(port: int) -> None:
     """Open Dagster on 127.0.0.1: graph, runs, schedule, sensor, checks."""
+    from orchestration import modelling
     from orchestration.running import dagster_home
 
     root = Path(orchestration.__file__).parents[1]
-    folder = dagster_home(Home.open())
+    home = Home.open()
+    folder = dagster_home(home)
+    click.echo(text("run.preparing"))
+    modelling.manifest(home)  # before Dagster starts: each of its processes loads the graph, and waits for only so long
     click.echo(text("ui.open", port=port, folder=folder))
     arguments = ["dev", "--workspace", str(root / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(port)]
     os.chdir(root)

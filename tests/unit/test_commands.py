@@ -3,11 +3,13 @@
 Keep out: what single commands do.
 """
 
+import os
+
 import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import commands, running
+from orchestration import commands, modelling, running
 from orchestration.cli import main
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
 from tests.house import TestHouse
@@ -95,6 +97,16 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
 def test_the_sample_company_does_not_move_into_a_home_with_sources_of_its_own(runner: CliRunner) -> None:
     done = runner.invoke(main, ["run", "--sample"])
     assert done.exit_code == 1 and "sources of its own" in done.stderr
+
+
+def test_the_models_are_parsed_before_dagster_starts(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of Dagster's processes loads the graph, and waits for only so long: a fresh home has no manifest yet."""
+    started: list[str] = []
+    monkeypatch.setattr(modelling, "run", lambda home, arguments, env: started.append(f"dbt {arguments[0]}"))
+    monkeypatch.setattr(os, "execv", lambda path, arguments: started.append(" ".join(arguments[:2])))
+    monkeypatch.setattr(os, "chdir", lambda path: None)
+    assert runner.invoke(main, ["ui"]).exit_code == 0
+    assert started == ["dbt parse", "dagster dev"]
 
 
 def test_why_a_run_failed_is_told_even_beside_a_served_file_of_another_release(
