@@ -1,6 +1,6 @@
 """Runs the commands of operate.md one after another in an empty folder and writes down what they print.
 
-Keep out: what the commands should print (tests/operate/).
+Keep out: what the commands should print (tests/integration/test_operate_page.py).
 """
 
 import os

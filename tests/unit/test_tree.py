@@ -11,7 +11,6 @@ from click.testing import CliRunner
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-UNTOLD = {"tests", "__pycache__"}  # folders inside the packages that need no line
 
 
 def blocks(language):
@@ -54,6 +53,19 @@ def test_tree_tells_of_every_folder_and_module_of_the_package():
     tests = {f"tests/{p.name}" for p in (ROOT / "tests").iterdir() if p.is_dir()}
     there = {p for p in steps | parts | built_in | tests if Path(p).name not in {"__pycache__", "__init__.py"}}
     assert not there - known, f"the README's tree leaves out {', '.join(sorted(there - known))}"
+
+
+@pytest.mark.parametrize("folder", [".", "docs", "deploy", "dbt_project"])
+def test_tree_tells_of_everything_in_a_folder_that_it_opens(folder):
+    known = set(told())
+    known |= {str(parent) for path in known for parent in Path(path).parents}
+    not_kept = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / folder).iterdir()
+        if not path.name.startswith(".") and not any(path.match(pattern) for pattern in not_kept if pattern)
+    }
+    assert there - known == set(), f"the README's tree leaves out {', '.join(sorted(there - known))}"
 
 
 def test_every_make_target_of_the_docs_exists():
