@@ -150,7 +150,7 @@ def text() -> str:
     head = [
         "# Data dictionary",
         "",
-        "Written by `python docs/data_dictionary.py` from the contracts; do not edit. 数据字典由命令生成,请勿手改。",
+        "Written by `python docs/data_dictionary.py` from the contracts; do not edit. 数据字典由命令生成，请勿手改。",
         "",
     ]
     return "\n".join([*head, *marts(), *metrics(), *records()]).rstrip() + "\n"

@@ -33,7 +33,8 @@ MACROS = r"""
 CREATE OR REPLACE TEMP MACRO iso_text(t) AS strftime(t, '%Y-%m-%d %H:%M:%S.%f');
 CREATE OR REPLACE TEMP MACRO in_our_era(t) AS CASE WHEN t BETWEEN '0001-01-02' AND '9999-12-30' THEN t END;
 CREATE OR REPLACE TEMP MACRO parse_time(value, format, zone) AS
-    coalesce(iso_text(timezone('UTC', timezone(CASE WHEN list_contains(getvariable('zones'), zone) THEN zone END, in_our_era(try_strptime(value, format))))),
+    coalesce(iso_text(timezone('UTC', timezone(CASE WHEN list_contains(getvariable('zones'), zone) THEN zone END,
+                                               in_our_era(try_strptime(value, format))))),
              CASE WHEN try_cast(value AS TIMESTAMP) IS NULL THEN value ELSE value || ' is not ' || format END);
 CREATE OR REPLACE TEMP MACRO from_micros(n) AS
     iso_text(make_timestamp(CASE WHEN n BETWEEN -62135510400000000 AND 253402128000000000 THEN n END));

@@ -1,8 +1,8 @@
 """The erased list: who asked to be forgotten, as keyed hashes, so that nobody comes back by replay or from a backup.
 
-Beside it the list of withdrawals: which of the vault's random ids took a consent back, so that a backup does not give it back.
-Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no backup holds; its key is in the same folder,
-wrapped by the master key, and stays when other keys rotate.
+Beside it the list of withdrawals: which of the vault's random ids took a consent back, so that a backup does not give
+it back. Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no backup
+holds; its key is in the same folder, wrapped by the master key, and stays when other keys rotate.
 """
 
 import json

@@ -167,9 +167,3 @@ def is_mobile(expression: str) -> str:
 def normal_account(expression: str) -> str:
     """SQL: an account id or handle without a leading @ and blanks, upper case; NULL when empty."""
     return rf"nullif(upper(regexp_replace({folded_text(expression)}, '^\s*@|\s+', '', 'g')), '')"
-
-
-def normal_name(expression: str) -> str:
-    """SQL: a person's name in lower case with single blanks, none between Chinese characters; NULL when empty."""
-    single = rf"regexp_replace(lower(trim({folded_text(expression)})), '\s+', ' ', 'g')"
-    return rf"nullif(regexp_replace({single}, '(\p{{Han}}) (\p{{Han}})', '\1\2', 'g'), '')"

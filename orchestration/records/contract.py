@@ -109,11 +109,6 @@ class Record:
         )
 
     @property
-    def conformed_schema(self) -> pa.Schema:
-        """What `<kind>.sql` gives: the contract's own fields, before the gate."""
-        return pa.schema([pa.field(f.name, TYPES[f.type]) for f in self.fields])
-
-    @property
     def protected_key(self) -> tuple[str, ...]:
         """The key's columns behind the gate."""
         return tuple(name for f in self.key if (name := self.field(f).protected_name))

@@ -14,7 +14,6 @@ from orchestration.sample.world import World
 
 HOUR = 3600
 INVITED_UNTIL = instant("2025-11-10T00:00:00")  # so that every invitation is old enough to count
-SURVEYS = ("nps_relationship", "csat_purchase", "ces_service")
 PLANS = (19.0, 39.0, 59.0)
 
 

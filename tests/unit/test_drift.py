@@ -4,6 +4,7 @@ Each test prints what is missing, and where.
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -121,10 +122,42 @@ def test_every_mart_has_an_enforced_contract_and_its_grain_in_the_first_sentence
     assert untyped == []
 
 
-def test_no_comment_of_a_model_breaks_off_in_mid_sentence():
+# The clock of whoever computes. Times of a run come from its lake (`_build`), so that any build gives the same again.
+CLOCK = re.compile(
+    r"\b(?:now|today|getdate|sysdate|current_date|current_time|current_timestamp|localtime|localtimestamp|clock_timestamp"
+    r"|statement_timestamp|transaction_timestamp|get_current_timestamp|get_current_time|utcnow|run_started_at)\b"
+)
+
+
+def without_comments(sql):
+    return re.sub(r"--[^\n]*|{#.*?#}", "", sql, flags=re.S)
+
+
+def test_no_model_or_macro_asks_the_clock():
+    told = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in sorted((ROOT / "dbt_project").rglob("*.sql"))
+        for found in CLOCK.finditer(without_comments(path.read_text()).lower())
+    ]
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "sql", ["select now()", "where at < current_date", "{{ run_started_at }}", "SELECT CURRENT_TIMESTAMP"]
+)
+def test_a_question_to_the_clock_is_seen(sql):
+    assert CLOCK.search(without_comments(sql).lower())
+
+
+def test_a_word_for_now_in_a_comment_or_a_name_is_no_question():
+    assert not CLOCK.search(without_comments("select known_at, is_now -- as of now()\nfrom {# today #} rows").lower())
+
+
+def test_no_comment_of_sql_breaks_off_in_mid_sentence():
     """The formatter cuts what is too long for its line and leaves the rest on one of its own."""
     broken = []
-    for path in sorted((ROOT / "dbt_project").rglob("*.sql")):
+    folders = ("dbt_project", "examples", "orchestration")
+    for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.sql")):
         lines = path.read_text().splitlines()
         for number, (line, following) in enumerate(zip(lines, lines[1:], strict=False), 1):
             if line.lstrip().startswith("-- ") and following.lstrip().startswith("-- "):
@@ -212,3 +245,20 @@ def test_words_used_by_two_kinds_mean_the_same():
         n: sorted(map(tuple, s.values())) for n, s in seen.items() if len(s) > 1 and n not in different_by_nature
     }
     assert conflicts == {}
+
+
+# The wiring and the entry points, which alone know Dagster.
+WIRING = {"cli", "commands", "definitions", "defs", "running"}
+
+
+def test_every_module_stands_in_the_rules_of_imports():
+    package = ROOT / "orchestration"
+    modules = {p.stem for p in package.glob("*.py") if p.stem != "__init__"}
+    modules |= {p.parent.name for p in package.glob("*/__init__.py")}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (c["layers"] for c in contracts if c["type"] == "layers")
+    in_layers = set(re.findall(r"orchestration\.(\w+)", " ".join(layers)))
+    assert not difference(modules, in_layers, "layers")
+    (dagster,) = (c for c in contracts if "dagster" in c.get("forbidden_modules", ()))
+    without_dagster = {name.removeprefix("orchestration.") for name in dagster["source_modules"]} - {"expectations"}
+    assert not difference(modules - WIRING, without_dagster, "modules that must not know Dagster")

@@ -2,12 +2,12 @@
 -- Codes that are not answers (0 blank, 6 never used, 'Blank' in 2017, NETPRO 11) give no score. The overall items keep
 -- their row without a score, so that those asked stay countable; unrated driver items give no row.
 -- INTDATE is a code of the year's code book, not always a day of May:
--- 2010: 1 = 7 September, 2-13 = 12-23 September, 16 = 24 September
--- 2011: 1-18 = 10-27 May
--- 2012: day of May; 19 is "other" (62 responses), taken as 19 May, the only day the book lists beyond 18
--- 2013, 2015, 2017: day of May
--- 2014: day of September
--- 2016: a full date
+-- 2010: 1 = 7 September, 2-13 = 12-23 September, 16 = 24 September;
+-- 2011: 1-18 = 10-27 May;
+-- 2012: day of May; 19 is "other" (62 responses), taken as 19 May, the only day the book lists beyond 18;
+-- 2013, 2015, 2017: day of May;
+-- 2014: day of September;
+-- 2016: a full date.
 -- RUNID is not unique and CCGID repeats: a response is the year and RESPNUM.
 with
     codes as (

@@ -1,9 +1,7 @@
--- One row per change between two lines of an incident: opened, status, priority, team, assignee. Lines follow each
--- other
--- as the log has them: on 5 incidents both sys_mod_count and sys_updated_at step back on a line, and either order would
--- make up a reopening. State '-100' is carried over. An incident closed without ever having been resolved is resolved
--- by
--- its closing (13 incidents).
+-- One row per change between two lines of an incident: opened, status, priority, team, assignee.
+-- Lines follow each other as the log has them: on 5 incidents both sys_mod_count and sys_updated_at step back on a
+-- line, and either order would make up a reopening. State '-100' is carried over. An incident closed without ever
+-- having been resolved is resolved by its closing (13 incidents).
 with
     mapped as (
         select

@@ -34,8 +34,9 @@ GAP = r"[ \t\n\-.·•_*/–—]{1,3}"
 
 @dataclass(frozen=True)
 class Pattern:
-    """One constant expression, with a token of its own where it differs from the rule's. `before` and `after` are context that stays; `value` is what the token replaces.
+    """One constant expression, with a token of its own where it differs from the rule's.
 
+    `before` and `after` are context that stays; `value` is what the token replaces.
     `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides.
     Groups inside the three parts must not capture.
     """

@@ -1,6 +1,5 @@
--- One row per entry of a case form: fields.csv names the field of the contract each form field fills, words.csv the
--- words
--- of its closed lists. Subforms are not read here.
+-- One row per entry of a case form: fields.csv names the field of the contract each form field fills, words.csv
+-- the words of its closed lists. Subforms are not read here.
 with
     forms_entries as (select * from _forms_entries where form_role = 'case'),
     about as (

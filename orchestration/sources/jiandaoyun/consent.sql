@@ -1,7 +1,6 @@
--- One row per consent field that an entry fills in (field = consent, purpose and notice_version in fields.csv). The
--- person is
--- taken to tick it when the entry is made; where staff do so later, map the field that holds the time as
--- consent_given_at.
+-- One row per consent field that an entry fills in (field = consent, purpose and notice_version in fields.csv).
+-- The person is taken to tick it when the entry is made; where staff do so later, map the field that holds the time
+-- as consent_given_at.
 with
     forms_entries as (select * from _forms_entries where form_role in ('survey', 'case')),
     about as (

@@ -1,6 +1,5 @@
 -- Fields are found by the label of their widget. Declined items (不适用, Not applicable) and blank ones give no row;
--- labels
--- become scores by the scale, unknown ones pass on and are refused. The comment is an answer of its own.
+-- labels become scores by the scale, unknown ones pass on and are refused. The comment is an answer of its own.
 with
     -- distinct: each export tells the fields again
     fields as (select distinct raw ->> 'name' as name, raw ->> 'label' as field from widgets),
