@@ -48,6 +48,12 @@ MACROS = f"""
     create macro agent_code(n) as printf('A%03d', n);
     create macro store_code(n) as case when n = 0 then null else printf('S%02d', n) end;
     create macro sku(n) as printf('P%03d', n + 1);
+    create macro author_handle(person) as '@lq_' || (person * 7907 % 1000003);
+    create macro nickname(person) as '用户' || (person * 37 % 99991);
+    create macro home_address(person, region) as case when person % 3 = 0
+        then region || '示例区岚桥路' || (person % 800 + 1) || '号' end;
+    create macro caller_number(call, person, phone, country, style) as case when person = {ABSENT}
+        then '+86 21 6666 ' || printf('%04d', call % 10000) else as_written(phone, country, style) end;
 """
 
 
@@ -70,7 +76,7 @@ def crm(world: World, folder: Path, wave: int) -> None:
         select a.account as id, p.name, a.email_written as email, p.is_email_verified as "emailVerified", a.phone_written as mobile,
             p.country, p.is_minor as "isMinor", p.language, p.region, p.age, p.gender,
             case when {newer} then 'loyal' else case when {changed} then 'new' else p.segment end end as segment,
-            case when p.person % 3 = 0 then p.region || '示例区岚桥路' || (p.person % 800 + 1) || '号' end as address,
+            home_address(p.person, p.region) as address,
             p.contract as membership, p.is_churned as churned, iso(p.first_seen) as "createdAt",
             case when {newer} then 2 else 1 end as version,
             iso(case when {newer} then {CUT + 3600} else greatest(p.first_seen + 60, {START}) end) as "updatedAt"
@@ -342,7 +348,7 @@ def telephony(world: World, folder: Path, wave: int) -> None:
         select to_json({{id: call, direction: case when is_outbound then 'outbound' else 'inbound' end, status: 'done',
             started_at: c.at, answered_at: present(answered_at), ended_at: ended_at, waiting: wait, talking: talk, on_hold: hold,
             wrap_up: wrap_up, transfers: transfers,
-            raw_digits: case when c.person = {ABSENT} then '+86 21 6666 ' || printf('%04d', call % 10000) else as_written(p.phone, p.country, c.style) end,
+            raw_digits: caller_number(call, c.person, p.phone, p.country, c.style),
             missed_call_reason: case when answered_at = {ABSENT} then 'abandoned_in_queue' end,
             user: {{id: agent_code(c.agent)}}, number: {{name: {list(QUEUES)}[1 + queue]}}, store: store_code(store),
             language: coalesce(p.language, 'zh'), comments: case when t.text is not null then [{{id: call, content: t.text}}] end}}) as record
@@ -473,7 +479,7 @@ def reviews(world: World, folder: Path, wave: int) -> None:
         folder / f"reviews_{STEM[wave]}.csv.gz",
         f"""
         select 'V' || review as review_no, 'shown' as state, case when is_shop then 'shop' else 'app' end as platform,
-            case when is_shop then printf('W%07d', 5000000 + r.person) end as account_no, '用户' || (r.person * 37 % 99991) as nickname,
+            case when is_shop then printf('W%07d', 5000000 + r.person) end as account_no, nickname(r.person) as nickname,
             rating as stars, case when is_recommended then 1 else 0 end as recommended, helpful,
             shanghai(posted_at) as posted, shanghai({then["edited_at"]}) as edited, shanghai({then["replied_at"]}) as replied,
             left(t.text, 8) as headline, t.text as text, case when {then["replied_at"]} <> {ABSENT} then a.text end as reply, agent_code(agent) as replied_by,
@@ -497,7 +503,7 @@ def social(world: World, folder: Path, wave: int) -> None:
         folder / f"posts_{STEM[wave]}.jsonl",
         f"""
         with fated as (select *, fate(mention, mention.at) as fate from mention)
-        select 'M' || mention as post_id, {list(PLATFORMS)}[1 + platform] as platform, '@lq_' || (m.person * 7907 % 1000003) as author,
+        select 'M' || mention as post_id, {list(PLATFORMS)}[1 + platform] as platform, author_handle(m.person) as author,
             m.at * 1000 as posted_ms, reach as views, reactions as likes, present(replied_at) * 1000 as replied_ms, t.text as content,
             a.text as reply, case when replied_at <> {ABSENT} then agent_code(agent) end as replied_by, sku(product) as sku, language as lang
         from fated as m join person using (person) join mention_text as t on t.slot = mention left join mention_reply_text as a on a.slot = mention

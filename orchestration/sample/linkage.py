@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from orchestration.sample.clock import CUT
 from orchestration.sample.people import SHARED_MAILBOX, SHARED_SWITCHBOARD
 from orchestration.sample.world import World
 
@@ -18,10 +19,12 @@ def identifiers(world: World) -> pd.DataFrame:
     proves_from: 1 or 2, 0 for never (unverified address, American number, shared mailbox or switchboard).
     """
     accounts = world.frame(
-        """
+        f"""
         select person, source, account, s.email_written, lower(s.email) as email, s.verified_from, s.phone_written, a.phone,
-            coalesce(s.country, '') as country
+            coalesce(s.country, '') as country,
+            case when s.source = 'helpdesk_eu' and first.opened >= {CUT} then 2 else 1 end as known_from
         from account_spelling as s join account as a using (person, source, account)
+        left join (select source, person, min(opened) as opened from case_ group by all) as first using (source, person)
         order by source, person
         """
     )
@@ -43,6 +46,10 @@ def identifiers(world: World) -> pd.DataFrame:
         ),
     ]
     found = pd.concat(parts, ignore_index=True)
+    known_from = pd.concat([accounts["known_from"]] * len(parts), ignore_index=True)
+    found["proves_from"] = found["proves_from"].mask(
+        found["proves_from"] > 0, np.maximum(found["proves_from"], known_from)
+    )
     return found[found["value"].notna()].reset_index(drop=True)
 
 

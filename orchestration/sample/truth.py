@@ -31,7 +31,8 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     """Write the truth files.
 
     identifiers.csv (every identifier of every account and from which wave it proves), subjects.csv (who is one subject),
-    planted.csv (values in free text and in which field), persons.csv, company.json; and when both waves are written:
+    fields.csv (every value of a person in a field of a record), planted.csv (values in free text and in which field),
+    persons.csv, company.json; and when both waves are written:
     ledger.csv (expected counts by source, with both waves loaded at once) and kpis.parquet (expected values).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,7 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     subjects = linkage.subjects(found, max(waves))
     found.to_csv(folder / "identifiers.csv", index=False)
     subjects.to_csv(folder / "subjects.csv", index=False)
+    fields(world).to_csv(folder / "fields.csv", index=False)
     planted(world).to_csv(folder / "planted.csv", index=False)
     view = kpis.View.of(world, subjects)
     if waves == (1, 2):
@@ -60,6 +62,47 @@ def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
         "erased_persons": world.frame("select person from erasure order by 1")["person"].tolist(),
     }
     (folder / "company.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def fields(world: World) -> pd.DataFrame:
+    """Every value that names a person in a field of a record, as written: entity, source, person, written; none twice.
+
+    Entities: account, name, email, phone, address, handle. person is empty for staff (source directory) and for callers
+    whom nobody knows.
+    """
+    found = world.frame(
+        """
+        with said as (
+            select s.source, s.person, s.account, s.name, s.email_written as email, s.phone_written as phone,
+                case when s.source = 'crm' then home_address(p.person, p.region) end as address
+            from account_spelling as s join person as p using (person)
+        ),
+        guests as (
+            select o.person, as_written(p.phone, p.country, o.purchase) as phone, p.email
+            from purchase as o join person as p using (person) where o.identity = 'guest'
+        ),
+        named as (
+            select source, person, unnest(['account', 'name', 'email', 'phone', 'address']) as entity,
+                unnest([account, name, email, phone, address]) as written
+            from said
+            union all by name
+            select 'web_shop' as source, person, unnest(['email', 'phone']) as entity, unnest([email, phone]) as written
+            from guests
+            union all by name
+            select 'telephony' as source, p.person, 'phone' as entity,
+                caller_number(c.call, c.person, p.phone, p.country, c.style) as written
+            from call as c left join person as p on p.person = c.person
+            union all by name
+            select 'social' as source, person, 'handle' as entity, author_handle(person) as written from mention
+            union all by name
+            select 'reviews' as source, person, 'handle' as entity, nickname(person) as written from review
+            union all by name
+            select 'directory' as source, unnest(['name', 'email']) as entity, unnest([name, email]) as written from agent
+        )
+        select distinct entity, source, person, written from named where written is not null order by all
+        """
+    )
+    return found.astype({"person": "Int64"})
 
 
 def planted(world: World) -> pd.DataFrame:

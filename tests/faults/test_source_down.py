@@ -53,6 +53,7 @@ class Job:
     def __init__(self, root: Path):
         self.house = TestHouse(root)
         self.home = self.house.home
+        self.temp = root / "temp"  # the run's own TMPDIR
         for name in ("desk", "shop", "flaky", "broken"):
             write_source(self.house.sources, name, {"case": CASE.format(stream=f"{name}_rows")}, stream=f"{name}_rows")
             self.house.drop(f"{name}_rows_1.jsonl", cases(name[0], 0, 30))
@@ -70,9 +71,10 @@ class Job:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VOICEHOUSE_")}
+        self.temp.mkdir(exist_ok=True)
         return subprocess.run(
             [sys.executable, "-m", "orchestration.cli", "--home", str(self.home.root), "run"],
-            env={**environment, "PYTHONPATH": str(ROOT)},
+            env={**environment, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temp)},
             cwd=self.home.root.parent,
             capture_output=True,
             text=True,
@@ -160,10 +162,11 @@ def test_no_key_and_no_planted_value_stands_in_what_the_run_wrote_about_itself(j
     probe.mkdir()
     (probe / "log").write_text("key=" + keys[0])
     assert found_under([probe], keys) == {keys[0]}  # the control
-    told = [job.home.root / name for name in ("dagster", "dbt", "dlt", "ops", "serving", "tmp")]
+    told = [*(job.home.root / name for name in ("dagster", "dbt", "dlt", "ops", "serving", "tmp")), job.temp]
+    assert all(folder.is_dir() for folder in told)
     assert found_under(told, keys) == set()
     assert found_under([job.house.inbox], PLANTED) == set(PLANTED)
-    assert found_under([job.home.root], PLANTED) == set()
+    assert found_under([job.home.root, job.temp], PLANTED) == set()
 
 
 def test_figures_that_fail_their_checks_are_not_served_and_the_next_run_tries_again(

@@ -19,12 +19,13 @@ def found_under(folders: Iterable[Path], planted: Iterable[str]) -> set[str]:
     found = set()
     for folder in folders:
         for path in folder.rglob("*"):
-            content = path.name.encode() + b"\n" + (_bytes(path) if path.is_file() else b"")
+            content = path.name.encode() + b"\n" + (content_of(path) if path.is_file() else b"")
             found |= {value for value, written in forms.items() if any(w in content for w in written)}
     return found
 
 
-def _bytes(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """A file's bytes, and behind them what a packed or Parquet file holds."""
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
@@ -35,5 +36,6 @@ def _bytes(path: Path) -> bytes:
         import pyarrow.parquet as pq
 
         columns = pq.read_table(path).columns
-        return raw + b"\n".join(str(v).encode() for c in columns for v in c.to_pylist())
+        told = (v for c in columns for v in c.to_pylist() if not isinstance(v, float))  # a fraction names nobody
+        return raw + b"\n".join(str(v).encode() for v in told)
     return raw

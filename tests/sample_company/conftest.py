@@ -25,11 +25,13 @@ class SampleRun:
         self.truth = root / "sample-truth"
         self.inbox = root / "inbox"
         self.home = Home.open(root / "home")
+        self.temp = root / "temp"  # the run's own TMPDIR
 
     def voicehouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line on this home."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("VOICEHOUSE_")}
-        environment["PYTHONPATH"] = str(ROOT)
+        self.temp.mkdir(exist_ok=True)
+        environment |= {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temp)}
         return subprocess.run(
             [sys.executable, "-m", "orchestration.cli", "--home", str(self.home.root), *arguments],
             env=environment,
