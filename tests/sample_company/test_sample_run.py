@@ -321,11 +321,9 @@ def test_a_second_run_says_nothing_new_and_changes_nothing(run: SampleRun) -> No
 
 
 def _state(run: SampleRun) -> dict[str, bytes]:
-    """Content of everything that is data: served files and their history, lake, vault, warehouse."""
-    root = run.home.root
-    folders = ("serving", "published", "lake", "vault")
-    files = [p for d in folders for p in (root / d).rglob("*") if p.is_file() and p.name != "_checks.json"]
-    files.append(root / "warehouse.duckdb")
+    """Everything in the home that is not the record of runs or what tools keep for themselves."""
+    root, apart = run.home.root, {"ops", "dagster", "dbt", "dlt", "tmp"}
+    files = [p for p in root.rglob("*") if p.is_file() and p.relative_to(root).parts[0] not in apart]
     return {str(p.relative_to(root)): p.read_bytes() for p in files}
 
 
