@@ -3,16 +3,20 @@
 import csv
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
+from scipy.stats import binomtest, norm
 
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.lake.store import Lake
 from orchestration.privacy import pseudonyms
+from orchestration.privacy.disclosure import DIMENSIONS
 from orchestration.privacy.normalise import normal_account
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
@@ -27,6 +31,10 @@ def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
     for wanted in ("Ledger", "NPS", "CSAT", "Median first reply", "SLA attainment", "Retention", "Privacy checks",
                    "index.html", "master.key", "Losing them"):  # fmt: skip
         assert wanted in printed, wanted
+    for headline in ("NPS", "CSAT", "Median first reply", "SLA attainment", r"Retention \(inactive 90 days\)"):
+        number = r"[+-]?\d+\.\d(?:%| h)?"
+        told = rf"(?m)^  {headline} +2025-(?:Q4|12) +{number} +95 % interval {number} to {number}, n = \d{{2,}}$"
+        assert len(re.findall(told, printed)) == 1, headline
 
 
 def test_every_rejected_duplicate_and_read_count_is_what_was_planted(run: SampleRun) -> None:
@@ -76,6 +84,74 @@ def test_every_kpi_equals_the_truth_in_every_cell(run: SampleRun) -> None:
         wrong, n, measured = against_truth(con, run.truth / "kpis.parquet")
     assert wrong == []
     assert n > 150_000 and measured > 100_000  # the control: most truths are numbers
+
+
+def test_every_comparison_with_the_period_before_is_that_of_the_truth(run: SampleRun) -> None:
+    """previous_value and difference of every cell, from the true values of neighbouring periods.
+
+    Which periods are complete is the mart's to say: nothing is compared with one that is not.
+    """
+    told = f"read_parquet('{run.truth / 'kpis.parquet'}')"
+    with run.exact() as con:
+        wrong, n = con.execute(
+            f"""
+            with marts as (select *, concat_ws(',', {", ".join(DIMENSIONS)}) as member from wh.kpis.kpi_values),
+            joined as (
+                select m.previous_value, m.difference,
+                    case when before.is_complete_period then past.value end as true_previous,
+                    now.value - true_previous as true_difference
+                from marts as m
+                join {told} as now using (metric_id, variant, period_grain, breakdown, member)
+                left join {told} as past
+                    on past.metric_id = m.metric_id and past.variant = m.variant and past.period_grain = m.period_grain
+                    and past.breakdown = m.breakdown and past.member = m.member
+                    and past.cohort_age_months is not distinct from m.cohort_age_months
+                    and past.currency is not distinct from m.currency
+                    and past.period_start = m.period_start - case m.period_grain when 'day' then interval 1 day
+                        when 'week' then interval 7 day when 'month' then interval 1 month
+                        when 'quarter' then interval 3 month when 'year' then interval 1 year end
+                left join marts as before
+                    on before.metric_id = m.metric_id and before.variant = m.variant and before.period_grain = m.period_grain
+                    and before.breakdown = m.breakdown and before.member = m.member
+                    and before.cohort_age_months is not distinct from m.cohort_age_months
+                    and before.currency is not distinct from m.currency and before.period_start = past.period_start::date
+                where now.period_start::date is not distinct from m.period_start
+                    and now.cohort_age_months is not distinct from m.cohort_age_months
+                    and now.currency is not distinct from m.currency
+            )
+            select count(*) filter (
+                coalesce(abs(previous_value - true_previous) > 1e-6 * greatest(1, abs(true_previous)),
+                    previous_value is not null or true_previous is not null)
+                or coalesce(abs(difference - true_difference) > 1e-6 * greatest(1, abs(true_previous)),
+                    difference is not null or true_difference is not null)
+            ), count(true_difference)
+            from joined
+            """
+        ).fetchone() or (1, 0)
+    assert wrong == 0 and n > 50_000
+
+
+def test_intervals_of_shares_are_those_of_wilson(run: SampleRun) -> None:
+    """All of shares that are neither weighted nor clustered: the roots of (p - k / n)^2 = z^2 p (1 - p) / n; some by scipy."""
+    with run.exact() as con:
+        found = con.execute(
+            "select distinct numerator, denominator, ci_low, ci_high from wh.kpis.kpi_values "
+            "where ci_method = 'wilson' and value is not null order by all"
+        ).fetchnumpy()
+        methods = {m for (m,) in con.execute("select distinct ci_method from wh.kpis.kpi_values").fetchall()}
+    assert methods >= {"wilson", "adjusted_wald"}
+    k, n, low, high = (
+        np.asarray(found[c], dtype=np.float64) for c in ("numerator", "denominator", "ci_low", "ci_high")
+    )
+    assert len(k) > 1000
+    z = norm.ppf(0.975)
+    squared, linear, free = n + z * z, -(2 * k + z * z), k * k / n
+    spread = np.sqrt(np.maximum(linear * linear - 4 * squared * free, 0))
+    np.testing.assert_allclose(low, 100 * (-linear - spread) / (2 * squared), atol=1e-6)
+    np.testing.assert_allclose(high, 100 * (-linear + spread) / (2 * squared), atol=1e-6)
+    for i in range(0, len(k), len(k) // 50):
+        told = binomtest(int(k[i]), int(n[i])).proportion_ci(method="wilson")
+        np.testing.assert_allclose((low[i], high[i]), (100 * told.low, 100 * told.high), atol=1e-6)
 
 
 def test_a_cell_that_is_off_or_gone_or_too_many_is_seen(run: SampleRun, tmp_path: Path) -> None:

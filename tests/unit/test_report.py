@@ -177,6 +177,24 @@ def test_growth_says_whether_it_is_more_than_chance(home: Home, tmp_path: Path):
     assert "+60" in said[110] and "not significant" not in said[110] and "significant" in said[110]
 
 
+def test_the_three_categories_that_grew_most_are_told_in_their_order(home: Home, tmp_path: Path):
+    grown = {"delivery": 9, "returns": 70, "billing": 30, "product": 40, "account": -5}
+    where = "metric_id = 'resolution_hours' AND breakdown = 'category' AND period_start = DATE"
+    changes = [
+        f"UPDATE kpi_values SET n_eligible = {50 + by} WHERE {where} '{month}' AND category = '{category}'"
+        for category, change in grown.items()
+        for month, by in (("2025-07-01", 0), ("2025-08-01", change))
+    ]
+    newest = "DELETE FROM kpi_values WHERE breakdown = 'category' AND period_start > DATE '2025-08-01'"
+    page = write_report(changed(home, tmp_path, newest, *changes)).read_text()
+    shown = re.findall(r"<strong>\+(\d+)</strong> <span class=\"muted\">\((\d+) → (\d+)\)", page)
+    assert shown == [("70", "50", "120"), ("40", "50", "90"), ("30", "50", "80")]
+    first = texts(page, "en").split("Trends")[0]
+    list_of_three = first[first.index("Case categories that grew most") :]
+    assert list_of_three.index("returns") < list_of_three.index("product") < list_of_three.index("billing")
+    assert "too small to compare" not in list_of_three
+
+
 def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
     other = changed(
         home, tmp_path, "DELETE FROM dim_channels WHERE channel = 'web'",
