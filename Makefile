@@ -18,9 +18,9 @@ help: ## This text
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "voicehouse needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11")'
 	@echo "installing into $(VENV) from requirements.lock (hashes checked)"
-	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	@test -x $(BIN)/pip || $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "this Python makes no virtual environments: apt install python3-venv (Debian, Ubuntu), then make again"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
