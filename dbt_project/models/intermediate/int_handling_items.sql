@@ -1,7 +1,8 @@
 -- One row per received item that calls for handling: when it came, and when it was handled.
--- Cases (not merged, not spam, not praise), answers that ask to be contacted, and, where a source replies at all,
--- mentions and reviews of at most the middle of their scale. Handled = first of: resolved; a reply to a review or
--- mention; closed with a reason; followed up by an action. What was handled before it came is a finding, and no item.
+-- Cases (not merged, not spam, not praise), responses that ask to be contacted (one item, however many answers), and,
+-- where a source replies at all, mentions and reviews of at most the middle of their scale. Handled = first of:
+-- resolved; a reply to a review or mention; closed with a reason; an action that follows up any answer of the response.
+-- What was handled before it came is a finding, and no item.
 with
     cases as (
         select *, not is_merged and not is_spam and not is_end_unknown as is_in_cohort
@@ -27,21 +28,22 @@ with
         where is_in_cohort and calls_for_handling and (is_resolution_told or closed_at is not null)
         union all
         select
-            answers.answer_key,
-            answers.subject_key,
+            answers.response_key,
+            max(answers.subject_key),
             answers.source,
-            answers.channel,
-            answers.store_id,
+            max(answers.channel),
+            max(answers.store_id),
             null,
             null,
             null,
             null,
             null,
-            answers.answered_at,
-            follow_ups.followed_up_at
+            min(answers.answered_at),
+            min(follow_ups.followed_up_at)
         from {{ ref("stg_survey_answers") }} as answers
         left join follow_ups on follow_ups.record_key = answers.answer_key
         where answers.is_current and answers.wants_contact
+        group by answers.source, answers.response_key
         union all
         select
             reviews.review_key,

@@ -59,16 +59,16 @@ def _cases(world: World, view: View) -> pd.DataFrame:
 
 
 def _answers(world: World, view: View) -> pd.DataFrame:
-    """Every answer, comments too, of responses that ask for contact; a follow-up answers those that it names."""
+    """Responses that ask for contact, if anything was answered; a follow-up of any of its answers handles it."""
     answers = world.frame(
         """
         with given as (
-            select response, question from answer where not is_declined
-            union all
-            select slot, 'comment' from answer_text
+            select response from answer where not is_declined
+            union
+            select slot from answer_text
         )
-        select response, question, r.person, r.at, r.channel, r.store
-        from given join response as r using (response) where r.wants_contact order by response, question
+        select response, r.person, r.at, r.channel, r.store
+        from given join response as r using (response) where r.wants_contact order by response
         """
     )
     subject = view.subjects_of("crm", "C" + answers["person"].astype(str).str.zfill(7), answers["person"])
