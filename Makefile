@@ -65,7 +65,7 @@ test-servers: setup ## Publish to, and build the models on, a real PostgreSQL, s
 RECORDS ?= 100000 1000000
 
 .PHONY: bench
-bench: setup ## Measure whole runs and their parts, one table: make bench RECORDS="100000 1000000" (about ten minutes)
+bench: setup ## Measure whole runs and their parts, one table: make bench RECORDS="100000 1000000"
 	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --write
 
 .PHONY: test-operate
