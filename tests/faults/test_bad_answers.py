@@ -74,6 +74,7 @@ def connect(house: TestHouse, name: str, base_url: str) -> None:
     folder = house.sources / name
     shutil.copytree(BUILT_IN / "jiandaoyun", folder)
     toml = (folder / "source.toml").read_text(encoding="utf-8").replace("active = false", "active = true")
+    toml = toml.replace('agreement = ""', 'agreement = "on file"')  # without one nothing is asked
     toml = re.sub(r'base_url = ".*?"', f'base_url = "{base_url}"\nmost_pages = 30', toml)
     form = f'[[options.forms]]\napp_id = "app1"\nentry_id = "{FORM}"\nrole = "survey"\n\n[streams.entries]'
     (folder / "source.toml").write_text(toml.replace("[streams.entries]", form), encoding="utf-8")
