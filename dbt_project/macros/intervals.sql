@@ -1,8 +1,9 @@
 {#
     95 % intervals. Arguments are SQL expressions of one group; results are null where the group is empty.
 
-    wilson_low(k, n), wilson_high(k, n)   a share k / n, as a fraction 0-1 (Wilson 1927); n may be an effective n
+    wilson_low(k, n), wilson_high(k, n)   a share k / n, as a fraction 0-1 (Wilson 1927)
     proportion_se(k, n)                   its standard error
+    all three take, third, an effective n: the share stays k / n, nought and one to the last bit
     nps_se(p, d, n), nps_low(p, d, n), nps_high(p, d, n)
                                           100 (p - d) / n in points: adjusted Wald, n + 3, p + 3/4, d + 3/4
     mean_se(sd, n)                        sd / sqrt(n)
@@ -21,7 +22,7 @@
                                           null where nobody answered twice.
     bounded(expression, low, high)        the expression, held between two bounds; null stays null
 
-    points_interval(p, d, n), share_interval(k, n), mean_interval(mean, se, df, low, high)
+    points_interval(p, d, n), share_interval(k, n, n_effective), mean_interval(mean, se, df, low, high)
                                           {se, low, high} of a score in points, a share in percent, a mean on a scale
 #}
 {% macro z() %} {{ return("1.959963984540054") }}{% endmacro %}
@@ -30,26 +31,30 @@
     (cast({{ numerator }} as {{ type_double() }}) / nullif({{ denominator }}, 0))
 {%- endmacro %}
 
-{% macro wilson_bound(k, n, sign) -%}
+{% macro wilson_bound(share, n, sign) -%}
     (
         (
-            {{ ratio(k, n) }}
+            {{ share }}
             + {{ z() }}
             * {{ z() }}
             / (2 * nullif({{ n }}, 0)) {{ sign }} {{ z() }}
             * sqrt(
-                greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n }}, 0)
+                greatest({{ share }} * (1 - {{ share }}), 0) / nullif({{ n }}, 0)
                 + {{ z() }} * {{ z() }} / (4 * power(nullif({{ n }}, 0), 2))
             )
         )
         / (1 + {{ z() }} * {{ z() }} / nullif({{ n }}, 0))
     )
 {%- endmacro %}
-{% macro wilson_low(k, n) -%} case when {{ n }} > 0 then greatest({{ wilson_bound(k, n, "-") }}, 0) end {%- endmacro %}
-{% macro wilson_high(k, n) -%} case when {{ n }} > 0 then least({{ wilson_bound(k, n, "+") }}, 1) end {%- endmacro %}
+{% macro wilson_low(k, n, n_effective=none) -%}
+    case when {{ n }} > 0 then greatest({{ wilson_bound(ratio(k, n), n_effective or n, "-") }}, 0) end
+{%- endmacro %}
+{% macro wilson_high(k, n, n_effective=none) -%}
+    case when {{ n }} > 0 then least({{ wilson_bound(ratio(k, n), n_effective or n, "+") }}, 1) end
+{%- endmacro %}
 
-{% macro proportion_se(k, n) -%}
-    sqrt(greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n }}, 0))
+{% macro proportion_se(k, n, n_effective=none) -%}
+    sqrt(greatest({{ ratio(k, n) }} * (1 - {{ ratio(k, n) }}), 0) / nullif({{ n_effective or n }}, 0))
 {%- endmacro %}
 
 {% macro nps_centre(p, d, n) -%}(({{ p }} - {{ d }}) / ({{ n }} + 3.0)) {%- endmacro %}
@@ -118,13 +123,13 @@
     {{ return({"se": nps_se(p, d, n), "low": nps_low(p, d, n), "high": nps_high(p, d, n)}) }}
 {% endmacro %}
 
-{% macro share_interval(k, n) %}
+{% macro share_interval(k, n, n_effective) %}
     {{
         return(
             {
-                "se": "100 * " ~ proportion_se(k, n),
-                "low": "100 * " ~ wilson_low(k, n),
-                "high": "100 * " ~ wilson_high(k, n),
+                "se": "100 * " ~ proportion_se(k, n, n_effective),
+                "low": "100 * " ~ wilson_low(k, n, n_effective),
+                "high": "100 * " ~ wilson_high(k, n, n_effective),
             }
         )
     }}

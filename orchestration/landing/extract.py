@@ -8,7 +8,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from orchestration.landing import pages
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
-from orchestration.sources.contract import Settings, Window
+from orchestration.sources.contract import Page, Settings, Window
 from orchestration.sources.registry import extractor
 
 MOST_PROBLEMS = 5  # told one by one; the others are counted
@@ -61,10 +61,10 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
 
     def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
         try:
-            for number, page in enumerate(extractor(settings)(settings, state, window)):
+            for number, (page, is_last) in enumerate(_with_last(extractor(settings)(settings, state, window))):
                 file = file_id(page.file) if page.file else ""
                 key = keyring.key(f"landing:{load_id}")  # made with the first page
-                value = seal(page, key, settings.name, load_id, number, file)
+                value = seal(page, key, settings.name, load_id, number, file, is_last)
                 counted["pages"] += 1
                 counted["bytes"] += len(value)
                 if page.problem:
@@ -108,6 +108,17 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         more = [f"and {len(told) - MOST_PROBLEMS} more files"] if len(told) > MOST_PROBLEMS else []
         failure = f"{settings.name}: " + "; ".join([*told[:MOST_PROBLEMS], *more])
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"], failure)
+
+
+def _with_last(extracted: Iterable[Page]) -> Iterator[tuple[Page, bool]]:
+    """Every page, and whether it is the last one."""
+    before: Page | None = None
+    for page in extracted:
+        if before is not None:
+            yield before, False
+        before = page
+    if before is not None:
+        yield before, True
 
 
 def _innermost(error: BaseException) -> str:

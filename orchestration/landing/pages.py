@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.errors import SourceError, VoicehouseError
@@ -15,6 +17,8 @@ from orchestration.home import Home
 from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page
+
+DAMAGED = (pa.ArrowException, LookupError, OSError, ValueError)  # what Arrow raises where bytes of a file were changed
 
 
 @dataclass(frozen=True)
@@ -36,31 +40,40 @@ def loads(home: Home, source: str) -> list[Load]:
     """
     found: set[str] = set()
     for path in _files(home, source):
-        if not is_whole(path):
-            raise SourceError(
-                f"{source}: pages in landing are torn ({path.name}): remove the file, then ask again with --since"
-            )
-        found.update(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist())
+        found.update(_load_ids(path, source))
     return [Load(source, load_id) for load_id in sorted(found)]
 
 
 def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
-    """Pages of a load in their order, opened in memory."""
+    """Pages of a load in their order, opened in memory.
+
+    Raises VoicehouseError where the key is gone, or one of them was changed, moved or taken away.
+    """
     purpose = f"landing:{load.load_id}"
     if purpose not in keyring.purposes():
         raise VoicehouseError(f"{load.source}: the key of load {load.load_id} is gone: its pages can never be opened")
     key = keyring.key(purpose)
     first: dict[Path, int] = {}
     for path in _files(home, load.source):
-        table = pq.read_table(path, columns=["load_id", "number"], filters=[("load_id", "=", load.load_id)])
-        if table.num_rows:
-            first[path] = min(table["number"].to_pylist())
+        # Without a filter: that would trust the file's own statistics.
+        places = _columns(path, load.source, "load_id", "number")
+        numbers = [n for load_id, n in zip(*places, strict=True) if load_id == load.load_id]
+        if numbers:
+            first[path] = min(numbers)
+    awaited, is_last = 0, False
     for path in sorted(first, key=lambda p: first[p]):
-        # A page is megabytes: one at a time.
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1, columns=["load_id", "stream", "number", "sealed"]):
-            load_id, stream, number, sealed = (batch.column(i)[0].as_py() for i in range(4))
-            if load_id == load.load_id:
-                yield open_page(sealed, key, load.source, load.load_id, stream, number)
+        for stream, number, sealed in _sealed(path, load):
+            if number != awaited:
+                raise _missing(load, awaited)
+            page, is_last = open_page(sealed, key, load.source, load.load_id, stream, number)
+            awaited += 1
+            yield page
+    if not is_last:
+        raise _missing(load, awaited)
+
+
+def _missing(load: Load, number: int) -> VoicehouseError:
+    return VoicehouseError(f"{load.source}: page {number} of load {load.load_id} is missing: ask again with --since")
 
 
 def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) -> list[str]:
@@ -72,7 +85,7 @@ def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) 
         for path in refusals(home).glob(f"{load_id}.*"):
             path.unlink()
     for path in _files(home, source):
-        if set(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist()) <= old:
+        if set(_load_ids(path, source)) <= old:
             path.unlink()
     return sorted(old)
 
@@ -89,6 +102,43 @@ def is_whole(path: Path) -> bool:
             return False
         handle.seek(-4, 2)
         return handle.read() == b"PAR1"
+
+
+def _load_ids(path: Path, source: str) -> list[str]:
+    (load_ids,) = _columns(path, source, "load_id")
+    return load_ids
+
+
+def _columns(path: Path, source: str, *names: str) -> list[list[Any]]:
+    """Columns of a file of pages, whole: its own statistics are trusted nowhere, which anybody could have changed.
+
+    Raises SourceError when the file is not whole: what it held has to be asked for again.
+    """
+    try:
+        table = pq.ParquetFile(path).read(columns=list(names))
+        columns = [table[name].to_pylist() for name in names]
+    except DAMAGED:
+        raise _torn(path, source) from None
+    if not table.num_rows:
+        raise _torn(path, source)
+    return columns
+
+
+def _sealed(path: Path, load: Load) -> Iterator[tuple[str, int, bytes]]:
+    """Stream, number and sealed value of a load's pages in one file. A page is megabytes: one at a time."""
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=1, columns=["load_id", "stream", "number", "sealed"]):
+            load_id, stream, number, sealed = (batch.column(i)[0].as_py() for i in range(4))
+            if load_id == load.load_id:
+                yield stream, number, sealed
+    except DAMAGED:
+        raise _torn(path, load.source) from None
+
+
+def _torn(path: Path, source: str) -> SourceError:
+    return SourceError(
+        f"{source}: pages in landing are torn ({path.name}): remove the file, then ask again with --since"
+    )
 
 
 def _files(home: Home, source: str) -> list[Path]:

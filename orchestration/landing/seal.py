@@ -19,8 +19,11 @@ from orchestration.sources.contract import Page
 from orchestration.sources.files import json_line
 
 
-def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id: str) -> bytes:
-    """A page as one opaque value: 12 bytes of nonce, then the ciphertext. `file_id` replaces the file's real name."""
+def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id: str, is_last: bool) -> bytes:
+    """A page as one opaque value: 12 bytes of nonce, then the ciphertext. `file_id` replaces the file's real name.
+
+    The last page of a load says so, sealed: none can be taken away unnoticed.
+    """
     content: Any = page.content
     if isinstance(content, pa.Table):
         form, body = "arrow", _ipc(content)
@@ -35,6 +38,7 @@ def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id
             "first_row": page.first_row,
             "is_sweep": page.is_sweep,
             "rejected": dict(page.rejected),
+            "is_last": is_last,
         }
     )
     packed = zstandard.ZstdCompressor(level=3).compress(len(head).to_bytes(4, "big") + head + body)
@@ -42,8 +46,8 @@ def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id
     return nonce + AESGCM(key).encrypt(nonce, packed, _bound_to(source, load_id, page.stream, number))
 
 
-def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int) -> Page:
-    """The page behind a sealed value.
+def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int) -> tuple[Page, bool]:
+    """The page behind a sealed value, and whether it is the last of its load.
 
     Raises VoicehouseError when the value was changed, moved, or sealed under another key.
     """
@@ -58,7 +62,7 @@ def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str,
     head: Mapping[str, Any] = orjson.loads(raw[4 : 4 + size])
     body = raw[4 + size :]
     content = pa.ipc.open_stream(io.BytesIO(body)).read_all() if head["form"] == "arrow" else body
-    return Page(
+    page = Page(
         stream,
         content,
         file=head["file"],
@@ -66,6 +70,7 @@ def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str,
         is_sweep=head["is_sweep"],
         rejected=head["rejected"],
     )
+    return page, head.get("is_last", True)  # pages of the release before said nothing
 
 
 def _bound_to(source: str, load_id: str, stream: str, number: int) -> bytes:

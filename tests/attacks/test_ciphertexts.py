@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cryptography.exceptions import InvalidTag
 
@@ -98,13 +100,13 @@ def test_no_store_opens_with_the_keys_of_another_home(made: TestHouse, tmp_path:
 
 @pytest.mark.parametrize("store", STORES)
 def test_no_flipped_byte_changes_what_is_read(made: TestHouse, tmp_path: Path, store: str) -> None:
-    """Some twenty places over the whole file: what is read is the same, or nothing is read."""
+    """Places over the whole file, in landing two hundred: what is read is the same, or nothing is read."""
     pattern, read = STORES[store]
     home = Home.open(shutil.copytree(made.home.root, tmp_path / "copy"))
     (path,) = home.root.glob(pattern)
     whole, wanted = path.read_bytes(), read(home, Keyring(home))
     refused = 0
-    for place in range(0, len(whole), max(1, len(whole) // 20)):
+    for place in range(0, len(whole), max(1, len(whole) // (200 if store == "landing" else 20))):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
         try:
             found = read(home, Keyring(home))
@@ -115,6 +117,22 @@ def test_no_flipped_byte_changes_what_is_read(made: TestHouse, tmp_path: Path, s
     assert refused >= 3, "no flip was noticed: the test proves nothing"
     path.write_bytes(whole)
     assert read(home, Keyring(home)) == wanted  # the control
+
+
+@pytest.mark.parametrize("taken", [0, 2, 4])
+def test_no_page_is_taken_away_unnoticed(tmp_path: Path, taken: int) -> None:
+    """The first, one between, the last one: by somebody who can write files but has no key."""
+    house = TestHouse(tmp_path / "house")
+    write_source(house.sources, "desk", {"case": CASE})
+    for i in range(5):
+        house.drop(f"rows{i}.jsonl", lines(case(i)))
+    house.take()
+    (path,) = house.home.root.glob("landing/desk/pages/*.parquet")
+    table = pq.read_table(path)
+    assert table.num_rows == len(_pages(house.home, house.keyring)) == 5  # the control
+    pq.write_table(pa.concat_tables([table.slice(0, taken), table.slice(taken + 1)]), path)
+    with pytest.raises(VoicehouseError, match=f"page {taken} of load .* is missing"):
+        _pages(house.home, house.keyring)
 
 
 @pytest.mark.parametrize(

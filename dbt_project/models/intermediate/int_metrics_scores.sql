@@ -342,9 +342,8 @@ with
         {% set n_effective = w ~ "_effective_" ~ v.of %}
         {% set mean = ratio(k, n) %}
         {% set value = "100.0 * " ~ (mean if v.by_weight else k ~ " / " ~ n) %}
-        {% set effective_share = ratio(n_effective, n) %}
         {% if v.groups %}
-            {% set method = "adjusted_wald" %}
+            {% set method, effective_share = "adjusted_wald", ratio(n_effective, n) %}
             {% set up = w ~ "_" ~ v.groups[0] ~ " * " ~ effective_share %}
             {% set down = w ~ "_" ~ v.groups[1] ~ " * " ~ effective_share %}
             {% set interval = points_interval(up, down, n_effective) %}
@@ -361,8 +360,7 @@ with
                 {% set value = "case when is_one_scale then " ~ mean ~ " end" %}
                 {% set interval = mean_interval(value, se, df, "low_scale_min", "high_scale_max") %}
             {% endif %}
-        {% else %}
-            {% set method = "wilson" %} {% set interval = share_interval(k ~ " * " ~ effective_share, n_effective) %}
+        {% else %} {% set method = "wilson" %} {% set interval = share_interval(k, n, n_effective) %}
         {% endif %}
     select
         {{
