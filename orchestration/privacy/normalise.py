@@ -118,7 +118,8 @@ def normal_phone(expression: str, country: str) -> str:
     """SQL: E.164 with +, NULL when the number is not valid; `country` is a SQL expression of an ISO 3166 code.
 
     National numbers need a country of CN, US, CA, DE, FR or GB; a mainland mobile is known by its form alone when no
-    country is given. Other international numbers (+ or 00) pass with 8 to 15 digits (ITU-T E.164).
+    country is given, unless a trunk 0 leads, as it does in many countries. Other international numbers (+ or 00) pass
+    with 8 to 15 digits (ITU-T E.164).
     """
     national, international = [], []
     for iso, (code, form, trunk) in _PLANS.items():
@@ -147,7 +148,7 @@ def normal_phone(expression: str, country: str) -> str:
         f"list_transform({cleaned}, lambda raw: case when not raw.is_number then null "
         f"when raw.is_international then case {' '.join(international)} "
         "when regexp_matches(raw.number, '^[1-9][0-9]{7,14}$') then '+' || raw.number end "
-        "when coalesce(raw.country, 'CN') = 'CN' and regexp_matches(raw.number, '^(?:86)?0?1[3-9][0-9]{9}$') "
+        "when coalesce(raw.country, 'CN') = 'CN' and regexp_matches(raw.number, '^(?:86)?1[3-9][0-9]{9}$') "
         f"then '+86' || right(raw.number, 11) {' '.join(national)} end)[1]"
     )
 

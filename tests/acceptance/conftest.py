@@ -20,9 +20,12 @@ SOURCES = ROOT / "examples" / "public_data"
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of real public data: VOICEHOUSE_DATA, else shared/data beside the repository."""
-    folder = Path(os.environ.get("VOICEHOUSE_DATA") or ROOT.parent / "shared" / "data").resolve()
+    """The folder of real public data: VOICEHOUSE_DATA, which must be there, else shared/data beside the repository."""
+    named = os.environ.get("VOICEHOUSE_DATA")
+    folder = Path(named or ROOT.parent / "shared" / "data").resolve()
     if not folder.is_dir():
+        if named:
+            pytest.fail("VOICEHOUSE_DATA names no folder: without the real public data nothing is accepted")
         pytest.skip("the real public data is not on this machine: set VOICEHOUSE_DATA to its folder")
     return folder
 

@@ -192,6 +192,39 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     assert differences(same_content.marts(again.home, again.keyring), undisturbed[load].marts) == {}
 
 
+def test_a_whole_run_killed_while_extracting_leaves_nothing_readable_in_any_tools_folder(
+    house: TestHouse, tmp_path: Path
+) -> None:
+    """Under the command itself: Dagster has written of the run, dlt holds pages, dbt's folder stands from a build before."""
+    furnish(house, "later")
+    house.build()
+    died = whole_run(house, tmp_path, "extracting")
+    assert died.returncode == -signal.SIGKILL, died.stdout[-2000:] + died.stderr[-2000:]
+    for folder in ("dagster", "dbt", "dlt"):
+        assert [p for p in (house.home.root / folder).rglob("*") if p.is_file()], f"nothing stands in {folder}"
+    everywhere = [house.home.root, tmp_path / "tmp"]
+    assert found_under([house.inbox], PLANTED) == set(PLANTED)  # the control
+    assert found_under(everywhere, PLANTED) == set()
+    again = whole_run(house, tmp_path, "")
+    assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
+    assert house.rows("select count(*) > 30 from lake.case") == [(True,)]
+    assert found_under(everywhere, PLANTED) == set()
+
+
+def whole_run(house: TestHouse, folder: Path, point: str) -> subprocess.CompletedProcess[str]:
+    """`voicehouse run` in a process of its own, that may die while extracting; temporary files go to `folder`/tmp."""
+    temp = folder / "tmp"
+    temp.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "--home", str(house.home.root), "run"],
+        env={**os.environ, "DIE": point, "TMPDIR": str(temp), "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("load", ["first", "later"])
 def test_a_disk_that_fails_after_the_last_page_keeps_pages_and_cursor_together(
     house: TestHouse, load: str, undisturbed: dict[str, Undisturbed], monkeypatch: pytest.MonkeyPatch
