@@ -112,7 +112,7 @@ def due(home: Home) -> list[Alert]:
     for b in watch.breaches(home):
         values = {"metric": f"{b.metric_id}/{b.variant}", "grain": b.period_grain, "start": b.period_start}
         found.append(Alert("sla_breached", "sla:" + "/".join(values.values()), values))
-    for incident in watch.incidents(home)[-1:]:
+    for incident in [i for i in watch.incidents(home) if i["what"] == "withdrawn"][-1:]:
         found.append(Alert("withdrawn", f"incident:{incident['at']}", {"checks": ", ".join(incident["failed"])}))
     return found
 

@@ -24,7 +24,7 @@ from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import flows, retention, withdrawal
+from orchestration.privacy import flows, incidents, retention, rotation, withdrawal
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -248,10 +248,14 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
         if unread:
             reason = f"{len(unread)} loads expired in landing before the gate could read them"
             Outcomes(home, run_id).fail(name, "expire", reason)
+    withdrawn, expired = let_go(home, keyring)
+    return counts | {"withdrawn": withdrawn.rows} | asdict(expired)
+
+
+def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdrawal.Withdrawn, retention.Expired]:
+    """Take out of the lake and the vault what rests on a withdrawn consent or is past its term; `dry_run` only counts."""
     every = discover(home, active_only=False)
-    counts["withdrawn"] = withdrawal.run(home, keyring, every).rows
-    counts |= asdict(retention.run(home, keyring, every))
-    return counts
+    return withdrawal.run(home, keyring, every, dry_run), retention.run(home, keyring, every, dry_run)
 
 
 def ledger_faults(home: Home, keyring: Keyring) -> list[str]:
@@ -390,15 +394,7 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
         removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
         # What is not served any more has to be made again, even when there is nothing new.
         (home.folder("ops") / "served.json").unlink(missing_ok=True)
-        incident = {
-            "at": now().isoformat(),
-            "run_id": run_id,
-            "what": "withdrawn",
-            "failed": failed,
-            "removed": removed,
-        }
-        with (home.folder("ops") / "incidents.jsonl").open("a") as handle:
-            handle.write(json.dumps(incident) + "\n")
+        incidents.begin(home, Keyring(home), "withdrawn", run_id=run_id, failed=failed, removed=removed)
         Outcomes(home, run_id).note("withdrawn", failed)
     else:
         verdict.keep(home, path)
@@ -469,6 +465,14 @@ def serve_signed(home: Home, keyring: Keyring) -> bool:
     if target:
         postgres.publish_served(home, target)
     return True
+
+
+def rotate_keys(home: Home, keyring: Keyring) -> tuple[rotation.Rotated, tuple[str, ...]]:
+    """Replace every kind of key, then models and served files; what it counted, and codes of failed checks."""
+    load_staged(home, keyring)
+    promote.sweep_orphans(home)
+    done = rotation.rotate(home, keyring)
+    return done, rebuild(home, keyring, done.commit) if live_paths(home) else ()
 
 
 def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:

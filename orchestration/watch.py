@@ -15,6 +15,7 @@ from orchestration.home import Home, now
 from orchestration.lake import promote, stage
 from orchestration.lake.store import read_commits
 from orchestration.landing import pages
+from orchestration.privacy import incidents as register
 
 SLA_METRIC = "sla_attainment"
 
@@ -64,9 +65,8 @@ def died(home: Home) -> list[str]:
 
 
 def incidents(home: Home) -> list[dict[str, Any]]:
-    """What was withdrawn from serving, and why, oldest first."""
-    path = home.folder("ops") / "incidents.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """Incidents, oldest first: what was withdrawn from serving and why, and what people wrote down."""
+    return [{**i.begun, **i.as_row()} for i in register.listed(home)]
 
 
 def breaches(home: Home) -> list[Breach]:

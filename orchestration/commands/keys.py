@@ -45,7 +45,6 @@ def list_keys(as_json: bool) -> None:
 def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Replace every kind of key; lake, vault and quarantine are written anew, models and served files made anew."""
     from orchestration import pipeline
-    from orchestration.lake import promote
     from orchestration.lake.store import live_paths
     from orchestration.privacy import roles, rotation
     from orchestration.privacy.keys import Keyring
@@ -63,11 +62,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
         click.confirm(text("keys.sure"), abort=True)
     with home.writing("keys rotate"):
         click.echo(text("keys.rotating"), err=True)
-        pipeline.load_staged(home, keyring)
-        promote.sweep_orphans(home)
-        done = rotation.rotate(home, keyring)
-        click.echo(text("keys.rebuilding"), err=True)
-        failed = pipeline.rebuild(home, keyring, done.commit) if live_paths(home) else ()
+        done, failed = pipeline.rotate_keys(home, keyring)
     if as_json:
         click.echo(json.dumps(asdict(done) | {"is_sound": done.is_sound}, indent=1))
     else:

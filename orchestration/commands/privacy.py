@@ -1,10 +1,11 @@
-"""`voicehouse privacy`: the privacy report, its sign-off, and the proof by canaries.
+"""`voicehouse privacy`: the privacy report, its sign-off, assessment material, incidents, and the proof by canaries.
 
 Keep out: what the report says (orchestration.serving.privacy_report) and requests of persons (`voicehouse subject`).
 """
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -61,12 +62,14 @@ def canary(as_json: bool) -> None:
 @click.option("--role", required=True, type=click.Choice(ROLES), help=text("privacy.role"))
 @click.option("--remark", default="", help=text("privacy.remark"))
 @click.option("--sha256", help=text("privacy.seen"))
-def sign(name: str, role: str, remark: str, sha256: str | None) -> None:
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -> None:
     """Sign the newest report; what waits for it is served."""
     from orchestration import pipeline
     from orchestration.privacy import roles
     from orchestration.privacy.keys import Keyring
-    from orchestration.serving.privacy_report import newest, sign_off
+    from orchestration.serving.privacy_report import newest, read, sign_off
+    from orchestration.serving.publish import waiting
 
     home = Home.open()
     keyring = Keyring(home)
@@ -74,11 +77,196 @@ def sign(name: str, role: str, remark: str, sha256: str | None) -> None:
     path = newest(home)
     if path is None:
         raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")
-    if sha256 and json.loads(path.read_text())["sha256"] != sha256:
+    found = read(path)["sha256"]
+    if sha256 and found != sha256:
         raise VoicehouseError("the newest privacy report is another than the one you read: read it, then sign it")
+    if dry_run:
+        key = "privacy.would_serve" if waiting(home).exists() else "privacy.would_sign"
+        click.echo(text(key, report=path.stem, sha256=found))
+        return
     with home.writing("privacy sign-off"):
         signed = sign_off(home, keyring, path, name, remark)
         served = pipeline.serve_signed(home, keyring)
     click.echo(text("privacy.signed", report=path.stem, line=signed["audit_line"]))
     if served:
         click.echo(text("privacy.served"))
+
+
+@command.command(help=text("privacy.dpia"))
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+@as_json
+def dpia(dry_run: bool, as_json: bool) -> None:
+    """Write the record of processing and the material for an impact assessment."""
+    from orchestration import pipeline
+    from orchestration.privacy.keys import Keyring
+    from orchestration.serving.dpia import material, write_dpia
+
+    home = Home.open()
+    with home.writing("privacy dpia"):
+        if dry_run:
+            found = material(home, Keyring(home), pipeline.sources(home))
+            told = text("privacy.would_assess", sources=len(found["record"]["sources"]), lacking=len(found["lacking"]))
+            say_json(found) if as_json else click.echo(told)
+            return
+        done = write_dpia(home, Keyring(home), pipeline.sources(home))
+    if as_json:
+        say_json(json.loads(done.path.read_text()))
+        return
+    click.echo(text("privacy.written", path=str(done.path.with_suffix(".html")), sha256=done.sha256))
+
+
+@command.group(help=text("incident.help"))
+def incident() -> None:
+    """Incidents: what happened, whom it touches, until when it is to be told, how it ended."""
+
+
+def role(command: Any) -> Any:
+    """The option `--role` of every step of an incident."""
+    return click.option("--role", required=True, type=click.Choice(ROLES), help=text("incident.role"))(command)
+
+
+@incident.command("open", help=text("incident.open"))
+@click.option("--reason", required=True, help=text("incident.reason"))
+@click.option("--ticket", required=True, help=text("incident.ticket"))
+@click.option("--noticed-at", help=text("incident.noticed_at"))
+@role
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+@as_json
+def open_incident(reason: str, ticket: str, noticed_at: str | None, role: str, dry_run: bool, as_json: bool) -> None:
+    """Write an incident down; from when it was noticed, its term runs."""
+    from orchestration import pipeline
+    from orchestration.privacy import incidents
+
+    home, keyring = _as(role, "incident")
+    facts = {"reason": reason, "ticket": ticket}
+    facts["noticed_at"] = incidents.moment(pipeline.instant(noticed_at, "--noticed-at"))
+    if dry_run:
+        found = incidents.Incident("-", ({"at": facts["noticed_at"], "what": "opened", **facts},))
+    else:
+        with home.writing("privacy incident"):
+            found = incidents.begin(home, keyring, "opened", **facts)
+    if as_json:
+        say_json(found.as_row())
+        return
+    told = text("incident.would_open" if dry_run else "incident.opened", number=found.number, due=found.due_at[:16])
+    click.echo(told)
+
+
+@incident.command(help=text("incident.scope"))
+@click.argument("number")
+@click.option("--since", help=text("incident.since"))
+@click.option("--until", help=text("incident.until"))
+@click.option("--source", "sources", multiple=True, help=text("incident.source"))
+@click.option("--kind", "kinds", multiple=True, help=text("incident.kind"))
+@role
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+@as_json
+def scope(
+    number: str,
+    since: str | None,
+    until: str | None,
+    sources: tuple[str, ...],
+    kinds: tuple[str, ...],
+    role: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Count what an incident touches."""
+    from orchestration import pipeline
+    from orchestration.privacy import incidents
+    from orchestration.records import KINDS
+
+    home, keyring = _as(role, "incident")
+    if unknown := [k for k in kinds if k not in KINDS]:
+        raise click.UsageError(text("incident.no_kind", kinds=", ".join(unknown)))
+    begin, end = pipeline.instant(since, "--since"), pipeline.instant(until, "--until")
+    with home.writing("privacy incident"):
+        about = incidents.find(home, number)
+        found = incidents.scope(home, keyring, begin, end, sources, kinds)
+        if not dry_run:
+            incidents.keep_scope(home, keyring, about, found)
+    if as_json:
+        say_json(found)
+        return
+    rows = sum(r["n"] for r in found["rows"])
+    click.echo(
+        text("incident.touched", persons=found["persons"], rows=rows, minors=found["minors"], staff=found["staff"])
+    )
+    for law, n in found["persons_by_law"].items():
+        click.echo(f"  {law:20} {n}")
+    for row in found["rows"]:
+        click.echo(f"  {row['source']:20} {row['kind']:20} {row['n']}")
+    for given in found["exports"]:
+        click.echo(text("incident.left", recipient=given["recipient"], dataset=given["dataset"], rows=given["rows"]))
+
+
+@incident.command("export", help=text("incident.export"))
+@click.argument("number")
+@role
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+@as_json
+def export_incident(number: str, role: str, dry_run: bool, as_json: bool) -> None:
+    """Write what an authority and the persons concerned are told."""
+    from orchestration.privacy import incidents
+    from orchestration.serving.notification import material, write_notification
+
+    home, keyring = _as(role, "incident export")
+    with home.writing("privacy incident"):
+        about = incidents.find(home, number)
+        if dry_run:
+            found = material(home, keyring, about)
+            told = text("incident.would_export", number=number, blanks=len(found["blanks"]), due=about.due_at[:16])
+            say_json(found) if as_json else click.echo(told)
+            return
+        done = write_notification(home, keyring, about)
+        incidents.keep_export(home, keyring, about, done.path.name, done.sha256)
+    if as_json:
+        say_json(json.loads(done.path.read_text()))
+        return
+    click.echo(text("privacy.written", path=str(done.path.with_suffix(".html")), sha256=done.sha256))
+
+
+@incident.command("list", help=text("incident.list"))
+@click.option("--open", "open_only", is_flag=True, help=text("incident.open_only"))
+@as_json
+def list_incidents(open_only: bool, as_json: bool) -> None:
+    """The register, with the hours left."""
+    from orchestration.privacy import incidents
+
+    rows = [i.as_row() for i in incidents.listed(Home.open(), open_only)]
+    if as_json:
+        say_json(rows)
+        return
+    if not rows:
+        click.echo(text("incident.none"))
+    for r in rows:
+        left = r["outcome"] or text("status.hours_left", n=f"{r['hours_left']:g}")
+        click.echo(f"{r['incident']}  {r['what']:9} {r['noticed_at'][:16]}  {left}  {r['told']}")
+
+
+@incident.command("close", help=text("incident.close"))
+@click.argument("number")
+@click.option("--outcome", required=True, help=text("incident.outcome"))
+@role
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
+def close_incident(number: str, outcome: str, role: str, dry_run: bool) -> None:
+    """End an incident; what happened, what came of it and what was done stay on file."""
+    from orchestration.privacy import incidents
+
+    home, keyring = _as(role, "incident close")
+    with home.writing("privacy incident"):
+        about = incidents.find(home, number)
+        if not dry_run:
+            incidents.close(home, keyring, about, outcome)
+    click.echo(text("incident.would_close" if dry_run else "incident.closed", number=number))
+
+
+def _as(role: str, operation: str) -> tuple[Home, Any]:
+    """The home and its keys, for a role that may."""
+    from orchestration.privacy import roles
+    from orchestration.privacy.keys import Keyring
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, operation)
+    return home, keyring

@@ -57,7 +57,8 @@ def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, appro
 @click.option("--persons", required=True, type=click.IntRange(min=1), help=text("reidentify.persons"))
 @click.option("--role", required=True, help=text("reidentify.role"))
 @click.option("--ticket", required=True, help=text("reidentify.ticket"))
-def approve(persons: int, role: str, ticket: str) -> None:
+@click.option("--dry-run", is_flag=True, help=text("reidentify.dry_run"))
+def approve(persons: int, role: str, ticket: str, dry_run: bool) -> None:
     """Allow another person to ask for many at once."""
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
@@ -65,5 +66,8 @@ def approve(persons: int, role: str, ticket: str) -> None:
     home = Home.open()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
+    if dry_run:
+        click.echo(text("reidentify.would", persons=persons, hours=reidentification.APPROVAL_HOURS))
+        return
     number = reidentification.approve(home, keyring, persons, ticket)
     click.echo(text("reidentify.approved", number=number, persons=persons))

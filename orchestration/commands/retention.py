@@ -23,15 +23,13 @@ def command() -> None:
 @as_json
 def run_now(dry_run: bool, as_json: bool) -> None:
     """Delete what is past its term now; every `voicehouse run` does the same."""
-    from orchestration.privacy import retention, withdrawal
+    from orchestration import pipeline
+    from orchestration.privacy import withdrawal
     from orchestration.privacy.keys import Keyring
-    from orchestration.sources.registry import discover
 
     home = Home.open()
     with home.writing("retention run"):
-        every = discover(home, active_only=False)
-        withdrawn = withdrawal.run(home, Keyring(home), every, dry_run)
-        found = retention.run(home, Keyring(home), every, dry_run)
+        withdrawn, found = pipeline.let_go(home, Keyring(home), dry_run)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **asdict(found), "withdrawn": asdict(withdrawn)}))
         return

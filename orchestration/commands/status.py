@@ -49,6 +49,7 @@ def command(as_json: bool) -> None:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
         line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {run['status']}  {without}".rstrip())
     for incident in found["incidents"]:
-        line(text("status.incident"), f"{incident['at'][:19]}  {', '.join(incident['failed'])}")
+        left = incident["outcome"] or text("status.hours_left", n=f"{incident['hours_left']:g}")
+        line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")
     if found["alerts_problem"]:
         line(text("status.alerts"), found["alerts_problem"])

@@ -154,10 +154,20 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--action", required=True, type=click.Choice(("access", "erase", "restrict", "object")), help=text("subject.action")
 )
+@dry_run
 @as_json
-def register(action: str, as_json: bool, **about: Any) -> None:
+def register(action: str, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Write a request down, to be answered later by its number: by Dagster's job `subject_request`, say."""
-    desk = Desk(about, write=True)
+    from orchestration.privacy import requests
+
+    desk = Desk(about, write=not dry_run)
+    if dry_run:
+        with desk.open("register, dry run") as ids:
+            due = requests.draft(desk.con, desk.home, action, ids).due_at
+        desk.con.close()
+        told = text("subject.would_register", action=action, due=f"{due:%Y-%m-%d}")
+        click.echo(json.dumps({"due_at": due.isoformat()}) if as_json else told)
+        return
     with desk.home.writing("subject register"):
         request = desk.register(action, f"{action} registered")
     if as_json:

@@ -1,24 +1,25 @@
-"""Operations on persons' data as jobs: a request answered by its number, retention, keys, report, canaries.
+"""Operations on persons' data as jobs: a request answered by its number, retention, keys, reports, canaries.
 
 Keep out: the operations themselves, and asking by whom a person is known: run configuration is kept by Dagster, so it holds
 numbers of the register (`voicehouse subject register`), never an identifier. Metadata are counts.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 
 from orchestration import answering, canary, pipeline
 from orchestration.defs.resources import WAIT_SECONDS
 from orchestration.home import Home
-from orchestration.lake import promote
-from orchestration.lake.store import live_paths
 from orchestration.logs import Step
-from orchestration.privacy import retention, roles, rotation, withdrawal
+from orchestration.privacy import roles
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
-from orchestration.sources.registry import discover
+from orchestration.serving.dpia import write_dpia
 
 
 class Asked(dg.Config):
@@ -41,110 +42,110 @@ class Rotation(dg.Config):
     role: str = "engineer"
 
 
-def _house() -> tuple[Home, Keyring]:
+@contextmanager
+def _writing(
+    context: dg.OpExecutionContext, operation: str, role: str | None = None, of: str | None = None
+) -> Iterator[tuple[Home, Keyring]]:
+    """The home under its lock, for whoever may: `role` against what `of` (else the operation) asks for."""
     os.umask(0o077)  # whoever started this process: what is written is closed to others
-    home = Home.open()
-    return home, Keyring(home)
+    with Step(operation, context.run_id, ours=(dg.Failure,)):
+        home = Home.open()
+        keyring = Keyring(home)
+        if role:
+            roles.require(home, keyring, role, of or operation)
+        with home.writing(operation, WAIT_SECONDS):
+            yield home, keyring
 
 
-@dg.op
+def _job(name: str) -> Callable[[Callable[..., Any]], dg.JobDefinition]:
+    """Makes an operation a job called `name`, which says what its docstring says."""
+
+    def made(operation: Callable[..., Any]) -> dg.JobDefinition:
+        op = dg.op(operation)
+
+        @dg.job(name=name, description=operation.__doc__, executor_def=dg.in_process_executor)
+        def job() -> None:
+            op()
+
+        return job
+
+    return made
+
+
+@_job("subject_request")
 def answer(context: dg.OpExecutionContext, config: Asked) -> None:
-    """A copy lies in `ops/copies/<request>.json` of the home; a receipt in `ops/receipts/`."""
-    with Step("subject request", context.run_id, ours=(dg.Failure,)):
-        home, keyring = _house()
-        roles.require(home, keyring, config.role, "subject")
-        with home.writing("subject request", WAIT_SECONDS):
-            request = answering.open_request(home, keyring, config.request)
-            AuditLog(home, keyring).append(
-                f"subject {request.action}, by its number", role=config.role, request=request.request_id
-            )
-            if request.action == "access":
-                counts = answering.copy(
-                    home, keyring, request, home.folder("ops", "copies") / f"{request.request_id}.json"
+    """Answers a request of the register: access, erase, restrict, object.
+
+    A copy lies in `ops/copies/<request>.json` of the home; a receipt in `ops/receipts/`.
+    """
+    with _writing(context, "subject request", config.role, of="subject") as (home, keyring):
+        request = answering.open_request(home, keyring, config.request)
+        AuditLog(home, keyring).append(
+            f"subject {request.action}, by its number", role=config.role, request=request.request_id
+        )
+        if request.action == "access":
+            copy = home.folder("ops", "copies") / f"{request.request_id}.json"
+            counts = answering.copy(home, keyring, request, copy)
+            context.add_output_metadata({"rows": sum(counts.values())})
+        elif request.action == "erase":
+            receipt, _, failed = answering.erase(home, keyring, request)
+            context.add_output_metadata({"before": sum(receipt.before.values()), "after": sum(receipt.after.values())})
+            if failed or not receipt.is_complete:
+                raise dg.Failure(
+                    "the erasure is not complete, or what was to be served failed its checks: see the receipt"
                 )
-                context.add_output_metadata({"rows": sum(counts.values())})
-            elif request.action == "erase":
-                receipt, _, failed = answering.erase(home, keyring, request)
-                context.add_output_metadata(
-                    {"before": sum(receipt.before.values()), "after": sum(receipt.after.values())}
-                )
-                if failed or not receipt.is_complete:
-                    raise dg.Failure(
-                        "the erasure is not complete, or what was to be served failed its checks: see the receipt"
-                    )
-            elif request.action in ("restrict", "object"):
-                purpose = None if request.action == "restrict" else config.purpose
-                context.add_output_metadata({"rows": answering.restrict(home, keyring, request, purpose)})
-            else:
-                raise dg.Failure(f"a request to {request.action} is answered on the command line")
+        elif request.action in ("restrict", "object"):
+            purpose = None if request.action == "restrict" else config.purpose
+            context.add_output_metadata({"rows": answering.restrict(home, keyring, request, purpose)})
+        else:
+            raise dg.Failure(f"a request to {request.action} is answered on the command line")
 
 
-@dg.op
+@_job("retention_run")
 def expire(context: dg.OpExecutionContext, config: Dry) -> None:
-    """What is past its term, and what rests on a withdrawn consent."""
-    with Step("retention", context.run_id, ours=(dg.Failure,)):
-        home, keyring = _house()
-        with home.writing("retention run", WAIT_SECONDS):
-            every = discover(home, active_only=False)
-            withdrawn = withdrawal.run(home, keyring, every, config.dry_run)
-            expired = retention.run(home, keyring, every, config.dry_run)
+    """Deletes what is past its term, and what rests on a withdrawn consent."""
+    with _writing(context, "retention run") as (home, keyring):
+        withdrawn, expired = pipeline.let_go(home, keyring, config.dry_run)
         context.add_output_metadata({**asdict(expired), "withdrawn": withdrawn.rows, "dry_run": config.dry_run})
 
 
-@dg.op
+@_job("keys_rotate")
 def rotate(context: dg.OpExecutionContext, config: Rotation) -> None:
-    """Every kind of key; models and served files are made anew."""
-    with Step("keys rotate", context.run_id, ours=(dg.Failure,)):
-        home, keyring = _house()
-        roles.require(home, keyring, config.role, "keys rotate")
-        with home.writing("keys rotate", WAIT_SECONDS):
-            pipeline.load_staged(home, keyring)
-            promote.sweep_orphans(home)
-            done = rotation.rotate(home, keyring)
-            failed = pipeline.rebuild(home, keyring, done.commit) if live_paths(home) else ()
+    """Replaces every kind of key; models and served files are made anew."""
+    with _writing(context, "keys rotate", config.role) as (home, keyring):
+        done, failed = pipeline.rotate_keys(home, keyring)
         context.add_output_metadata(asdict(done))
         if failed or not done.is_sound:
             raise dg.Failure("the rotation is not sound, or what was to be served failed its checks")
 
 
-@dg.op
+@_job("privacy_report")
 def write_report(context: dg.OpExecutionContext) -> None:
-    """The privacy report of what is served, or waits for its sign-off."""
-    with Step("privacy report", context.run_id, ours=(dg.Failure,)):
-        home, keyring = _house()
-        with home.writing("privacy report", WAIT_SECONDS):
-            done = pipeline.report_privacy(home, keyring)
+    """Writes the privacy report of what is served, or waits for its sign-off, anew."""
+    with _writing(context, "privacy report") as (home, keyring):
+        done = pipeline.report_privacy(home, keyring)
         context.add_output_metadata({"sha256": done.sha256})
 
 
-@dg.op
+@_job("privacy_dpia")
+def write_material(context: dg.OpExecutionContext) -> None:
+    """Writes the record of processing and the material for an impact assessment."""
+    with _writing(context, "privacy dpia") as (home, keyring):
+        done = write_dpia(home, keyring, pipeline.sources(home))
+        context.add_output_metadata({"sha256": done.sha256})
+
+
+@_job("privacy_canary")
 def send_canaries(context: dg.OpExecutionContext) -> None:
-    """Made-up persons through every step, looked for in every artefact."""
-    with Step("canaries", context.run_id, ours=(dg.Failure,)):
-        home, _ = _house()
-        with home.writing("privacy canary", WAIT_SECONDS):
-            found = canary.prove(home)
+    """Sends made-up persons through every step and looks for them in every artefact: check C6."""
+    with _writing(context, "privacy canary") as (home, _):
+        found = canary.prove(home)
         context.add_output_metadata({"files": found.files, "columns": found.columns, "found": len(found.found)})
         if found.found:
             raise dg.Failure("canaries were found: see check C6")
 
 
-def _job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
-    @dg.job(name=name, description=description, executor_def=dg.in_process_executor)
-    def job() -> None:
-        op()
-
-    return job
-
-
-subject_request = _job("subject_request", answer, "Answers a request of the register: access, erase, restrict, object.")
-retention_run = _job("retention_run", expire, "Deletes what is past its term and what rests on a withdrawn consent.")
-keys_rotate = _job("keys_rotate", rotate, "Replaces every kind of key.")
-privacy_report = _job("privacy_report", write_report, "Writes the privacy report anew.")
-privacy_canary = _job("privacy_canary", send_canaries, "Sends made-up persons through every step: check C6.")
-
-
 @dg.definitions
 def defs() -> dg.Definitions:
     """Jobs that somebody starts; none has a schedule."""
-    return dg.Definitions(jobs=[subject_request, retention_run, keys_rotate, privacy_report, privacy_canary])
+    return dg.Definitions(jobs=[answer, expire, rotate, write_report, write_material, send_canaries])

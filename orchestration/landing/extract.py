@@ -100,6 +100,8 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             is_transient = isinstance(problem[0] if problem else error, TransientSourceError | RequestException)
         # Pages that dlt has taken over are loaded by the next run, which needs their key.
         is_waiting = bool(failure and counted["pages"]) and _pipeline(home, settings.name).has_pending_data
+    if not failure:
+        _forget_keys(home, keyring, settings.name)
     if failure or not counted["pages"]:
         if not is_waiting:
             keyring.drop(f"landing:{load_id}")
@@ -209,6 +211,20 @@ def _settle(home: Home, source: str) -> None:
     note = _begun(home, source)
     note.unlink()
     sync_folder(note.parent)
+
+
+def _forget_keys(home: Home, keyring: Keyring, source: str) -> None:
+    """Drop the keys of a source's loads that have no page: they died before they came to the disk.
+
+    Called when all that dlt held is in landing; torn pages keep every key, and are told by the gate.
+    """
+    try:
+        kept = {f"landing:{load.load_id}" for load in pages.loads(home, source)}
+    except SourceError:
+        return
+    for purpose in keyring.purposes():
+        if purpose.startswith("landing:") and purpose.endswith(f"-{source}") and purpose not in kept:
+            keyring.drop(purpose)
 
 
 def _pipeline(home: Home, source: str) -> Any:

@@ -62,12 +62,28 @@ def text(key: str, **values: Any) -> str:
 
 
 def translated(message: str, into: str | None = None) -> str:
-    """An error's or a proof's words in the reader's language, or `into` another; as they are when no catalogue knows them."""
-    for pattern, words in _errors(into or language()):
-        found = pattern.fullmatch(message)
+    """An error's or a proof's words in the reader's language, or `into` another; as they are when no catalogue knows them.
+
+    What is filled in may be sentences of the catalogue itself, and so may what stands between `; `.
+    """
+    into = into or language()
+    sentences = message.split("; ")
+    if len(sentences) > 1:
+        if whole := _matched(message, into, "; "):
+            return whole
+        told = [translated(s, into) for s in sentences]
+        if all(t != s for t, s in zip(told, sentences, strict=True)):
+            return "；".join(told)
+    return _matched(message, into) or message
+
+
+def _matched(message: str, into: str, holding: str = "") -> str | None:
+    """The message by the first pattern that fits it whole, of those whose own words hold something."""
+    for pattern, words in _errors(into):
+        found = pattern.fullmatch(message) if re.escape(holding) in pattern.pattern else None
         if found:
-            return words.format(*found.groups())
-    return message
+            return words.format(*(translated(given, into) for given in found.groups()))
+    return None
 
 
 @cache

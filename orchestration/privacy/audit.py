@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -123,7 +124,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
             proved_at[check_id] = proof["at"]
     found["C8"] = _stores(home, lake)
     found["C9"] = analyst_reach(home)
-    found |= _flows(sources, policy, persons)
+    found |= _flows(home, sources, policy, persons)
     if exports := exports_checked(AuditLog(home, keyring)):
         found["C14"] = exports
     found |= check_published(home.serving / "kpi.duckdb")
@@ -301,7 +302,7 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
         return {}
     left = erasure.traces(home, keyring)
     entries, back = erasure.returned(home, keyring)
-    where = ", ".join(f"{store} {n}" for store, n in left.items())
+    where = "; ".join(f"{store} {n}" for store, n in left.items())
     return {
         "C11": (entries, sum(left.values()), f"persons erased; rows of them found by store: {where}"),
         "C12": (entries, back, "persons erased; identities in the vault under their marks from before the erasure"),
@@ -367,24 +368,54 @@ def _persons(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(con.execute(f"SELECT source, count(DISTINCT subject_key) FROM ({rows}) GROUP BY 1").fetchall())
 
 
-def _flows(sources: dict[str, Settings], policy: Policy, persons: dict[str, int]) -> dict[str, tuple[int, int, str]]:
+def _sent(home: Home, persons: dict[str, int]) -> dict[str, int]:
+    """Persons, at most, of whom rows went to each recipient, and to a server that gets restricted ones."""
+    found: dict[str, int] = {}
+    for line in AuditLog(home, Keyring(home)).lines():
+        if line["action"] == "export":
+            facts = line["facts"]
+            found[facts["recipient"]] = found.get(facts["recipient"], 0) + facts.get("persons", facts["rows"])
+    return found | ({"[postgres]": sum(persons.values())} if home.house.postgres.get("handlers") else {})
+
+
+def assessment_material(home: Home) -> dict[str, Any] | None:
+    """The newest material for the impact assessment (serving/dpia.py), as its JSON says; None where none was written."""
+    found = sorted((home.root / "ops" / "dpia").glob("*.json"))
+    return json.loads(found[-1].read_text()) if found else None
+
+
+def _flows(
+    home: Home, sources: dict[str, Settings], policy: Policy, persons: dict[str, int]
+) -> dict[str, tuple[int, int, str]]:
     """C16, C20, C23: what is on file of every source and recipient; what a flow lacks has kept it from running."""
 
     def told(what: str, lacking: list[str]) -> str:
         return what + (f": {'; '.join(lacking)}" if lacking else "")
 
     record = flows.missing_record(sources, policy)
-    ways = [flows.of_source(s, policy) for s in sources.values() if not s.public_set]
-    ways += [flows.of_recipient(name, policy) for name in policy.recipients]
+    about = ""
+    if material := assessment_material(home):
+        about = f", described by the assessment material of {material['written_at'][:10]}"
+        if material["record_sha256"] != flows.digest(flows.record(sources.values(), policy, home.house.postgres)):
+            record.append(
+                f"the assessment material of {material['written_at'][:10]} describes an earlier state: "
+                "`voicehouse privacy dpia` writes it anew"
+            )
+    elif flows.needs_assessment(sources.values(), policy):
+        about = ", no assessment material yet (`voicehouse privacy dpia`)"
+    ways = flows.every(sources.values(), policy, home.house.postgres)
+    concerned = persons | _sent(home, persons)
     over = [
-        f"{w.name} {w.start} → {w.end} by {w.mechanism}, {persons.get(w.name, 0)} persons" for w in ways if w.crosses
+        f"{w.name} {w.start} → {w.end} by {w.mechanism}, {concerned.get(w.name, 0)} persons"
+        for w in ways
+        if w.crosses and not w.missing()
     ]
     unplaced = [sentence for way in ways for sentence in way.missing()]
     vendors = [sentence for s in sources.values() for sentence in flows.missing_vendor(s)]
     crossing = f"over a border: {'; '.join(over)}" if over else "none over a border"
     return {
-        "C16": (len(sources), len(record), told("sources in the record of processing; what it lacks", record)),
-        "C20": (len(ways), len(unplaced), told(f"flows from sources and to recipients, {crossing}; without place or mechanism", unplaced)),
+        "C16": (len(sources), len(record), told(f"sources in the record of processing{about}; what it lacks", record)),
+        "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced)),
         "C23": (len(sources), len(vendors), told("sources; vendors without role or agreement on file", vendors)),
     }  # fmt: skip
 

@@ -15,7 +15,8 @@ The rules, in the order in which they apply:
    than N, and where the stock before is hidden: stock, movements and stock before are an equation too.
 
 Rules 2 and 4 bind metrics of class `subject`, and every class in profile `external`; 1 and 3 bind all.
-Cells of the same persons share their fate: what is hidden for one variant is hidden for all of its population.
+Cells of the same persons share their fate: what is hidden for one variant of a metric is hidden for all of them (its
+population), and so is what counts the same at the same place.
 """
 
 from collections.abc import Iterable, Mapping
@@ -224,16 +225,13 @@ def _cells(
         raise VoicehouseError(
             f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}"
         )
-    population = (
-        "coalesce(m.denominator_is, m.metric_id)" if "denominator_is" in columns_of(con, metrics) else "m.metric_id"
-    )
     teams = ", ".join(literal(t) for t in small_teams) or "NULL"
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE cells AS
         WITH counted AS (
-            SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, {population} AS population,
+            SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, m.metric_id AS population,
                 {everything} AS is_protected,
                 coalesce(v.n_answered, v.n_eligible, v.denominator, v.numerator, v.value) AS n,
                 v.suppressed_reason IS NULL

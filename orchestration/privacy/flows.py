@@ -4,12 +4,16 @@ Keep out: legal bases (policy.py) and moving the data. What a flow lacks keeps i
 source is read, serving/export.py before rows leave. Lists and ages are defaults for a lawyer to confirm.
 """
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestration.privacy.policy import EU, Policy
 from orchestration.records import KINDS
+from orchestration.records.contract import Privacy
 from orchestration.sources.contract import Settings
 
 HOME = "home"  # a source that lies where the house does
@@ -62,6 +66,20 @@ def of_recipient(name: str, policy: Policy) -> Flow:
     return Flow(name, policy.place, str(about.get("place", "")), str(about.get("transfer", "")))
 
 
+def of_server(postgres: Mapping[str, Any], policy: Policy) -> Flow | None:
+    """The way to a PostgreSQL that gets what is served, as house.toml has it under [postgres]; None where it names none."""
+    if not postgres.get("schema"):
+        return None
+    return Flow("[postgres]", policy.place, postgres.get("place", policy.place), postgres.get("transfer", ""))
+
+
+def every(sources: Iterable[Settings], policy: Policy, postgres: Mapping[str, Any]) -> list[Flow]:
+    """Every way that persons' data takes: from sources, to recipients, to a server."""
+    found = [of_source(s, policy) for s in sources if not s.public_set]
+    found += [of_recipient(name, policy) for name in policy.recipients]
+    return found + [way for way in [of_server(postgres, policy)] if way]
+
+
 def missing(settings: Settings, policy: Policy) -> list[str]:
     """What keeps a source from running; nothing for a declared public set, which is nobody's delivery."""
     return [] if settings.public_set else [*of_source(settings, policy).missing(), *missing_vendor(settings)]
@@ -80,12 +98,16 @@ def missing_vendor(settings: Settings) -> list[str]:
 
 
 def needs_assessment(sources: Iterable[Settings], policy: Policy) -> list[str]:
-    """Why an impact assessment has to be on file: data entrusted to processors, or over a border (PIPL 55; GDPR 35)."""
+    """Why an impact assessment has to be on file: data entrusted, given to others, sent abroad (PIPL 55; GDPR 35)."""
     own = [s for s in sources if not s.public_set]
     entrusted = sorted(s.name for s in own if s.vendor.get("role") == "processor")
     abroad = sorted(s.name for s in own if of_source(s, policy).crosses)
-    found = [f"entrusted to processors: {', '.join(entrusted)}"] if entrusted else []
-    return found + ([f"over a border: {', '.join(abroad)}"] if abroad else [])
+    why = {
+        "entrusted to processors": entrusted,
+        "given to recipients": sorted(policy.recipients) if own else [],
+        "sent over a border": abroad,
+    }
+    return [f"{what}: {', '.join(names)}" for what, names in why.items() if names]
 
 
 def missing_record(sources: Mapping[str, Settings], policy: Policy) -> list[str]:
@@ -107,5 +129,53 @@ def missing_record(sources: Mapping[str, Settings], policy: Policy) -> list[str]
         if not s.vendor.get("name"):
             found.append(f"{s.name}: whom the data comes from is not named")
     if (why := needs_assessment(own, policy)) and not policy.assessment:
-        found.append(f"policy.toml, [controller]: no assessment, which is needed ({'; '.join(why)})")
+        found.append(f"policy.toml, [controller]: no assessment, which is needed ({' and '.join(why)})")
     return found
+
+
+def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of processing (GDPR 30, PIPL 55, 56) as settings tell it: no counts, nothing that a run changes."""
+    ways = every(sources, policy, postgres)
+    return {
+        "controller": dict(policy.controller),
+        "place": policy.place,
+        "purposes": list(policy.purposes),
+        "terms_days": {"landing": policy.landing_days, "quarantine": policy.quarantine_days},
+        "needs_assessment": needs_assessment(sources, policy),
+        "sources": [_of(s, policy) for s in sorted(sources, key=lambda s: s.name)],
+        "flows": [{"name": w.name, "from": w.start, "to": w.end, "transfer": w.mechanism, "crosses": w.crosses} for w in ways],
+        "lacking": sorted(
+            {x for w in ways for x in w.missing()}
+            | {x for s in sources for x in missing_vendor(s)}
+            | set(missing_record({s.name: s for s in sources}, policy))
+        ),
+    }  # fmt: skip
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """What tells two states of the record of processing apart."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _of(s: Settings, policy: Policy) -> dict[str, Any]:
+    """One source in the record; `fields`: what its kinds may bring, by class."""
+    fields = [f for kind in s.kinds if kind in KINDS for f in KINDS[kind].fields]
+    classes = (Privacy.IDENTIFIER, Privacy.QUASI, Privacy.TEXT, Privacy.SENSITIVE)
+    return {
+        "name": s.name,
+        "name_zh": s.name_zh,
+        "name_en": s.name_en,
+        "is_public_set": s.public_set,
+        "is_switched_off": not s.is_active or s.name in policy.blocked_sources,
+        "kinds": [k for k in s.kinds if k in KINDS],
+        "has_staff": any(f.domain == "agent.id" for f in fields),
+        "fields": {str(c): sorted({f.name for f in fields if f.privacy is c}) for c in classes},
+        "purposes": list(policy.purposes_of(s)),
+        "basis": {law: {p: b for p, b in of.items() if p in policy.purposes} for law, of in s.basis.items()},
+        "vendor": dict(s.vendor),
+        "place": s.place,
+        "transfer": s.transfer,
+        "months": s.retention_months,
+        "text_months": s.text_retention_months,
+        "identity_months": s.identity_retention_months,
+    }

@@ -32,15 +32,19 @@ class Request:
     outcome: str | None = None
 
 
-def register(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
-    """Write a request of the persons in `_person` into the vault's register; the vault is open for writing on `con`."""
+def draft(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
+    """A request of the persons in `_person` as it would be registered now."""
     if action not in ACTIONS:
         raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
     at = now().replace(tzinfo=None)
     row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
-    request = Request(
-        f"R{at:%Y%m%d}-{secrets.token_hex(3)}", action, tuple(subject_ids), at, due(home, at, row[0] if row else None)
-    )
+    number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"
+    return Request(number, action, tuple(subject_ids), at, due(home, at, row[0] if row else None))
+
+
+def register(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
+    """Write a request of the persons in `_person` into the vault's register; the vault is open for writing on `con`."""
+    request = draft(con, home, action, subject_ids)
     con.execute(
         "INSERT INTO vault.request VALUES (?, ?, ?, ?, ?, NULL, NULL)",
         [request.request_id, action, subject_ids, request.received_at, request.due_at],

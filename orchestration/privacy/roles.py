@@ -21,6 +21,9 @@ ALLOWED = {
     "export": ("analyst", "compliance"),
     "team key": ("handler", "compliance"),
     "privacy sign-off": ("compliance",),
+    "incident": ("engineer", "compliance"),
+    "incident export": ("compliance",),
+    "incident close": ("compliance",),
 }
 
 

@@ -123,10 +123,12 @@ def export(
     )
     draft.chmod(0o600)
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+    persons = con.execute("SELECT count(DISTINCT subject) FROM exported").fetchone()
     line = log.append(
         "export",
         **facts,
         rows=found.rows,
+        persons=persons[0] if persons else 0,
         k=found.k_persons,
         l=found.l_values,
         t=round(found.t_distance, 4),

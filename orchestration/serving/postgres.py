@@ -18,7 +18,7 @@ import duckdb
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.privacy.flows import Flow
+from orchestration.privacy.flows import of_server
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 
@@ -63,9 +63,8 @@ class PostgresTarget:
         given = home.house.postgres
         if not given.get("schema"):
             return None
-        policy = Policy.of(home)
-        way = Flow("[postgres]", policy.place, given.get("place", policy.place), given.get("transfer", ""))
-        if lacking := way.missing():
+        way = of_server(given, Policy.of(home))
+        if lacking := way.missing() if way else []:
             raise VoicehouseError("; ".join(lacking))
         import dlt
 

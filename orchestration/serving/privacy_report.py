@@ -75,8 +75,7 @@ def write_privacy_report(home: Home, keyring: Keyring, sources: dict[str, Settin
     if not kpi.exists():
         raise VoicehouseError("nothing is published yet: run `voicehouse run` first")
     found = _collected(home, keyring, sources, kpi)
-    content = json.dumps(found, ensure_ascii=False, sort_keys=True, default=str)
-    digest = hashlib.sha256(content.encode()).hexdigest()
+    digest = digest_of(found)
     path = _folder(home) / f"{datetime.fromisoformat(found['publication']['published_at']):%Y%m%dT%H%M%S}.json"
     write_durably(path, json.dumps({**found, "sha256": digest}, ensure_ascii=False, indent=1, default=str).encode())
     write_page(home, path)
@@ -107,20 +106,28 @@ def sign_off_of(path: Path) -> dict[str, Any] | None:
     return found if found["sha256"] == json.loads(path.read_text())["sha256"] else None
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A report as it was written. Raises VoicehouseError when it was changed since."""
+    found: dict[str, Any] = json.loads(path.read_text())
+    content = {k: v for k, v in found.items() if k != "sha256"}
+    if digest_of(content) != found["sha256"]:
+        raise VoicehouseError(
+            "the report was changed after it was written: have it written anew by `voicehouse privacy report`"
+        )
+    return found
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """SHA-256 of what a report says."""
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def sign_off(home: Home, keyring: Keyring, path: Path, name: str, remark: str) -> dict[str, Any]:
     """Sign a report: an audit line, then the sign-off beside it, and the page anew.
 
     Raises VoicehouseError when the report was changed after it was written.
     """
-    found = json.loads(path.read_text())
-    digest = found.pop("sha256")
-    if (
-        hashlib.sha256(json.dumps(found, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
-        != digest
-    ):
-        raise VoicehouseError(
-            "the report was changed after it was written: have it written anew by `voicehouse privacy report`"
-        )
+    digest = read(path)["sha256"]
     line = AuditLog(home, keyring).append("privacy_signed_off", report=path.name, sha256=digest, remark=remark)
     signed = {"name": name, "remark": remark, "at": now().isoformat(), "sha256": digest, "audit_line": line}
     write_durably(path.with_suffix(".sign-off.json"), json.dumps(signed, ensure_ascii=False).encode())
@@ -156,12 +163,12 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "home": home.root.name,
         "written_at": now().isoformat(),
         "publication": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in publication.items()},
-        "checks": _checks(home, kpi),
+        "checks": checks(home, kpi),
         "rejected": ledger,
         "withheld": withheld,
         "hidden": hidden,
         "redacted": _redacted(home, keyring),
-        "recall": _recall(),
+        "recall": recall(),
         "keys": _keys(keyring),
         "requests": _requests(home, keyring),
         "retention": _retention(Policy.of(home), sources),
@@ -170,7 +177,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
     }
 
 
-def _checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
+def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
     """The checks of the run, and of this publication those that speak of what is published."""
     path = home.lake / "_checks.json"
     found = {c["check_id"]: c for c in (json.loads(path.read_text()) if path.exists() else [])}
@@ -210,7 +217,7 @@ def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
         con.close()
 
 
-def _recall() -> list[dict[str, Any]]:
+def recall() -> list[dict[str, Any]]:
     """Recall and precision of redaction on the labelled texts, with their intervals, as the release measured them."""
     return [r for r in measured.measured()["rows"] if "recall" in r]
 

@@ -81,7 +81,7 @@ def check(home: Home, settings: Settings) -> list[Finding]:
     if policy and settings.name in policy.blocked_sources:
         found.append(Finding("warning", "check.blocked", {"source": settings.name}))
     for lacking in flows.missing(settings, policy or Policy("1", settings.purposes)):
-        found.append(Finding("error", "check.flow", {"lacking": lacking}))
+        found.append(Finding("error", "check.flow", {"lacking": translated(lacking)}))
     if any(f.level == "error" for f in found):
         return found
     try:

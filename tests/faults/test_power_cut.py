@@ -18,6 +18,7 @@ from orchestration.home import Home, write_durably
 from orchestration.lake import stage
 from orchestration.landing import extract as landing
 from orchestration.landing import pages
+from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Window
 from tests.faults.disk import DISKS, Recording, lay, recorded
 from tests.faults.test_kill import Undisturbed, content, furnish, killed, orphans
@@ -176,7 +177,9 @@ def test_after_a_power_cut_while_extracting_every_row_is_asked_for_again(
     for number, (name, state) in enumerate(found.items()):
         again = again_after(state, tmp_path / str(number))
         faults = (differences(content(again), expected.rows), again.ledger() == expected.ledger, orphans(again))
-        if faults != ({}, True, []) or len(pages.loads(again.home, "desk")) != ("first", "later").index(load) + 1:
+        loads = {f"landing:{x.load_id}" for x in pages.loads(again.home, "desk")}
+        kept = {p for p in Keyring(again.home).purposes() if p.startswith("landing:")}
+        if faults != ({}, True, []) or kept != loads or len(loads) != ("first", "later").index(load) + 1:
             wrong[name] = faults
     assert wrong == {}
 

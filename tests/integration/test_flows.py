@@ -3,11 +3,16 @@
 Keep out: legal bases (test_gate.py).
 """
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from orchestration import pipeline
+from orchestration.cli import main
+from orchestration.messages import translated
 from orchestration.privacy import flows
 from orchestration.privacy.policy import Policy, furnish
 from orchestration.sources.contract import read_settings
@@ -125,6 +130,56 @@ def test_the_record_of_processing_says_what_it_lacks(desk: TestHouse) -> None:
     assert checks(desk)["C16"].status == "passed"
     change(desk, 'place = "CN"', 'place = "CN"\nretention_months = "none"')
     assert "no term" in checks(desk)["C16"].evidence
+
+
+def test_the_assessment_material_tells_what_is_on_file_and_when_it_has_grown_old(
+    desk: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(desk.home.root))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-03-02T10:00:00Z")
+    furnish(desk.home, "The shop", "p@x.example", "PIA-1")
+    change(desk, VENDOR, VENDOR.replace("controller", "processor").replace("none needed", "DPA-1"))
+    desk.take()
+    found = checks(desk)["C16"]
+    assert found.status == "passed" and "no assessment material yet" in found.evidence
+    done = CliRunner().invoke(main, ["privacy", "dpia", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["held"]["persons"] == 3 and told["held"]["persons_by_law"] == {"EU": 3}
+    (source,) = told["record"]["sources"]
+    assert source["vendor"]["agreement"] == "DPA-1" and "person_email" in source["fields"]["identifier"]
+    assert told["reasons"] == [{"en": "entrusted to processors: desk", "zh": "委托处理：desk"}]
+    assert len(told["checks"]) == 23 and len({b["name"] for b in told["blanks"]}) == len(told["blanks"]) > 8
+    (page,) = (desk.home.root / "ops" / "dpia").glob("*.html")
+    assert "DPA-1" in page.read_text() and "http" not in page.read_text().replace("http-equiv", "")
+    found = checks(desk)["C16"]
+    assert found.status == "passed" and "described by the assessment material of 2026-03-02" in found.evidence
+    change(desk, 'place = "CN"', 'place = "DE"\ntransfer = "standard_clauses"')
+    found = checks(desk)["C16"]
+    assert found.status == "failed" and "earlier state" in found.evidence
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-03-03T10:00:00Z")
+    assert CliRunner().invoke(main, ["privacy", "dpia"]).exit_code == 0
+    assert checks(desk)["C16"].status == "passed"
+
+
+def test_what_is_lacking_is_told_in_chinese_to_the_last_word(desk: TestHouse) -> None:
+    desk.take()
+    furnish(desk.home)
+    policy = desk.home.root / "policy.toml"
+    policy.write_text(policy.read_text() + '[recipients.lab]\nplace = "US"\n[recipients.bay]\nplace = "nowhere"\n')
+    lines = ['retention_months = "none"', 'place = "DE"', 'transfer = "standard_clauses"']
+    change(desk, 'place = "CN"', "\n".join(lines))
+    change(desk, VENDOR, 'vendor = { role = "processor" }')
+    told = {i: checks(desk)[i].evidence for i in ("C16", "C20", "C23")}
+    change(desk, 'role = "processor"', 'role = "friend"')
+    told["C23 too"] = checks(desk)["C23"].evidence
+    known = (
+        "desk|lab|bay|nowhere|policy|toml|controller|joint_controller|processor|name|contact|assessment|transfer|place"
+    )
+    known += "|voicehouse|privacy|dpia|vendor|agreement|" + "|".join(m for of in flows.MECHANISMS.values() for m in of)
+    for check, words in told.items():
+        left = re.findall(r"[a-z]{2,}", re.sub(rf"\b({known})\b", "", translated(words, "zh")))
+        assert not left, (check, words, left)
 
 
 CUSTOMER = """

@@ -3,6 +3,7 @@
 Keep out: what each operation means (test_subjects.py, test_retention.py, test_rotation.py).
 """
 
+import fcntl
 import hashlib
 import json
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration import canary
 from orchestration.defs import operations
+from orchestration.privacy import evidence
 from orchestration.privacy.audit_log import AuditLog
 from tests.faults.traces import found_under
 from tests.house import TestHouse
@@ -42,6 +45,8 @@ DRY: list[tuple[list[str], int | None]] = [
     (["subject", "object", *ZORA], 4),
     (["retention", "run"], 0),
     (["keys", "rotate", "--role", "engineer"], None),
+    (["subject", "register", *ZORA, "--action", "erase"], None),
+    (["privacy", "dpia"], None),
 ]
 
 
@@ -62,6 +67,16 @@ def test_a_dry_run_counts_what_would_be_done_and_does_nothing(
     assert not (tmp_path / "copy.json").exists()
 
 
+def test_an_approval_tried_dry_lets_nobody_ask_for_many(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = ["reidentify", "approve", "--persons", "20", "--role", "compliance", "--ticket", "T-1"]
+    dry = command(filled, monkeypatch, *ask, "--dry-run")
+    assert dry.exit_code == 0 and "20 persons" in dry.stdout
+    assert not (filled.home.root / "ops" / "approvals").exists()
+    assert AuditLog(filled.home, filled.keyring).newest("reidentify approved") is None
+    assert command(filled, monkeypatch, *ask).exit_code == 0
+    assert len(list((filled.home.root / "ops" / "approvals").iterdir())) == 1  # the control
+
+
 def test_a_lost_vault_is_not_started_anew_by_a_dry_run(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = ["vault", "reinit", "--role", "engineer", "--dry-run"]
     assert "there is a vault" in command(filled, monkeypatch, *ask).stderr
@@ -74,7 +89,7 @@ def test_a_lost_vault_is_not_started_anew_by_a_dry_run(filled: TestHouse, monkey
 def run(house: TestHouse, monkeypatch: pytest.MonkeyPatch, name: str, **config: object) -> dg.ExecuteInProcessResult:
     """A job in this process, with Dagster's own storage in the home, as a user's Dagster has it."""
     monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
-    job: dg.JobDefinition = getattr(operations, name)
+    job = operations.defs().get_job_def(name)
     op = next(iter(job.nodes)).name
     with dg.DagsterInstance.local_temp(str(house.home.folder("dagster"))) as instance:
         asked = {"ops": {op: {"config": config}}} if config else {}
@@ -135,6 +150,31 @@ def test_retention_counts_and_deletes(filled: TestHouse, monkeypatch: pytest.Mon
     assert dry.success and metadata(dry)["rows"] == 6 and filled.rows("select count(*) from lake.case") == [(4,)]
     done = run(filled, monkeypatch, "retention_run", dry_run=False)
     assert done.success and metadata(done)["rows"] == 6 and filled.rows("select count(*) from lake.case") == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["keys_rotate", "privacy_canary", "privacy_dpia", "privacy_report", "retention_run"])
+def test_no_job_writes_while_another_run_does(filled: TestHouse, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(operations, "WAIT_SECONDS", 0)
+    before = stores(filled)
+    with (filled.home.root / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = run(filled, monkeypatch, name)
+    assert not done.success and stores(filled) == before
+
+
+def test_canaries_are_sent_by_a_job_that_fails_where_nothing_is_proved(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary, "_contents", lambda path: [])
+    done = run(filled, monkeypatch, "privacy_canary")
+    (failure,) = [e.step_failure_data.error for e in done.all_events if e.is_step_failure]
+    assert failure and "proves nothing" in failure.to_string() and evidence.noted(filled.home) == {}
+
+
+def test_assessment_material_is_written_by_a_job(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(filled, monkeypatch, "privacy_dpia")
+    (path,) = (filled.home.root / "ops" / "dpia").glob("*.json")
+    assert done.success and metadata(done)["sha256"] == json.loads(path.read_text())["sha256"]
 
 
 @pytest.mark.operate

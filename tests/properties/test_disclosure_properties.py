@@ -57,7 +57,7 @@ def cube(rows: list[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
     con.execute("CREATE TABLE exact AS " + " UNION ALL ".join(selects))
     con.execute(
         "CREATE TABLE registry AS SELECT 'csat' AS metric_id, 'top2' AS variant, 'subject' AS disclosure, "
-        "'percent' AS unit, 'answered' AS period_anchor, 'answers' AS denominator_is, 1 AS version"
+        "'percent' AS unit, 'answered' AS period_anchor, 1 AS version"
     )
     return con
 

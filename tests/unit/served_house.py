@@ -12,19 +12,19 @@ from orchestration.privacy.disclosure import DIMENSIONS
 
 GRAINS = ("day", "week", "month", "quarter", "year", "all")
 
-# metric, variant, is_headline, unit, direction, disclosure, denominator_is, zh, en
+# metric, variant, is_headline, unit, direction, disclosure, zh, en
 REGISTRY = (
-    ("nps", "per_response", True, "points", "up", "subject", "answers to nps", "净推荐值", "Net Promoter Score"),
-    ("csat", "top2", True, "percent", "up", "subject", "answers to csat", "满意度", "Satisfaction (CSAT)"),
-    ("rating_mean", "per_response", True, "scale_points", "up", "subject", "answers rated", "平均评分", "Mean rating"),
-    ("first_reply_minutes", "km_p50_calendar", True, "minutes", "down", "operational", "items received",
+    ("nps", "per_response", True, "points", "up", "subject", "净推荐值", "Net Promoter Score"),
+    ("csat", "top2", True, "percent", "up", "subject", "满意度", "Satisfaction (CSAT)"),
+    ("rating_mean", "per_response", True, "scale_points", "up", "subject", "平均评分", "Mean rating"),
+    ("first_reply_minutes", "km_p50_calendar", True, "minutes", "down", "operational",
      "首次回复时长（中位数）", "First reply, median"),
-    ("first_reply_minutes", "km_p90_calendar", False, "minutes", "down", "operational", "items received",
+    ("first_reply_minutes", "km_p90_calendar", False, "minutes", "down", "operational",
      "首次回复时长（P90）", "First reply, P90"),
-    ("resolution_hours", "km_p50_calendar", True, "hours", "down", "operational", "items received",
+    ("resolution_hours", "km_p50_calendar", True, "hours", "down", "operational",
      "解决时长（中位数）", "Resolution, median"),
-    ("sla_attainment", "house", True, "percent", "up", "operational", "instances", "SLA 达成率", "SLA attainment"),
-    ("backlog", "open_at_period_end", True, "count", "down", "operational", None, "积压工单", "Open cases"),
+    ("sla_attainment", "house", True, "percent", "up", "operational", "SLA 达成率", "SLA attainment"),
+    ("backlog", "open_at_period_end", True, "count", "down", "operational", "积压工单", "Open cases"),
 )  # fmt: skip
 
 
@@ -66,13 +66,13 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
     con.execute(f"CREATE TABLE wh.kpis.kpi_values AS {_COMPARED.format(cells=' UNION ALL '.join(selects))}")
     con.execute(
         "CREATE TABLE wh.kpis.kpi_metrics (metric_id VARCHAR, variant VARCHAR, is_headline BOOLEAN, unit VARCHAR, "
-        "direction VARCHAR, disclosure VARCHAR, denominator_is VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
+        "direction VARCHAR, disclosure VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
         "period_anchor VARCHAR, version BIGINT DEFAULT 1, is_in_force BOOLEAN DEFAULT true)"
     )
     for row in REGISTRY:
         anchor = "instant" if row[0] == "backlog" else "opened"
         con.execute(
-            "INSERT INTO wh.kpis.kpi_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, DEFAULT, DEFAULT)", [*row, anchor]
+            "INSERT INTO wh.kpis.kpi_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, DEFAULT, DEFAULT)", [*row, anchor]
         )
     con.execute(
         """

@@ -38,9 +38,9 @@ COLUMNS = {
     "metric_version": "BIGINT",
 }
 REGISTRY = [
-    ("csat", "top2", "subject", "percent", "answered", "answers to csat"),
-    ("csat", "mean_pct", "subject", "percent", "answered", "answers to csat"),
-    ("sla_attainment", "house", "operational", "percent", "due", "instances"),
+    ("csat", "top2", "subject", "percent", "answered"),
+    ("csat", "mean_pct", "subject", "percent", "answered"),
+    ("sla_attainment", "house", "operational", "percent", "due"),
 ]
 
 
@@ -75,9 +75,9 @@ def _disclosed(rows: list[dict[str, Any]], profile: Profile, **options: Any) -> 
     )
     con.execute(
         "CREATE TABLE registry (metric_id VARCHAR, variant VARCHAR, disclosure VARCHAR, unit VARCHAR, "
-        "period_anchor VARCHAR, denominator_is VARCHAR, version BIGINT DEFAULT 1)"
+        "period_anchor VARCHAR, version BIGINT DEFAULT 1)"
     )
-    con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, DEFAULT)", REGISTRY)
+    con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, DEFAULT)", REGISTRY)
     disclose(con, "exact", "registry", profile, "published", **options)
     return con
 
@@ -267,7 +267,7 @@ def test_a_metric_without_a_class_is_not_published():
 
 def test_a_row_obeys_the_version_of_its_metric_that_it_was_computed_by():
     satisfied_all = [cell(40, 40, metric_id="sla_attainment", variant="house", metric_version=v) for v in (1, 2)]
-    second = [("sla_attainment", "house", "subject", "percent", "due", "instances", 2)]
+    second = [("sla_attainment", "house", "subject", "percent", "due", 2)]
     found = {}
     for row in satisfied_all:
         con = duckdb.connect()
@@ -275,9 +275,9 @@ def test_a_row_obeys_the_version_of_its_metric_that_it_was_computed_by():
         con.execute(f"INSERT INTO exact VALUES ({', '.join('?' for _ in COLUMNS)})", [row[c] for c in COLUMNS])
         con.execute(
             "CREATE TABLE registry (metric_id VARCHAR, variant VARCHAR, disclosure VARCHAR, unit VARCHAR, "
-            "period_anchor VARCHAR, denominator_is VARCHAR, version BIGINT)"
+            "period_anchor VARCHAR, version BIGINT)"
         )
-        con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?, ?)", [*((*r, 1) for r in REGISTRY), *second])
+        con.executemany("INSERT INTO registry VALUES (?, ?, ?, ?, ?, ?)", [*((*r, 1) for r in REGISTRY), *second])
         disclose(con, "exact", "registry", INTERNAL, "published")
         found[row["metric_version"]] = [r["suppressed_reason"] for r in _rows(con, "published")]
     assert found == {1: [None], 2: ["homogeneous"]}

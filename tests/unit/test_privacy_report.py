@@ -6,12 +6,16 @@ Keep out: its look (tests/browser) and the checks themselves.
 import json
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 import served_house
+from click.testing import CliRunner
 from duckdb_extensions import import_extension
 
 from orchestration import pipeline
+from orchestration.cli import main
+from orchestration.defs import operations
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
@@ -70,6 +74,30 @@ def test_a_sign_off_binds_what_was_read(home: Home, house: duckdb.DuckDBPyConnec
     done.path.write_text(json.dumps(changed, ensure_ascii=False))
     with pytest.raises(VoicehouseError, match="changed after it was written"):
         sign_off(home, keyring, done.path, "Compliance", "")
+
+
+def test_a_sign_off_tried_dry_says_what_would_be_signed_and_signs_nothing(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+    publish(house, home, "internal", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    ask = ["privacy", "sign-off", "--name", "C", "--role", "compliance"]
+    told = CliRunner().invoke(main, [*ask, "--dry-run"])
+    assert told.exit_code == 0 and done.sha256 in told.stdout and sign_off_of(done.path) is None
+    assert AuditLog(home, Keyring(home)).newest("privacy_signed_off") is None
+    assert CliRunner().invoke(main, ask).exit_code == 0 and sign_off_of(done.path)  # the control
+
+
+def test_the_report_is_written_by_a_job(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+    publish(house, home, "internal", None)
+    done = operations.defs().get_job_def("privacy_report").execute_in_process()
+    (output,) = [e for e in done.all_events if e.event_type == dg.DagsterEventType.STEP_OUTPUT]
+    path = newest(home)
+    assert path and output.step_output_data.metadata["sha256"].value == json.loads(path.read_text())["sha256"]
 
 
 def test_figures_wait_for_the_sign_off_and_the_old_ones_stay(home: Home, house: duckdb.DuckDBPyConnection) -> None:

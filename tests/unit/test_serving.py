@@ -18,6 +18,8 @@ from orchestration import pipeline
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import audit
+from orchestration.privacy import incidents
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
@@ -169,6 +171,10 @@ def test_a_verdict_on_what_is_served_stands_until_a_byte_or_a_rule_changes(
     with duckdb.connect(str(path)) as con:
         con.execute("UPDATE kpi_values SET value = value - 1")
     assert pipeline.recheck_served(home, "failing") == ["kpi_values:planned to fail"] and not path.exists()
+    (incident,) = incidents.listed(home)
+    assert (incident.begun["what"], incident.told) == ("withdrawn", "kpi_values:planned to fail")
+    line = AuditLog(home, Keyring(home)).newest("incident withdrawn")
+    assert line and line["facts"]["incident"] == incident.number
 
 
 def test_withdrawing_takes_everything_away_until_the_next_good_publication(

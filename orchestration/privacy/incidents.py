@@ -1,0 +1,201 @@
+"""The register of incidents: what happened to persons' data, whom it touches, until when it has to be told, how it ended.
+
+Keep out: what is sent to an authority (serving/notification.py). One line a step in `ops/incidents.jsonl`, and one in the
+audit log: names, counts and what people wrote, never anybody's data. Terms are defaults for a lawyer to confirm.
+"""
+
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home, now, sync_folder
+from orchestration.lake import quarantine
+from orchestration.landing import pages
+from orchestration.privacy.affected import affected
+from orchestration.privacy.audit_log import AuditLog, actor
+from orchestration.privacy.keys import Keyring
+
+HOURS = 72  # GDPR 33(1), from the moment somebody knew; PIPL 57 says at once
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident. Times are ISO 8601, UTC; `lines`: its steps as the register has them, oldest first."""
+
+    number: str
+    lines: tuple[dict[str, Any], ...]
+
+    @property
+    def begun(self) -> dict[str, Any]:
+        """How it came into the register: `opened` by somebody, or `withdrawn`: a check of what was served failed."""
+        return self.lines[0]
+
+    @property
+    def noticed_at(self) -> str:
+        return str(self.begun.get("noticed_at", self.begun["at"]))
+
+    @property
+    def due_at(self) -> str:
+        """When the authority has to know at the latest."""
+        return (datetime.fromisoformat(self.noticed_at) + timedelta(hours=HOURS)).isoformat()
+
+    @property
+    def hours_left(self) -> float:
+        return round((datetime.fromisoformat(self.due_at) - now()).total_seconds() / 3600, 1)
+
+    @property
+    def scope(self) -> dict[str, Any] | None:
+        """What it touches, as counted last."""
+        return next((line["scope"] for line in reversed(self.lines) if line["what"] == "scoped"), None)
+
+    @property
+    def closed(self) -> dict[str, Any] | None:
+        return next((line for line in self.lines if line["what"] == "closed"), None)
+
+    @property
+    def told(self) -> str:
+        """In a few words: what somebody wrote, or the checks that failed."""
+        return str(self.begun.get("reason") or ", ".join(self.begun.get("failed", ())))
+
+    def as_row(self) -> dict[str, Any]:
+        """For lists."""
+        return {
+            "incident": self.number,
+            "what": self.begun["what"],
+            "told": self.told,
+            "ticket": self.begun.get("ticket"),
+            "noticed_at": self.noticed_at,
+            "due_at": self.due_at,
+            "hours_left": None if self.closed else self.hours_left,
+            "persons": self.scope["persons"] if self.scope else None,
+            "exported": sum(line["what"] == "exported" for line in self.lines),
+            "outcome": self.closed["outcome"] if self.closed else None,
+        }
+
+
+def listed(home: Home, open_only: bool = False) -> list[Incident]:
+    """Every incident, oldest first."""
+    path = home.folder("ops") / "incidents.jsonl"
+    found: dict[str, list[dict[str, Any]]] = {}
+    for raw in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        line = json.loads(raw)
+        found.setdefault(line["incident"], []).append(line)
+    every = [Incident(number, tuple(lines)) for number, lines in found.items()]
+    return [i for i in every if not (open_only and i.closed)]
+
+
+def find(home: Home, number: str) -> Incident:
+    """An incident that is not closed. Raises VoicehouseError when there is none of that number."""
+    for incident in listed(home, open_only=True):
+        if incident.number == number:
+            return incident
+    raise VoicehouseError(f"no incident {number} is open: see `voicehouse privacy incident list`")
+
+
+def begin(home: Home, keyring: Keyring, what: str, **facts: Any) -> Incident:
+    """Write a new incident down: `opened` by somebody, or `withdrawn`. The caller holds the home's lock."""
+    number = f"I{now():%Y%m%d}-{secrets.token_hex(3)}"
+    return Incident(number, (_note(home, keyring, number, what, facts, facts),))
+
+
+def moment(noticed_at: datetime | None) -> str:
+    """When somebody knew; not later than now. Raises VoicehouseError when it lies ahead."""
+    if noticed_at and noticed_at > now():
+        raise VoicehouseError("an incident was noticed in the past: --noticed-at lies ahead")
+    return (noticed_at or now()).isoformat()
+
+
+def scope(
+    home: Home,
+    keyring: Keyring,
+    since: datetime | None,
+    until: datetime | None,
+    sources: Collection[str] = (),
+    kinds: Collection[str] = (),
+) -> dict[str, Any]:
+    """What lay in the house or left it between two moments (UTC): rows and persons, sealed pages, exports, files served.
+
+    Rows and persons that were deleted since are in no count. Only counts, names and times.
+    """
+    found = affected(home, keyring, since, until, sources, kinds)
+    in_time = [
+        line for line in AuditLog(home, keyring).lines()
+        if line["number"] > 0 and _within(datetime.fromisoformat(line["at"]), since, until)
+    ]  # fmt: skip
+    exports: Counter[tuple[str, str]] = Counter()
+    for line in in_time:
+        if line["action"] == "export":
+            exports[(line["facts"]["recipient"], line["facts"]["dataset"])] += line["facts"]["rows"]
+    names = sources or [p.name for p in home.folder("landing").iterdir() if not p.name.startswith("_")]
+    waiting = {
+        name: sum(_within(load.started_at.replace(tzinfo=UTC), since, until) for load in pages.loads(home, name))
+        for name in sorted(names)
+    }
+    held: Counter[str] = Counter()
+    for batch in quarantine.batches(home):
+        came = datetime.fromisoformat(batch["loaded_at"]).replace(tzinfo=UTC)
+        if (not sources or batch["source"] in sources) and _within(came, since, until):
+            held[batch["source"]] += batch["part"]["rows"]
+    return {
+        "since": since.isoformat() if since else None,
+        "until": until.isoformat() if until else None,
+        "sources": sorted(sources),
+        "kinds": sorted(kinds),
+        **found,
+        "sealed_loads": {name: n for name, n in waiting.items() if n},
+        "quarantined_rows": dict(sorted(held.items())),
+        "exports": [{"recipient": r, "dataset": d, "rows": n} for (r, d), n in sorted(exports.items())],
+        "actions": dict(sorted(Counter(line["action"] for line in in_time).items())),
+        "served": [p.name for p in sorted(home.serving.glob("*.duckdb"))],
+        "published": [t for t in _published(home) if _within(datetime.fromisoformat(t), since, until)],
+    }
+
+
+def keep_scope(home: Home, keyring: Keyring, incident: Incident, found: dict[str, Any]) -> None:
+    """Write a scope into the register."""
+    counts = {name: found[name] for name in ("since", "until", "sources", "kinds", "persons", "staff")}
+    counts["rows"] = sum(r["n"] for r in found["rows"])
+    _note(home, keyring, incident.number, "scoped", {"scope": found}, counts)
+
+
+def keep_export(home: Home, keyring: Keyring, incident: Incident, name: str, sha256: str) -> None:
+    """Write down that the material was made."""
+    facts = {"file": name, "sha256": sha256}
+    _note(home, keyring, incident.number, "exported", facts, facts)
+
+
+def close(home: Home, keyring: Keyring, incident: Incident, outcome: str) -> None:
+    """End an incident; GDPR 33(5): facts, effects and remedies stay on file."""
+    _note(home, keyring, incident.number, "closed", {"outcome": outcome}, {"outcome": outcome})
+
+
+def _note(
+    home: Home, keyring: Keyring, number: str, what: str, facts: dict[str, Any], audited: dict[str, Any]
+) -> dict[str, Any]:
+    """A step: the audit line first, then the line of the register, durably."""
+    at = now().isoformat()
+    AuditLog(home, keyring).append(f"incident {what}", incident=number, **audited)
+    line = {"at": at, "incident": number, "what": what, "by": actor(), **facts}
+    path = home.folder("ops") / "incidents.jsonl"
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    sync_folder(path.parent)
+    return dict(json.loads(json.dumps(line, default=str)))
+
+
+def _published(home: Home) -> list[str]:
+    """When figures were published, ISO 8601, UTC: by the names of the reports of each publication."""
+    stamps = [p.stem for p in home.folder("ops", "privacy").glob("*.json") if not p.name.endswith(".sign-off.json")]
+    return [datetime.strptime(s, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat() for s in sorted(stamps)]
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or at >= since) and (until is None or at < until)
