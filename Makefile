@@ -45,7 +45,7 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup -m "not browser and not servers and not faults and not operate"
+	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup -m "not browser and not servers and not faults and not operate and not names"
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
@@ -61,6 +61,10 @@ test-servers: setup ## Publish to, and build the models on, a real PostgreSQL, s
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 		{ apt-get -qq update && apt-get -qq install -y postgresql >/dev/null; }
 	@PATH="$$PATH:$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)" $(BIN)/python -m pytest tests -m servers
+
+.PHONY: test-names
+test-names: names ## What the language models find, and that the gate masks it
+	@$(BIN)/python -m pytest tests -m names
 
 RECORDS ?= 100000 1000000
 
@@ -92,10 +96,21 @@ format: setup ## Format Python and SQL
 
 .PHONY: lock
 lock: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra s3 --extra postgres --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-strip-extras --output-file requirements.lock
 	uv pip compile requirements-bench.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-strip-extras --output-file requirements-bench.lock
+	$(PYTHON) -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+		print(*extras["ner-en"], *extras["ner-zh"], sep="\n")' | \
+		uv pip compile - --constraint requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-strip-extras --output-file requirements-ner.lock
+
+$(BIN)/.names: $(BIN)/.installed requirements-ner.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-ner.lock
+	@touch $@
+
+.PHONY: names
+names: $(BIN)/.names ## Install the language models that find names of third persons (extras ner-en, ner-zh; docs/privacy.md)
 
 .venv-bench/.installed: requirements-bench.lock
 	@$(PYTHON) -m venv .venv-bench
@@ -103,7 +118,7 @@ lock: ## Resolve requirements.lock anew (needs uv)
 	@touch $@
 
 .PHONY: bench-redaction
-bench-redaction: setup .venv-bench/.installed ## Recall, precision and speed of redaction beside Presidio: make bench-redaction PUBLIC=folder
+bench-redaction: names .venv-bench/.installed ## Recall, precision and speed of redaction beside Presidio: make bench-redaction PUBLIC=folder
 	@$(BIN)/python -m tests.bench.bench_redaction --presidio .venv-bench/bin/python $(if $(PUBLIC),--public $(PUBLIC)) $(WRITE)
 
 .PHONY: clean

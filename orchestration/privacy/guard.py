@@ -18,7 +18,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import erased, marks, pseudonyms, refusals
+from orchestration.privacy import erased, marks, ner, pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -66,6 +66,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
     """
     loaded_at = now().replace(tzinfo=None)
     policy = Policy.of(home)
+    for language in policy.name_models:
+        ner.load(language)
     manifest = Manifest(load.load_id, settings.name, loaded_at.isoformat(), _about(settings), replay=replay)
     stage.begin(home, manifest)
     lake = Lake(home, keyring.base64(LAKE_KEY))

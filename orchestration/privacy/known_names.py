@@ -20,7 +20,7 @@ _BEFORE_A_PERSON = "找|问|联系|客服|经理|店员|导购|同事|朋友|我
 _SMALL = sorted(
     map(ord, "的了是在我你他她它们这那不也很就都把被从对给到去来说看吃买用太最没会能要想让还又再只个次块号里吗呢吧啊哦")
 )
-_NAME_SIGN = (
+NAME_SIGN = (
     "["
     + "".join(rf"\x{{{a + 1:x}}}-\x{{{b - 1:x}}}" for a, b in pairwise([0x4DFF, *_SMALL, 0xA000]) if b - a > 1)
     + "]"
@@ -35,21 +35,21 @@ def name_hash(name: str) -> str:
 def find(texts: str, hashes: str) -> str:
     """A query (row_no, field, names) of the texts (row_no, field, t) that hold names whose hash is in a table (index_hash)."""
     words = f"[A-Z][{LATIN}''’\\-]+"
-    person = f"[{SURNAMES}]{_NAME_SIGN}{{2}}"
+    person = f"[{SURNAMES}]{NAME_SIGN}{{2}}"
     # One name may begin inside what another took: at its second character, or at its third.
     told = ", ".join(
         f"regexp_extract_all(t, '{pattern}', {group})"
         for pattern, group in (
             (person, 0),
             (f"[{SURNAMES}]({person})", 1),
-            (f"[{SURNAMES}]{_NAME_SIGN}({person})", 1),
-            (f"(?:{DOUBLE_SURNAMES}){_NAME_SIGN}{{2}}", 0),
-            (f"(?:{_BEFORE_A_PERSON})([{SURNAMES}]{_NAME_SIGN})", 1),
+            (f"[{SURNAMES}]{NAME_SIGN}({person})", 1),
+            (f"(?:{DOUBLE_SURNAMES}){NAME_SIGN}{{2}}", 0),
+            (f"(?:{_BEFORE_A_PERSON})([{SURNAMES}]{NAME_SIGN})", 1),
         )
     )
     # What the lambdas go over is made beside them, not in them: they would make it for every element anew.
     prepared = f"""
-        select row_no, field, case when regexp_matches(t, '[{SURNAMES}]{_NAME_SIGN}') then flatten([{told}]) else [] end as told,
+        select row_no, field, case when regexp_matches(t, '[{SURNAMES}]{NAME_SIGN}') then flatten([{told}]) else [] end as told,
             case when regexp_matches(t, '{words}\\s{words}') then list_transform(
                 regexp_extract_all(t, '{words}(?:\\s{words})+'), lambda run: string_split(run, ' ')) else [] end as runs
         from {texts}

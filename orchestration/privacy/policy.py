@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orchestration.errors import ContractError
 from orchestration.home import Home
+from orchestration.privacy import ner
 from orchestration.sources.contract import Settings
 
 EU = [
@@ -67,6 +68,10 @@ blocked_sources = []
 # `transfer` in source.toml, and in [recipients.<name>] here (place, transfer) of whom rows are exported to.
 place = "CN"
 
+# Languages ("en", "zh") in which a model looks for names of persons that neither record, vault nor rules tell; each has to be
+# installed (`make names`). It finds most of them and masks some other words too (docs/privacy.md).
+name_models = []
+
 # Who answers for it, and the impact assessment where one is needed: the record of processing (check C16).
 [controller]
 name = "{name}"
@@ -92,6 +97,7 @@ class Policy:
     place: str = "CN"
     controller: Mapping[str, str] = field(default_factory=dict)
     recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    name_models: tuple[str, ...] = ()
 
     @property
     def assessment(self) -> str:
@@ -116,7 +122,11 @@ class Policy:
                 raise ContractError(
                     f"policy.toml: [terms] knows landing_days and quarantine_days, whole days; not '{term}'"
                 )
+        for language in raw.get("name_models", []):
+            if language not in ner.MODELS:
+                raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")
         found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
+        found["name_models"] = tuple(raw.get("name_models", ()))
         return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms, **found)
 
     def purposes_of(self, settings: Settings) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ def protect(
     )
     if kind not in UNCONSENTED_KINDS:
         marks.strike(con)
-    _redact(con, settings, record)
+    _redact(con, settings, record, policy.name_models)
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
     con.execute(
@@ -217,7 +217,7 @@ def _refused_all(rows: str, reason: str) -> str:
     )
 
 
-def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record) -> None:
+def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, name_models: tuple[str, ...]) -> None:
     """Temp table `_redacted`: each text redacted against the record's own persons and agents, then by the rules."""
     texts = [
         f"SELECT _row_no AS row_no, '{f.name}' AS field, {identifier(f.name)} AS text FROM _batch"
@@ -242,7 +242,12 @@ def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record) 
             f"JOIN _agents a ON a.agent_key = {_agent_key(record.field('agent_id'), settings)}"
         )
     redaction.redact(
-        con, " UNION ALL ".join(texts), " UNION ALL ".join(own) if own else None, "_redacted", "_name_hashes"
+        con,
+        " UNION ALL ".join(texts),
+        " UNION ALL ".join(own) if own else None,
+        "_redacted",
+        "_name_hashes",
+        name_models,
     )
 
 

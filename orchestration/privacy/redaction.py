@@ -7,13 +7,13 @@ plain expression over the text as the step before left it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
-from orchestration.privacy import known_names, linked
+from orchestration.privacy import known_names, linked, ner
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import folding_steps
 from orchestration.privacy.rules import Rule, all_rules
@@ -31,14 +31,22 @@ _READS = {
 }
 
 
-def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str, known: str | None = None) -> None:
+def redact(
+    con: DuckDBPyConnection,
+    texts: str,
+    own: str | None,
+    into: str,
+    known: str | None = None,
+    models: Sequence[str] = (),
+) -> None:
     """Temp table `into` (row_no, field, text, n, counts, residual, is_sensitive) from a query of texts.
 
     `texts` is a query (row_no BIGINT, field VARCHAR, text VARCHAR), one row per row_no and field; `own` one of
     (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the number
     of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
     identifier: such a text must not pass. Texts that are NULL give no row. `known` is a table (index_hash) of names the
-    vault holds; it needs the macro hmac_blind_index.
+    vault holds; it needs the macro hmac_blind_index. `models` are languages in which a model looks for further names in
+    texts that the rules leave alone; raises VoicehouseError where one is not installed.
     """
     con.execute(
         "create or replace temp table _redacting as select row_no, field, t from "
@@ -58,14 +66,21 @@ def redact(con: DuckDBPyConnection, texts: str, own: str | None, into: str, know
         )
         linked.prepare(con, "_own_values")
     con.execute("create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean)")
-    for turn in range(1, _TURNS + 1):
+    turns = _TURNS * 2 if models else _TURNS
+    for turn in range(1, turns + 1):
         # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed point.
         con.execute(
             f"create or replace temp table _read as select row_no, field, t, t = before or not regexp_matches(t, '{_SIGNS}') "
             f"as is_settled from {_pass(con, has_own, known)}"
         )
+        if models:
+            ner.find(con, "select t from _read where is_settled", "_named", models)
+            con.execute(
+                "update _read set t = masked, is_settled = false from _named where _named.t = _read.t and is_settled; "
+                "drop table _named"
+            )
         con.execute(
-            f"insert into _settled select row_no, field, t, is_settled from _read where is_settled or {turn == _TURNS}; "
+            f"insert into _settled select row_no, field, t, is_settled from _read where is_settled or {turn == turns}; "
             "create or replace temp table _redacting as select row_no, field, t from _read where not is_settled"
         )
         row = con.execute("select count(*) from _redacting").fetchone()

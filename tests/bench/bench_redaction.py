@@ -11,6 +11,7 @@ made from requirements-bench.lock. --write: keep the figures in orchestration/pr
 import argparse
 import gzip
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -37,14 +38,29 @@ PUBLIC_LABELS = {
 }  # fmt: skip
 
 
+# Titles and degrees that the set labels as part of a person's name, or as a name of their own: they identify nobody.
+_TITLES = re.compile(
+    r"^(?:(?:mrs?|ms|miss|dr|prof)\b\.?\s*)+|(?:\s+(?:phd|md|dds|dvm|jr\.?|sr\.?|ii|iii|iv|v))+$", re.IGNORECASE
+)
+
+
 def public(path: Path) -> Iterator[Labelled]:
     """The texts of one file of labelled public sentences; what no rule looks for is labelled OTHER."""
     for sample in json.loads(gzip.decompress(path.read_bytes())):
-        spans = tuple(
-            (s["start_position"], s["end_position"], PUBLIC_LABELS.get(s["entity_type"], "OTHER"))
-            for s in sample["spans"]
-        )
+        spans = tuple(_public_span(sample["full_text"], s) for s in sample["spans"])
         yield Labelled(sample["full_text"], spans)
+
+
+def _public_span(text: str, span: dict[str, Any]) -> tuple[int, int, str]:
+    start, end, what = span["start_position"], span["end_position"], PUBLIC_LABELS.get(span["entity_type"], "OTHER")
+    if what == "NAME":
+        name = text[start:end]
+        bare = _TITLES.sub("", name)
+        if not bare:
+            return start, end, "OTHER"
+        start += name.index(bare)
+        end = start + len(bare)
+    return start, end, what
 
 
 def quality(folder: Path | None) -> list[dict[str, Any]]:

@@ -63,11 +63,11 @@ def given(con: duckdb.DuckDBPyConnection, texts: Sequence[str | None], own: Sequ
     con.execute("create or replace table given_own as from _given_own")
 
 
-def redacted(texts: Sequence[str | None], own: Sequence[Own] = ()) -> list[dict[str, Any]]:
-    """What `redact` makes of texts, in their order; `own` lists, per text, values by role."""
+def redacted(texts: Sequence[str | None], own: Sequence[Own] = (), models: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What `redact` makes of texts, in their order; `own` lists, per text, values by role; `models` are languages."""
     con = duckdb.connect()
     given(con, texts, own)
-    redact(con, "from given", "from given_own" if own else None, "result")
+    redact(con, "from given", "from given_own" if own else None, "result", models=models)
     relation = con.execute(
         "select r.text, coalesce(r.n, 0) as n, coalesce(r.counts, map([]::varchar[], []::bigint[])) as counts, "
         "coalesce(r.residual, false) as residual, coalesce(r.is_sensitive, false) as is_sensitive "
@@ -106,11 +106,11 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def measure(samples: Iterable[Labelled]) -> Measured:
-    """Redact the texts and count."""
+def measure(samples: Iterable[Labelled], models: Sequence[str] = ()) -> Measured:
+    """Redact the texts and count; `models` are the languages in which a model looks for names."""
     samples = list(samples)
     measured = Measured()
-    for sample, result in zip(samples, redacted(*_texts(samples)), strict=True):
+    for sample, result in zip(samples, redacted(*_texts(samples), models), strict=True):
         masks = stretches(sample.text, result["text"])
         covered = bytearray(len(sample.text))
         for start, end, _ in masks:
