@@ -27,31 +27,27 @@ AT_SIGN = "contains({}, '@')"
 LONG_NUMBER = "regexp_matches({}, '[0-9]{{10}}')"
 
 
+def _side_by_side(columns: Iterable[str]) -> str:
+    """SQL: several columns as one text, so far apart that no pattern reaches from one into the other.
+
+    What has to stand alone has four characters on either side to itself.
+    """
+    named = [quoted(c) for c in columns]
+    return named[0] if len(named) == 1 else f"concat_ws(repeat(chr(10), 8), {', '.join(named)})"
+
+
 def _found(columns: Iterable[str], pattern: str, hint: str = "true") -> str:
     """SQL: the pattern (RE2, any case) is found in one of these columns; `hint`: a cheap condition it implies."""
     literal = pattern.replace("'", "''")
-    return _any(
-        f"case when {hint.format(quoted(c))} then regexp_matches({quoted(c)}, '{literal}', 'i') end" for c in columns
-    )
-
-
-def _any(conditions: Iterable[str]) -> str:
-    """SQL: one of the conditions is true; null is not."""
-    return " or ".join(f"coalesce({c}, false)" for c in conditions)
+    text = _side_by_side(columns)
+    return f"coalesce(case when {hint.format(text)} then regexp_matches({text}, '{literal}', 'i') end, false)"
 
 
 def _found_number(columns: Iterable[str], pattern: str, check: Callable[[str], str]) -> str:
     """SQL: a number of this form that stands alone satisfies the gate's own check, in one of these columns."""
-    runs = (
-        "regexp_extract_all({}, '"
-        + f"{ALONE_BEFORE}({pattern}){ALONE_AFTER}".replace("{", "{{").replace("}", "}}")
-        + "', 1)"
-    )
-    return _any(
-        f"case when {LONG_NUMBER.format(quoted(c))} "
-        f"then len(list_filter({runs.format(quoted(c))}, lambda n: {check('n')})) > 0 end"
-        for c in columns
-    )
+    text = _side_by_side(columns)
+    runs = f"regexp_extract_all({text}, '{ALONE_BEFORE}({pattern}){ALONE_AFTER}', 1)"
+    return f"coalesce(case when {LONG_NUMBER.format(text)} then len(list_filter({runs}, lambda n: {check('n')})) > 0 end, false)"
 
 
 def text_rules(texts: tuple[str, ...], words: tuple[str, ...]) -> list[Rule]:

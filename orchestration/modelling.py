@@ -105,14 +105,17 @@ def variables(home: Home) -> dict[str, str]:
     return {"reporting_tz": home.house.reporting_tz}
 
 
-def manifest(home: Home) -> Path:
-    """dbt's manifest, made (or made anew) when a file of the project is newer."""
+def manifest(home: Home, keyring: Keyring | None = None) -> Path:
+    """dbt's manifest, made (or made anew) when a file of the project is newer.
+
+    A build need not parse again what was parsed with its variables and, given the keyring, its connection.
+    """
     path = home.folder("dbt", "target") / "manifest.json"
     newest = max(
         (p.stat().st_mtime for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".md", ".csv")), default=0
     )
     if not path.exists() or path.stat().st_mtime < newest:
-        run(home, ["parse"], environment(home))
+        run(home, ["parse", "--vars", json.dumps(variables(home))], environment(home, keyring))
     return path
 
 

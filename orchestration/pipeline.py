@@ -482,7 +482,7 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     """
     from orchestration.serving.report import write_report
 
-    modelling.manifest(home)
+    modelling.manifest(home, keyring)
     check_home(home, keyring, sources(home))
     with modelling.building(home, keyring) as build:
         modelling.run(

@@ -81,7 +81,9 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         pipeline.instant(given, name)
     dagster_home(home)
     report(text("run.preparing"))
-    modelling.manifest(home)
+    from orchestration.privacy.keys import Keyring
+
+    modelling.manifest(home, Keyring(home))
     report(text("run.loading"))
     import dagster as dg
 
@@ -128,7 +130,6 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         if before and before[0]["status"] == "failed":
             write_report(home)  # without the banner: all sources answered
     from orchestration.landing.names import with_names
-    from orchestration.privacy.keys import Keyring
 
     reason = with_names(home, Keyring(home), pipeline.sources(home).values(), progress.reason)
     return Outcome(result.success, result.success and not progress.modelled, reason)

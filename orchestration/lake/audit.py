@@ -198,11 +198,10 @@ def _by_values(
 
     columns = {r.column: r.expression for r in rules}
     given = ", ".join(f"({e}) as c{i}" for i, e in enumerate(columns.values()))
-    facts = ", ".join(
-        f"count(c{i}), list(distinct c{i})[1:{SOME_VALUES}] || [min(c{i}), max(c{i})]" for i in range(len(columns))
-    )
+    asked_of = f"(select {given} from {relation})"
     try:
-        row = _fetch(con, f"select {facts} from (select {given} from {relation})")[0]
+        types = [type_ for _, type_, *_ in _fetch(con, f"describe from {asked_of}")]
+        row = _fetch(con, f"select {', '.join(_facts(f'c{i}', t) for i, t in enumerate(types))} from {asked_of}")[0]
     except AuditError:
         for column, expression in columns.items():  # which one it was
             _fetch(con, f"select {expression} from {relation}", column)
@@ -215,9 +214,15 @@ def _by_values(
     # Over a column that holds nothing only the demand for a value has anything to say.
     asked = [r for r in rules if filled[r.column] or (_demands_value(r) and n_rows)]
     results = {r.name: CheckResult(r.name, True, 0, 0, r.is_blocking) for r in rules}
-    length = max((len(values[r.column]) for r in asked), default=0)
-    frame = pd.DataFrame({r.column: (values[r.column] * length)[:length] for r in asked})
-    verdicts = _validate(frame, asked, "BOOLEAN_ONLY", strictly=True) if asked else {}
+    # Rules that ask the same of the same values share one answer: most hold, and ask whether [true] is true.
+    alike: dict[str, list[Rule]] = {}
+    for rule in asked:
+        alike.setdefault(f"{_question(rule)} {values[rule.column]!r}", []).append(rule)
+    told = [shared[0] for shared in alike.values()]
+    length = max((len(values[r.column]) for r in told), default=0)
+    frame = pd.DataFrame({r.column: (values[r.column] * length)[:length] for r in told})
+    answers = _validate(frame, told, "BOOLEAN_ONLY", strictly=True) if told else {}
+    verdicts = {r.name: answers[shared[0].name] for shared in alike.values() for r in shared}
     for rule in asked:
         n_checked = n_rows if _demands_value(rule) else filled[rule.column]
         passed, n_unexpected = verdicts[rule.name][0], 0
@@ -227,6 +232,14 @@ def _by_values(
         is_blocking = rule.is_blocking and not (rule.is_share and n_checked < FEW_ROWS)
         results[rule.name] = CheckResult(rule.name, passed, n_checked, n_unexpected, is_blocking)
     return results
+
+
+def _facts(column: str, type_: str) -> str:
+    """SQL: how many rows have a value, and the values; the least and the greatest of two truth values are all there are."""
+    ends = f"[min({column}), max({column})]"
+    return f"count({column}), " + (
+        ends if type_ == "BOOLEAN" else f"list(distinct {column})[1:{SOME_VALUES}] || {ends}"
+    )
 
 
 def _by_evidence(
@@ -247,6 +260,12 @@ def _by_evidence(
             rule.name, passed, n_rows if rule.narrows else n_checked, n_unexpected, is_blocking
         )
     return results
+
+
+def _question(rule: "Rule") -> str:
+    """What a rule asks of its values, whatever their column is called; the share it allows is left aside (`strictly`)."""
+    apart = {"column", "meta", "mostly", "severity"}
+    return f"{rule.expectation.expectation_type} {rule.expectation.json(exclude=apart)}"
 
 
 def _demands_value(rule: "Rule") -> bool:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from protected_rows import rows
 
+from expectations.privacy import text_rules
 from orchestration.lake import audit
 from orchestration.lake.audit import AuditError, audit_batch, audit_mart, audit_published, published_failures
 from orchestration.records import KINDS
@@ -86,6 +87,24 @@ def test_batch_is_stopped_with_a_count_of_the_rows_that_break_a_rule(columns, ru
 )
 def test_numbers_that_identify_nobody_pass(harmless):
     assert audit_batch(rows("case", 5, text=f"'{harmless}'"), "case").passed
+
+
+@pytest.mark.parametrize("columns", [("a", "b", "c"), ("b", "a", "c"), ("c", "b", "a")])
+@pytest.mark.parametrize("found", ["13800138000", "+442079460958", "4111111111111111", "11010519491231002X"])
+@pytest.mark.parametrize("beside", ["1", "138", "20250101", "x" * 40, ""])
+def test_identifier_is_found_in_any_of_several_columns_whatever_stands_in_those_beside_it(columns, found, beside):
+    seen = f"'{beside}' as {columns[0]}, '{found}' as {columns[1]}, '{beside}' as {columns[2]}"
+    apart = f"'{beside}' as {columns[0]}, '{found[:7]}' as {columns[1]}, '{found[7:]}' as {columns[2]}"
+    rules = [rule.expression for rule in text_rules(("a", "b", "c"), ())]
+    with duckdb.connect() as con:
+        told = [con.sql(f"select {' and '.join(rules)} from (select {given})").fetchone()[0] for given in (seen, apart)]
+    assert told == [False, True]
+
+
+def test_rules_that_ask_the_same_are_told_apart_by_their_values():
+    result = audit_batch(rows("case", 50, opened_at="case when i > 0 then timestamp '2025-01-01' end"), "case")
+    assert {n for n in broken(result) if n.endswith("is present")} == {"opened_at is present"}
+    assert sum(c.name.endswith("is present") for c in result.checks) > 1
 
 
 def test_shape_of_the_contract_is_demanded_column_by_column():
