@@ -82,7 +82,7 @@ def _persons(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     con.execute(
         """
         CREATE TEMP TABLE concerned AS
-        SELECT coalesce(s.person, t.subject_key) AS person, max(t.jurisdiction) AS law, bool_or(s.is_minor) AS is_minor
+        SELECT coalesce(s.person, t.subject_key) AS person, max(nullif(t.jurisdiction, 'unknown')) AS law, bool_or(s.is_minor) AS is_minor
         FROM touched t LEFT JOIN (
             SELECT hmac_pseudonym_person(subject_id) AS subject_key, coalesce(current_id, subject_id) AS person, is_minor
             FROM vault.subject

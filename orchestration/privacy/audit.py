@@ -145,16 +145,25 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
 
 
 def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, str]:
-    known = ", ".join(literal(b) for b in sorted({b for listed in BASES.values() for b in listed}))
+    laws = " ".join(
+        f"WHEN {literal(law)} THEN [{', '.join(literal(b) for b in listed)}]"
+        for law, listed in BASES.items()
+        if law != "other"
+    )
+    known = f"CASE jurisdiction {laws} ELSE [{', '.join(literal(b) for b in BASES['other'])}] END"
     allowed = ", ".join(literal(p) for p in policy.purposes)
     checked = failed = 0
     for kind in KINDS:
         row = con.execute(
-            f"SELECT count(*), count(*) FILTER (basis IS NULL OR basis NOT IN ({known}) OR len(purposes) = 0 "
+            f"SELECT count(*), count(*) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
             f"OR NOT list_has_all([{allowed}], {marks.unmarked('purposes')})) FROM lake.{identifier(kind)}"
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
-    return checked, failed, "rows of the lake whose basis is no legal one or whose purposes the house does not pursue"
+    return (
+        checked,
+        failed,
+        "rows of the lake whose basis is none of their law's or whose purposes the house does not pursue",
+    )
 
 
 def _changed_purposes(

@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestration.errors import ContractError
 from orchestration.home import Home
 from orchestration.privacy import ner
-from orchestration.sources.contract import Settings
+from orchestration.sources.contract import BASES, Settings
 
 EU = [
     "AT",
@@ -162,16 +162,21 @@ def jurisdiction_sql(country: str) -> str:
 
 
 def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
-    """SQL: the basis for one purpose by jurisdiction; an unknown jurisdiction takes the stricter."""
+    """SQL: the basis for one purpose by jurisdiction, null where there is none.
+
+    A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the law
+    knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent.
+    """
     other = settings.basis["other"].get(purpose)
-    strict = "consent" if any(b.get(purpose) == "consent" for b in settings.basis.values()) else other
-    cases = " ".join(
-        f"WHEN '{j}' THEN '{b[purpose]}'" for j, b in settings.basis.items() if purpose in b and j != "other"
-    )
-    fallback = f"'{other}'" if other else "NULL"
-    unknown = f"'{strict}'" if strict else "NULL"
-    return (
-        f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE CASE {jurisdiction} {cases} ELSE {fallback} END END"
-        if cases
-        else (f"CASE WHEN {jurisdiction} IS NULL THEN {unknown} ELSE {fallback} END")
-    )
+    by_law = {
+        law: settings.basis[law].get(purpose) if law in settings.basis else (other if other in BASES[law] else None)
+        for law in BASES
+    }
+    named = [by_law[law] for law in settings.basis]
+    unknown = None if None in named else "consent" if "consent" in named else other
+    cases = " ".join(f"WHEN '{law}' THEN {_text(ground)}" for law, ground in by_law.items() if law != "other")
+    return f"CASE WHEN {jurisdiction} IS NULL THEN {_text(unknown)} ELSE CASE {jurisdiction} {cases} ELSE {_text(other)} END END"
+
+
+def _text(word: str | None) -> str:
+    return f"'{word}'" if word else "NULL::VARCHAR"

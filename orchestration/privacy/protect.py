@@ -182,6 +182,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         f"WHEN g.ground_{i} <> 'consent' OR list_contains(k.purposes, '{p}') THEN '{p}' END"
         for i, p in enumerate(purposes)
     )
+    without = " AND ".join(f"ground_{i} IS NULL" for i in range(len(purposes)))
     # The basis told is that of the last purpose granted (the list goes from service to analytics).
     basis = " ".join(
         f"WHEN list_contains(purposes, '{p}') THEN ground_{i}" for i, p in reversed(list(enumerate(purposes)))
@@ -204,8 +205,8 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         )
         SELECT row_no, written_id, jurisdiction, CASE {basis} END AS basis, purposes,
                CASE WHEN (CASE {basis} END) = 'consent' OR len(guarded) > 0 THEN consent_ref END AS consent_ref,
-               CASE WHEN len(purposes) > 0 THEN NULL WHEN is_minor AND len(guarded) = 0 THEN 'minor_without_guardian'
-                    ELSE 'no_consent' END AS reason
+               CASE WHEN len(purposes) > 0 THEN NULL WHEN {without} THEN 'no_basis'
+                    WHEN is_minor AND len(guarded) = 0 THEN 'minor_without_guardian' ELSE 'no_consent' END AS reason
         FROM p
     """
 

@@ -217,6 +217,42 @@ def test_a_source_that_breaks_its_contract_is_an_outcome_and_the_others_go_on(ho
     assert list(failures) == ["bad"] and "no_such_column" in failures["bad"]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("basis", "found", "refused"),
+    [
+        # PIPL 13 knows no legitimate interest: what stands for the rest of the world is no ground there.
+        ('other = "legitimate_interests"', {"DE": ["service", "analytics"], None: ["service", "analytics"]}, 1),
+        # A law that names one purpose gives no ground for another, nor for whoever it might protect.
+        ('CN = { service = "contract" }\nother = "contract"',
+         {"CN": ["service"], "DE": ["service", "analytics"], None: ["service"]}, 0),
+        ('other = "contract"', dict.fromkeys(("CN", "DE", None), ["service", "analytics"]), 0),  # the control
+    ],
+)  # fmt: skip
+def test_a_law_that_is_not_named_takes_no_basis_it_does_not_know(
+    house: TestHouse, basis: str, found: dict[str | None, list[str]], refused: int
+) -> None:
+    folder = write_source(house.sources, "desk", {"case": CASE})
+    toml = folder / "source.toml"
+    toml.write_text(re.sub(r"CN = .*\nEU = .*\nother = .*", basis, toml.read_text()))
+    countries = ("CN", "DE", None)
+    house.drop("rows.jsonl", lines(*(case(i, account=f"A{i}", country=c) for i, c in enumerate(countries))))
+    house.take()
+    law = {"CN": "CN", "EU": "DE", "unknown": None}
+    assert {law[j]: p for j, p in house.rows("select jurisdiction, purposes from lake.case")} == found
+    assert house.ledger().get(("case", "rejected", "no_basis"), 0) == refused
+
+
+def test_a_row_on_a_basis_its_law_does_not_know_shows(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.privacy import protect
+    from tests.integration.test_privacy_checks import checks
+
+    write_source(house.sources, "desk", {"case": CASE})
+    monkeypatch.setattr(protect, "basis_sql", lambda *_: "'legitimate_interests'")
+    house.drop("rows.jsonl", lines(case(1, account="A", country="CN"), case(2, account="B", country="DE")))
+    house.take()
+    assert (checks(house)["C1"].n_checked, checks(house)["C1"].n_failed) == (2, 1)
+
+
 def test_an_unknown_basis_in_a_source_is_refused(house: TestHouse) -> None:
     write_source(house.sources, "desk", {"case": CASE}, cn="legitimate_interests")
     with pytest.raises(ContractError, match="no basis under the law of CN"):
