@@ -18,7 +18,9 @@ TARGETS = {
     ("public", "PHONE"): 0.97,
     ("own values", "NAME_full"): 0.99, ("own values", "NAME_given"): 0.99, ("own values", "NAME_title"): 0.99,
     ("own values", "ADDRESS"): 0.99, ("own values", "PHONE_spelling"): 0.99,
+    ("public, with a model", "NAME"): 0.8, ("third persons, with a model", "NAME"): 0.8,
 }  # fmt: skip
+WITH_A_MODEL = "with a model"  # sets the language models read too: what they mask wrongly is stated, without a target
 LEAST_PRECISION = 0.98
 MOST_WRONG = 0.005
 
@@ -40,12 +42,13 @@ def missed() -> list[str]:
     result = []
     for row in measured()["rows"]:
         name = f"{row['set']}, {row['language']}, {row['what']}"
-        if row["set"] == "clean":
-            if row["hits"] > MOST_WRONG * row["n"]:
+        is_by_rules = WITH_A_MODEL not in row["set"]
+        if row["what"] == "characters":
+            if is_by_rules and row["hits"] > MOST_WRONG * row["n"]:
                 result.append(name)
             continue
         least = TARGETS.get((row["set"], row["what"]), TARGETS.get(row["what"], 0.0))
-        if row["recall"] < least or row.get("precision", 1.0) < LEAST_PRECISION:
+        if row["recall"] < least or (is_by_rules and row.get("precision", 1.0) < LEAST_PRECISION):
             result.append(name)
     return result
 
@@ -55,7 +58,7 @@ def evidence() -> tuple[int, int, str] | None:
     if not is_current():
         return None
     kept = measured()
-    rows = [r for r in kept["rows"] if r["set"] != "clean"]
+    rows = [r for r in kept["rows"] if r["what"] != "characters"]
     below = missed()
     words = (
         f"recall and precision of {len(rows)} kinds of values on held-out and public labelled texts, "

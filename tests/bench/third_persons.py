@@ -66,7 +66,7 @@ GIVEN = (
 
 
 def third_labelled(half: str, count: int, seed: int = 31) -> Iterator[Labelled]:
-    """`count` texts a template of a half ("tune" or "report"); tokens are NAME_2 and NAME_3, by characters."""
+    """`count` texts a template of a half ("tune" or "report"); each name labelled NAME."""
     draw = Random(seed + (half == "report"))
     for template in TEMPLATES.splitlines()[half == "report" :: 2]:
         for _ in range(count):
@@ -76,7 +76,7 @@ def third_labelled(half: str, count: int, seed: int = 31) -> Iterator[Labelled]:
                 if start >= 0:
                     name = draw.choice(SURNAMES) + draw.choice(GIVEN.split())
                     text = text[:start] + name + text[start + len(slot) :]
-                    spans.append((start, start + len(name), f"NAME_{len(name)}"))
+                    spans.append((start, start + len(name), "NAME"))
             yield Labelled(text, tuple(spans), "zh")
 
 
