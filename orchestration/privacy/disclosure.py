@@ -16,7 +16,8 @@ The rules, in the order in which they apply:
 
 Rules 2 and 4 bind metrics of class `subject`, and every class in profile `external`; 1 and 3 bind all.
 Cells of the same persons share their fate: what is hidden for one variant of a metric is hidden for all of them (its
-population), and so is what counts the same at the same place.
+population), and so is what counts the same at the same place. Variants by survey weight are a population of their own:
+few may have a weight.
 """
 
 from collections.abc import Iterable, Mapping
@@ -225,13 +226,15 @@ def _cells(
         raise VoicehouseError(
             f"metrics without a disclosure class: {', '.join('/'.join(map(str, u)) for u in unclassed)}"
         )
+    # Who has a survey weight are persons of their own: some of those who answered, and counted so.
+    population = "m.metric_id || CASE WHEN contains(m.variant, 'weighted') THEN ' by weight' ELSE '' END"
     teams = ", ".join(literal(t) for t in small_teams) or "NULL"
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE cells AS
         WITH counted AS (
-            SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, m.metric_id AS population,
+            SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, {population} AS population,
                 {everything} AS is_protected,
                 coalesce(v.n_answered, v.n_eligible, v.denominator, v.numerator, v.value) AS n,
                 v.suppressed_reason IS NULL

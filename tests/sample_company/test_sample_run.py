@@ -175,7 +175,7 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
     """Every proving identifier of the truth against the vault's: none missing, none too many, the same persons behind them.
 
     Whoever gave a number that no account carries, a guest or a caller, is one by this number alone. A call tells no
-    country: what a German caller wrote as 0176/… reads as a Chinese number, and is a caller by itself. Nobody is missing
+    country: what a German caller wrote as 0176/… proves nobody. Nobody is missing
     from the vault for being refused, quarantined or erased: the vault knows who was read, whatever became of the rows.
     """
     told = {name: str(run.truth / f"{name}.csv") for name in ("identifiers", "subjects", "fields", "persons")}
@@ -195,12 +195,10 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
                     where i.proves_from <> '0'
                 ),
                 numbers as (
-                    select distinct 'phone' as domain, case when not is_national then p.phone
-                        when f.written like '0176/%' then '+86' || replace(f.written[2:], '/', '') end as value,
-                        'number ' || value as subject
-                    from read_csv($fields, all_varchar = true) as f join read_csv($persons, all_varchar = true) as p using (person),
-                        lateral (select f.source = 'telephony' and f.written like '0%' and p.country in ('DE', 'FR') as is_national)
+                    select distinct 'phone' as domain, p.phone as value, 'number ' || p.phone as subject
+                    from read_csv($fields, all_varchar = true) as f join read_csv($persons, all_varchar = true) as p using (person)
                     where f.entity = 'phone' and f.source in ('web_shop', 'telephony') and p.country is distinct from 'US'
+                        and not (f.source = 'telephony' and f.written like '0%' and p.country in ('DE', 'FR'))
                 )
                 select distinct domain, subject, hmac_blind_index(domain || chr(31) || lower(value)) as index_hash
                 from (from proving union all by name from numbers where value not in (select value from proving))
@@ -221,7 +219,7 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
         con.close()
     found = Counter(domain for domain, *_ in rows)
     guests = sum(subject is not None and subject.startswith("number ") for _, subject, _ in rows)
-    assert found["account"] > 5000 and found["email"] > 1000 and found["phone"] > 1500 and guests > 25
+    assert found["account"] > 5000 and found["email"] > 1000 and found["phone"] > 1500 and guests > 5
     assert Counter(domain for domain, _, current in rows if current is None) == {}  # missing in the vault
     assert Counter(domain for domain, subject, _ in rows if subject is None) == {}  # known to the vault alone
     by_truth: dict[str, set[str]] = {}

@@ -40,6 +40,7 @@ COLUMNS = {
 REGISTRY = [
     ("csat", "top2", "subject", "percent", "answered"),
     ("csat", "mean_pct", "subject", "percent", "answered"),
+    ("csat", "weighted_top2", "subject", "percent", "answered"),
     ("sla_attainment", "house", "operational", "percent", "due"),
 ]
 
@@ -189,6 +190,15 @@ def test_variants_of_one_population_are_hidden_together():
     rows = published(STORES + [{**r, "variant": "mean_pct", "numerator": 40.0 * r["n_answered"] / 100} for r in STORES])
     hidden = {(r["variant"], r["store"]) for r in rows if r["suppressed_reason"]}
     assert hidden == {(v, s) for v in ("top2", "mean_pct") for s in ("north", "east")}
+
+
+def test_few_persons_with_a_survey_weight_hide_what_counts_by_weight_and_nothing_else():
+    """Ten weighted answers of four persons are four persons; the forty who answered are not hidden with them."""
+    large = [cell(90, store="east"), cell(95, store="south")]
+    weighed = [{**r, "variant": "weighted_top2"} for r in (cell(10, n_subjects=4, store="north"), *large)]
+    rows = published([cell(40, store="north"), *large, *weighed])
+    hidden = {(r["variant"], r["store"]): r["suppressed_reason"] for r in rows if r["suppressed_reason"]}
+    assert hidden == {("weighted_top2", "north"): "small_cell"}
 
 
 def test_operational_metrics_obey_the_threshold_inside_and_all_rules_outside():

@@ -28,6 +28,7 @@
     "w2_score2": "sum(weight * weight * score * score)",
 } %}
 {% set spreads = {
+    "n_subjects_weighted": "count(distinct case when weight is not null then person_number end)",
     "sd_score": "stddev_samp(score)",
     "sd_position": "stddev_samp(position)",
     "w_score2": "sum(weight * score * score)",
@@ -370,6 +371,7 @@ with
                     "variant": "'" ~ v.variant ~ "'",
                     "n_eligible": "n",
                     "n_answered": "n_weighted" if v.by_weight else "n",
+                    "n_subjects": "n_subjects_weighted" if v.by_weight else "n_subjects",
                     "numerator": k,
                     "denominator": n,
                     "value": value,

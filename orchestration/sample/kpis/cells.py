@@ -73,11 +73,12 @@ class Group:
         weights = np.nan_to_num(values[self.placed.item].astype(np.float64))
         return np.asarray(np.bincount(self.of, weights, self.n), dtype=np.float64)
 
-    def distinct(self, values: Numbers) -> Ints:
-        """How many different values the items of each cell have."""
+    def distinct(self, values: Numbers, where: Bools | None = None) -> Ints:
+        """How many different values the items of each cell have, of all items or of some."""
         told = values[self.placed.item].astype(np.int64)
         lowest, spread = int(told.min()), int(np.ptp(told)) + 1
-        pairs = np.unique(self.of * spread + (told - lowest))
+        pairs = self.of * spread + (told - lowest)
+        pairs = np.unique(pairs if where is None else pairs[where[self.placed.item]])
         return np.bincount(pairs // spread, minlength=self.n).astype(np.int64)
 
 

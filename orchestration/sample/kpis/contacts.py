@@ -52,12 +52,10 @@ def _calls(world: World, view: View) -> list[Block]:
         from call as c left join person as p on p.person = c.person where not is_outbound order by call
         """
     )
-    # A landline is nobody's own number, and one without its country's code might be anybody's; German ones that begin
-    # with 0176 read as Chinese mobiles, of somebody unknown who always is the same.
+    # A landline is nobody's own number, and one without its country's code might be anybody's.
     known = (calls["caller"] != ABSENT) & ~calls["is_national"]
-    misread = calls["is_national"] & calls["phone"].str.startswith("+49176", na=False)
     subject = view.subjects_of("phone", calls["phone"].fillna(""), calls["caller"])
-    calls["subject"] = subject.where(known, nobody("call", calls)).where(~misread, -(10**7) - calls["caller"])
+    calls["subject"] = subject.where(known, nobody("call", calls))
     calls = calls[~known | view.present(calls["subject"])].reset_index(drop=True)
     calls = calls.assign(source="telephony", team="phone_cn", store=codes_of_stores(calls["store"]))
     answered = happened(calls["answered_at"])

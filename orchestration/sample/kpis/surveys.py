@@ -177,14 +177,15 @@ def _nps(nps: pd.DataFrame) -> Measure:
 def _weighted(group: Group, frame: pd.DataFrame, worth: Numbers, scale: float = 100.0) -> Parts:
     """What the answers are worth by their survey weight; answers without one are out."""
     weight = frame["weight"].to_numpy(float)
-    n = group.count(~np.isnan(weight))
+    has_weight = ~np.isnan(weight)
+    n = group.count(has_weight)
     return part(
         group.total(weight * worth),
         group.total(weight),
         scale,
         eligible=group.count(),
         answered=n,
-        subjects=group.distinct(frame["subject"].to_numpy()),
+        subjects=group.distinct(frame["subject"].to_numpy(), has_weight),
         is_there=n > 0,
     )
 
