@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -237,7 +237,9 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """Drop what is past its term or rests on a withdrawn consent, in every store; a page that expires unread is its source's failure."""
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
-    for name in sources(home):
+    counts["copies"] = _expire_copies(home, policy.landing_days)
+    active = sources(home)
+    for name in pages.sources(home):
         try:
             gone = pages.expire(home, keyring, name, now(), policy.landing_days)
         except SourceError as error:
@@ -245,11 +247,22 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
             continue
         counts["pages"] += len(gone)
         unread = [load_id for load_id in gone if not promote.is_committed(home, load_id)]
-        if unread:
+        if unread and name not in active:
+            event("landing.expired_unread", source=name, loads=len(unread))
+        elif unread:
             reason = f"{len(unread)} loads expired in landing before the gate could read them"
             Outcomes(home, run_id).fail(name, "expire", reason)
     withdrawn, expired = let_go(home, keyring)
     return counts | {"withdrawn": withdrawn.rows} | asdict(expired)
+
+
+def _expire_copies(home: Home, days: int) -> int:
+    """Delete copies that were made for persons and not fetched: they are the one thing here that is in the clear."""
+    limit = (now() - timedelta(days=days)).timestamp()
+    old = [p for p in home.folder("ops", "copies").glob("*.json") if p.stat().st_mtime < limit]
+    for path in old:
+        path.unlink()
+    return len(old)
 
 
 def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdrawal.Withdrawn, retention.Expired]:

@@ -33,6 +33,11 @@ class Load:
         return datetime.strptime(self.load_id[:18], "%Y%m%dT%H%M%S%f")
 
 
+def sources(home: Home) -> list[str]:
+    """Every source of which something lies in landing, also one that is no longer asked."""
+    return sorted(p.name for p in home.folder("landing").iterdir() if p.is_dir() and not p.name.startswith("_"))
+
+
 def loads(home: Home, source: str) -> list[Load]:
     """Every load of a source that lies in landing, oldest first.
 

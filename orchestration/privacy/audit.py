@@ -3,12 +3,14 @@
 Keep out: repairing anything, and checks of single batches (expectations/privacy.py).
 """
 
+import base64
 import json
-import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ import pyarrow.parquet as pq
 
 from orchestration import formats
 from orchestration.engine import connect, identifier, literal
+from orchestration.errors import SourceError
 from orchestration.home import Home, now, write_durably
+from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, retention, withdrawal
+from orchestration.landing import pages
+from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, residue, retention, withdrawal
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
-from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.evidence import code, noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -32,15 +37,12 @@ from orchestration.records import KINDS
 from orchestration.sources.contract import BASES, Settings
 from orchestration.sources.registry import discover
 
-# E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
-RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
-
 CATALOGUE = {
     "C1": ("目的与依据有效", "Basis and purpose valid for every row", "run"),
     "C2": ("目的变更后旧数据不再使用", "Rows of a changed purpose are not used", "event"),
     "C3": ("撤回同意已传导", "Withdrawals propagated", "run"),
     "C4": ("所有字段已分级", "All fields classified", "run"),
-    "C5": ("数据湖中无身份信息", "No identifier in the lake", "run"),
+    "C5": ("数据湖、仓库与已发布文件中无身份信息", "No identifier in lake, warehouse and served files", "run"),
     "C6": ("金丝雀身份无处可见", "Canary persons nowhere", "release"),
     "C7": ("假名仅凭密钥可得", "Pseudonyms not recomputable without the key", "run"),
     "C8": ("加密与权限", "Stores encrypted, modes right", "run"),
@@ -63,6 +65,8 @@ CATALOGUE = {
 
 
 UNPROVED = {"C6": "not proved of the release that is installed: `voicehouse privacy canary` proves it"}
+CLOSED = ("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published")  # to all but their owner
+WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
 
@@ -101,13 +105,12 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         found["C2"] = _changed_purposes(con, policy, sources)
         found["C4"] = _classified()
         persons = _persons(con)
-        found["C5"] = _identifiers(con)
-        found["C13"] = (
-            *retention.overdue(con, every, at),
-            "rows of the lake past their term, or with a text past its own; rows that went are withheld in the ledger",
-        )
-        if (home.folder("vault") / "vault.duckdb").exists():
+        found["C13"] = _overdue(con, home, keyring, every, policy, at)
+        if not (home.folder("vault") / "vault.duckdb").exists():
+            found["C5"] = residue.identifiers_left(con, home, keyring)
+        else:
             with open_vault(con, home, keyring, read_only=True):
+                found["C5"] = residue.identifiers_left(con, home, keyring)
                 found["C3"] = _withdrawals(con, every)
                 found["C7"] = _dictionary_attack(con)
                 found["C21"] = _minors(con)
@@ -204,20 +207,6 @@ def _classified() -> tuple[int, int, str]:
     return len(fields), sum(1 for f in fields if not f.privacy), "fields of the record contracts without a class"
 
 
-def _identifiers(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
-    checked = failed = 0
-    for kind, record in KINDS.items():
-        texts = [
-            f.name
-            for f in record.protected_schema
-            if str(f.type) == "string" and not f.name.endswith(("_key", "_hash", "_ref", "_id"))
-        ]
-        hits = " OR ".join(f"regexp_matches({identifier(t)}, {literal(RESIDUE)})" for t in texts)
-        row = con.execute(f"SELECT count(*), count(*) FILTER ({hits}) FROM lake.{identifier(kind)}").fetchone()
-        checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
-    return checked, failed, "rows of the lake in which a text column still shows an e-mail address or a mobile number"
-
-
 def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
     """With the code and a dictionary of true values but no key: unkeyed SHA-256 must not give any pseudonym."""
     known = con.execute(
@@ -268,15 +257,46 @@ def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
     return checked, failed, "rows of persons told to be minors; those used for what no guardian consents to"
 
 
+def _overdue(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    keyring: Keyring,
+    every: Mapping[str, Settings],
+    policy: Policy,
+    at: datetime,
+) -> tuple[int, int, str]:
+    """What is kept beyond its term, a day's grace for what goes by whole days: rows, texts, sealed loads, batches, lines."""
+    rows, late = retention.overdue(con, every, at)
+    day = timedelta(days=1)
+    sealed: list[datetime] = []
+    for name in pages.sources(home):
+        with suppress(SourceError):  # torn pages are told by the gate
+            sealed += [load.started_at for load in pages.loads(home, name)]
+    held = [
+        datetime.fromisoformat(b["loaded_at"])
+        for b in quarantine.batches(home)
+        if (home.root / "quarantine" / f"{b['batch']}.parquet").exists()
+    ]
+    lines = [datetime.fromisoformat(x["at"]).replace(tzinfo=None) for x in AuditLog(home, keyring).lines() if "at" in x]
+    for kept, days in ((sealed, policy.landing_days), (held, policy.quarantine_days), (lines, KEPT_DAYS)):
+        rows += len(kept)
+        late += sum(moment + timedelta(days=days) + day < at for moment in kept)
+    told = "rows of the lake, sealed loads, quarantined batches and lines of the audit log; those past their term, or with a text past its own"
+    return rows, late, told
+
+
 def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
-    checked, bad = 0, []
-    for kind in KINDS:
-        for path in lake.parts(kind):
-            checked += 1
-            with path.open("rb") as handle:
-                if handle.read(4) != b"PARE":  # the magic of Parquet with an encrypted footer
-                    bad.append(path.name)
-    for name in ("vault/vault.duckdb", "warehouse.duckdb"):
+    """Files that open without a key, keys that are not wrapped, spills in the clear, modes that let others in."""
+    checked, bad = 1, []
+    parts = [path for kind in KINDS for path in lake.parts(kind)]
+    for folder in ("quarantine", "published"):
+        parts += (home.root / folder).rglob("*.parquet")
+    for path in parts:
+        checked += 1
+        with path.open("rb") as handle:
+            if handle.read(4) != b"PARE":  # the magic of Parquet with an encrypted footer
+                bad.append(path.name)
+    for name in ("vault/vault.duckdb", "warehouse.duckdb", "serving/team.duckdb"):
         path = home.root / name
         if path.exists():
             checked += 1
@@ -289,7 +309,23 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
         checked += 1
         if set(pq.read_schema(path).names) - {"_dlt_load_id", "_dlt_id"} != {"load_id", "stream", "number", "sealed"}:
             bad.append(path.name)
-    return checked, len(bad), "files of lake, landing, vault and warehouse that open without a key"
+    ring = home.folder("keys") / "keyring.json"
+    for wrapped in chain.from_iterable(json.loads(ring.read_text()).values() if ring.exists() else ()):
+        checked += 1
+        if len(base64.b64decode(wrapped)) != WRAPPED_BYTES:
+            bad.append(ring.name)
+    con = connect(home.temp)
+    try:
+        row = con.execute("SELECT current_setting('temp_file_encryption')").fetchone()
+        bad += [] if row and row[0] else ["temp_file_encryption"]
+    finally:
+        con.close()
+    for path in (*(home.root / folder for folder in CLOSED), home.serving / "team.duckdb"):
+        if path.exists():
+            checked += 1
+            bad += [path.name] if stat.S_IMODE(path.stat().st_mode) & 0o077 else []
+    told = "files that open without a key, folders that others may open, keys not wrapped, spills in the clear"
+    return checked, len(bad), told
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
@@ -347,10 +383,10 @@ def analyst_reach(home: Home) -> tuple[int, int, str]:
 
 def _modes(home: Home) -> tuple[int, int, str]:
     checked = bad = 0
-    for name in ("vault", "keys", "landing", "lake", "quarantine"):
-        folder = home.folder(name)
-        checked += 1
-        bad += bool(stat.S_IMODE(os.stat(folder).st_mode) & 0o077)
+    for folder in (home.root / name for name in CLOSED):
+        if folder.exists():
+            checked += 1
+            bad += bool(stat.S_IMODE(folder.stat().st_mode) & 0o077)
     master = home.folder("keys") / "master.key"
     if master.exists():
         checked += 1

@@ -132,7 +132,7 @@ def scope(
     for line in in_time:
         if line["action"] == "export":
             exports[(line["facts"]["recipient"], line["facts"]["dataset"])] += line["facts"]["rows"]
-    names = sources or [p.name for p in home.folder("landing").iterdir() if not p.name.startswith("_")]
+    names = sources or pages.sources(home)
     waiting = {
         name: sum(_within(load.started_at.replace(tzinfo=UTC), since, until) for load in pages.loads(home, name))
         for name in sorted(names)

@@ -44,7 +44,7 @@ def test_what_a_careless_gate_lets_through_is_found_in_its_column(
     from orchestration.lake.audit import AuditResult
     from orchestration.privacy import redaction
 
-    def careless(con, texts, own, into, hashes) -> None:
+    def careless(con, texts, own, into, *_) -> None:
         con.execute(
             f"CREATE TABLE {into} AS SELECT row_no, field, text, 0 AS n, false AS residual, false AS is_sensitive FROM ({texts})"
         )

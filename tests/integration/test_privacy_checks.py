@@ -1,6 +1,7 @@
 """Checks that events prove, on homes where they hold and where they do not. Keep out: checks of settings alone."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
@@ -80,3 +81,77 @@ def test_every_proof_is_told_in_chinese_too(filled: TestHouse) -> None:
     erase(filled, Sought(account="register:a"))
     told = {c.check_id: c.evidence for c in checks(filled).values()}
     assert [i for i, words in told.items() if translated(words, "zh") == words] == []
+
+
+def test_an_identifier_in_any_store_that_may_hold_none_shows(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (checks(filled)["C5"].status, checks(filled)["C5"].n_failed) == ("passed", 0)
+    served = filled.home.serving / "kpi.duckdb"
+    with duckdb.connect(str(served)) as con:
+        con.execute("CREATE TABLE kpi_leak AS SELECT 'write to a@example.org' AS category, 'b@example.org' AS case_key")
+    filled.home.warehouse.unlink(missing_ok=True)
+    con = duckdb.connect()
+    con.execute(
+        f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
+    )
+    con.execute("CREATE TABLE w.leak AS SELECT '13700001234' AS city UNION ALL SELECT '2025-01-01'")
+    con.close()
+    found = checks(filled)["C5"]
+    assert (found.status, found.n_failed) == ("failed", 2)
+    assert "published file 1" in found.evidence and "warehouse 1" in found.evidence
+
+
+def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.lake import audit
+    from orchestration.lake.audit import AuditResult
+    from orchestration.privacy import redaction
+
+    def careless(con: duckdb.DuckDBPyConnection, texts: str, own: str, into: str, *_: object) -> None:
+        con.execute(
+            f"CREATE TABLE {into} AS SELECT row_no, field, text, 0 AS n, false AS residual, false AS is_sensitive FROM ({texts})"
+        )
+
+    monkeypatch.setattr(redaction, "redact", careless)
+    monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult(()))
+    write_source(house.sources, "desk", {"case": CASE})
+    said = [(1, "call +49 151 2345-6789"), (2, "call +49 151 9999 9999"), (3, "order 0049151 and 2345 6789")]
+    house.drop(
+        "rows.jsonl",
+        lines(*(case(n, account=f"A{n}", country="DE", phone="+4915123456789" if n == 1 else None, text=t) for n, t in said)),
+    )  # fmt: skip
+    house.take()
+    found = checks(house)["C5"]
+    assert (found.status, found.n_failed) == ("failed", 1)
+
+
+def test_a_file_that_opens_without_a_key_or_to_others_shows(filled: TestHouse) -> None:
+    assert checks(filled)["C8"].status == "passed"
+    filled.home.folder("published")
+    leak = filled.home.root / "published" / "part-0.parquet"
+    duckdb.execute(f"COPY (SELECT 1 AS n) TO '{leak}' (FORMAT parquet)")
+    leak.chmod(0o600)
+    assert checks(filled)["C8"].n_failed == 1
+    leak.unlink()
+    (filled.home.root / "published").chmod(0o750)
+    assert checks(filled)["C8"].n_failed == 1
+
+
+def test_what_is_kept_beyond_its_term_shows_and_goes_also_for_a_source_switched_off(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.extract(filled.home, filled.keyring, pipeline.sources(filled.home)["desk"], pipeline.Window(), "test")
+    toml = filled.sources / "desk" / "source.toml"
+    toml.write_text("active = false\n" + toml.read_text())
+    copy = filled.home.folder("ops", "copies") / "R1.json"
+    copy.write_text("{}")
+    later = datetime.now(UTC) + timedelta(days=20)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", later.isoformat())
+    assert checks(filled)["C13"].n_failed == 2  # the sealed loads of both sources
+    gone = pipeline.expire(filled.home, filled.keyring, "test")
+    assert (gone["pages"], gone["copies"]) == (2, 1) and not copy.exists()
+    assert not list((filled.home.root / "landing").rglob("*.parquet"))
+    assert checks(filled)["C13"].n_failed == 0
+    assert pipeline.Outcomes(filled.home, "test").failures == {}
