@@ -191,7 +191,11 @@ def _expire_vault(
                 < TIMESTAMP '{at}' - INTERVAL {EVIDENCE_MONTHS} MONTH
             """
         )
-        identities = _number(con, "SELECT count(*) FROM vault.identity WHERE subject_id IN (FROM _silent)")
+        con.execute(_silent_agents(home, months, at))
+        identities = _number(
+            con,
+            "SELECT (SELECT count(*) FROM vault.identity WHERE subject_id IN (FROM _silent)) + (SELECT count(*) FROM _silent_agents)",
+        )
         consents = _number(con, "SELECT count(*) FROM _stale")
         if not dry_run and (identities or consents):
             con.execute(
@@ -200,9 +204,40 @@ def _expire_vault(
             )
             for table in ("identity", "record_key", "subject"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _silent)")
+            con.execute("DELETE FROM vault.agent WHERE agent_key IN (FROM _silent_agents)")
     if not dry_run and (identities or consents):
         renew_vault(con, home, keyring)
     return {"identities": identities, "consents": consents}
+
+
+def _silent_agents(home: Home, months: Mapping[str, int | None], at: datetime) -> str:
+    """SQL: temp table `_silent_agents`, members of staff whose term has ended since they left, or were last heard of.
+
+    Who is still employed by the newest row about them is heard of. One of whom the lake holds nothing (any more) goes, unless
+    batches wait in quarantine that may tell of them.
+    """
+    heard = " UNION ALL ".join(
+        f"SELECT agent_key, {_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)} AS until FROM lake.{identifier(k)}"
+        for k, r in KINDS.items()
+        if k != "agent" and "agent_key" in r.protected_schema.names
+    )
+    told = "max_by({}, coalesce(updated_at, loaded_at))"
+    left = _term("left_on", months, DEFAULT_IDENTITY_MONTHS)
+    nothing_waits = not any(home.folder("quarantine").glob("*/*.parquet"))
+    return f"""
+        CREATE OR REPLACE TEMP TABLE _silent_agents AS
+        WITH employed AS (
+            SELECT agent_key, CASE WHEN left_on IS NULL THEN TIMESTAMP '{NEVER}' ELSE {left} END AS until FROM (
+                SELECT agent_key, {told.format("source")} AS source,
+                    arg_max_null(left_on, coalesce(updated_at, loaded_at)) AS left_on FROM lake.agent GROUP BY 1)
+        ),
+        terms AS (
+            SELECT agent_key, max(coalesce(until, TIMESTAMP '{NEVER}')) AS until
+            FROM (FROM employed UNION ALL {heard}) GROUP BY 1
+        )
+        SELECT a.agent_key FROM vault.agent a LEFT JOIN terms t USING (agent_key)
+        WHERE coalesce(t.until < TIMESTAMP '{at}', {nothing_waits})
+    """
 
 
 def _due(home: Home, lake: Lake, at: datetime) -> tuple[bool, bool]:

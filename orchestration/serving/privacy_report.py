@@ -54,6 +54,8 @@ LIMITS = (
      "What several held cells gain together between publications that do not follow each other is not watched."),
     ("五个以内账号共用的邮箱或号码视为同一人。",
      "An address or number shared by up to five accounts is taken for one person's."),
+    ("以字母代数字、拼音数字、逐字隔开的地址、倒写的号码、以其他符号代替 @ 等写法不被识别。",
+     "Not recognised: letters for digits, numerals in pinyin, an address in spaced letters, numbers backwards, another sign for @."),
     ("法律依据、期限与阈值为默认值，须由律师确认。",
      "Legal grounds, terms and thresholds are defaults for a lawyer to confirm."),
 )  # fmt: skip

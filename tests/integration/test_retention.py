@@ -131,3 +131,51 @@ def test_a_run_expires_and_what_is_gone_is_in_no_file(filled: TestHouse, monkeyp
     assert vault_counts(filled) == (0, 0, 0)
     assert found_under(filled.inbox, ["Zora Quill"]) == {"Zora Quill"}
     assert found_under(Home.open(filled.home.root).root, ["Zora Quill"]) == set()
+
+
+STAFF = """
+select _record, raw ->> '$.agent' as agent_id, raw ->> '$.name' as agent_name, raw ->> '$.left' as left_on,
+    raw ->> '$.at' as updated_at
+from rows where raw ->> '$.name' is not null
+"""
+HANDLED = """
+select _record, raw ->> '$.id' as case_id, raw ->> '$.agent' as agent_id, raw ->> '$.at' as opened_at
+from rows where raw ->> '$.id' is not null
+"""
+
+
+def test_names_of_staff_go_a_term_after_they_left_or_were_last_heard_of(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"agent": STAFF, "case": HANDLED})
+    at = "2025-01-01T00:00:00Z"
+    house.drop(
+        "rows.jsonl",
+        lines(
+            {"agent": "stays", "name": "Stella Stays", "at": at},
+            {"agent": "left", "name": "Lars Left", "at": "2024-01-01T00:00:00Z"},
+            {"agent": "left", "name": "Lars Left", "left": "2025-02-01", "at": at},
+            {"agent": "wrote", "name": "Wanda Wrote", "left": "2025-02-01", "at": at},
+            {"id": "T1", "agent": "wrote", "at": "2026-03-01T00:00:00Z"},
+        ),
+    )
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.take()
+
+    def known() -> list[str]:
+        con = connect(house.home.temp)
+        try:
+            with open_vault(con, house.home, house.keyring, read_only=True):
+                return [k for (k,) in con.execute("select original from vault.agent order by 1").fetchall()]
+        finally:
+            con.close()
+
+    assert run(house).nothing and known() == ["left", "stays", "wrote"]
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2027-03-01T00:00:00Z")
+    assert run(house, dry_run=True).identities == 1 and known() == ["left", "stays", "wrote"]
+    assert run(house).identities == 1 and known() == ["stays", "wrote"]
+    assert found_under(house.home.root, ["Lars Left"]) == set()
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-04-01T00:00:00Z")
+    assert run(house).identities == 1 and known() == ["stays"]
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-04-03T00:00:00Z")
+    assert run(house).identities == 1 and known() == []  # of Stella the lake holds no row any more
