@@ -2,9 +2,10 @@
 
 Keep out: identifiers of unknown persons (rules/), and the pipeline (redaction.py).
 
-Every distinct value becomes needles: `probe`, plain letters that a text must hold, and `pattern`, a regular expression
-that says exactly what is masked. Plain search over sets finds the few texts that hold a probe; only those pay for a
-pattern of their own.
+Three sieves, each for what the one before left. `near`: a text and a value of its record that share a gate, a stretch
+that stands unbroken in every spelling of the value; it is made of the value as it came, for all of them. `prepare`: the
+values that are near a text become needles, each a `probe`, plain letters that a text must hold, and a `pattern`, a regular
+expression that says exactly what is masked. `find`: texts that hold a probe pay for a pattern of their own.
 """
 
 from functools import cache
@@ -101,7 +102,13 @@ SEPARATOR = r"[\s.,_\-]{0,2}"
 _IN_WORD = "[’ʼ'-]?"
 GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
 _COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER}|\b[0-9]{{1,2}}[.\-]?)?(?:[(]?\b0[)]?)?[(\-]?"
-_GATES = 8
+_ANY_SURNAME = f"[{SURNAMES}]"
+_ANY_LETTER = "a-z"  # a gate that every text with a Latin letter passes
+_LOW = "case when strlen(t) = length(t) then lower(t) else strip_accents(lower(t)) end"  # plain letters have no accents
+_DIGITS = "regexp_replace(t, '[^0-9]+', '', 'g')"
+_NORMAL_PHONE = (
+    r"\+(?:861[3-9][0-9]{9}|1[2-9][0-9]{2}[2-9][0-9]{6}|49[1-9][0-9]{5,12}|33[1-9][0-9]{8}|44[1-9][0-9]{8,9})"
+)
 _DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
 
 
@@ -133,16 +140,40 @@ def syllables() -> pa.Table:
     return pa.table({"sign": [chr(code) for code in signs], "syllable": readings})
 
 
-def find(texts: str, own: str) -> str:
+def near(con: DuckDBPyConnection, texts: str, values: str, own: str) -> None:
+    """Temp tables `_near`, `_near_number` (row_no, field, value_no): what of its record a text may hold, however it is spelt.
+
+    `texts` is a table (row_no, field, t), `values` one of distinct values (value_no, role, value), `own` one of
+    (row_no, value_no). Values that share a number are looked for together. Masking adds no stretch of letters or digits to
+    a text, so what is not near now never will be.
+    """
+    con.execute(f"create or replace temp table _gate as {_gates(values)}")
+    con.execute(f"create or replace temp table _number as {_numbers(values)}")
+    con.execute(
+        f"""
+        create or replace temp table _near as
+        select distinct x.row_no, x.field, value_no
+        from (select row_no, field, {_LOW} as low from {texts}) x
+        join {own} using (row_no) join _gate g using (value_no)
+        where contains(x.low, g.gate) or (g.gate = '{_ANY_LETTER}' and regexp_matches(x.low, '[a-z]'));
+        create or replace temp table _near_number as
+        select distinct x.row_no, x.field, value_no
+        from (
+            select row_no, field, {_DIGITS} as digits from {texts} where regexp_matches(t, '(?:[0-9][^0-9]*){{6}}')
+        ) x join {own} using (row_no) join _number n using (value_no)
+        where contains(x.digits, n.d[1:length(n.d) // 2]) or contains(x.digits, right(n.d, (length(n.d) - 1) // 2))
+        """
+    )
+
+
+def find(texts: str) -> str:
     """What of the records' own values stands in their texts: gives a query (row_no, field, self_pattern, agent_pattern).
 
-    `texts` is a table (row_no, field, t), `own` a table (row_no, value_no) of values given to `prepare`; a pattern is
-    empty where there is nothing of the kind.
+    `texts` is a table (row_no, field, t) of texts that `near` saw, whole or masked since; a pattern is empty where there
+    is nothing of the kind.
     """
     numbers = (
-        f"select row_no, field, t, regexp_replace(t, '[^0-9]+', '', 'g') as digits from {texts} "
-        f"where regexp_matches(t, '(?:[0-9][^0-9]*){{6}}') and row_no in "
-        f"(select row_no from {own} where value_no in (select value_no from _needle where is_number))"
+        f"select row_no, field, value_no, t, {_DIGITS} as digits from {texts} join _near_number using (row_no, field)"
     )
     ordered = (
         "array_to_string(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
@@ -153,18 +184,16 @@ def find(texts: str, own: str) -> str:
         from (
             select x.row_no, x.field, n.is_agent, n.place, n.pattern
             from (
-                select row_no, field, {squeezed("t")} as letters, lower(t) as low from {texts} where row_no in (select row_no from {own})
+                select row_no, field, {squeezed("t")} as letters from {texts}
+                where (row_no, field) in (select (row_no, field) from _near)
             ) x
-            join {own} using (row_no)
-            join _gate g using (value_no)
+            join _near using (row_no, field)
             join _needle n using (value_no)
-            where ({" or ".join(f"contains(x.letters, g.gate_{n})" for n in range(1, _GATES + 1))}
-                    or contains(x.low, g.dotted))
-                and contains(x.letters, n.probe) and contains(x.letters, n.second_probe)
+            where contains(x.letters, n.probe) and contains(x.letters, n.second_probe)
                 and (n.unless = '' or not contains(x.letters, n.unless)) and not n.is_number
             union all
             select x.row_no, x.field, false, n.place, n.pattern
-            from ({numbers}) x join {own} using (row_no) join _needle n using (value_no)
+            from ({numbers}) x join _needle n using (value_no)
             where n.is_number and contains(x.digits, n.probe)
             union all
             select x.row_no, x.field, false, 2, unnest(list_transform(list_filter(x.runs, lambda run:
@@ -172,11 +201,10 @@ def find(texts: str, own: str) -> str:
                     damerau_levenshtein(right(run.digits, length(n.probe)), n.probe),
                     damerau_levenshtein(right(run.digits, length(n.probe) + 1), n.probe)) <= 1), lambda run: regexp_escape(run.run)))
             from (
-                select row_no, field, digits, list_transform(regexp_extract_all(t, '{_DIGIT_RUN}'), lambda run:
+                select row_no, field, value_no, digits, list_transform(regexp_extract_all(t, '{_DIGIT_RUN}'), lambda run:
                     {{'run': run, 'digits': regexp_replace(run, '[^0-9]+', '', 'g')}}) as runs
                 from ({numbers}) where length(digits) >= 7
             ) x
-            join {own} using (row_no)
             join _needle n using (value_no)
             where n.is_number and length(n.probe) >= 8 and not contains(x.digits, n.probe)
                 and (contains(x.digits, n.probe[1:length(n.probe) // 2])
@@ -187,37 +215,82 @@ def find(texts: str, own: str) -> str:
 
 
 def prepare(con: DuckDBPyConnection, values: str) -> None:
-    """Temp table `_needle`: what to look for, of every value of the table `values` (value_no, role, value)."""
+    """Temp table `_needle`: what to look for, of the values of the table `values` (value_no, role, value) that are near."""
     con.register("_syllable_given", syllables())
     con.execute("create or replace temp table _syllable as from _syllable_given")
     con.unregister("_syllable_given")
-    folded = f"(select value_no, role, value as t from {values})"
-    for step in folding_steps():
-        folded = f"(select * replace ({step} as t) from {folded})"
-    con.execute(
-        "create or replace temp table _own_value as select value_no, role, "
-        rf"regexp_replace(lower(trim(t)), '\s+', ' ', 'g') as v from {folded} where trim(t) <> ''"
-    )
+    close = f"{values} where value_no in (select value_no from _near)"
+    con.execute(f"create or replace temp table _own_value as {_folded(close)}")
     for name, query in _name_tables().items():
         con.execute(f"create or replace temp table {name} as {query}")
     con.execute(
         f"create or replace temp table _needle as {_name_needles()} union all {_value_needles()} union all {_phone_needles()}"
     )
-    # Each needle holds one of its value's few gates, so a text is asked for those first.
-    gates = ", ".join(f"coalesce(gates[{n}], chr(1)) as gate_{n}" for n in range(1, _GATES))
-    con.execute(
-        f"create or replace temp table _gate as select value_no, {gates}, case when len(gates) >= {_GATES} then '' else chr(1) end "
-        f"as gate_{_GATES}, coalesce(dotted, chr(1)) as dotted from (select value_no, list(distinct gate) filter (gate not like '%.') as gates, "
-        "max(gate) filter (gate like '%.') as dotted from _needle where not is_number group by value_no)"
-    )
     for name in ("_own_value", "_syllable", *_name_tables()):
         con.execute(f"drop table {name}")
+
+
+def _folded(values: str) -> str:
+    """A query (value_no, role, v) of values: forms of letters folded, lower case, single blanks."""
+    folded = f"(select value_no, role, value as t from {values})"
+    for step in folding_steps():
+        folded = f"(select * replace ({step} as t) from {folded})"
+    return (
+        "select value_no, role, "
+        rf"regexp_replace(lower(trim(t)), '\s+', ' ', 'g') as v from {folded} where trim(t) <> ''"
+    )
+
+
+def _gates(values: str) -> str:
+    """A query (value_no, gate) of values: each needle of a value, however it is spelt, holds one of its gates unbroken.
+
+    Of an e-mail address a part of what both its needles begin with; of a name its words, its first initial and its
+    Chinese characters, and any letter where it may stand in pinyin; of an address its numbers and its first word.
+    """
+    word = rf"[^\s,.·_''’ʼ@()（）\"“”0-9\-{HAN}]+"
+    return rf"""
+        select value_no, case when regexp_full_match(value, '[ -~]*') then regexp_extract(lower(split_part(value, '@', 1)), '[0-9a-z]+')
+            else '' end as gate from {values} where role = 'email'
+        union all
+        select distinct value_no, unnest(list_filter(gates, lambda gate: gate <> '')) from (
+            select value_no, case
+                when role = 'address' then list_concat(regexp_extract_all(v, '[0-9]+'), [regexp_extract(v, '[0-9a-z]+'),
+                    case when regexp_matches(v, '[0-9]') then '' else right(v, 1) end])
+                when role = 'handle' then [regexp_extract(trim(v, ' @'), '[^\s,，]*')]
+                else list_concat(list_concat(words, case when len(words) > 0 then [words[1][1] || '.'] else []::varchar[] end),
+                    list_concat(han, case when len(han) > 0 then ['{_ANY_LETTER}'] else []::varchar[] end)) end as gates
+            from (
+                select value_no, role, v, case when role in ('name', 'agent') then regexp_extract_all(v, '{word}') end as words,
+                    case when role in ('name', 'agent') then regexp_extract_all(v, '[{HAN}]') end as han
+                from (select value_no, role, strip_accents(v) as v from ({_folded(f"{values} where role not in ('email', 'phone')")}))
+            )
+        )
+    """
+
+
+def _numbers(values: str) -> str:
+    """A query (value_no, d) of telephone numbers: the national digits, from six on."""
+    national = (
+        r"case when starts_with(p, '+86') then p[4:] when starts_with(p, '+1') then p[3:] "
+        r"when regexp_matches(p, '^\+(?:33|44|49)') then p[4:] "
+        r"when starts_with(p, '+') then right(p, greatest(length(p) - 4, least(length(p) - 1, 8))) "
+        r"when starts_with(p, '0') then p[2:] else p end"
+    )
+    # Most are in normal form already, which costs much to make.
+    return rf"""
+        select value_no, d from (select value_no, {national} as d from (
+            select value_no, value as p from {values} where role = 'phone' and regexp_full_match(value, '{_NORMAL_PHONE}')
+            union all
+            select value_no, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]+', '', 'g'))
+            from ({_folded(f"{values} where role = 'phone' and not regexp_full_match(value, '{_NORMAL_PHONE}')")})))
+        where length(d) >= 6
+    """
 
 
 def _phrase_pattern(phrase: str) -> str:
     """SQL: the pattern of words with single blanks between them: any separators, whole words.
 
-    Its own letters are capital, so that `accented` can tell them from the syntax around them.
+    Its own letters are capital, so that `fitted` can tell them from the syntax around them.
     """
     pattern = f"regexp_escape(upper({phrase}))"
     for sign, between in ((r"\-", _IN_WORD), (r"\'", _IN_WORD), (r"\ ", SEPARATOR)):
@@ -230,11 +303,20 @@ def _phrase_pattern(phrase: str) -> str:
     )
 
 
-def accented(pattern: str) -> str:
-    """SQL: a pattern of `find` that also matches letters with accents."""
+def fitted(pattern: str) -> str:
+    """SQL: a pattern of `find` made for its text `t`: with accents where the text has any, and its surnames alone.
+
+    To compile a class of all surnames takes four times as long as all the rest.
+    """
+    surnames = f"array_to_string(list_distinct(string_split(regexp_replace(t, '[^{SURNAMES}]+', '', 'g'), '')), '')"
+    few = (
+        f"case when contains({pattern}, '{_ANY_SURNAME}') "
+        f"then replace({pattern}, '{_ANY_SURNAME}', '[{SURNAMES[0]}' || {surnames} || ']') else {pattern} end"
+    )
+    accented = few
     for letter, forms in _ACCENTS.items():
-        pattern = f"replace({pattern}, '{letter.upper()}', '[{letter}{forms}]')"
-    return pattern
+        accented = f"replace({accented}, '{letter.upper()}', '[{letter}{forms}]')"
+    return f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {accented} else {few} end"
 
 
 def _slips(word: str) -> str:
@@ -287,29 +369,29 @@ def _name_needles() -> str:
     sign = r"[\x{4e00}-\x{9fff}]"
     # Chinese: full name, with titles, the given name alone, 小 and 老 with the surname, one character wrong.
     han = f"""
-        select value_no, role, place, probe, '' as second_probe, '' as unless, pattern, gate from (
+        select value_no, role, place, probe, '' as second_probe, '' as unless, pattern from (
             select value_no, role, unnest(list_concat(list_concat(
                 case when is_common then list_transform({titles}, lambda x: h || x) else [h] end,
                 list_transform({titles}, lambda x: s || x)), list_concat(['小' || s, '老' || s],
                 case when length(g) >= 2 and not is_common_given then [g] else []::varchar[] end))) as phrase,
-                case when phrase = g then '[{SURNAMES}]?' else '' end as before,
-                5 as place, phrase as probe, case when phrase = g then g else s end as gate,
+                case when phrase = g then '{_ANY_SURNAME}?' else '' end as before,
+                5 as place, phrase as probe,
                 before || array_to_string(string_split(phrase, ''), '[\\s·.*]?') as pattern
             from _name where length(h) between 2 and 8
         ) where phrase not in (select word from _word where list = 'nick' or (list = 'zh' and length(phrase) = 2 and phrase[1] in ('小', '老')))
         union all
-        select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')', s
+        select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
         from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
         union all
-        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']', s
+        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']'
         from _name join _syllable y on y.sign = g join _syllable a on a.syllable = y.syllable and contains('{_GIVEN_SIGNS}', a.sign)
         where length(h) = 2 and a.sign <> g and s || a.sign not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g, g
+        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g
         from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{SURNAMES}', a.sign)
         where length(h) = 2 and a.sign <> s and a.sign || g not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}', s from _name
+        select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}' from _name
         where length(h) = 3 and length(s) = 1 and not is_common_pair
     """
     # Pinyin of Chinese names, written as one would in Latin letters.
@@ -340,8 +422,7 @@ def _name_needles() -> str:
     """
     slips = rf"""
         select value_no, role, 4 as place, b as probe, unnest([a[1:(length(a) - 1) // 2], right(a, (length(a) - 1) // 2)]) as second_probe,
-            a || b as unless, '\b(?:(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '|' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || '))\b' as pattern,
-            b as gate
+            a || b as unless, '\b(?:(?:' || slipped || ')[\s.,_\-]{{1,3}}' || b || '|' || b || '[\s.,_\-]{{1,3}}(?:' || slipped || '))\b' as pattern
         from (
             select value_no, role, a, b, {_slips("a")} as slipped
             from (from ({pairs}) union all select value_no, role, b, a from ({pairs}))
@@ -350,16 +431,16 @@ def _name_needles() -> str:
     """
     initials = r"""
         select value_no, role, 8 as place, array_to_string(list_transform(w, lambda x: x[1]), '') as probe, '' as second_probe, '' as unless,
-            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern, w[1][1] || '.' as gate
+            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern
         from (select value_no, role, w from _name where len(w) >= 2
               union all select value_no, role, list_concat([w[1]], string_split(w[2], ' ')) from _pinyin)
     """
     return f"""
-        select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern, gate from (
+        select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern from (
             {han}
             union all
-            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")}, case when length(longest) < 3 then {squeezed("phrase")} else {squeezed("longest")} end
-            from (select *, list_reverse_sort(list_transform(string_split(phrase, ' '), lambda x: {{'n': length(x), 'word': x}}))[1].word as longest from ({latin} union all {latin_of_pinyin}))
+            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")}
+            from ({latin} union all {latin_of_pinyin})
             where length({squeezed("phrase")}) >= 3
             union all {slips} union all {initials}
         )
@@ -390,11 +471,11 @@ def _value_needles() -> str:
     return rf"""
         select value_no, false, place, false, {squeezed("phrase")}, '', '',
             {opening} || case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end
-                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}, {squeezed("phrase")}
+                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
         from ({phrases}) where length(phrase) >= shortest
         union all
         select value_no, false, 3, false, array_to_string(w[1:i - 1], ''), array_to_string(w[i + 1:], ''), w[i],
-            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b', w[1]
+            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b'
         from (select value_no, w, unnest(generate_series(2, len(w))) as i
               from (select value_no, string_split(split_part(v, ',', 1), ' ') as w from _own_value where role = 'address')
               where len(w) between 3 and 6 and list_bool_and(list_transform(w, lambda x: regexp_full_match(x, '[a-z0-9]+'))))
@@ -403,20 +484,20 @@ def _value_needles() -> str:
 
 
 def _phone_needles() -> str:
-    national = (
-        r"case when starts_with(p, '+86') then p[4:] when starts_with(p, '+1') then p[3:] "
-        r"when regexp_matches(p, '^\+(?:33|44|49)') then p[4:] "
-        r"when starts_with(p, '+') then right(p, greatest(length(p) - 4, least(length(p) - 1, 8))) "
-        r"when starts_with(p, '0') then p[2:] else p end"
-    )
     return rf"""
-        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?', d
-        from (select value_no, role, {national} as d from (
-            select value_no, role, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]+', '', 'g')) as p
-            from _own_value where role = 'phone')) where length(d) >= 6
+        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?'
+        from _number where value_no in (select value_no from _near_number)
     """
 
 
 def definition() -> str:
     """The SQL that decides what is looked for, for the version of the redaction."""
-    return "".join(_name_tables().values()) + _name_needles() + _value_needles() + _phone_needles()
+    queries = (
+        _gates("v"),
+        _numbers("v"),
+        *_name_tables().values(),
+        _name_needles(),
+        _value_needles(),
+        _phone_needles(),
+    )
+    return "".join(queries) + find("t")

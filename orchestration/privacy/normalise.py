@@ -15,6 +15,9 @@ INVISIBLE = (
     r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
 )
 
+# What folding leaves as it is, of the signs that most texts are made of: printable ASCII, Chinese, its punctuation.
+PLAIN = r"[\t\n\r -~\x{4e00}-\x{9fff}，。！？、：；“”（）《》]*"
+
 
 @cache
 def _folds() -> tuple[str, str]:

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from orchestration.engine import literal
 from orchestration.privacy import known_names, linked, ner
 from orchestration.privacy.linked import OWN_ROLES
-from orchestration.privacy.normalise import folding_steps
+from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
 from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
@@ -50,20 +50,18 @@ def redact(
     """
     con.execute(
         "create or replace temp table _redacting as select row_no, field, t from "
-        + chain(f"(select row_no, field, text::varchar as t from ({texts}) where text is not null)", normal_steps())
+        + normal_form(f"(select row_no, field, text::varchar as t from ({texts}) where text is not null)")
     )
     has_own = own is not None
     if has_own:
         con.execute(
             f"""
-            create or replace temp table _own_given as
-            select distinct row_no, role, value from ({own})
-            where value is not null and trim(value) <> '' and row_no in (select row_no from _redacting);
-            create or replace temp table _own_values as
-            select row_number() over () as value_no, role, value from (select distinct role, value from _own_given);
-            create or replace temp table _own_of_text as select row_no, value_no from _own_given join _own_values using (role, value)
+            create or replace temp table _own_of_text as
+            select row_no, hash(role, value) as value_no, role, value from ({own}) where value <> '';
+            create or replace temp table _own_values as select distinct value_no, role, value from _own_of_text
             """
         )
+        linked.near(con, "_redacting", "_own_values", "_own_of_text")
         linked.prepare(con, "_own_values")
     con.execute("create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean)")
     turns = _TURNS * 2 if models else _TURNS
@@ -87,9 +85,9 @@ def redact(
         if not row or not row[0]:
             break
     con.execute(f"create or replace temp table {into} as {_finished('_settled')}")
-    con.execute("drop table _redacting; drop table _read; drop table _settled")
+    con.execute("drop table _redacting; drop table _masked; drop table _read; drop table _settled")
     if has_own:
-        for table in ("_own_given", "_own_values", "_own_of_text", "_found", "_needle", "_gate"):
+        for table in ("_own_values", "_own_of_text", "_gate", "_number", "_near", "_near_number", "_needle", "_found"):
             con.execute(f"drop table {table}")
     if known:
         con.execute("drop table _known_found")
@@ -119,7 +117,7 @@ def rules_chain(relation: str, rules: Iterable[Rule]) -> str:
 def version() -> str:
     """A short hash of everything that decides what is masked: figures measured for another version are stale."""
     parts = [
-        *normal_steps(),
+        normal_form("texts"),
         rules_chain("texts", all_rules()),
         linked.definition(),
         known_names.find("texts", "hashes"),
@@ -132,21 +130,22 @@ def version() -> str:
 def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
     """A query (row_no, field, before, t): own values, then names the vault knows, then the rules, once."""
     masked, joins = "t", ""
-    if has_own and _makes_rows(con, "_found", linked.find("_redacting", "_own_of_text")):
+    if has_own and _makes_rows(con, "_found", linked.find("_redacting")):
         joins += " left join _found using (row_no, field)"
         for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
-            sign = sql_text(SIGNS[token])
-            pattern = f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {linked.accented(column)} else {column} end"
             masked = (
                 f"case when coalesce({column}, '') = '' then {masked} "
-                f"else regexp_replace({masked}, '(?i)' || {pattern}, {sign}, 'g') end"
+                f"else regexp_replace({masked}, '(?i)' || {linked.fitted(column)}, {sql_text(SIGNS[token])}, 'g') end"
             )
     if known and _makes_rows(con, "_known_found", known_names.find("_redacting", known)):
         joins += " left join _known_found using (row_no, field)"
         sign = sql_text(SIGNS["NAME"])
         masked = f"case when names is null then {masked} else list_reduce(names, lambda seen, name: replace(seen, name, {sign}), {masked}) end"
-    given = f"(select row_no, field, t as before, {masked} as t from _redacting{joins})"
-    return rules_chain(given, all_rules())
+    # Stored, because what a join gives comes in small chunks, for each of which the rules' checks are compiled anew.
+    con.execute(
+        f"create or replace temp table _masked as select row_no, field, t as before, {masked} as t from _redacting{joins}"
+    )
+    return rules_chain("_masked", all_rules())
 
 
 def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:
@@ -155,9 +154,8 @@ def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:
     return bool(row and row[0])
 
 
-@cache
-def normal_steps() -> tuple[str, ...]:
-    """SQL steps over `t`: invisible characters gone, forms of letters folded, HTML and %xx read, given tokens marked."""
+def normal_form(relation: str) -> str:
+    """A subquery over a relation with `t`: signs that show nothing gone, letters folded, HTML and %xx read, tokens marked."""
     entity = r"&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?"
     mark = sql_text(MARK)
     code = (
@@ -183,12 +181,18 @@ def normal_steps() -> tuple[str, ...]:
         given = f"replace({given}, '<{token}>', {sql_text(GIVEN_SIGNS[token])})"
     fold = folding_steps()
     html = [named, decoded, *fold, named, decoded, *fold, f"regexp_replace(t, '{entity}', ' ', 'g')"]
-    return (
-        *fold,
-        *(f"case when contains(t, '&') then {step} else t end" for step in html),
-        f"case when contains(t, '%3') then {percent} else t end",
-        r"case when regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') then regexp_replace(t, '([0-9])[\p{Mn}\p{Me}]+', '\1', 'g') else t end",
-        f"case when regexp_matches(t, '<(?:{'|'.join(TOKENS)})>') then {given} else t end",
+    relation = f"(select *, not regexp_full_match(t, {literal(PLAIN)}) as is_odd from {relation})"
+    relation = chain(relation, (f"case when is_odd then {step} else t end" for step in fold))
+    relation = f"(select *, contains(t, '&') as has_entity from {relation})"
+    relation = chain(relation, (f"case when has_entity then {step} else t end" for step in html))
+    return chain(
+        relation,
+        (
+            f"case when contains(t, '%3') then {percent} else t end",
+            r"case when (is_odd or has_entity) and regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') "
+            r"then regexp_replace(t, '([0-9])[\p{Mn}\p{Me}]+', '\1', 'g') else t end",
+            f"case when contains(t, '<') and regexp_matches(t, '<(?:{'|'.join(TOKENS)})>') then {given} else t end",
+        ),
     )
 
 

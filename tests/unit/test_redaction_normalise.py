@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from orchestration.privacy.normalise import (
+    PLAIN,
     folded_text,
     is_mobile,
     normal_account,
@@ -102,6 +103,13 @@ def test_accounts_have_one_form():
 
 def test_folding_keeps_chinese_punctuation_and_dashes():
     assert value(folded_text("a"), "你好，世界：（１２３）——“好”！？；ＡＢ％") == "你好，世界：（123）——“好”！？；AB%"
+
+
+def test_what_counts_as_plain_is_what_folding_leaves_as_it_is():
+    every = "".join(c for c in map(chr, range(0x20000)) if not 0xD800 <= ord(c) <= 0xDFFF)
+    plain = value(f"regexp_replace(a, '[^{PLAIN.removeprefix('[').removesuffix(']*')}]+', '', 'g')", every)
+    assert {"A", "9", "\n", "一", "，"} < set(plain) and not {"Ａ", "９", "\u200b", "\x00"} & set(plain)
+    assert value(folded_text("a"), plain) == plain
 
 
 @pytest.mark.parametrize("entity", ["&#138 ", "&#138;", "&#x8a;", "&#145;", "&#127;"])

@@ -63,6 +63,7 @@ def test_texts_of_other_rows_do_not_know_a_rows_own_values():
         ("Smith, Will; W. Smith; willsmith", {"name": ["Will Smith"]}, "<SELF>; <SELF>; <SELF>"),
         ("annual Ann", {"name": ["Ann Lee"]}, "annual <SELF>"),
         ("José García, Jose Garcia", {"name": ["José García"]}, "<SELF>, <SELF>"),
+        ("小明 Jose, 王小明, JOSÉ WANG", {"name": ["王小明 (José Wang)"]}, "<SELF> <SELF>, <SELF>, <SELF>"),
         ("O'Brien obrien O’Brien", {"name": ["Mary O'Brien"]}, "<SELF> <SELF> <SELF>"),
         ("欧阳小明,小明,欧阳先生", {"name": ["欧阳小明"]}, "<SELF>,<SELF>,<SELF>"),
         ("张伟和张 伟,张先生,伟大", {"name": ["张伟"]}, "<SELF>和<SELF>,<SELF>,伟大"),
