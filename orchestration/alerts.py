@@ -20,7 +20,8 @@ from orchestration.home import Home, now, write_durably
 from orchestration.logs import event
 from orchestration.messages import text
 
-KINDS = ("run_failed", "run_died", "source_stale", "sla_breached", "withdrawn")
+KINDS = ("run_failed", "run_died", "source_stale", "sla_breached", "withdrawn", "incident_due")
+HOURS_BEFORE = 24  # an incident's term ends
 WEBHOOK_VARIABLE = "VOICEHOUSE_ALERT_WEBHOOK"  # the address holds a token
 PASSWORD_VARIABLE = "VOICEHOUSE_SMTP_PASSWORD"
 TIMEOUT_SECONDS = 10
@@ -44,6 +45,7 @@ class Alert:
                 "source_stale": "alerts.source_stale",
                 "sla_breached": "alerts.sla_breached",
                 "withdrawn": "alerts.withdrawn",
+                "incident_due": "alerts.incident_due",
             }[self.kind],
             **self.values,
         )
@@ -112,7 +114,12 @@ def due(home: Home) -> list[Alert]:
     for b in watch.breaches(home):
         values = {"metric": f"{b.metric_id}/{b.variant}", "grain": b.period_grain, "start": b.period_start}
         found.append(Alert("sla_breached", "sla:" + "/".join(values.values()), values))
-    for incident in [i for i in watch.incidents(home) if i["what"] == "withdrawn"][-1:]:
+    incidents = watch.incidents(home)
+    for incident in incidents:
+        if incident["hours_left"] is not None and incident["hours_left"] < HOURS_BEFORE:
+            number, due_at = incident["incident"], incident["due_at"][:16]
+            found.append(Alert("incident_due", f"due:{number}", {"incident": number, "due": due_at}))
+    for incident in [i for i in incidents if i["what"] == "withdrawn"][-1:]:
         found.append(Alert("withdrawn", f"incident:{incident['at']}", {"checks": ", ".join(incident["failed"])}))
     return found
 

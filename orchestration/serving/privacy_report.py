@@ -21,7 +21,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
-from orchestration.privacy import measured
+from orchestration.privacy import incidents, measured
 from orchestration.privacy.audit import CATALOGUE, check_published
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
@@ -173,6 +173,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "recall": recall(),
         "keys": _keys(keyring),
         "requests": _requests(home, keyring),
+        "incidents": [i.as_row() for i in incidents.listed(home, open_only=True)],
         "retention": _retention(Policy.of(home), sources),
         "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
         "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from orchestration import alerts, pipeline, watch
 from orchestration.cli import main
 from orchestration.errors import VoicehouseError
+from orchestration.privacy import incidents
 from tests.house import TestHouse, write_source
 from tests.receivers import MailServer, Webhook, certificate, running
 
@@ -248,3 +249,19 @@ def test_the_command_lists_and_tries_the_channels(desk: TestHouse, webhook: Webh
     assert CliRunner().invoke(main, ["alerts", "test"]).exit_code == 1
     turn_on(desk, webhook=True)
     assert CliRunner().invoke(main, ["alerts", "test"]).exit_code == 0 and len(webhook.got) == 1
+
+
+def test_an_incident_is_told_a_day_before_its_term_ends_until_it_is_closed(
+    desk: TestHouse, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn_on(desk, webhook=True, on=["incident_due"])
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-01T09:00:00Z")
+    incident = incidents.begin(desk.home, desk.keyring, "opened", reason="a laptop is gone", ticket="T-1")
+    assert alerts.send(desk.home) == []
+    later(monkeypatch, 3)
+    assert alerts.send(desk.home) == []  # a day and an hour or so are left
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-01-03T10:00:00Z")
+    (told,) = alerts.send(desk.home)
+    assert incident.number in told.told and "2026-01-04T09:00" in told.told and "laptop" not in told.told
+    incidents.close(desk.home, desk.keyring, incident, "nobody touched")
+    assert alerts.due(desk.home) == [a for a in alerts.due(desk.home) if a.kind != "incident_due"]

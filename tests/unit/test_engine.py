@@ -1,0 +1,27 @@
+"""Every connection of the house: spills encrypted, no query log, no unsafe library. Keep out: what is asked on it."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.engine import connect, prepare
+from orchestration.errors import VoicehouseError
+
+
+def test_a_connection_spills_encrypted_and_writes_no_query_down(tmp_path: Path) -> None:
+    con = connect(tmp_path / "tmp")
+    settings = dict(con.execute("SELECT name, value FROM duckdb_settings()").fetchall())
+    assert settings["temp_file_encryption"] in ("true", "1")
+    assert settings["temp_directory"] == str(tmp_path / "tmp")
+    assert settings["enable_logging"] in ("false", "0") and settings["log_query_path"] == ""
+    assert settings["autoinstall_known_extensions"] in ("false", "0")
+    assert (tmp_path / "tmp").stat().st_mode & 0o077 == 0
+
+
+def test_an_unsafe_encryption_library_is_refused(tmp_path: Path) -> None:
+    con = duckdb.connect()
+    prepare(con, tmp_path / "tmp")  # the control
+    con.execute("SET force_mbedtls_unsafe = true")
+    with pytest.raises(VoicehouseError, match="unsafe encryption library"):
+        prepare(con, tmp_path / "tmp")
