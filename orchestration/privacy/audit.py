@@ -64,7 +64,11 @@ CATALOGUE = {
 }
 
 
-UNPROVED = {"C6": "not proved of the release that is installed: `voicehouse privacy canary` proves it"}
+UNPROVED = {
+    "C6": "not proved of the release that is installed: `voicehouse privacy canary` proves it",
+    "C15": "asked of every new file before it is served",
+    "C22": "asked of every new file before it is served",
+}
 CLOSED = ("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published")  # to all but their owner
 WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
@@ -91,7 +95,10 @@ class Check:
 
 
 def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> list[Check]:
-    """Every check on the committed lake, the stores and the settings; writes `lake/_checks.json`, returns the rows."""
+    """Every check on the committed lake, the stores and the settings; writes `lake/_checks.json`, returns the rows.
+
+    What only the figures themselves can prove is asked of them before they are served (`check_candidate`).
+    """
     at = now().replace(tzinfo=None)
     found: dict[str, tuple[int, int, str]] = {}
     policy = Policy.of(home)
@@ -126,11 +133,10 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
             found[check_id] = (proof["checked"], proof["failed"], proof["told"])
             proved_at[check_id] = proof["at"]
     found["C8"] = _stores(home, lake)
-    found["C9"] = analyst_reach(home)
+    found["C9"] = _modes(home)
     found |= _flows(home, sources, policy, persons)
     if exports := exports_checked(AuditLog(home, keyring)):
         found["C14"] = exports
-    found |= check_published(home.serving / "kpi.duckdb")
     rows = []
     for check_id, (zh, en, cadence) in CATALOGUE.items():
         if check_id in found:
@@ -354,12 +360,9 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
     }
 
 
-def analyst_reach(home: Home) -> tuple[int, int, str]:
-    """Modes of what is closed, and what a connection as docs/bi.md has it can do beyond reading: each is tried."""
+def analyst_reach(home: Home, served: Path) -> tuple[int, int, str]:
+    """Modes of what is closed, and what a connection to `served` as docs/bi.md has it can do beyond reading: all is tried."""
     checked, bad, _ = _modes(home)
-    served = home.serving / "kpi.duckdb"
-    if not served.exists():
-        return checked, bad, "closed folders and the master key that others may open; no served file to try yet"
     reach = (
         f"ATTACH {literal(str(home.warehouse))} AS closed (READ_ONLY); SELECT 1",
         f"ATTACH {literal(str(home.root / 'vault' / 'vault.duckdb'))} AS closed (READ_ONLY); SELECT 1",
@@ -463,6 +466,11 @@ def _flows(
         "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced)),
         "C23": (len(sources), len(vendors), told("sources; vendors without role or agreement on file", vendors)),
     }  # fmt: skip
+
+
+def check_candidate(home: Home, path: Path) -> dict[str, tuple[int, int, str]]:
+    """What is to be served, a closed file, against the checks that speak of it: (checked, failed, evidence) by check."""
+    return check_published(path) | {"C9": analyst_reach(home, path)}
 
 
 def check_published(path: Path) -> dict[str, tuple[int, int, str]]:

@@ -22,7 +22,7 @@ from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
 from orchestration.privacy import incidents, measured
-from orchestration.privacy.audit import CATALOGUE, check_published
+from orchestration.privacy.audit import CATALOGUE
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -181,24 +181,24 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
 
 
 def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
-    """The checks of the run, and of this publication those that speak of what is published."""
+    """The privacy checks as the published file tells them; before there is one, as the last run found the home."""
+    found: list[dict[str, Any]] = []
     path = home.lake / "_checks.json"
-    found = {c["check_id"]: c for c in (json.loads(path.read_text()) if path.exists() else [])}
-    for check_id, (checked, failed, evidence) in check_published(kpi).items():
-        status = "failed" if failed else "passed"
-        at = now().replace(tzinfo=None).isoformat()
-        found[check_id] = {
-            "status": status, "evidence": evidence, "n_checked": checked, "n_failed": failed, "last_proved_at": at,
-        }  # fmt: skip
+    if kpi.exists():
+        with duckdb.connect(str(kpi), read_only=True) as con:
+            found = _rows(
+                con,
+                "SELECT * REPLACE (strftime(last_proved_at, '%Y-%m-%dT%H:%M:%S.%g') AS last_proved_at) FROM privacy_checks",
+            )
+    elif path.exists():
+        found = json.loads(path.read_text())
+    unproved = {"status": "not_proved", "evidence": "", "n_checked": 0, "n_failed": 0, "last_proved_at": None}
+    told = {c["check_id"]: c for c in found}
     rows = []
     for check_id, (zh, en, cadence) in CATALOGUE.items():
-        row = found.get(
-            check_id, {"status": "not_proved", "evidence": "", "n_checked": 0, "n_failed": 0, "last_proved_at": None}
-        )
-        row["evidence_zh"] = translated(row["evidence"], "zh")
-        rows.append(
-            {**row, "check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
-        )
+        row = told.get(check_id, unproved)
+        about = {"check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
+        rows.append({**row, "evidence_zh": translated(row["evidence"], "zh"), **about})
     return rows
 
 

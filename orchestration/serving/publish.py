@@ -16,6 +16,7 @@ from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, now, open_to_group, write_durably
+from orchestration.privacy.audit import BLOCKING, check_candidate
 from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
     CELL,
@@ -40,6 +41,7 @@ from orchestration.serving.swap import discard, swap
 VALUES = "kpi_values"
 REGISTRY = "kpi_metrics"
 DICTIONARY = "kpi_columns"
+PROVED = "privacy_checks"
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
 
@@ -84,8 +86,8 @@ def publish(
 ) -> PublishResult:
     """Build `serving/kpi.duckdb` and what stands beside it from the exact marts in `<catalog>.kpis`.
 
-    `con` has the warehouse attached as `catalog`. The candidate is closed, then checked by `person_free` and by
-    `checks`; only when nothing failed it takes the place of the served file, Parquet copies and the restricted file
+    `con` has the warehouse attached as `catalog`. The candidate is closed, then asked for the privacy checks
+    that speak of it, which its own `privacy_checks` tells, and checked by `person_free` and `checks`; only when nothing failed it takes the place of the served file, Parquet copies and the restricted file
     follow; with `waits` all of that comes with `release`. Raises VoicehouseError when the profile is refused or the
     disclosure audit fails: nothing is swapped then.
     """
@@ -116,13 +118,15 @@ def publish(
             name: _count(con, f"candidate.main.{identifier(name)}")
             for name in sorted(_tables(con, "candidate", "main"))
         }
-        _write_out(con, draft)
+        _write_out(con, draft, [name for name in rows if name != PROVED])
+        broken = _prove(con, home, draft)
+        _write_out(con, draft, [PROVED])
     except (duckdb.Error, VoicehouseError):
         con.execute("DETACH candidate")
         discard(draft)
         raise
     con.execute("DETACH candidate")
-    failed = (*person_free(draft), *(checks(draft) if checks else ()))
+    failed = (*broken, *person_free(draft), *(checks(draft) if checks else ()))
     result = PublishResult(
         home.serving / "kpi.duckdb", chosen.name, known_at, published_at, disclosed, held, restated, rows, tuple(failed)
     )
@@ -155,14 +159,29 @@ def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> 
     _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if are_row_level(c)})
 
 
-def _write_out(con: duckdb.DuckDBPyConnection, draft: Path) -> None:
-    """The finished tables into a file that never held anything else: what was hidden on the way stands in no free block.
+def _prove(con: duckdb.DuckDBPyConnection, home: Home, draft: Path) -> list[str]:
+    """Let the candidate's `privacy_checks` say what the closed file itself proves; the codes of what it must not be served with."""
+    found = check_candidate(home, draft)
+    at = now().replace(tzinfo=None)
+    for check_id, (checked, failed, evidence) in found.items():
+        con.execute(
+            f"UPDATE candidate.main.{PROVED} SET status = ?, last_proved_at = ?, evidence = ?, n_checked = ?, n_failed = ? "
+            "WHERE check_id = ?",
+            ["failed" if failed else "passed", at, evidence, checked, failed, check_id],
+        )
+    return sorted(check_id for check_id, (_, failed, _) in found.items() if failed and check_id in BLOCKING)
+
+
+def _write_out(con: duckdb.DuckDBPyConnection, draft: Path, names: list[str]) -> None:
+    """Finished tables into a file that never held anything else: what was hidden on the way stands in no free block.
 
     Figures lie in the order in which dashboards ask for them, so that a query reads the rows of its metric only.
     """
     con.execute(f"ATTACH {literal(str(draft))} AS file (ROW_GROUP_SIZE 16384)")
     try:
-        for name, columns in _tables(con, "candidate", "main").items():
+        tables = _tables(con, "candidate", "main")
+        for name in names:
+            columns = tables[name]
             order = ", ".join(identifier(c) for c in (*ASKED_BY, *columns) if c in columns)
             con.execute(
                 f"CREATE TABLE file.main.{identifier(name)} AS SELECT * FROM candidate.main.{identifier(name)} "

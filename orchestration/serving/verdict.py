@@ -1,6 +1,6 @@
 """The verdict on what is served: which bytes passed which checks; it stands as long as neither changed.
 
-Keep out: the checks themselves (lake/audit.py, publish.py) and what follows when they fail (pipeline.py).
+Keep out: the checks themselves (lake/audit.py, privacy/audit.py, publish.py) and what follows when they fail (pipeline.py).
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
+from orchestration.privacy import audit as privacy_audit
 from orchestration.privacy import disclosure, row_level
 from orchestration.serving import publish
 
@@ -36,6 +37,7 @@ def _evidence(served: Path) -> dict[str, str]:
     for path in [
         *sorted(Path(expectations.__file__).parent.rglob("*.py")),
         Path(audit.__file__),
+        Path(privacy_audit.__file__),
         Path(publish.__file__),
         Path(disclosure.__file__),
         Path(row_level.__file__),

@@ -82,7 +82,11 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
         SELECT * FROM (VALUES ('C1', '每行均有法律依据与目的', 'Basis and purpose valid for every row', 'run', 'passed',
                 TIMESTAMP '2026-07-20 02:00:00', 'gate counts', 9000, 0),
             ('C15', '隐藏单元不可推算', 'No hidden cell can be computed', 'run', 'passed',
-                TIMESTAMP '2026-07-20 02:00:00', 'disclosure audit', 700, 0))
+                TIMESTAMP '2026-07-20 02:00:00', 'disclosure audit', 700, 0),
+            ('C9', '分析员无法接触封闭存储', 'Analyst cannot reach closed stores', 'run', 'passed',
+                TIMESTAMP '2026-07-20 02:00:00', 'modes', 12, 0),
+            ('C22', '敏感文本不入公开文件', 'Sensitive text kept out of the published file', 'run', 'not_proved',
+                NULL, 'asked of every new file before it is served', 0, 0))
             AS t(check_id, name_zh, name_en, cadence, status, last_proved_at, evidence, n_checked, n_failed);
         CREATE TABLE wh.kpis.load_ledger AS
         SELECT 'l1' AS load_id, 'desk' AS source, TIMESTAMP '2026-07-20 01:00:00' AS loaded_at, level, name, measure,

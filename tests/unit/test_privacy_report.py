@@ -4,6 +4,7 @@ Keep out: its look (tests/browser) and the checks themselves.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -22,6 +23,7 @@ from orchestration.home import Home, House
 from orchestration.privacy.audit import analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import publish as publishing
 from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
 from orchestration.serving.publish import publish, release, waiting
 
@@ -53,6 +55,51 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
 
+def test_the_checks_of_a_publication_say_the_same_wherever_they_are_read(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    columns = "check_id, status, evidence, n_checked, n_failed"
+    path = publish(house, home, "internal", None).path
+    report = json.loads(write_privacy_report(home, Keyring(home), {}, path).path.read_text())
+    with duckdb.connect(str(path), read_only=True) as con:
+        told = {r[0]: r for r in con.execute(f"SELECT {columns} FROM privacy_checks").fetchall()}
+        parquet = con.execute(f"SELECT {columns} FROM '{home.serving}/parquet/privacy_checks.parquet'").fetchall()
+    assert {told[i][1] for i in ("C9", "C15", "C22")} == {"passed"} and "was tried" in told["C9"][2]
+    assert told["C15"][3] != 700 and "cells hidden" in told["C15"][2]  # not what the mart was built with
+    assert {r[0]: r for r in parquet} == told
+    named = columns.split(", ")
+    assert {c["check_id"]: tuple(c[k] for k in named) for c in report["checks"] if c["check_id"] in told} == told
+
+
+@pytest.mark.parametrize("check_id", ["C9", "C15", "C22"])
+def test_a_candidate_that_fails_a_privacy_check_leaves_the_last_good_version(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, check_id: str
+) -> None:
+    path = publish(house, home, "internal", None).path
+    good = path.read_bytes()
+    if check_id == "C9":
+        home.folder("vault").chmod(0o755)
+    elif check_id == "C22":
+        monkeypatch.setattr("orchestration.privacy.audit.could_hold_text", lambda column: column == "label_zh")
+    else:
+        real = publishing._describe
+        monkeypatch.setattr(
+            publishing, "_describe", lambda *given: real(*given[:4], replace(given[4], derivable=3), given[5])
+        )
+    result = publish(house, home, "internal", None)
+    assert not result.is_served and check_id in result.failed_checks
+    assert path.read_bytes() == good and not waiting(home).exists()
+
+
+def test_what_is_served_goes_when_it_could_hold_what_a_person_wrote(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = publish(house, home, "internal", None).path
+    monkeypatch.setattr("orchestration.lake.audit.published_failures", lambda _: [])
+    monkeypatch.setattr("orchestration.privacy.audit.could_hold_text", lambda column: column == "label_zh")
+    assert pipeline.recheck_served(home, "recheck") == ["C22"] and not path.exists()
+
+
 def test_only_the_external_profile_calls_its_figures_anonymous(home: Home, house: duckdb.DuckDBPyConnection) -> None:
     publish(house, home, "external", None)
     done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
@@ -70,7 +117,7 @@ def test_a_sign_off_binds_what_was_read(home: Home, house: duckdb.DuckDBPyConnec
     assert list(AuditLog(home, keyring).lines())[-1]["facts"]["sha256"] == done.sha256
     assert newest(home) == done.path
     changed = json.loads(done.path.read_text())
-    changed["checks"][0]["status"] = "passed"
+    changed["checks"][0]["status"] = "failed"
     done.path.write_text(json.dumps(changed, ensure_ascii=False))
     with pytest.raises(VoicehouseError, match="changed after it was written"):
         sign_off(home, keyring, done.path, "Compliance", "")
@@ -135,11 +182,11 @@ def test_an_analysts_connection_reaches_nothing_but_the_served_figures(
     home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Keyring(home)
-    publish(house, home, "internal", None)
-    checked, reached, _ = analyst_reach(home)
+    served = publish(house, home, "internal", None).path
+    checked, reached, _ = analyst_reach(home, served)
     assert checked >= 12 and reached == 0
     real = duckdb.connect
     monkeypatch.setattr(
         "orchestration.privacy.audit.duckdb.connect", lambda path, **_: real(str(home.temp / "open.duckdb"))
     )
-    assert analyst_reach(home)[1] >= 2  # the control: a connection that was not closed is told
+    assert analyst_reach(home, served)[1] >= 2  # the control: a connection that was not closed is told
