@@ -43,6 +43,6 @@ def test_a_role_is_had_by_whom_the_policy_names(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_page_says_who_may_what() -> None:
-    rows = re.findall(r"^\| `([a-z ]+)` \|(.*)\|$", PAGE.read_text(encoding="utf-8"), re.M)
+    rows = re.findall(r"^\| `([a-z -]+)` \|(.*)\|$", PAGE.read_text(encoding="utf-8"), re.M)
     told = {name: tuple(r for r in ROLES if r in cells) for name, cells in rows if name in ALLOWED}
     assert told == {name: tuple(r for r in ROLES if r in of) for name, of in ALLOWED.items()}
