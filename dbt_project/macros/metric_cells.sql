@@ -113,7 +113,10 @@
     with
         -- people are counted by number: they are counted in every cell they are in, and texts are long
         numbered_items as (
-            select item.*, dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
+            select
+                item.*,
+                item.subject_key is not null as is_person,
+                dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
             from {{ relation }} as item
         ),
         cell_items as (
@@ -156,7 +159,9 @@
                 {% endif %} as {{ dimension }},
             {% endfor %}
             count(distinct person_number) as n_subjects,
-            case when count(subject_key) = count(*) then 'person' else 'record' end as subject_basis
+            case
+                when count(case when is_person then 1 end) = count(*) then 'person' else 'record'
+            end as subject_basis
             {% for name, expression in aggregates.items() %}, {{ expression }} as {{ name }} {% endfor %}
         from cell_items
         {% if only_grains %} where period_grain in ('{{ only_grains | join("', '") }}') {% endif %}

@@ -42,8 +42,16 @@
 ) -%}
     {% set text = dbt.type_string() %}
     with
+        -- persons by number: every item is in many cells, and their keys are long
+        km_numbered as (
+            select
+                item.*,
+                item.subject_key is not null as is_person,
+                dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
+            from {{ relation }} as item
+        ),
         km_items as (
-            {% if anchor %}{{ periods(relation, anchor, grains) }}{% else %}select * from {{ relation }} {% endif %}
+            {% if anchor %}{{ periods("km_numbered", anchor, grains) }}{% else %}select * from km_numbered {% endif %}
         )
         {% for breakdown in breakdowns %}
             {% set members = breakdown.split(",") if breakdown else [] %}
@@ -56,8 +64,8 @@
                     {% for member in members %}
                         coalesce(cast({{ member }} as {{ text }}), 'unknown') as {{ member }},
                     {% endfor %}
-                    record_key,
-                    subject_key,
+                    person_number,
+                    is_person,
                     duration,
                     is_event
                 from km_items
@@ -69,8 +77,10 @@
                 select
                     {{ cell_list }},
                     row_number() over (order by {{ cell_list }}) as cell,
-                    count(distinct coalesce(subject_key, record_key)) as n_subjects,
-                    case when count(subject_key) = count(*) then 'person' else 'record' end as subject_basis,
+                    count(distinct person_number) as n_subjects,
+                    case
+                        when count(case when is_person then 1 end) = count(*) then 'person' else 'record'
+                    end as subject_basis,
                     count(*) as n_items,
                     sum(case when is_event then 1 else 0 end) as n_events,
                     sum(case when is_event then 0 else 1 end) as n_censored,
