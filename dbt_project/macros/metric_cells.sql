@@ -24,6 +24,10 @@
         `expressions` takes that expression; keys, periods, breakdown, dimensions, n_subjects and subject_basis pass
         through; the rest is null. `parts` are further columns, appended as they are.
 
+    numbered_persons(relation)
+        Its rows with is_person and person_number, the number of who it is about: persons are counted in every cell that
+        they are in, and their keys are long.
+
     share_row(numerator, denominator, metric_id=none, variant=none, eligible=none, parts={})
         metric_row() of a share in percent with its Wilson interval. n_eligible is `eligible`, else the denominator.
 
@@ -111,14 +115,7 @@
         [breakdowns | reject("in", ["", "source"]) | list, coarse],
     ] %}
     with
-        -- people are counted by number: they are counted in every cell they are in, and texts are long
-        numbered_items as (
-            select
-                item.*,
-                item.subject_key is not null as is_person,
-                dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
-            from {{ relation }} as item
-        ),
+        numbered_items as ({{ numbered_persons(relation) }}),
         cell_items as (
             select
                 periodic.*
@@ -159,9 +156,7 @@
                 {% endif %} as {{ dimension }},
             {% endfor %}
             count(distinct person_number) as n_subjects,
-            case
-                when count(case when is_person then 1 end) = count(*) then 'person' else 'record'
-            end as subject_basis
+            case when count(case when is_person then 1 end) = count(*) then 'person' else 'record' end as subject_basis
             {% for name, expression in aggregates.items() %}, {{ expression }} as {{ name }} {% endfor %}
         from cell_items
         {% if only_grains %} where period_grain in ('{{ only_grains | join("', '") }}') {% endif %}
@@ -176,6 +171,17 @@
                 {% endfor %}
             )
     {% endfor %}
+{%- endmacro %}
+
+{% macro numbered_persons(relation) -%}
+    select item.*, item.subject_key is not null as is_person, persons.person_number
+    from {{ relation }} as item
+    left join
+        (
+            select person, row_number() over (order by person) as person_number
+            from (select distinct coalesce(subject_key, record_key) as person from {{ relation }}) as told
+        ) as persons
+        on coalesce(item.subject_key, item.record_key) = persons.person
 {%- endmacro %}
 
 {% macro metric_row(expressions, parts={}) -%}

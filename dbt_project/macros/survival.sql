@@ -42,14 +42,7 @@
 ) -%}
     {% set text = dbt.type_string() %}
     with
-        -- persons by number: every item is in many cells, and their keys are long
-        km_numbered as (
-            select
-                item.*,
-                item.subject_key is not null as is_person,
-                dense_rank() over (order by coalesce(item.subject_key, item.record_key)) as person_number
-            from {{ relation }} as item
-        ),
+        km_numbered as ({{ numbered_persons(relation) }}),
         km_items as (
             {% if anchor %}{{ periods("km_numbered", anchor, grains) }}{% else %}select * from km_numbered {% endif %}
         )
