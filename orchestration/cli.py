@@ -5,6 +5,7 @@ Keep out: commands themselves (a file each) and work of any step.
 
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,16 @@ def main(home: Path | None) -> None:
     """Absolute paths, because steps start processes elsewhere; the home itself is made by the command that needs it."""
     logs.configure()
     os.umask(0o077)  # what is for readers is opened to them by name
-    os.environ["VOICEHOUSE_HOME"] = str(Path(home or os.environ.get("VOICEHOUSE_HOME") or ".voicehouse").resolve())
+    root = Path(home or os.environ.get("VOICEHOUSE_HOME") or ".voicehouse").resolve()
+    os.environ["VOICEHOUSE_HOME"] = str(root)
+    master = root / "keys" / "master.key"
+    if not master.exists():  # whatever makes it, and however that ends, its last word is what losing it means
+        click.get_current_context().call_on_close(partial(_told, master))
+
+
+def _told(master: Path) -> None:
+    if master.exists():
+        click.echo("\n" + text("cli.keep_keys", folder=master.parent), err=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,21 @@ class Home:
 
     @property
     def house(self) -> House:
-        """The home's settings; defaults where it has none yet."""
+        """The home's settings, the environment's word before its own; defaults where it has none yet."""
+        sources = os.environ.get("VOICEHOUSE_SOURCES")
+        told = self.told
+        return told if sources is None else replace(told, sources=tuple(p for p in sources.split(os.pathsep) if p))
+
+    @property
+    def told(self) -> House:
+        """What `house.toml` says, and nothing else; defaults where there is none."""
         path = self.root / "house.toml"
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             raise VoicehouseError("house.toml cannot be read: it is no valid TOML") from None
-        sources = os.environ.get("VOICEHOUSE_SOURCES")
-        listed = [p for p in sources.split(os.pathsep) if p] if sources is not None else raw.get("sources", [])
         return House(
-            tuple(listed),
+            tuple(raw.get("sources", [])),
             raw.get("inbox") or None,
             raw.get("reporting_tz", "UTC"),
             raw.get("profile", "internal"),

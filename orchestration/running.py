@@ -47,8 +47,8 @@ class Outcome:
     reason: str
 
 
-def keys_made(home: Home, say: Say) -> Path | None:
-    """See to it that the home has a policy and keys; the master key's path when it was made just now."""
+def keys_made(home: Home, say: Say) -> None:
+    """See to it that the home has a policy and keys, and say where the master key is when it was made just now."""
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.policy import Policy
 
@@ -56,7 +56,6 @@ def keys_made(home: Home, say: Say) -> Path | None:
     made = Keyring(home).created_master
     if made:
         say(text("run.made_master", path=made))
-    return made
 
 
 def dagster_home(home: Home) -> Path:

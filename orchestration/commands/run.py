@@ -46,7 +46,7 @@ def command(
         pass  # says at once who holds the home, before anything heavy is loaded
     if sample:
         _prepare_sample(home, customers, seed)
-    created = keys_made(home, click.echo)
+    keys_made(home, click.echo)
     terminal = sys.stdout
     outcome = execute(home, only, since, until, report=lambda line: click.echo(line, file=terminal))
     if outcome.nothing_new:
@@ -58,8 +58,6 @@ def command(
             if outcome.success:
                 raise
             click.echo("\n" + translated(str(error)), err=True)  # the reason of the failure comes after it
-    if created:
-        click.echo("\n" + text("run.keep_keys", folder=created.parent))
     if not outcome.success:
         click.echo("\n" + text("run.failed", reason=translated(outcome.reason)), err=True)
         sys.exit(1)

@@ -19,14 +19,16 @@ from orchestration.messages import text
 def command(port: int) -> None:
     """Open Dagster on 127.0.0.1: graph, runs, schedule, sensor, checks."""
     from orchestration import modelling
-    from orchestration.running import dagster_home
+    from orchestration.running import dagster_home, keys_made
 
     root = Path(orchestration.__file__).parents[1]
     home = Home.open()
     folder = dagster_home(home)
+    keys_made(home, click.echo)
     click.echo(text("run.preparing"))
     modelling.manifest(home)  # before Dagster starts: each of its processes loads the graph, and waits for only so long
     click.echo(text("ui.open", port=port, folder=folder))
     arguments = ["dev", "--workspace", str(root / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    click.get_current_context().find_root().close()  # another program takes the place of this one
     os.chdir(root)
     os.execv(str(Path(sys.executable).parent / "dagster"), ["dagster", *arguments])

@@ -67,5 +67,5 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleRun]:
     if not (sample.home.root / "ops" / "served.json").exists():
         done = sample.voicehouse("run", "--sample")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        (sample.root / "printed.txt").write_text(done.stdout)
+        (sample.root / "printed.txt").write_text(done.stdout + done.stderr)
     yield sample

@@ -4,6 +4,7 @@ Keep out: what single commands do.
 """
 
 import os
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from orchestration import commands, modelling, running
 from orchestration.cli import main
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
+from orchestration.home import Home, House
 from tests.house import TestHouse
 
 
@@ -118,3 +120,37 @@ def test_why_a_run_failed_is_told_even_beside_a_served_file_of_another_release(
     monkeypatch.setattr(running, "execute", lambda *_, **__: failed)
     done = runner.invoke(main, ["run"])
     assert done.exit_code == 1 and "the disk is full" in done.stderr.splitlines()[-1]
+
+
+def test_init_on_a_home_that_is_there_keeps_what_it_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "home"))
+    made = CliRunner().invoke(
+        main, ["init", "--inbox", "drop", "--profile", "external", "--reporting-tz", "Asia/Tokyo"]
+    )
+    assert made.exit_code == 0 and "master.key" in made.stdout and "Losing them" in made.stderr
+    path = tmp_path / "home" / "house.toml"
+    path.write_text(
+        path.read_text().replace("wait_for_sign_off = false", "wait_for_sign_off = true")
+        + 'schema = "kpis"\nhost = "db.internal"\n# a remark of ours\n'
+    )
+    before = path.read_bytes()
+    bare = CliRunner().invoke(main, ["init"])
+    assert bare.exit_code == 0 and "unchanged" in bare.stdout and "Losing" not in bare.output
+    same = CliRunner().invoke(main, ["init", "--profile", "external"])
+    assert same.exit_code == 0 and path.read_bytes() == before
+    monkeypatch.setenv("VOICEHOUSE_SOURCES", str(tmp_path))  # goes first while it is set, and is not written down
+    assert CliRunner().invoke(main, ["init", "--profile", "internal"]).exit_code == 0
+    found = Home.open().told
+    assert found == House((), "drop", "Asia/Tokyo", "internal", {}, {"schema": "kpis", "host": "db.internal"}, True)
+
+
+@pytest.mark.parametrize("command", [["audit", "verify"], ["keys", "list"]])
+def test_whatever_makes_a_master_key_says_what_losing_it_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "home"))
+    told = [CliRunner().invoke(main, command).stderr for _ in range(2)]
+    assert (tmp_path / "home" / "keys" / "master.key").exists()
+    assert ["Losing them" in words for words in told] == [True, False]
