@@ -1,16 +1,21 @@
 """The exact mart of every KPI against the sample's own truth, cell by cell. Keep out: making either."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from orchestration.privacy.disclosure import DIMENSIONS
 
-PARTS = ("n_eligible", "n_answered", "n_subjects", "numerator", "denominator", "value", "n_censored")
+PARTS = (
+    "n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "numerator", "denominator", "value", "n_censored",
+)  # fmt: skip
 Differing = tuple[str, str, str, str, int, int, int]
 
 
-def against_truth(con: duckdb.DuckDBPyConnection, truth: Path) -> tuple[list[Differing], int, int]:
+def against_truth(
+    con: duckdb.DuckDBPyConnection, truth: Path, parts: Sequence[str] = PARTS
+) -> tuple[list[Differing], int, int]:
     """What differs in `wh.kpis.kpi_values`, how many cells were compared, how many of them are figures.
 
     By metric, variant, grain and breakdown: cells missing in the mart, cells that the truth does not know, all that differ.
@@ -18,7 +23,7 @@ def against_truth(con: duckdb.DuckDBPyConnection, truth: Path) -> tuple[list[Dif
     """
     equal = " and ".join(
         f"coalesce(abs(t.{p} - m.{p}) <= 1e-6 * greatest(1, abs(t.{p})), t.{p} is null and m.{p} is null)"
-        for p in PARTS
+        for p in parts
     )
     con.execute(
         f"""

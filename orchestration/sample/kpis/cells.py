@@ -31,7 +31,9 @@ DIMENSIONS = (
 )  # fmt: skip
 NAMELESS = ("call", "review", "mention", "tablet")  # kinds with rows that nobody stands behind
 # Told of a cell beside its value; what the truth does not tell is left empty.
-PARTS = ("n_eligible", "n_answered", "n_subjects", "numerator", "denominator", "value", "n_censored")
+PARTS = (
+    "n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "numerator", "denominator", "value", "n_censored",
+)  # fmt: skip
 KEYS = ("metric_id", "variant", "period_grain", "period_start", "breakdown", "member", "cohort_age_months", "currency")
 COLUMNS = (*KEYS, *PARTS)
 
@@ -297,6 +299,16 @@ def timed(metric: str, clock: str, duration: Floats, happened: Bools, subject: N
         return told
 
     return measure
+
+
+def refused(blocks: Iterable[Block], by_source: dict[str, int]) -> list[Block]:
+    """The same cells; those of all time, in all and by source, told how many records were refused for want of consent."""
+    found = list(blocks)
+    for block in found:
+        if block.breakdown in ("", "source"):
+            n = [sum(by_source.values()) if block.breakdown == "" else by_source.get(m, 0) for m in block.member]
+            block.parts["n_excluded_consent"] = np.where(block.grain == GRAINS.index("all"), n, np.nan)
+    return found
 
 
 def nobody(kind: str, frame: pd.DataFrame) -> pd.Series:

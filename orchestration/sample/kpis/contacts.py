@@ -18,6 +18,7 @@ from orchestration.sample.kpis.cells import (
     part,
     placed,
     quantile,
+    refused,
     shares,
     timed,
 )
@@ -83,7 +84,7 @@ def _calls(world: World, view: View) -> list[Block]:
             )
         return told
 
-    return cut(calls, placed(calls["at"], len(calls)), CALLS, measure)
+    return refused(cut(calls, placed(calls["at"], len(calls)), CALLS, measure), {})  # calls rest on other grounds
 
 
 def reviews(world: World, view: View) -> pd.DataFrame:
@@ -158,7 +159,7 @@ def _mentions(world: World) -> list[Block]:
     entries = placed(found["at"], len(found))
     mature = (found["at"] + DAY <= END).to_numpy()
     hits = happened(found["replied_at"]) & np.asarray(found["replied_at"] - found["at"] <= DAY)
-    return [
+    cells = [
         *cut(found, entries, POSTS, count),
         *cut(
             found,
@@ -167,3 +168,4 @@ def _mentions(world: World) -> list[Block]:
             shares("mention_replied_share", "within_24_h", hits, subject),
         ),
     ]
+    return refused(cells, {})  # and so do posts

@@ -21,6 +21,7 @@ from orchestration.sample.kpis.cells import (
     nobody,
     part,
     placed,
+    refused,
 )
 from orchestration.sample.kpis.view import View
 from orchestration.sample.phrases import STORES
@@ -116,7 +117,8 @@ def _tablets(world: World) -> pd.DataFrame:
 def _response_rate(world: World, view: View) -> list[Block]:
     invited = world.frame("invitation")
     subject = view.subjects_of("crm", "C" + invited["person"].astype(str).str.zfill(7), invited["person"])
-    keep = view.consented(invited["person"], invited["sent"]) & view.present(subject)
+    consented = view.consented(invited["person"], invited["sent"])
+    keep = consented & view.present(subject)
     keep &= invited["sent"].to_numpy() + MATURE_AFTER <= END
     sent, subject = invited[keep].reset_index(drop=True), subject[keep].reset_index(drop=True)
     shop = contacts.codes_of_stores(sent["store"])
@@ -139,7 +141,8 @@ def _response_rate(world: World, view: View) -> list[Block]:
         )
         return {("response_rate", "completed_of_delivered"): told}
 
-    return cut(sent, placed(sent["sent"], len(sent)), INVITATIONS, measure)
+    cells = cut(sent, placed(sent["sent"], len(sent)), INVITATIONS, measure)
+    return refused(cells, {"survey_forms": int((~consented).sum())})
 
 
 def _latest(nps: pd.DataFrame) -> Placed:

@@ -88,7 +88,12 @@ with
                 then concat_ws(',' {% for dimension in metric_dimensions() %}, metric_rows.{{ dimension }} {% endfor %})
             end as member,
             case
-                when period_grain = 'all' and breakdown in ('', 'source')
+                when
+                    period_grain = 'all'
+                    and breakdown in ('', 'source')
+                    -- where every record is one item of all metrics that count the kind; an answer may be one to any
+                    -- question, a review may leave the recommendation out, an order is not a customer
+                    and record_kind in ('survey_invitation', 'call', 'mention')
                 then breakdown || '|' || record_kind || '|' || coalesce(metric_rows.source, '')
             end as rejection_key
         from metric_rows
@@ -181,7 +186,7 @@ select
     c.currency,
     c.n_eligible,
     c.n_answered,
-    -- the ledger knows what was refused by source and kind, over all time; of finer cells nobody knows
+    -- the ledger knows what was refused by source and kind, over all time; of finer cells and of questions nobody knows
     cast(case when c.rejection_key is not null then coalesce(rejections.n, 0) end as {{ whole }}) as n_excluded_consent,
     c.n_subjects,
     c.subject_basis,
