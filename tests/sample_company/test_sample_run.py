@@ -23,7 +23,7 @@ from orchestration.records import KINDS
 from tests.faults.traces import content_of
 from tests.needles import Needles
 from tests.sample_company.compared import against_truth
-from tests.sample_company.conftest import SampleRun
+from tests.sample_company.conftest import ROOT, SampleRun
 
 
 def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
@@ -413,6 +413,20 @@ def test_a_mistake_ends_in_a_sentence_not_a_traceback(run: SampleRun) -> None:
     done = run.voicehouse("run", "--source", "no_such_source")
     assert done.returncode == 1 and "no active source is called no_such_source" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_every_question_of_the_page_on_bi_tools_has_an_answer(run: SampleRun, number: int) -> None:
+    """The SQL of docs/bi.md as it stands, on what analysts query; a question that finds nothing teaches nothing."""
+    page = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    sql = re.search(rf"^\*\*{number}\. .*?```sql\n(.*?)```", page, re.M | re.S)
+    assert sql
+    with run.served() as con:
+        shown = con.execute(sql[1]).df()
+    figure = {2: "csat", 3: "minutes", 1: "nps", 4: "attained_percent", 5: "value"}[number]
+    assert shown[figure].notna().any()
+    if number == 2:
+        assert (shown["csat"] < shown["target_value"]).all()
 
 
 def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
