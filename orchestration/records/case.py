@@ -38,11 +38,11 @@ RECORD = Record(
         plain("product_id", "string", "Product concerned."),
         plain("store_id", "string", "Store concerned."),
         plain("touchpoint", "string", "Step of the journey."),
-        plain("region", "string", "Region the source files it under (state, site)."),
+        plain("region", "string", "Region of the customer, as the source files it (state, site)."),
         plain(
             "priority",
             "string",
-            "Priority as of this version; 1 is the most urgent.",
+            "Priority as of this version, the most urgent first.",
             values=("urgent", "high", "normal", "low"),
         ),
         plain(

@@ -10,7 +10,7 @@ with
             invitation.source,
             invitation.channel,
             invitation.store_id as store,
-            coalesce(store.region, person.region) as region,
+            person.region,
             invitation.touchpoint,
             person.segment,
             invitation.survey_id as survey,
@@ -32,9 +32,8 @@ with
             end as started,
             case when invitation.incentive_type is not null then 1 else 0 end as incentivised
         from {{ ref("fct_survey_invitations") }} as invitation
-        inner join {{ ref("int_sources") }} as sources on invitation.source = sources.source
-        left join
-            {{ ref("dim_stores") }} as store on invitation.store_id = store.store_id
+        inner join
+            {{ ref("int_sources") }} as sources on invitation.source = sources.source
             {{ join_customer("person", "invitation.subject_key", "invitation.sent_at") }}
         where {{ minutes_between("invitation.sent_at", "sources.observed_until") }} >= 14 * 24 * 60
     ),

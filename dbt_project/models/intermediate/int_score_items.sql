@@ -78,7 +78,7 @@ select
     items.channel,
     items.product_id as product,
     items.store_id as store,
-    coalesce(store.region, person.region) as region,
+    person.region,
     items.touchpoint,
     person.segment,
     items.language,
@@ -113,7 +113,6 @@ select
     -- times
     items.anchor_at
 from items
-left join scale_points as point on items.scale_id = point.scale_id and items.score = point.score
 left join
-    {{ ref("dim_stores") }} as store on items.store_id = store.store_id
+    scale_points as point on items.scale_id = point.scale_id and items.score = point.score
     {{ join_customer("person", "items.subject_key", "items.anchor_at") }}

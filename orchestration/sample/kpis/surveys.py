@@ -24,11 +24,9 @@ from orchestration.sample.kpis.cells import (
     refused,
 )
 from orchestration.sample.kpis.view import View
-from orchestration.sample.phrases import STORES
 from orchestration.sample.world import World
 
 TOUCHPOINTS = {"nps_relationship": "relationship", "csat_purchase": "purchase", "ces_service": "support"}
-REGION_OF_STORE = {s[0]: s[3] for s in STORES}
 ANSWERS = (
     "",
     "source",
@@ -87,7 +85,7 @@ def _answers(world: World, view: View) -> pd.DataFrame:
         source="survey_forms",
         store=shop,
         product=contacts.sku(answers["product"]).where(answers["product"] != ABSENT),
-        region=shop.map(REGION_OF_STORE).fillna(view.region(answers["subject"])),
+        region=view.region(answers["subject"]),
         segment=view.segment(answers["subject"], answers["at"]),
         touchpoint=answers["survey"].map(TOUCHPOINTS),
         survey=form,
@@ -105,7 +103,6 @@ def _tablets(world: World) -> pd.DataFrame:
         channel="kiosk",
         touchpoint="in_store",
         store=shop,
-        region=shop.map(REGION_OF_STORE),
         language=np.where(tablets["is_english"], "en", "zh"),
         survey="store_tablet",
         question="store_tablet/smiley",
@@ -125,7 +122,7 @@ def _response_rate(world: World, view: View) -> list[Block]:
     sent = sent.assign(
         source="survey_forms",
         store=shop,
-        region=shop.map(REGION_OF_STORE).fillna(view.region(subject)),
+        region=view.region(subject),
         segment=view.segment(subject, sent["sent"]),
         survey=sent["survey"].map(FORMS),
     )
