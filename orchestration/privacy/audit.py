@@ -118,7 +118,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         else:
             with open_vault(con, home, keyring, read_only=True):
                 found["C5"] = residue.identifiers_left(con, home, keyring)
-                found["C3"] = _withdrawals(con, every)
+                found["C3"] = _withdrawals(con, every, policy)
                 found["C7"] = _dictionary_attack(con)
                 found["C21"] = _minors(con)
     finally:
@@ -195,11 +195,11 @@ def _changed_purposes(
     return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
 
 
-def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings]) -> tuple[int, int, str]:
+def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
     """Rows used for what a person, or a child's guardian, consents to no more; needs the vault."""
     withdrawal.prepare(con)
     failed = 0
-    for kind, change in withdrawal.changes(con, every).items():
+    for kind, change in withdrawal.changes(con, every, policy).items():
         row = con.execute(
             f"SELECT count(*) FILTER (({change.gone}) OR ({change.concerns})) FROM lake.{identifier(kind)} AS r"
         ).fetchone()

@@ -16,6 +16,7 @@ from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
 from orchestration.sources.contract import Settings
 
+CROSS_BORDER = "cross_border"  # the purpose that a separate consent to leaving the mainland names
 HOME = "home"  # a source that lies where the house does
 ROLES = ("controller", "joint_controller", "processor")
 # By the law of the place that data leaves: PIPL 38 and the provisions of 22 March 2024; GDPR 45, 46, 47, 49.
@@ -58,6 +59,12 @@ def of_source(settings: Settings, policy: Policy) -> Flow:
     """The way from a source's vendor to the house."""
     place = policy.place if settings.place == HOME else settings.place
     return Flow(settings.name, place, policy.place, settings.transfer)
+
+
+def needs_separate_consent(settings: Settings, policy: Policy) -> bool:
+    """Whether what rests on consent leaves the mainland: that takes a separate one, to CROSS_BORDER (PIPL 39)."""
+    way = of_source(settings, policy)
+    return not settings.public_set and way.crosses and way.start == "CN"
 
 
 def of_recipient(name: str, policy: Policy) -> Flow:

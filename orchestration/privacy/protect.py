@@ -10,7 +10,7 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier
-from orchestration.privacy import marks, redaction
+from orchestration.privacy import flows, marks, redaction
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
@@ -41,7 +41,8 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
             SELECT c.* REPLACE (s.current_id AS subject_id) FROM vault.consent c JOIN vault.subject s USING (subject_id)
             WHERE s.current_id IS NOT NULL
         )
-        SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian, g.given_at AS valid_from,
+        SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian,
+               coalesce(g.consent_type IN ('separate', 'guardian'), false) AS is_separate, g.given_at AS valid_from,
                coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_ref
         FROM given g
         WHERE g.action = 'grant' AND NOT EXISTS (
@@ -120,7 +121,8 @@ def protect(
         else (f"TIMESTAMP '{loaded_at}'")
     )
     purposes = policy.purposes_of(settings)
-    con.execute(_basis_sql(settings, record, purposes, event))
+    leaves = flows.needs_separate_consent(settings, policy)
+    con.execute(_basis_sql(settings, record, purposes, event, leaves))
     con.execute(
         f"UPDATE _basis SET reason = 'erased' WHERE row_no IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}')"
     )
@@ -146,8 +148,11 @@ def protect(
     return Protected(kind, int(rows), int(copies - rows), dict(rejected), int(redactions))
 
 
-def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str) -> str:
-    """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis."""
+def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str, leaves: bool = False) -> str:
+    """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis.
+
+    `leaves`: the rows leave the mainland, which consents of its people have to name separately; so for the unknown.
+    """
     kind = record.kind
     people = (
         "LEFT JOIN _subject_map m ON m.who = c._who"
@@ -177,9 +182,11 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
             f"[{listed}]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, NULL::VARCHAR AS reason FROM ({rows})"
         )
     grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
+    abroad = "AND (coalesce(g.jurisdiction, 'CN') <> 'CN' OR coalesce(k.may_leave, false))" if leaves else ""
+    separately = f"s.purpose = '{flows.CROSS_BORDER}' AND s.is_separate" if leaves else "false"
     granted = ", ".join(
         f"CASE WHEN g.ground_{i} IS NULL THEN NULL WHEN g.is_minor AND NOT coalesce(list_contains(k.guarded, '{p}'), false) THEN NULL "
-        f"WHEN g.ground_{i} <> 'consent' OR list_contains(k.purposes, '{p}') THEN '{p}' END"
+        f"WHEN g.ground_{i} <> 'consent' OR (list_contains(k.purposes, '{p}') {abroad}) THEN '{p}' END"
         for i, p in enumerate(purposes)
     )
     without = " AND ".join(f"ground_{i} IS NULL" for i in range(len(purposes)))
@@ -193,7 +200,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         k AS (
             SELECT r.row_no, list_distinct(list(s.purpose)) AS purposes,
                    list(s.purpose) FILTER (s.is_guardian) AS guarded,
-                   max(s.consent_ref) AS consent_ref
+                   bool_or({separately}) AS may_leave, max(s.consent_ref) AS consent_ref
             FROM r JOIN _consents s ON s.subject_id = r.subject_id AND r.event_at >= s.valid_from AND r.event_at < s.valid_to
             GROUP BY 1
         ),

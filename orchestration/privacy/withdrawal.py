@@ -21,13 +21,13 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import flows, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.erasure import forget_batch
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK
-from orchestration.privacy.policy import UNCONSENTED_KINDS, basis_sql
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql
 from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
@@ -101,9 +101,11 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings]) -> dict[str, Change]:
+def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> dict[str, Change]:
     """By kind what becomes of rows by the tables of `prepare`; needs the lake registered on `con`."""
     names = _purposes(con)
+    leaving = ", ".join(literal(n) for n, s in sources.items() if flows.needs_separate_consent(s, policy)) or "NULL"
+    leaves = f"r.source IN ({leaving}) AND r.jurisdiction IN ('CN', 'unknown')"
     found = {}
     for kind, record in KINDS.items():
         if not record.has_person or kind in UNCONSENTED_KINDS:
@@ -114,7 +116,8 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings]) -> 
         guarded = "(SELECT any_value(u.guarded) FROM _unguarded u WHERE u.subject_key = r.subject_key)"
         grounds = {p: _ground(sources, p) for p in names}
         kept = ", ".join(
-            f"CASE WHEN NOT ({grounds[p]} = 'consent' AND list_contains({taken_back}, {literal(p)})) "
+            f"CASE WHEN NOT ({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
+            f"OR coalesce({leaves}, false) AND list_contains({taken_back}, {literal(flows.CROSS_BORDER)}))) "
             f"AND coalesce(list_contains({guarded}, {literal(p)}), true) THEN "
             f"CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
             f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
@@ -167,7 +170,7 @@ def _take_out(
     dry_run: bool,
 ) -> Withdrawn:
     lake.register(con)
-    wanted = changes(con, sources)
+    wanted = changes(con, sources, Policy.of(home))
     counted = rewriting.count(con, lake, wanted)
     gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
     waiting = 0

@@ -3,9 +3,11 @@
 import pytest
 
 from orchestration import pipeline
+from orchestration.privacy.policy import furnish
 from orchestration.sources.contract import Window
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
+from tests.integration.test_privacy_checks import checks
 
 GRANT = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
 
@@ -75,3 +77,36 @@ def test_what_happens_in_the_future_is_no_ground_to_let_anything_in(desk: TestHo
         reason: n for (kind, measure, reason), n in desk.ledger().items() if (kind, measure) == ("case", "rejected")
     }
     assert sum(rejected.values()) == 1 and "opened_at" in next(iter(rejected))
+
+
+@pytest.mark.parametrize("place", ["DE", "CN"])  # CN: the control, nothing leaves
+def test_a_general_consent_does_not_send_anybody_of_the_mainland_abroad(desk: TestHouse, place: str) -> None:
+    furnish(desk.home)
+    policy = desk.home.root / "policy.toml"
+    policy.write_text(policy.read_text().replace('place = "CN"', f'place = "{place}"'))
+    for name in ("register", "desk"):
+        toml = desk.sources / name / "source.toml"
+        toml.write_text('transfer = "standard_contract"\n' + toml.read_text())
+    border = {**GRANT, "purpose": "cross_border"}
+    said = [
+        {"id": "1", "account": "plain", **GRANT},
+        {"id": "2", "account": "vague", **GRANT},
+        {"id": "3", "account": "vague", **border},
+        {"id": "4", "account": "apart", **GRANT},
+        {"id": "5", "account": "apart", **border, "type": "separate"},
+        {"id": "6", "account": "silent", **border, "type": "separate"},  # to leave, but for what?
+    ]
+    desk.drop("rows.jsonl", lines(*said))
+    people = {"plain": "CN", "vague": "CN", "apart": "CN", "silent": "CN", "german": "DE"}
+    desk.drop("cases.jsonl", lines(*(case(i, account=a, country=c) for i, (a, c) in enumerate(people.items()))))
+    desk.take("register", "desk")
+    held = "select jurisdiction, count(*)::integer from lake.case group by 1 order by 1"
+    assert desk.rows(held) == [("CN", 1 if place == "DE" else 3), ("EU", 1)]
+    assert desk.ledger()[("case", "rejected", "no_consent")] == (3 if place == "DE" else 1)
+    gone = {**border, "type": "separate", "action": "withdraw", "at": "2025-03-01T00:00:00Z"}
+    desk.drop("rows_2.jsonl", lines({"id": "7", "account": "apart", **gone}))
+    desk.take("register")
+    assert checks(desk)["C3"].n_failed == int(place == "DE")
+    pipeline.expire(desk.home, desk.keyring, "test")
+    assert desk.rows(held) == ([("EU", 1)] if place == "DE" else [("CN", 3), ("EU", 1)])
+    assert checks(desk)["C3"].n_failed == 0
