@@ -58,6 +58,7 @@ class Exported:
     columns: tuple[str, ...]
     anonymity: Anonymity
     left_out: int
+    kept_back: int  # rows that rest on a consent and would have left the mainland
     at: str
     path: str | None
     sha256: str | None
@@ -92,7 +93,8 @@ def export(
         raise VoicehouseError("not exported: " + "; ".join(refused))
     about = DATASETS[dataset]
     kept = tuple(quasi) or about.quasi
-    _rows(con, keyring, catalog, about, kept, recipient, purpose)
+    way = flows.of_recipient(recipient, Policy.of(home))
+    kept_back = _rows(con, keyring, catalog, about, kept, recipient, purpose, way.crosses and way.start == "CN")
     left_out = _leave_out(con, kept) if leave_out else 0
     found = measure(con, "exported", "subject", kept, about.sensitive)
     short = found.shortfalls()
@@ -100,6 +102,8 @@ def export(
         short.append(f"{left_out} rows of {found.rows + left_out} would be left out, more than a fifth")
     if not found.rows:
         short = ["there are no rows for this purpose"]
+        if kept_back:
+            short.append(f"{kept_back} rows rest on a consent and do not leave the mainland")
     if short:
         log.append(
             "export_refused",
@@ -111,7 +115,9 @@ def export(
         )
         raise VoicehouseError("not exported: " + "; ".join(short) + _advice(con, kept, about.sensitive))
     columns = ("subject", *kept, about.sensitive)
-    receipt = Exported(dataset, recipient, role, purpose, columns, found, left_out, now().isoformat(), None, None, None)
+    receipt = Exported(
+        dataset, recipient, role, purpose, columns, found, left_out, kept_back, now().isoformat(), None, None, None
+    )
     if into is None:
         return receipt
     draft = into.with_name(f".{into.name}.draft")
@@ -133,10 +139,13 @@ def export(
         l=found.l_values,
         t=round(found.t_distance, 4),
         left_out=left_out,
+        kept_back=kept_back,
         sha256=digest,
     )
     draft.replace(into)
-    receipt = Exported(dataset, recipient, role, purpose, columns, found, left_out, receipt.at, into.name, digest, line)
+    receipt = Exported(
+        dataset, recipient, role, purpose, columns, found, left_out, kept_back, receipt.at, into.name, digest, line
+    )
     write_durably(into.with_name(into.name + ".receipt.json"), json.dumps(asdict(receipt), indent=1).encode())
     return receipt
 
@@ -165,14 +174,19 @@ def _rows(
     kept: Sequence[str],
     recipient: str,
     purpose: str,
-) -> None:
-    """Temp table `exported`: subject, quasi-identifiers, sensitive value."""
+    leaves: bool,
+) -> int:
+    """Temp table `exported`: subject, quasi-identifiers, sensitive value. Returns how many rows were kept back.
+
+    `leaves`: it goes out of the mainland; what rests on the consent of its people, or of the unknown, stays (PIPL 39).
+    """
     pseudonyms.install(con, keyring, (f"pseudonym.export.{recipient}",))
     newest = ", ".join(f"max_by({c}, coalesce(updated_at, loaded_at)) FILTER ({c} IS NOT NULL) AS {c}" for c in PERSON)
     taken = ", ".join(
         f"CAST(date_trunc('quarter', r.{about.happened}) AS DATE) AS quarter" if q == "quarter" else f"p.{q}"
         for q in kept
     )
+    stays = "r.basis = 'consent' AND coalesce(r.jurisdiction, 'unknown') IN ('CN', 'unknown')" if leaves else "false"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE exported AS
@@ -180,12 +194,15 @@ def _rows(
             SELECT subject_key, {newest} FROM {catalog}.staging.stg_customers
             WHERE is_current AND subject_basis = 'person' AND list_contains(purposes, {literal(purpose)}) GROUP BY subject_key
         )
-        SELECT hmac_pseudonym_export_{recipient}(r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
+        SELECT {stays} AS stays, hmac_pseudonym_export_{recipient}(r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
         FROM {catalog}.staging.{about.model} r LEFT JOIN persons p ON p.subject_key = r.subject_key
         WHERE r.is_current AND r.subject_basis = 'person' AND r.subject_key IS NOT NULL
             AND list_contains(r.purposes, {literal(purpose)}) AND {about.where}
         """
     )
+    kept_back = con.execute("DELETE FROM exported WHERE stays").fetchone()
+    con.execute("ALTER TABLE exported DROP stays")
+    return int(kept_back[0]) if kept_back else 0
 
 
 def _leave_out(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> int:

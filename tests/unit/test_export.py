@@ -46,7 +46,8 @@ def house() -> duckdb.DuckDBPyConnection:
         CREATE TABLE wh.staging.stg_survey_answers AS
         SELECT 'p' || i AS subject_key, true AS is_current, 'person' AS subject_basis,
             CASE WHEN i % 10 = 9 THEN ['service'] ELSE ['service', 'analytics'] END AS purposes, 3.0 + i % 3 AS score,
-            TIMESTAMP '2026-02-03' AS answered_at, 'the parcel is late' AS text
+            TIMESTAMP '2026-02-03' AS answered_at, 'the parcel is late' AS text,
+            CASE WHEN i < 4 THEN 'consent' ELSE 'contract' END AS basis, ['CN', 'unknown', 'EU', NULL][1 + i % 4] AS jurisdiction
         FROM range(61) t(i)
         """
     )
@@ -124,3 +125,14 @@ def test_the_check_reads_every_export_of_the_log(house, home: Home, tmp_path: Pa
     assert exports_checked(log)[:2] == (1, 0)
     log.append("export", k=3, l=2, t=0.1)
     assert exports_checked(log)[:2] == (2, 1)
+
+
+def test_what_rests_on_consent_does_not_leave_the_mainland(house, home: Home, tmp_path: Path) -> None:
+    inside = exported(house, home, tmp_path / "inside.parquet")
+    abroad = exported(house, home, tmp_path / "abroad.parquet", recipient="partner")
+    assert (inside.kept_back, abroad.kept_back) == (0, 3)  # the fourth is a person of the EU
+    assert abroad.anonymity.rows == inside.anonymity.rows - 3
+    assert json.loads((tmp_path / "abroad.parquet.receipt.json").read_text())["kept_back"] == 3
+    house.execute("UPDATE wh.staging.stg_survey_answers SET basis = 'consent', jurisdiction = 'CN'")
+    with pytest.raises(VoicehouseError, match="55 rows rest on a consent"):
+        exported(house, home, None, recipient="partner")
