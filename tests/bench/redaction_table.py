@@ -142,6 +142,10 @@ def _speeds(name: str, rows: dict[str, dict[str, Any]]) -> Iterator[Line]:
                 f"{low:,.0f}x-{high:,.0f}x",
                 ratio >= least,
             )
+    row = rows["voicehouse, all rules, models"]
+    low, high = row["n"] / row["slowest"], row["n"] / row["fastest"]
+    what = f"all rules and models, {name}, texts/s"
+    yield what, "", f"{row['texts']:,.0f}", f"{row['n']:,}", f"{low:,.0f}-{high:,.0f}", None
 
 
 def _share(hits: int, n: int) -> str:
