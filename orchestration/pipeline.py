@@ -25,7 +25,7 @@ from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
 from orchestration.privacy import flows, incidents, retention, rotation, withdrawal
-from orchestration.privacy.audit import Check, check_home, check_published
+from orchestration.privacy.audit import Check, check_home, check_served
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -400,7 +400,7 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
             is_earlier = formats.is_served_by_earlier(con)
         # What an earlier release published stays, if it shows no person, until this run has made it anew.
         judged = [] if is_earlier else published_failures(path)
-        broken = [check_id for check_id, (_, n, _) in check_published(path).items() if n]
+        broken = [check_id for check_id, (_, n, _) in check_served(home, path).items() if n]
         failed = sorted({*serving.person_free(path), *judged, *broken})
     except (duckdb.Error, AuditError):
         failed = ["unreadable"]

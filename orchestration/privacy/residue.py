@@ -11,59 +11,101 @@ import duckdb
 from orchestration.engine import identifier, literal
 from orchestration.home import Home
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.redaction import rules_chain
+from orchestration.privacy.row_level import could_hold_text
+from orchestration.privacy.rules import all_rules
 from orchestration.records import KINDS
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
 RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
+# Rules that find next to nothing else; texts lie there as the gate left them, so these must find nothing any more.
+RULES = ("card", "email", "iban", "ip", "phone_world", "phone_zh", "resident_id", "ssn")
 # A number as the vault may know it: with its country.
 INTERNATIONAL = r"(?:\+|\b00)[1-9][0-9 ().-]{6,18}[0-9]"
 HASHED = ("_key", "_keys", "_hash", "_ref", "_id")  # columns of hashes and of the house's own numbers
 
 
-def identifiers_left(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> tuple[int, int, str]:
-    """Rows read, rows that show an e-mail address or a number of somebody's, and in how many columns was looked.
+def identifiers_left(
+    con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, candidate: Path
+) -> tuple[int, int, str]:
+    """Rows read, what in them shows somebody, and in how many columns was looked: every row of lake, warehouse, candidate.
 
-    Needs the lake on `con`, and the vault where there is one; warehouse and served files are read as they are now.
+    `candidate` is the closed file that is about to be served. Needs the lake on `con`, and the vault where there is one. The restricted file is copied from the warehouse after.
     """
-    con.execute("CREATE OR REPLACE TEMP TABLE _numbers (number VARCHAR)")
-    rows = hits = 0
-    looked: dict[str, int] = {}
+    found = _Search(con)
     for kind, record in KINDS.items():
-        words = [f.name for f in record.protected_schema if str(f.type) == "string" and not f.name.endswith(HASHED)]
-        rows, hits = _add((rows, hits), _search(con, f"lake.{identifier(kind)}", words))
-        looked["lake"] = looked.get("lake", 0) + len(words)
-    for name, path, key in (
-        ("warehouse", home.warehouse, keyring.hex("warehouse")),
-        ("restricted file", home.serving / "team.duckdb", keyring.hex("team")),
-        ("published file", home.serving / "kpi.duckdb", ""),
-    ):
-        if _attached(con, path, key):
-            tables = con.execute(
-                "SELECT schema_name, table_name, list(column_name) FROM duckdb_columns() JOIN duckdb_tables() "
-                "USING (database_name, schema_name, table_name) WHERE database_name = 'searched' "
-                "AND data_type = 'VARCHAR' GROUP BY ALL ORDER BY ALL"
-            ).fetchall()
-            for schema, table, columns in tables:
-                words = [c for c in columns if not c.endswith(HASHED)]
-                found = _search(con, f"searched.{identifier(schema)}.{identifier(table)}", words)
-                rows, hits = _add((rows, hits), found)
-                looked[name] = looked.get(name, 0) + len(words)
-            con.execute("DETACH searched")
-    hits += _known(con)
-    where = "; ".join(f"{name} {n}" for name, n in looked.items())
-    return rows, hits, f"rows that show an e-mail address or a telephone number, by columns of words in: {where}"
+        found.look(
+            "lake", f"lake.{identifier(kind)}", [f.name for f in record.protected_schema if str(f.type) == "string"]
+        )
+    found.look_into("warehouse", home.warehouse, keyring.hex("warehouse"))
+    found.look_into("published file", candidate)
+    return found.told()
 
 
-def _search(con: duckdb.DuckDBPyConnection, relation: str, words: list[str]) -> tuple[int, int]:
-    """Rows of a relation, and how many of them the rules hit; numbers with their country are kept for the vault."""
-    if not words:
-        return 0, 0
-    hit = " OR ".join(f"regexp_matches({identifier(w)}, {literal(RESIDUE)})" for w in words)
-    row = con.execute(f"SELECT count(*), count(*) FILTER ({hit}) FROM {relation}").fetchone()
-    numbers = ", ".join(f"regexp_extract_all({identifier(w)}, {literal(INTERNATIONAL)})" for w in words)
-    some = " OR ".join(f"contains({identifier(w)}, '+') OR contains({identifier(w)}, '00')" for w in words)
-    con.execute(f"INSERT INTO _numbers SELECT DISTINCT unnest(flatten([{numbers}])) FROM {relation} WHERE {some}")
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+def identifiers_shown(con: duckdb.DuckDBPyConnection, served: Path) -> tuple[int, int, str]:
+    """The same of one published file alone."""
+    found = _Search(con)
+    found.look_into("published file", served)
+    return found.told()
+
+
+class _Search:
+    """What was looked at on one connection, and what was found."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection):
+        self._con = con
+        self._rows = self._hits = self._texts = 0
+        self._columns: dict[str, int] = {}
+        con.execute("CREATE OR REPLACE TEMP TABLE _numbers (number VARCHAR)")
+        con.execute("CREATE OR REPLACE TEMP TABLE _texts (t VARCHAR)")
+
+    def look_into(self, store: str, path: Path, key: str = "") -> None:
+        """Every column of words of every table of a file; one that is not there, or was left half-made, holds none."""
+        if not _attached(self._con, path, key):
+            return
+        tables = self._con.execute(
+            "SELECT schema_name, table_name, list(column_name) FROM duckdb_columns() JOIN duckdb_tables() "
+            "USING (database_name, schema_name, table_name) WHERE database_name = 'searched' "
+            "AND data_type = 'VARCHAR' GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        for schema, table, columns in tables:
+            self.look(store, f"searched.{identifier(schema)}.{identifier(table)}", columns)
+        self._con.execute("DETACH searched")
+
+    def look(self, store: str, relation: str, columns: list[str]) -> None:
+        """Columns of words by patterns, row by row; those that hold texts, and numbers with their country, are kept."""
+        words = [c for c in columns if not c.endswith(HASHED)]
+        if not words:
+            return
+        self._columns[store] = self._columns.get(store, 0) + len(words)
+        texts = [w for w in words if could_hold_text(w)]
+        self._texts += len(texts)
+        others = [w for w in words if w not in texts]
+        hit = " OR ".join(f"regexp_matches({identifier(w)}, {literal(RESIDUE)})" for w in others) or "false"
+        row = self._con.execute(f"SELECT count(*), count(*) FILTER ({hit}) FROM {relation}").fetchone() or (0, 0)
+        self._rows, self._hits = self._rows + row[0], self._hits + row[1]
+        if texts:
+            listed = ", ".join(identifier(t) for t in texts)
+            self._con.execute(f"INSERT INTO _texts SELECT DISTINCT unnest([{listed}]) FROM {relation}")
+        numbers = ", ".join(f"regexp_extract_all({identifier(w)}, {literal(INTERNATIONAL)})" for w in words)
+        some = " OR ".join(f"contains({identifier(w)}, '+') OR contains({identifier(w)}, '00')" for w in words)
+        self._con.execute(
+            f"INSERT INTO _numbers SELECT DISTINCT unnest(flatten([{numbers}])) FROM {relation} WHERE {some}"
+        )
+
+    def told(self) -> tuple[int, int, str]:
+        """Rows read, hits, and the sentence that says where was looked, and how."""
+        rules = [r for r in all_rules() if r.name in RULES]
+        once = "(SELECT t, t AS given FROM (SELECT DISTINCT t FROM _texts WHERE t IS NOT NULL))"
+        row = self._con.execute(f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(once, rules)}").fetchone()
+        hits = self._hits + (row[0] if row else 0) + _known(self._con)
+        where = "; ".join(f"{name} {n}" for name, n in self._columns.items())
+        return (
+            self._rows,
+            hits,
+            f"rows; what in them shows an e-mail address or a telephone number, in {self._texts} columns of texts "
+            f"also a card, account, identity or IP number, by columns of words in: {where}",
+        )
 
 
 def _known(con: duckdb.DuckDBPyConnection) -> int:
@@ -88,7 +130,3 @@ def _attached(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> bool:
     except duckdb.Error:
         return False
     return True
-
-
-def _add(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
-    return a[0] + b[0], a[1] + b[1]

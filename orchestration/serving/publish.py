@@ -161,7 +161,7 @@ def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> 
 
 def _prove(con: duckdb.DuckDBPyConnection, home: Home, draft: Path) -> list[str]:
     """Let the candidate's `privacy_checks` say what the closed file itself proves; the codes of what it must not be served with."""
-    found = check_candidate(home, draft)
+    found = check_candidate(home, Keyring(home), draft)
     at = now().replace(tzinfo=None)
     for check_id, (checked, failed, evidence) in found.items():
         con.execute(

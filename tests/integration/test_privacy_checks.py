@@ -2,12 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from orchestration import pipeline
-from orchestration.privacy.audit import Check, check_home
+from orchestration.formats import FORMATS, SERVED
+from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
 from orchestration.privacy.subjects import Sought
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
@@ -83,12 +85,27 @@ def test_every_proof_is_told_in_chinese_too(filled: TestHouse) -> None:
     assert [i for i, words in told.items() if translated(words, "zh") == words] == []
 
 
-def test_an_identifier_in_any_store_that_may_hold_none_shows(
-    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (checks(filled)["C5"].status, checks(filled)["C5"].n_failed) == ("passed", 0)
-    served = filled.home.serving / "kpi.duckdb"
-    with duckdb.connect(str(served)) as con:
+def left(house: TestHouse) -> tuple[int, str]:
+    """What C5 finds, and its evidence, with a file of figures that is about to be served."""
+    checked, failed, evidence = check_candidate(house.home, house.keyring, figures(house))["C5"]
+    assert checked
+    return failed, evidence
+
+
+def figures(house: TestHouse) -> Path:
+    path = house.home.root / "candidate.duckdb"
+    if not path.exists():
+        with duckdb.connect(str(path)) as con:
+            con.execute(
+                f"CREATE TABLE publication AS SELECT {FORMATS[SERVED]} AS format, 1 AS n_cells, 0 AS n_derivable, "
+                "0 AS n_held_derivable, 0 AS n_hidden, 0 AS n_held, true AS holds, 'external' AS profile"
+            )
+    return path
+
+
+def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) -> None:
+    assert checks(filled)["C5"].status == "not_proved" and left(filled)[0] == 0
+    with duckdb.connect(str(figures(filled))) as con:
         con.execute("CREATE TABLE kpi_leak AS SELECT 'write to a@example.org' AS category, 'b@example.org' AS case_key")
     filled.home.warehouse.unlink(missing_ok=True)
     con = duckdb.connect()
@@ -97,9 +114,30 @@ def test_an_identifier_in_any_store_that_may_hold_none_shows(
     )
     con.execute("CREATE TABLE w.leak AS SELECT '13700001234' AS city UNION ALL SELECT '2025-01-01'")
     con.close()
-    found = checks(filled)["C5"]
-    assert (found.status, found.n_failed) == ("failed", 2)
-    assert "published file 1" in found.evidence and "warehouse 1" in found.evidence
+    failed, evidence = left(filled)
+    assert failed == 2 and "published file 2" in evidence and "warehouse 1" in evidence
+    told = {c["check_id"]: c for c in json.loads((filled.home.lake / "_checks.json").read_text())}
+    assert (told["C5"]["status"], told["C5"]["n_failed"]) == ("failed", 2)  # where the one who is refused looks
+    assert check_served(filled.home, figures(filled))["C5"][1] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["card 4111 1111 1111 1111", "IBAN DE89 3704 0044 0532 0130 00", "身份证 11010519491231002X", "from 192.168.17.4",
+     "ssn 536-22-1234", "my number is 020 7946 0958"],
+)  # fmt: skip
+def test_what_the_rules_find_in_a_text_behind_the_gate_shows(filled: TestHouse, text: str) -> None:
+    filled.home.warehouse.unlink(missing_ok=True)
+    con = duckdb.connect()
+    con.execute(
+        f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
+    )
+    con.execute(
+        f"CREATE TABLE w.fct_cases AS SELECT '{text}' AS text, '4111111111111111' AS case_number "
+        "UNION ALL SELECT 'order 20250101, <PHONE>, 3 of 4 on 2025-01-01 12:30:00', 'T-1'"
+    )
+    con.close()
+    assert left(filled)[0] == 1
 
 
 def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
@@ -123,8 +161,7 @@ def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
         lines(*(case(n, account=f"A{n}", country="DE", phone="+4915123456789" if n == 1 else None, text=t) for n, t in said)),
     )  # fmt: skip
     house.take()
-    found = checks(house)["C5"]
-    assert (found.status, found.n_failed) == ("failed", 1)
+    assert left(house)[0] == 3  # two by their shape, one of them by the vault too; the order's number is nobody's
 
 
 def test_a_file_that_opens_without_a_key_or_to_others_shows(filled: TestHouse) -> None:
