@@ -12,6 +12,7 @@
                           `grains` restricts them. In a CTE: `timed as ({{ periods('items', 'opened_at') }})`.
 
     event_kinds()         [kind, staging model, record key, event time] of every kind that puts rows into periods
+    later_times(kind)     what else such a record tells of having happened; none of them is a plan
 
     Grain all has a null period_start and period_end. Weeks start on Monday.
 #}
@@ -90,4 +91,15 @@
             ]
         )
     }}
+{% endmacro %}
+
+{% macro later_times(kind) %}
+    {% set told = {
+        "survey_invitation": ["delivered_at", "bounced_at", "opened_at", "started_at", "completed_at"],
+        "case": ["acknowledged_at", "first_replied_at", "resolved_at", "closed_at"],
+        "call": ["answered_at", "ended_at"],
+        "review": ["edited_at", "replied_at"],
+        "mention": ["replied_at"],
+    } %}
+    {{ return(told.get(kind, []) + ["updated_at"]) }}
 {% endmacro %}

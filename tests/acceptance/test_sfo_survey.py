@@ -65,6 +65,12 @@ def test_weighted_rating_exists_only_in_years_that_have_weights(data, marts, yea
         assert found["value"].tolist() == [pytest.approx((answers * weights).sum() / weights.sum(), rel=APPROX)]
 
 
+def test_the_last_year_is_complete_though_its_interviews_ended_in_may(marts):
+    """Trap: a survey of a few weeks a year is over when they are; the newest answer is not the end of observation."""
+    years = marts.rows("csat", "top2", source="sfo_survey", grain="year")
+    assert years.loc[years["is_complete_period"].astype(bool), "period_start"].dt.year.tolist() == list(YEARS)
+
+
 def recommend(data: Path) -> pd.DataFrame:
     """Answers 0-10 to NETPRO with their weights; 11 is blank, and one cell is empty."""
     frame = raw(data, 2017)
@@ -98,6 +104,12 @@ def test_weighted_promoter_score_weighs_every_answer(data, marts):
     row = marts.row("nps", "weighted", source="sfo_survey", year=2017)
     assert row["value"] == pytest.approx(100 * (up - down) / answers["weight"].sum(), rel=APPROX)
     assert row["n_answered"] == len(answers)
+
+    between = answers.loc[answers["score"].between(7, 8), "weight"].sum()
+    wide = marts.row("nps", "weighted", source="sfo_survey", year=2017, mart="kpi_nps")
+    parts = {"w_promoters": up, "w_passives": between, "w_detractors": down}
+    assert {name: wide[name] for name in parts} == pytest.approx(parts, rel=APPROX)
+    assert wide[["n_promoters", "n_passives", "n_detractors"]].isna().all()
 
 
 def test_only_the_item_declared_nps_counts(marts):

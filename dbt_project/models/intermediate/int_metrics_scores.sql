@@ -326,21 +326,36 @@ with
         },
     ] %}
     {% set parts = {
-        "n_promoters": "n_promoters",
-        "n_passives": "n - n_promoters - n_detractors",
-        "n_detractors": "n_detractors",
-        "n_satisfied": "n_satisfied",
         "n_easy": "n_easy",
         "n_hard": "n_hard",
         "scale_min": "case when is_one_scale then low_scale_min end",
         "scale_max": "case when is_one_scale then high_scale_max end",
     } %}
     {% for point in points %} {% do parts.update({point: point}) %} {% endfor %}
+    {# a figure by weight does not follow from counts of answers, nor one of answers from weights #}
+    {% set by_count = {
+        "n_promoters": "n_promoters",
+        "n_passives": "n - n_promoters - n_detractors",
+        "n_detractors": "n_detractors",
+        "n_satisfied": "n_satisfied",
+    } %}
+    {% set by_weight = {
+        "w_promoters": "w_promoters",
+        "w_passives": "sum_w - w_promoters - w_detractors",
+        "w_detractors": "w_detractors",
+    } %}
 {% for v in variants %}
         {% set o = outcomes[v.of] %}
         {% set w = "w" if v.by_weight else "n" %}
         {% set k, n = (o.w_sum, "sum_w") if v.by_weight else (o["sum"], "n") %}
         {% set n_effective = w ~ "_effective_" ~ v.of %}
+        {% set own_parts = dict(parts, n_effective=n_effective) %}
+        {% for part, expression in by_count.items() %}
+            {% do own_parts.update({part: nothing if v.by_weight else expression}) %}
+        {% endfor %}
+        {% for part, expression in by_weight.items() %}
+            {% do own_parts.update({part: expression if v.by_weight else "cast(null as " ~ type_double() ~ ")"}) %}
+        {% endfor %}
         {% set mean = ratio(k, n) %}
         {% set value = "100.0 * " ~ (mean if v.by_weight else k ~ " / " ~ n) %}
         {% if v.groups %}
@@ -384,7 +399,7 @@ with
                     ~ ("" if v.of_persons else "_clustered")
                     ~ "'",
                 },
-                parts=dict(parts, n_effective=n_effective),
+                parts=own_parts,
             )
         }}
     from judged

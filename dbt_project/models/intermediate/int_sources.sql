@@ -1,12 +1,21 @@
--- One row per source: until when it was observed (declared, else its greatest event time; never after known_at).
+-- One row per source: until when it was observed (declared, else the greatest time that any of its records tells; never
+-- after known_at, and a time told from beyond it says nothing).
 with
+    known as (select {{ known_at() }} as known_at),
+
     events as (
         {% for kind, model, key, at in event_kinds() %}
             select
                 source,
                 min(cast({{ at }} as timestamp)) as first_event_at,
-                max(cast({{ at }} as timestamp)) as last_event_at
+                greatest(
+                    {% for time in [at] + later_times(kind) %}
+                        max(case when {{ time }} <= known.known_at then cast({{ time }} as timestamp) end)
+                        {% if not loop.last %}, {% endif %}
+                    {% endfor %}
+                ) as last_told_at
             from {{ ref(model) }}
+            cross join known
             where is_current
             group by source
             {% if not loop.last %}
@@ -15,13 +24,11 @@ with
         {% endfor %}
     ),
 
-    last_events as (
-        select source, min(first_event_at) as first_event_at, max(last_event_at) as last_event_at
+    told as (
+        select source, min(first_event_at) as first_event_at, max(last_told_at) as last_told_at
         from events
         group by source
-    ),
-
-    known as (select {{ known_at() }} as known_at)
+    )
 
 select
     -- ids
@@ -35,12 +42,12 @@ select
     source.observed_until is not null as is_observed_until_declared,
     -- times
     case
-        when coalesce(source.observed_until, last_events.last_event_at) > known.known_at
+        when source.observed_until > known.known_at
         then known.known_at
-        else coalesce(source.observed_until, last_events.last_event_at)
+        else coalesce(source.observed_until, told.last_told_at)
     end as observed_until,
-    last_events.first_event_at,
+    told.first_event_at,
     source.loaded_at as last_loaded_at
 from {{ source("lake", "_sources") }} as source
 cross join known
-left join last_events on source.source = last_events.source
+left join told on source.source = told.source
