@@ -202,6 +202,13 @@ def summary(home: Home, say: Say) -> None:
         held = Counter[str]()
         for note in quarantine.batches(home):
             held[note["source"]] += note["part"]["rows"]
+        withheld = con.execute(
+            "SELECT source || ' ' || name, coalesce(reason, '?'), CAST(sum(n) AS BIGINT) FROM load_ledger "
+            "WHERE level = 'rows' AND measure = 'withheld' GROUP BY ALL HAVING sum(n) > 0 ORDER BY ALL"
+        ).fetchall()
+        if withheld:
+            listed = ", ".join(f"{name} {n:,} ({reason})" for name, reason, n in withheld)
+            say("  " + text("summary.withheld", listed=listed))
         if held:
             say("  " + text("summary.quarantined", listed=", ".join(f"{s} {n:,}" for s, n in sorted(held.items()))))
         say("\n" + text("summary.headlines"))

@@ -34,6 +34,7 @@ from orchestration.privacy.disclosure import (
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.row_level import are_row_level
+from orchestration.records import KINDS
 from orchestration.serving.history import History
 from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, publish_served
 from orchestration.serving.swap import discard, swap
@@ -42,6 +43,8 @@ VALUES = "kpi_values"
 REGISTRY = "kpi_metrics"
 DICTIONARY = "kpi_columns"
 PROVED = "privacy_checks"
+LEDGER = "load_ledger"
+STAGED = {f"stg_{name}": kind for kind in KINDS for name in (kind, f"{kind}s", f"{kind[:-1]}ies")}
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
 
@@ -272,9 +275,32 @@ def _fill(
             hide(con, f"{source}.{identifier(mart)}", f"candidate.main.{identifier(mart)}", profile)
         elif mart != VALUES and "breakdown" not in columns:
             con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
+    if LEDGER in marts:
+        _account(con, catalog)
     for name in _public_dimensions(con, catalog):
         con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
     return disclosed, held
+
+
+def _account(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
+    """What became of every promoted row, into the candidate's ledger: nobody is kept out of figures without a word.
+
+    promoted = current + superseded + deleted + withheld; what a rewriting took out of the lake stands there as withheld.
+    """
+    staged = _tables(con, catalog, "staging")
+    states = [
+        f"SELECT load_id, source, loaded_at, 'rows' AS level, {literal(kind)} AS name, CASE WHEN withheld_reason IS NOT NULL "
+        "THEN 'withheld' WHEN version_rank > 1 THEN 'superseded' WHEN is_deleted THEN 'deleted' ELSE 'current' END "
+        f"AS measure, withheld_reason AS reason, 1 AS n FROM {catalog}.staging.{identifier(table)}"
+        for table, kind in STAGED.items()
+        if table in staged
+    ]
+    if states:
+        con.execute(
+            f"CREATE OR REPLACE TABLE candidate.main.{LEDGER} AS SELECT load_id, source, max(loaded_at) AS loaded_at, level, "
+            f"name, measure, reason, CAST(sum(n) AS BIGINT) AS n FROM (FROM {catalog}.kpis.{LEDGER} UNION ALL BY NAME "
+            f"{' UNION ALL BY NAME '.join(states)}) GROUP BY ALL"
+        )
 
 
 def _public_dimensions(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
@@ -299,8 +325,8 @@ def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
         for name, columns in _tables(con, catalog, "staging").items()
         if "withheld_reason" in columns
     ]
-    if "load_ledger" in _tables(con, catalog, "kpis"):
-        counted.append(f"SELECT sum(n) AS n FROM {catalog}.kpis.load_ledger WHERE measure = 'withheld'")
+    if LEDGER in _tables(con, catalog, "kpis"):
+        counted.append(f"SELECT sum(n) AS n FROM {catalog}.kpis.{LEDGER} WHERE measure = 'withheld'")
     return number(con, f"SELECT coalesce(sum(n), 0) FROM ({' UNION ALL '.join(counted)})") if counted else 0
 
 

@@ -4,6 +4,7 @@ Keep out: the rules of disclosure and the look of the report.
 """
 
 import json
+import re
 import stat
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +22,10 @@ from orchestration.lake import audit
 from orchestration.privacy import incidents
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.running import summary
 from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
+from orchestration.serving.report import write_report
 from orchestration.serving.swap import swap
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +94,40 @@ def test_the_served_file_has_no_free_blocks_where_hidden_figures_could_stand(
         in_order = con.execute("SELECT metric_id, variant, period_grain FROM kpi_values").fetchall()
     assert free == (0,)
     assert in_order == sorted(in_order)
+
+
+def test_the_ledger_says_what_became_of_every_promoted_row(
+    home: Home, house: duckdb.DuckDBPyConnection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.execute(
+        "CREATE SCHEMA IF NOT EXISTS wh.staging; CREATE TABLE wh.staging.stg_usage AS SELECT * FROM (VALUES (1, false, NULL), (2, false, NULL), (1, true, NULL), "
+        "(1, false, 'purpose'), (2, true, 'purpose'), (1, false, 'expired')) AS t(version_rank, is_deleted, withheld_reason) "
+        "CROSS JOIN (SELECT 'l1' AS load_id, 'app' AS source, TIMESTAMP '2026-07-20 01:00:00' AS loaded_at)"
+    )
+    house.execute(
+        "INSERT INTO wh.kpis.load_ledger SELECT 'l1', 'app', TIMESTAMP '2026-07-20 01:00:00', 'rows', 'usage', * "
+        "FROM (VALUES ('promoted', NULL, 8), ('withheld', 'expired', 2))"
+    )
+    try:
+        result = served(home, house)
+    finally:
+        house.execute("DROP TABLE wh.staging.stg_usage; DELETE FROM wh.kpis.load_ledger WHERE source = 'app'")
+    with duckdb.connect(str(result.path), read_only=True) as con:
+        told = con.execute(
+            "SELECT measure, reason, n FROM load_ledger WHERE source = 'app' AND name = 'usage' ORDER BY ALL"
+        ).fetchall()
+        months = con.execute("SELECT count(*) FROM load_ledger WHERE source <> 'app'").fetchone()
+    assert told == [
+        ("current", None, 1), ("deleted", None, 1), ("promoted", None, 8), ("superseded", None, 1),
+        ("withheld", "expired", 3), ("withheld", "purpose", 2),
+    ]  # fmt: skip
+    assert months == (5,)  # what stood there stays
+    summary(home, print)
+    assert "app usage 3 (expired), app usage 2 (purpose)" in capsys.readouterr().out
+    page = write_report(home).read_text(encoding="utf-8")
+    assert "withheld" in page and re.search(
+        r"<th>app</th><td>usage</td>(<td class=\"n\">\d+</td>){8}<td class=\"n\">5</td>", page
+    )
 
 
 def test_the_restricted_file_opens_with_its_own_key_only(home: Home, house: duckdb.DuckDBPyConnection):
