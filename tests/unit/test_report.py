@@ -204,7 +204,7 @@ def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
     page = write_report(other).read_text()
     english, chinese = texts(page, "en"), texts(page, "zh")
     assert "kiosk north" in english and "kiosk north" in chinese and "微信" in chinese
-    assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: disclosure audit" in english
+    assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: gate counts" in english
 
 
 def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):

@@ -15,6 +15,9 @@ from orchestration.defs.resources import HouseResource
 from orchestration.home import Home, environment_set
 from orchestration.logs import event, ids
 
+# Written by the step itself before it builds (modelling.building): what this build is, and what the last one did not know.
+PREPARED = ("_build", "_fresh", "_metrics", "_remapped")
+
 
 class Translator(DagsterDbtTranslator):
     """dbt's sources are the lake's assets; everything else belongs to the group `model`."""
@@ -66,4 +69,5 @@ def defs() -> dg.Definitions:
             profiles_dir=str(modelling.PROJECT),
             dbt_executable=modelling.executable(),
         )
-    return dg.Definitions(assets=[model], resources={"dbt": dbt})
+    prepared = [dg.AssetSpec(dg.AssetKey(["lake", name]), group_name="model") for name in PREPARED]
+    return dg.Definitions(assets=[model, *prepared], resources={"dbt": dbt})
