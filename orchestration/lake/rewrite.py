@@ -179,7 +179,7 @@ def _concerned(
         WITH told AS (
             SELECT filename AS file, source, load_id, loaded_at, coalesce({change.gone}, false) AS is_gone,
                    coalesce({change.concerns}, false) AS is_changed,
-                   CASE WHEN coalesce({change.gone}, false) THEN {change.reason} END AS reason
+                   {change.reason} AS reason
             FROM ({lake.read_sql(kind, files, with_filename=True)}) AS r
         ), by_load AS (
             SELECT file, source, load_id, max(loaded_at) AS loaded_at, count(*) AS n,

@@ -129,10 +129,10 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         )
         ours = "(r.subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded))"
         found[kind] = Change(
-            gone=f"{ours} AND len({left}) = 0",
+            gone=f"CASE WHEN {ours} THEN len({left}) = 0 ELSE false END",
             reason="'withdrawn'",
             becomes={"purposes": left, "basis": f"coalesce(CASE {basis} END, r.basis)"},
-            concerns=f"{ours} AND len({left}) < len(r.purposes)",
+            concerns=f"CASE WHEN {ours} THEN len({left}) < len(r.purposes) ELSE false END",
         )
     return found
 
