@@ -5,10 +5,13 @@ Keep out: SQL (dbt_project/).
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from packaging.version import Version
 
 from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
@@ -29,6 +32,14 @@ class Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return "load" if dbt_resource_props["resource_type"] == "source" else "model"
+
+
+class Dbt(DbtCliResource):
+    """dbt of this very environment, whose version needs no `dbt --version`: that is two seconds of imports."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
 
 
 @dg.definitions
@@ -64,7 +75,7 @@ def defs() -> dg.Definitions:
             event("model.done")
 
     with environment_set(modelling.environment(home)):
-        dbt = DbtCliResource(
+        dbt = Dbt(
             project_dir=str(modelling.PROJECT),
             profiles_dir=str(modelling.PROJECT),
             dbt_executable=modelling.executable(),
