@@ -5,10 +5,8 @@ Keep out: how a step does its work (its own package) and Dagster.
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,18 @@ from orchestration.engine import connect, identifier, literal, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths
 from orchestration.landing import pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import flows, incidents, retention, rotation, withdrawal
+from orchestration.privacy import flows, incidents, refusals, retention, rotation, widening, withdrawal
 from orchestration.privacy.audit import Check, check_home, check_served
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
+from orchestration.privacy.protect import prepare_consents
+from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
 from orchestration.serving.privacy_report import PrivacyReport, write_privacy_report
@@ -169,8 +169,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     fresh = [
         (load, 0) for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)
     ]
-    # Consents may come with the fresh loads: who waits for one is looked for after them.
-    for load, replay in chain(fresh, _waiting_for_consent(home, settings.name)):
+    for load, replay in fresh:
         try:
             done.append(guard(home, keyring, settings, load, replay))
             event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
@@ -179,22 +178,41 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     return done
 
 
-def _waiting_for_consent(home: Home, source: str) -> Iterator[tuple[pages.Load, int]]:
-    """Loads still in landing with rows refused for want of consent, when consents came since; and their next number."""
-    commits = read_commits(home, "_commits")
-    manifests = stage.staged(home)
-    newest_consent = max(
-        [c["loaded_at"] for c in commits if any(p["kind"] == "consent" for p in c["parts"])]
-        + [m.loaded_at for m in manifests if any(p.kind == "consent" for p in m.parts)],
-        default="",
-    )
-    for load in pages.loads(home, source):
-        own = [c for c in commits if c["load_id"] == load.load_id]
-        lines = [line for c in own for line in c["ledger"]]
-        refused = sum(line["n"] for line in lines if line["reason"] in ("no_consent", "minor_without_guardian"))
-        is_staged = any(m.load_id == load.load_id for m in manifests)
-        if own and refused > 0 and not is_staged and newest_consent > max(c["loaded_at"] for c in own):
-            yield load, max(c["replay"] for c in own) + 1
+def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
+    """Judge anew what was refused, or let in for fewer purposes, before all was known that is by now; rows staged.
+
+    After every source was read: whoever comes last may tell who the persons of the others are, or what they agreed to.
+    What it stages `load_staged` commits. Refused rows need their sealed pages; rows in the lake do not.
+    """
+    active = {n: s for n, s in sources(home).items() if not flows.missing(s, Policy.of(home))}
+    staged = 0
+    for load, replay in _known_better(home, keyring, [*active]):
+        try:
+            done = guard(home, keyring, active[load.source], load, replay)
+            event("guard.passed", load=load.load_id, read=done.read, staged=done.staged)
+            staged += done.staged
+        except ContractError as error:
+            Outcomes(home, run_id).fail(load.source, "guard", str(error))
+    return staged + widening.run(home, keyring, active)
+
+
+def _known_better(home: Home, keyring: Keyring, names: list[str]) -> list[tuple[pages.Load, int]]:
+    """Committed loads in landing with refused rows of whose persons more is known by now, and the number of their replay."""
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return []
+    loads: list[pages.Load] = []
+    for name in names:
+        try:
+            loads += [load for load in pages.loads(home, name) if promote.is_committed(home, load.load_id)]
+        except SourceError:
+            continue  # torn pages are the source's failure, told when it was guarded
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring, read_only=True):
+            prepare_consents(con)
+            return refusals.changed(con, home, keyring, loads)
+    finally:
+        con.close()
 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:

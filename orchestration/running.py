@@ -186,19 +186,23 @@ def summary(home: Home, say: Say) -> None:
             "SELECT source, sum(n) FILTER (level = 'records' AND measure = 'read'), "
             + ", ".join(
                 f"sum(n) FILTER (level = 'rows' AND measure = '{m}')"
-                for m in ("emitted", "promoted", "rejected", "duplicate", "quarantined")
+                for m in ("emitted", "promoted", "rejected", "duplicate", "quarantined", "widened")
             )
             + " FROM load_ledger GROUP BY source ORDER BY source"
         ).fetchall()
         say(text("summary.columns"))
-        for source, *counts in rows:
-            say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in counts))
+        for source, read, emitted, promoted, *others, widened in rows:
+            once = (promoted or 0) - (widened or 0)  # a row let in for more purposes came in twice
+            say(f"  {source:18} " + " ".join(f"{int(n or 0):>9,}" for n in (read, emitted, once, *others)))
         lost = con.execute(
             "SELECT source, CAST(sum(n) AS BIGINT) FROM load_ledger WHERE level = 'records' AND measure = 'rejected' "
             "GROUP BY source HAVING sum(n) > 0 ORDER BY source"
         ).fetchall()
         listed = ", ".join(f"{s} {n:,}" for s, n in lost)
         say("  " + (text("summary.lost", listed=listed) if listed else text("summary.none_lost")))
+        gained = ", ".join(f"{row[0]} {int(row[-1]):,}" for row in rows if row[-1])
+        if gained:
+            say("  " + text("summary.widened", listed=gained))
         held = Counter[str]()
         for note in quarantine.batches(home):
             held[note["source"]] += note["part"]["rows"]

@@ -97,7 +97,10 @@ class TestHouse:
         for name in names or found:
             pipeline.extract(self.home, self.keyring, found[name], Window(), "test")
             pipeline.guard_source(self.home, self.keyring, found[name], "test")
-        return pipeline.load_staged(self.home, self.keyring)
+        verdicts = pipeline.load_staged(self.home, self.keyring)
+        if pipeline.revisit(self.home, self.keyring, "test"):
+            verdicts += pipeline.load_staged(self.home, self.keyring)
+        return verdicts
 
     def dbt_arguments(self, build: modelling.Build) -> list[str]:
         """What dbt is told to build the models, without their tests."""

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import duckdb
 
@@ -60,15 +59,15 @@ class Guarded:
 def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: int = 0) -> Guarded:
     """Bring one load from landing to staging, part by part. Repeatable: a second time stages what the first did.
 
-    `replay` > 0 goes over a committed load again, because consents came since: it takes up only rows that were refused
-    then for want of consent, and its ledger moves each from the reason it was counted under.
+    `replay` > 0 goes over a committed load again, because more is known of its persons: it takes up only rows that were
+    refused then for want of a basis or consent, and its ledger moves each from the reason it was counted under.
     Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
     """
     loaded_at = now().replace(tzinfo=None)
     policy = Policy.of(home)
     for language in policy.name_models:
         ner.load(language)
-    manifest = Manifest(load.load_id, settings.name, loaded_at.isoformat(), _about(settings), replay=replay)
+    manifest = Manifest(load.load_id, settings.name, loaded_at.isoformat(), settings.about, replay=replay)
     stage.begin(home, manifest)
     lake = Lake(home, keyring.base64(LAKE_KEY))
     con = connect(home.temp, memory_limit=GATE_MEMORY)
@@ -94,6 +93,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
                 prepare_consents(con)
+                refusals.prepare(con, "SELECT written_id FROM _subject_map")
                 marks.prepare(con)
                 prepare_names(con, rows)
                 if resolution.is_regrouped:
@@ -202,20 +202,9 @@ def _protect_parts(
         protected = protect(con, settings, policy, kind, manifest.load_id, loaded_at)
         if protected.rows:
             stage.write_part(con, home, manifest, kind, f"SELECT * FROM protected_{kind}")
-        rows.add("refused", f"SELECT {literal(kind)} AS kind, content_hash, copies, reason FROM _refused")
+        rows.add("refused", f"SELECT {literal(kind)} AS kind, * FROM _refused")
         con.execute(f"DROP VIEW protected_{kind}; DROP TABLE _judged; DROP TABLE _batch; DROP TABLE _refused")
         yield protected
-
-
-def _about(settings: Settings) -> dict[str, Any]:
-    """What the models need to know of a source."""
-    return {
-        "observed_until": settings.observed_until.isoformat() if settings.observed_until else None,
-        "is_public_set": settings.public_set,
-        "timezone": settings.timezone,
-        "name_zh": settings.name_zh,
-        "name_en": settings.name_en,
-    }
 
 
 def _count(manifest: Manifest, result: Conformed, held: Mapping[str, int], done: Mapping[str, list[Protected]]) -> None:

@@ -112,7 +112,7 @@ def protect(
 
     Needs `_subject_map`, `_erased_rows`, `_restrictions`, `_consents`, `_own`, `_agents` and `_name_hashes`. loaded_at:
     naive UTC. Rows without a valid basis, or whose
-    text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason).
+    text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason, subject_id as written).
     """
     record = KINDS[kind]
     event = (
@@ -122,7 +122,7 @@ def protect(
     )
     purposes = policy.purposes_of(settings)
     leaves = flows.needs_separate_consent(settings, policy)
-    con.execute(_basis_sql(settings, record, purposes, event, leaves))
+    con.execute(basis_of_rows(settings, record, purposes, event, leaves))
     con.execute(
         f"UPDATE _basis SET reason = 'erased' WHERE row_no IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}')"
     )
@@ -133,10 +133,11 @@ def protect(
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _refused AS "
-        "SELECT content_hash, _copies AS copies, _reason AS reason FROM _judged WHERE _reason IS NOT NULL"
+        "SELECT content_hash, _copies AS copies, _reason AS reason, _written AS subject_id FROM _judged "
+        "WHERE _reason IS NOT NULL"
     )
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW protected_{kind} AS SELECT * EXCLUDE (_reason, _copies) FROM _judged WHERE _reason IS NULL"
+        f"CREATE OR REPLACE TEMP VIEW protected_{kind} AS SELECT * EXCLUDE (_reason, _copies, _written) FROM _judged WHERE _reason IS NULL"
     )
     texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
     total = "0" if not texts else "+".join(f"coalesce(sum({t}_redactions), 0)" for t in texts)
@@ -148,10 +149,19 @@ def protect(
     return Protected(kind, int(rows), int(copies - rows), dict(rejected), int(redactions))
 
 
-def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], event: str, leaves: bool = False) -> str:
-    """Temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis.
+def basis_of_rows(
+    settings: Settings,
+    record: Record,
+    purposes: tuple[str, ...],
+    event: str,
+    leaves: bool = False,
+    law: str = jurisdiction_sql("m.country"),
+) -> str:
+    """SQL that makes temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis.
 
-    `leaves`: the rows leave the mainland, which consents of its people have to name separately; so for the unknown.
+    Needs `_batch` (alias c: _row_no, _who), `_subject_map` (m) and `_consents`. `event`, `law`: SQL of a row's time and
+    jurisdiction. `leaves`: the rows leave the mainland, which consents of its people have to name separately; so for the
+    unknown.
     """
     kind = record.kind
     people = (
@@ -163,7 +173,7 @@ def _basis_sql(settings: Settings, record: Record, purposes: tuple[str, ...], ev
         )
     )
     rows = (
-        f"SELECT c._row_no AS row_no, m.written_id, m.subject_id, {jurisdiction_sql('m.country')} AS jurisdiction, "
+        f"SELECT c._row_no AS row_no, m.written_id, m.subject_id, {law} AS jurisdiction, "
         f"coalesce(m.is_minor, false) AS is_minor, {event} AS event_at FROM _batch c {people}"
     )
     if not purposes:
@@ -337,6 +347,6 @@ def _select_sql(
     )
     reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
     return (
-        f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT {', '.join(columns)}, {reason} AS _reason, c._copies "
+        f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT {', '.join(columns)}, {reason} AS _reason, c._copies, b.written_id AS _written "
         f"FROM _batch c JOIN _basis b ON b.row_no = c._row_no {joins}"
     )

@@ -1,7 +1,8 @@
 """Refusals: which rows of a load were refused for want of consent, so that they can be taken up when it is given.
 
-Keep out: refusing (protect.py). Kept are keyed hashes, counts and reasons, under the key of the load's sealed pages:
-when those expire, so do these.
+Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, and what was known of the row's person then, under
+the key of the load's sealed pages: when those expire, so do these. A row is gone over again once more is known of its
+person: a consent, a country, who else it is.
 """
 
 import base64
@@ -16,35 +17,83 @@ from orchestration.landing.pages import Load, refusals
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.scratch import Scratch
 
-REASONS = ("no_consent", "minor_without_guardian")
+REASONS = ("no_basis", "no_consent", "minor_without_guardian")
 EMPTY = (
-    "SELECT ''::VARCHAR AS kind, ''::VARCHAR AS content_hash, 0::BIGINT AS copies, ''::VARCHAR AS reason WHERE false"
+    "SELECT ''::VARCHAR AS kind, ''::VARCHAR AS content_hash, 0::BIGINT AS copies, ''::VARCHAR AS reason, "
+    "''::VARCHAR AS subject_id, ''::VARCHAR AS known WHERE false"
 )
 
 
+def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
+    """Temp table `_person_state` (subject_id, known): digest of what the vault knows of persons as written that decides a refusal.
+
+    `subjects`: a select of their ids. Needs the vault and `_consents`.
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _person_state AS
+        WITH wanted AS (
+            SELECT subject_id, coalesce(current_id, subject_id) AS person FROM vault.subject WHERE subject_id IN ({subjects})
+        ), told AS (
+            SELECT coalesce(current_id, subject_id) AS person, max(country) AS country, bool_or(is_minor) AS is_minor
+            FROM vault.subject GROUP BY 1
+        ), given AS (
+            SELECT subject_id AS person, array_to_string(list_sort(list(
+                concat_ws('|', purpose, is_guardian, is_separate, valid_from, valid_to))), ','
+            ) AS consents FROM _consents GROUP BY 1
+        )
+        SELECT subject_id, md5(concat_ws(';', person, coalesce(country, ''), coalesce(is_minor, false), coalesce(consents, '')))
+            AS known
+        FROM wanted JOIN told USING (person) LEFT JOIN given USING (person)
+        """
+    )
+
+
 def keep(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, replay: int) -> None:
-    """Write what of the set `refused` (kind, content_hash, copies, reason) was refused for want of consent."""
+    """Write what of the set `refused` (kind, content_hash, copies, reason, subject_id) waits for more to be known."""
     path = refusals(home) / f"{load.load_id}.{replay}.parquet"
-    refused = rows.relation("refused") if rows.rows("refused") else EMPTY
+    refused = rows.relation("refused") if rows.rows("refused") else f"SELECT * EXCLUDE (known) FROM ({EMPTY})"
     key = _key(con, keyring, load)
     con.execute(
-        f"COPY (SELECT * FROM ({refused}) WHERE reason IN {REASONS}) TO {literal(str(path))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
+        f"COPY (SELECT r.*, k.known FROM ({refused}) r LEFT JOIN _person_state k USING (subject_id) WHERE reason IN {REASONS}) "
+        f"TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
     )
     os.chmod(path, 0o600)
 
 
+def changed(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, loads: list[Load]) -> list[tuple[Load, int]]:
+    """Loads with a refused row of whose person more is known than then, and the number of their next going over.
+
+    Needs the vault and `_consents`.
+    """
+    found = []
+    for load in loads:
+        paths = _lists(home, load)
+        if not paths or f"landing:{load.load_id}" not in keyring.purposes():
+            continue
+        waiting = _read(paths[-1], _key(con, keyring, load))
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _waiting AS SELECT DISTINCT subject_id, known FROM ({waiting})")
+        prepare(con, "SELECT subject_id FROM _waiting")
+        more = "SELECT 1 FROM _waiting w JOIN _person_state k USING (subject_id) WHERE k.known IS DISTINCT FROM w.known LIMIT 1"
+        if con.execute(more).fetchone():
+            found.append((load, _number(paths[-1]) + 1))
+    return found
+
+
 def show(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, replay: int) -> None:
     """The set `refused_before`: what the load's guards before this one refused and none has let in since."""
-    found = sorted(refusals(home).glob(f"{load.load_id}.*.parquet"), key=_number)
-    earlier = [path for path in found if _number(path) < replay]
+    earlier = [path for path in _lists(home, load) if _number(path) < replay]
     key = _key(con, keyring, load)
-    before = (
-        f"SELECT * FROM read_parquet({literal(str(earlier[-1]))}, encryption_config = {{footer_key: '{key}'}})"
-        if earlier
-        else EMPTY
-    )
-    rows.put("refused_before", before)
+    rows.put("refused_before", _read(earlier[-1], key) if earlier else EMPTY)
+
+
+def _lists(home: Home, load: Load) -> list[Path]:
+    """The lists of a load, one for each going over, the newest last."""
+    return sorted(refusals(home).glob(f"{load.load_id}.*.parquet"), key=_number)
+
+
+def _read(path: Path, key: str) -> str:
+    return f"SELECT * FROM read_parquet({literal(str(path))}, encryption_config = {{footer_key: '{key}'}})"
 
 
 def _number(path: Path) -> int:

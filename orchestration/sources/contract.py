@@ -108,6 +108,17 @@ class Settings:
     transfer: str = ""  # by which mechanism the data crosses a border (privacy/flows.py)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What the models need to know of the source."""
+        return {
+            "observed_until": self.observed_until.isoformat() if self.observed_until else None,
+            "is_public_set": self.public_set,
+            "timezone": self.timezone,
+            "name_zh": self.name_zh,
+            "name_en": self.name_en,
+        }
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds it feeds: its SQL files, those aside whose name begins with an underscore."""
         return tuple(sorted(p.stem for p in self.folder.glob("*.sql") if not p.stem.startswith("_")))

@@ -256,8 +256,8 @@ def test_a_child_let_in_by_a_careless_gate_shows(children: TestHouse, monkeypatc
 
     children.drop("rows.jsonl", "")
     children.drop("people.jsonl", lines({"id": "C1", "account": "kid", "minor": "true", "country": "DE"}))
-    real = protect._basis_sql
-    monkeypatch.setattr(protect, "_basis_sql", lambda *a: real(*a).replace("g.is_minor AND", "false AND"))
+    real = protect.basis_of_rows
+    monkeypatch.setattr(protect, "basis_of_rows", lambda *a: real(*a).replace("g.is_minor AND", "false AND"))
     children.drop("cases.jsonl", lines(case(1, account="kid", country="DE")))
     children.take("register", "shop", "desk")
     found = checks(children)["C21"]

@@ -409,7 +409,8 @@ def test_a_consent_of_the_same_source_lets_older_rows_in_at_once(house: TestHous
 
 def test_a_broken_contract_while_going_over_a_load_again_is_an_outcome_too(house: TestHouse) -> None:
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
-    write_source(house.sources, "desk", {"case": CASE.replace("from rows", "from cases")}, stream="cases", cn="consent")
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    write_source(house.sources, "desk", {"case": desk.replace("from rows", "from cases")}, stream="cases", cn="consent")
     house.drop("cases.jsonl", lines(case(1, account="later", country="CN")))
     house.take("register", "desk")
     (house.sources / "desk" / "case.sql").write_text("select _record, 'x' as no_such_column from cases")

@@ -46,6 +46,8 @@ def defs() -> dg.Definitions:
         home, keyring = house.home(), house.keyring()
         with Step("load", context.run_id, ours=(dg.Failure,)):
             verdicts = pipeline.load_staged(home, keyring)
+            if pipeline.revisit(home, keyring, context.run_id):
+                verdicts += pipeline.load_staged(home, keyring)
             faults = pipeline.ledger_faults(home, keyring)
             if faults:
                 raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
