@@ -141,7 +141,10 @@ def test_erasure_goes_before_holding(tmp_path: Path, growing) -> None:
     con, done = growing[1503], Refreshes(served_house.home(tmp_path))
     done.add(growing[1500], "external")
     con.execute("CREATE SCHEMA wh.staging")
-    con.execute("CREATE TABLE wh.staging.stg_cases AS SELECT 'erased' AS withheld_reason")
+    con.execute(
+        "CREATE TABLE wh.staging.stg_cases AS SELECT 'l1' AS load_id, 'desk' AS source, "
+        "TIMESTAMP '2026-07-20 01:00:00' AS loaded_at, 1 AS version_rank, false AS is_deleted, 'erased' AS withheld_reason"
+    )
     try:
         done.add(con, "external")
     finally:
