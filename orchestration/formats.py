@@ -14,7 +14,7 @@ FORMATS = {
     VAULT: 2,  # 1: persons before their links were kept
     LAKE: 1,  # commit files, and what they list
     PUBLISHED: 1,
-    SERVED: 2,  # 1: published before files said their format
+    SERVED: 3,  # 1: published before files said their format; 2: before ledgers told what is withheld
     OPS: 1,  # runs.jsonl
 }
 
