@@ -6,6 +6,7 @@
     all three take, third, an effective n: the share stays k / n, nought and one to the last bit
     nps_se(p, d, n), nps_low(p, d, n), nps_high(p, d, n)
                                           100 (p - d) / n in points: adjusted Wald, n + 3, p + 3/4, d + 3/4
+    spread(x)                             an aggregate: the standard deviation of x, nought where all are equal, to the last bit
     mean_se(sd, n)                        sd / sqrt(n)
     t_quantile(df)                        the .975 quantile of Student's t by its expansion in 1 / df, within 1 %
     effective_n(sums, repeated, n, repeats)
@@ -73,7 +74,11 @@
     least(100 * {{ nps_centre(p, d, n) }} + {{ z() }} * {{ nps_se(p, d, n) }}, 100)
 {%- endmacro %}
 
-{% macro mean_se(sd, n) -%}({{ sd }} / sqrt(nullif({{ n }}, 0))) {%- endmacro %}
+{% macro spread(x) -%}
+    case when count({{ x }}) > 1 and min({{ x }}) = max({{ x }}) then 0 else stddev_samp({{ x }}) end
+{%- endmacro %}
+
+{% macro mean_se(sd, n) -%} ({{ sd }} / sqrt(nullif({{ n }}, 0))) {%- endmacro %}
 
 {% macro t_quantile(df) -%}
     case

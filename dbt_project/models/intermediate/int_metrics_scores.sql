@@ -29,8 +29,9 @@
 } %}
 {% set spreads = {
     "n_subjects_weighted": "count(distinct case when weight is not null then person_number end)",
-    "sd_score": "stddev_samp(score)",
-    "sd_position": "stddev_samp(position)",
+    "sd_score": spread("score"),
+    "sd_position": spread("position"),
+    "w_score_differs": "min(case when weight is not null then score end) < max(case when weight is not null then score end)",
     "w_score2": "sum(weight * score * score)",
     "low_scale_min": "min(scale_min)",
     "high_scale_min": "max(scale_min)",
@@ -366,7 +367,7 @@ with
         {% elif v.mean %}
             {% set method, df = "t", "(" ~ n_effective ~ " - 1)" %}
             {% set sd = (
-                "sqrt(greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0))"
+                "case when w_score_differs then sqrt(greatest(w_score2 / sum_w - power(w_score / sum_w, 2), 0)) else 0 end"
                 if v.by_weight
                 else "sd_" ~ v.of
             ) %}
