@@ -66,18 +66,21 @@ def changed(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, loads:
 
     Needs the vault and `_consents`.
     """
-    found = []
-    for load in loads:
-        paths = _lists(home, load)
-        if not paths or f"landing:{load.load_id}" not in keyring.purposes():
-            continue
-        waiting = _read(paths[-1], _key(con, keyring, load))
-        con.execute(f"CREATE OR REPLACE TEMP TABLE _waiting AS SELECT DISTINCT subject_id, known FROM ({waiting})")
-        prepare(con, "SELECT subject_id FROM _waiting")
-        more = "SELECT 1 FROM _waiting w JOIN _person_state k USING (subject_id) WHERE k.known IS DISTINCT FROM w.known LIMIT 1"
-        if con.execute(more).fetchone():
-            found.append((load, _number(paths[-1]) + 1))
-    return found
+    newest = {load: paths[-1] for load in loads if (paths := _lists(home, load))}
+    con.execute("CREATE OR REPLACE TEMP TABLE _waiting (load_id VARCHAR, subject_id VARCHAR, known VARCHAR)")
+    for load, path in newest.items():
+        if f"landing:{load.load_id}" in keyring.purposes():
+            waiting = _read(path, _key(con, keyring, load))
+            con.execute(
+                f"INSERT INTO _waiting SELECT DISTINCT {literal(load.load_id)}, subject_id, known FROM ({waiting}) "
+                "WHERE subject_id IS NOT NULL"
+            )
+    prepare(con, "SELECT subject_id FROM _waiting")
+    rows = con.execute(
+        "SELECT DISTINCT load_id FROM _waiting w JOIN _person_state k USING (subject_id) WHERE k.known IS DISTINCT FROM w.known"
+    ).fetchall()
+    better = {load_id for (load_id,) in rows}
+    return [(load, _number(path) + 1) for load, path in newest.items() if load.load_id in better]
 
 
 def show(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, replay: int) -> None:

@@ -1,6 +1,5 @@
 """Whatever is known of a person last: the rows let in, and for what, are the same. Keep out: single consents (attacks/)."""
 
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -48,6 +47,14 @@ WANTED = {
     "answer": {"A": ["analytics"], "C": ["service", "analytics"]},
     "usage": {a: ["service"] for a in "BEF"} | {a: ["service", "analytics"] for a in "AC"},
 }
+
+# Each source is last once, and nobody is known before the rows are judged in two of them.
+ORDERS = (
+    ("register", "app", "phone_app", "shop"),
+    ("app", "phone_app", "shop", "register"),
+    ("phone_app", "shop", "register", "app"),
+    ("shop", "register", "app", "phone_app"),
+)
 
 
 def furnished(folder: Path) -> TestHouse:
@@ -98,7 +105,7 @@ def granted(house: TestHouse) -> dict[str, list[list[str]]]:
     }
 
 
-@pytest.mark.parametrize("order", [*permutations(("register", "app", "phone_app", "shop"))][::3], ids="-".join)
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_rows_and_their_purposes_are_the_same_in_every_order_of_sources(tmp_path: Path, order: tuple[str, ...]) -> None:
     house = furnished(tmp_path)
     drop(house)
