@@ -285,13 +285,14 @@ def _fill(
 def _account(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
     """What became of every promoted row, into the candidate's ledger: nobody is kept out of figures without a word.
 
-    promoted = current + superseded + deleted + withheld; what a rewriting took out of the lake stands there as withheld.
+    promoted = current + superseded + deleted + withheld. A version that a newer one took the place of is superseded, whatever
+    it was withheld for, so that withheld are records; what a rewriting took out of the lake stands there as withheld.
     """
     staged = _tables(con, catalog, "staging")
     states = [
-        f"SELECT load_id, source, loaded_at, 'rows' AS level, {literal(kind)} AS name, CASE WHEN withheld_reason IS NOT NULL "
-        "THEN 'withheld' WHEN version_rank > 1 THEN 'superseded' WHEN is_deleted THEN 'deleted' ELSE 'current' END "
-        f"AS measure, withheld_reason AS reason, 1 AS n FROM {catalog}.staging.{identifier(table)}"
+        f"SELECT load_id, source, loaded_at, 'rows' AS level, {literal(kind)} AS name, CASE WHEN version_rank > 1 "
+        "THEN 'superseded' WHEN withheld_reason IS NOT NULL THEN 'withheld' WHEN is_deleted THEN 'deleted' ELSE 'current' END "
+        f"AS measure, CASE WHEN version_rank = 1 THEN withheld_reason END AS reason, 1 AS n FROM {catalog}.staging.{identifier(table)}"
         for table, kind in STAGED.items()
         if table in staged
     ]

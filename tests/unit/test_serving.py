@@ -118,15 +118,15 @@ def test_the_ledger_says_what_became_of_every_promoted_row(
         ).fetchall()
         months = con.execute("SELECT count(*) FROM load_ledger WHERE source <> 'app'").fetchone()
     assert told == [
-        ("current", None, 1), ("deleted", None, 1), ("promoted", None, 8), ("superseded", None, 1),
-        ("withheld", "expired", 3), ("withheld", "purpose", 2),
+        ("current", None, 1), ("deleted", None, 1), ("promoted", None, 8), ("superseded", None, 2),
+        ("withheld", "expired", 3), ("withheld", "purpose", 1),
     ]  # fmt: skip
     assert months == (5,)  # what stood there stays
     summary(home, print)
-    assert "app usage 3 (expired), app usage 2 (purpose)" in capsys.readouterr().out
+    assert "app usage 3 (expired), app usage 1 (purpose)" in capsys.readouterr().out
     page = write_report(home).read_text(encoding="utf-8")
     assert "withheld" in page and re.search(
-        r"<th>app</th><td>usage</td>(<td class=\"n\">\d+</td>){8}<td class=\"n\">5</td>", page
+        r"<th>app</th><td>usage</td>(<td class=\"n\">\d+</td>){8}<td class=\"n\">4</td>", page
     )
 
 
