@@ -48,6 +48,7 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> int:
             lake.register(con)
             prepare_consents(con)
             marks.prepare(con)
+            _map_subjects(con)
             for settings in sources.values():
                 widened += _widen(con, home, lake, settings, policy, generation)
     finally:
@@ -96,17 +97,6 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
         """
     )
     con.execute(f"DELETE FROM _batch WHERE len(purposes) >= {len(purposes)}")
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE _subject_map AS
-        WITH person AS (
-            SELECT current_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM vault.subject GROUP BY 1
-        )
-        SELECT hmac_pseudonym_person(s.subject_id) AS who, s.subject_id AS written_id, s.current_id AS subject_id,
-            p.country, p.is_minor
-        FROM vault.subject s JOIN person p USING (current_id)
-        """
-    )
     law = f"coalesce(nullif(c.jurisdiction, 'unknown'), {jurisdiction_sql('m.country')})"
     leaves = flows.needs_separate_consent(settings, policy)
     con.execute(basis_of_rows(settings, record, purposes, "c.event_at", leaves, law))
@@ -119,7 +109,7 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
         WHERE b.reason IS NULL AND len(b.purposes) > len(c.purposes)
         """
     )
-    con.execute("DROP TABLE _batch; DROP TABLE _basis; DROP TABLE _subject_map")
+    con.execute("DROP TABLE _batch; DROP TABLE _basis")
     row = con.execute("SELECT count(*) FROM _gains").fetchone()
     return int(row[0]) if row else 0
 
@@ -135,6 +125,21 @@ def _gained_sql(settings: Settings, policy: Policy, kind: str, load_id: str, loa
         ON l.content_hash = g.content_hash AND l.loaded_at = g.version
         WHERE l.source = {literal(settings.name)}
     """
+
+
+def _map_subjects(con: duckdb.DuckDBPyConnection) -> None:
+    """Temp table `_subject_map` as resolve.py makes it, of everybody the vault knows; who is the pseudonym as written."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE _subject_map AS
+        WITH person AS (
+            SELECT current_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM vault.subject GROUP BY 1
+        )
+        SELECT hmac_pseudonym_person(s.subject_id) AS who, s.subject_id AS written_id, s.current_id AS subject_id,
+            p.country, p.is_minor
+        FROM vault.subject s JOIN person p USING (current_id)
+        """
+    )
 
 
 def _state(con: duckdb.DuckDBPyConnection, policy: Policy, sources: Mapping[str, Settings]) -> str:
