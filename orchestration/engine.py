@@ -6,7 +6,9 @@ Keep out: SQL of any step.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -27,14 +29,10 @@ def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = N
 
 def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None = None) -> None:
     """Bring a connection to the house's settings; the one place where they stand."""
-    from duckdb_extensions import import_extension
-
     temp.mkdir(mode=0o700, parents=True, exist_ok=True)
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET autoload_known_extensions = false")
-    con.execute(f"SET extension_directory = {literal(str(temp.parent / 'extensions'))}")
-    import_extension("httpfs", con=con)
-    con.execute("LOAD httpfs")
+    load_extension(con, "httpfs")
     con.execute(f"SET temp_directory = {literal(str(temp))}")
     con.execute("SET temp_file_encryption = true")
     con.execute("SET TimeZone = 'UTC'")
@@ -45,6 +43,20 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
+
+
+def load_extension(con: duckdb.DuckDBPyConnection, package: str, name: str | None = None) -> None:
+    """Load one of DuckDB's extensions out of its package, from where pip put it; `name` where the package's differs.
+
+    A copy by home would be loaded beside every other copy in a process, and each takes five of its 1,024 thread keys
+    (POSIX, PTHREAD_KEYS_MAX) until OpenSSL finds none and nothing more can be encrypted.
+    Raises ImportError when the package is missing, duckdb.Error when it is of another version of DuckDB.
+    """
+    folder = Path(str(files(f"duckdb_extension_{package}"))) / "extensions" / f"v{duckdb.__version__}"
+    with TemporaryDirectory() as links:  # DuckDB takes the name to enter by from the file's
+        link = Path(links) / f"{name or package}.duckdb_extension"
+        link.symlink_to(folder / f"{package}.duckdb_extension")
+        con.execute(f"LOAD {literal(str(link))}")
 
 
 @contextmanager

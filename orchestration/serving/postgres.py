@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, identifier, literal, load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.privacy.flows import of_server
@@ -232,12 +232,9 @@ def _emptied(schema: str) -> str:
 @contextmanager
 def _connected(home: Home, target: PostgresTarget) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with PostgreSQL attached as `pg`; what it says is never passed on, it may quote the connection."""
-    from duckdb_extensions import import_extension
-
     con = connect(home.temp)
     try:
-        import_extension("postgres", con=con)
-        con.execute("LOAD postgres_scanner")
+        load_extension(con, "postgres", "postgres_scanner")
         con.execute(f"ATTACH {literal(target.connection)} AS pg (TYPE postgres)")
         yield con
     except duckdb.Error as error:

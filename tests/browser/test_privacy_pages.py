@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 import served_house
-from duckdb_extensions import import_extension
 
+from orchestration.engine import load_extension
 from orchestration.privacy import incidents
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.dpia import write_dpia
@@ -31,8 +31,7 @@ TITLES = {
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, chromium.Visit]:
     root = tmp_path_factory.mktemp("browser")
     house = served_house.warehouse(root, answers=300, cases=200, days=60)
-    import_extension("httpfs", con=house)
-    house.execute("LOAD httpfs")
+    load_extension(house, "httpfs")
     home = served_house.home(root)
     keyring = Keyring(home)
     publish(house, home, "internal", datetime(2026, 7, 20, 1))

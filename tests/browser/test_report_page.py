@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import served_house
-from duckdb_extensions import import_extension
 
+from orchestration.engine import load_extension
 from orchestration.serving.publish import publish
 from orchestration.serving.report import write_report
 from tests.browser import chromium
@@ -22,8 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def seen(tmp_path_factory: pytest.TempPathFactory) -> chromium.Visit:
     root = tmp_path_factory.mktemp("browser")
     house = served_house.warehouse(root, answers=3000, cases=2000, days=300)
-    import_extension("httpfs", con=house)
-    house.execute("LOAD httpfs")
+    load_extension(house, "httpfs")
     home = served_house.home(root)
     publish(house, home, "internal", datetime(2026, 7, 20, 1))
     line = {"run_id": "r", "started_at": "2026-07-20T01:00:00+00:00", "ended_at": "2026-07-20T01:05:00+00:00"}

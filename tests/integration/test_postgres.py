@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.engine import connect
+from orchestration.engine import connect, load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
 from orchestration.privacy.keys import Keyring
@@ -81,12 +81,8 @@ def target(home: Home) -> PostgresTarget:
 
 
 def ask(server: Server, tmp_path: Path, sql: str, user: str = "owner") -> list[tuple[object, ...]]:
-    from duckdb_extensions import import_extension
-
     with duckdb.connect() as con:
-        con.execute(f"SET extension_directory = '{tmp_path / 'extensions'}'")
-        import_extension("postgres", con=con)
-        con.execute("LOAD postgres")
+        load_extension(con, "postgres", "postgres_scanner")
         con.execute(f"ATTACH '{server.connection(user)}' AS pg (TYPE postgres)")
         if sql.upper().startswith("SELECT"):
             return con.execute(f"SELECT * FROM postgres_query('pg', '{sql}')").fetchall()

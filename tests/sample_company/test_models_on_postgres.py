@@ -10,10 +10,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from duckdb_extensions import import_extension
 
 from orchestration import modelling
-from orchestration.engine import connect, identifier
+from orchestration.engine import connect, identifier, load_extension
 from orchestration.lake.store import LAKE_KEY, Lake
 from tests.postgres import Server
 from tests.protected_lake import differences
@@ -38,8 +37,7 @@ def both(small: SampleRun) -> Iterator[duckdb.DuckDBPyConnection]:
     con = connect(small.home.temp)
     try:
         Lake(small.home, small.keyring.base64(LAKE_KEY)).register(con)
-        import_extension("postgres", con=con)
-        con.execute("LOAD postgres")
+        load_extension(con, "postgres", "postgres_scanner")
         con.execute(f"ATTACH '{server.connection()}' AS server (TYPE postgres)")
         con.execute("CREATE SCHEMA server.lake")
         listed = (

@@ -141,7 +141,7 @@ def test_an_extension_that_does_not_load_is_told(sound: TestHouse, monkeypatch: 
     def fail(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("duckdb_extensions.import_extension", fail)
+    monkeypatch.setattr("orchestration.engine.load_extension", fail)
     assert found(sound.home)["extension"] == "error"
 
 

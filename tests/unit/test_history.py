@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 import served_house
-from duckdb_extensions import import_extension
 
+from orchestration.engine import load_extension
 from orchestration.home import Home
 from orchestration.privacy.disclosure import CELL, key
 from orchestration.serving.publish import PublishResult, publish
@@ -45,8 +45,7 @@ def growing(tmp_path_factory: pytest.TempPathFactory) -> dict[int, duckdb.DuckDB
     folder, found = tmp_path_factory.mktemp("made"), {}
     for answers in ANSWERS:
         con = found[answers] = served_house.warehouse(folder / str(answers), answers=answers, cases=300, days=300)
-        import_extension("httpfs", con=con)
-        con.execute("LOAD httpfs")
+        load_extension(con, "httpfs")
         con.execute(
             "DELETE FROM wh.kpis.kpi_values WHERE metric_id <> 'nps' OR period_grain NOT IN ('month', 'quarter', 'all')"
         )

@@ -12,11 +12,11 @@ import duckdb
 import pytest
 import served_house
 from click.testing import CliRunner
-from duckdb_extensions import import_extension
 
 from orchestration import pipeline
 from orchestration.cli import main
 from orchestration.defs import operations
+from orchestration.engine import load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
@@ -32,8 +32,7 @@ from orchestration.serving.publish import publish, release, waiting
 def house(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     con = served_house.warehouse(tmp_path_factory.mktemp("made"), answers=300, cases=200, days=60)
     con.execute("DELETE FROM wh.kpis.kpi_values WHERE metric_id <> 'nps' OR period_grain NOT IN ('month', 'all')")
-    import_extension("httpfs", con=con)
-    con.execute("LOAD httpfs")
+    load_extension(con, "httpfs")
     return con
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 import served_house
-from duckdb_extensions import import_extension
 
+from orchestration.engine import load_extension
 from orchestration.home import Home
 from orchestration.serving.publish import publish, withdraw
 from orchestration.serving.report import figure, period, write_report
@@ -24,8 +24,7 @@ from orchestration.serving.report import figure, period, write_report
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     root = tmp_path_factory.mktemp("served")
     house = served_house.warehouse(root, answers=2400, cases=1600, days=240)
-    import_extension("httpfs", con=house)
-    house.execute("LOAD httpfs")
+    load_extension(house, "httpfs")
     home = served_house.home(root)
     publish(house, home, "internal", datetime(2026, 7, 20, 1))
     return home

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 import served_house
 import yaml
-from duckdb_extensions import import_extension
 
 from orchestration import pipeline
+from orchestration.engine import load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import audit
@@ -35,8 +35,7 @@ KNOWN_AT = datetime(2026, 7, 20, 1)
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     con = served_house.warehouse(tmp_path_factory.mktemp("made"), answers=600, cases=400, days=120)
-    import_extension("httpfs", con=con)
-    con.execute("LOAD httpfs")
+    load_extension(con, "httpfs")
     return con
 
 
