@@ -11,7 +11,7 @@ from orchestration.records import LINEAGE, Field, Record
 from orchestration.sources.contract import BASES
 
 # Null where a row has no person, no consent behind it, or no end of keeping (privacy.py asks the last).
-OPTIONAL_LINEAGE = ("subject_key", "consent_ref", "retain_until")
+OPTIONAL_LINEAGE = ("subject_key", "unproved_key", "consent_ref", "retain_until")
 
 
 def rules(record: Record) -> tuple[Rule, ...]:

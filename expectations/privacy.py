@@ -87,7 +87,7 @@ def batch_rules(record: Record) -> tuple[Rule, ...]:
     keys = [f for f in record.fields if f.privacy in (Privacy.RECORD_KEY, Privacy.IDENTIFIER) and f.protected_name]
     hashed = " and ".join(
         ["coalesce(" + _hashed(f) + ", true)" for f in keys]
-        + [f"coalesce(regexp_full_match(subject_key, '{HASHED}'), true)"]
+        + [f"coalesce(regexp_full_match({name}, '{HASHED}'), true)" for name in ("subject_key", "unproved_key")]
     )
     bands = [
         shaped(f"{f.name}_band", r"^(?:\d{1,2}-\d{1,2}|90\+)$", f"{f.name} stands as a band")

@@ -179,9 +179,9 @@
     left join
         (
             select person, row_number() over (order by person) as person_number
-            from (select distinct coalesce(subject_key, record_key) as person from {{ relation }}) as told
+            from (select distinct coalesce(subject_key, counted_key, record_key) as person from {{ relation }}) as told
         ) as persons
-        on coalesce(item.subject_key, item.record_key) = persons.person
+        on coalesce(item.subject_key, item.counted_key, item.record_key) = persons.person
 {%- endmacro %}
 
 {% macro metric_row(expressions, parts={}) -%}

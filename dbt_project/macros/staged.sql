@@ -18,6 +18,7 @@
 {% macro lineage_columns() -%}
     subject_key as written_subject_key,
     subject_basis as written_subject_basis,
+    unproved_key,
     jurisdiction,
     basis,
     purposes,
@@ -43,6 +44,7 @@
                 record.*,
                 {{ current_subject() }} as subject_key,
                 case when {{ current_subject() }} is null then 'record' else 'person' end as subject_basis,
+                coalesce(record.unproved_key, record.written_subject_key) as counted_key,
                 row_number() over (
                     partition by record.source {% for column in key %}, record.{{ column }} {% endfor %}
                     order by
@@ -127,6 +129,7 @@
     {% if is_incremental() %}
         {% set computed = [
             "subject_basis",
+            "counted_key",
             "subject_key",
             "version_rank",
             "is_deleted",

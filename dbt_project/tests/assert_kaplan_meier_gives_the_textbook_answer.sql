@@ -46,6 +46,7 @@ with
             clock,
             record_key,
             cast(null as {{ dbt.type_string() }}) as subject_key,
+            cast(null as {{ dbt.type_string() }}) as counted_key,
             cast(null as timestamp) as anchor_at,
             cast(duration as {{ type_double() }}) as duration,
             is_event

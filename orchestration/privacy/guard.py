@@ -26,6 +26,7 @@ from orchestration.privacy.protect import (
     content_hash_sql,
     prepare_consents,
     prepare_names,
+    prepare_unproved,
     protect,
     text_bytes_sql,
 )
@@ -93,6 +94,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
                 prepare_consents(con)
+                prepare_unproved(con, settings.name)
                 refusals.prepare(con, "SELECT written_id FROM _subject_map")
                 marks.prepare(con)
                 prepare_names(con, rows)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import duckdb
 
-from orchestration.engine import identifier
+from orchestration.engine import identifier, literal
 from orchestration.privacy import flows, marks, redaction
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
 from orchestration.privacy.pseudonyms import scoped
@@ -18,6 +18,11 @@ from orchestration.records import KINDS, Field, Privacy, Record
 from orchestration.sources.contract import Settings
 
 GATE_VERSION = "1"
+# What shops and stores write where a person gave no name: it tells nobody from anybody.
+NOBODY = (
+    "anonymous", "unknown", "guest", "n/a", "none", "amazon customer", "kindle customer", "a google user", "google user",
+    "匿名", "匿名用户", "匿名买家", "匿名客户", "未知", "游客", "访客", "微信用户", "京东用户", "淘宝用户", "用户", "客户",
+)  # fmt: skip
 OPENED_AT_ONCE = 50_000  # subjects whose identifiers are in memory together
 
 
@@ -48,6 +53,26 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
         WHERE g.action = 'grant' AND NOT EXISTS (
             SELECT 1 FROM given w WHERE w.subject_id = g.subject_id AND w.purpose = g.purpose
             AND w.action = 'withdraw' AND w.given_at >= g.given_at)
+        """
+    )
+
+
+def prepare_unproved(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Temp table `_unproved` (who, unproved_key): whom a row that proves nobody counts as in thresholds, of its source.
+
+    Identity is not decided by it. Ten posts of one handle are one author's; two rows of one name count as one person's:
+    rather too few than too many. Needs `_ident` and `_subject_map`.
+    """
+    nobody = ", ".join(map(literal, NOBODY))
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _unproved AS
+        SELECT who, hmac_pseudonym_person({scoped("domain || chr(31) || value", source, "unproved")}) AS unproved_key
+        FROM (SELECT who, domain, lower(value) AS value FROM _ident i
+              WHERE NOT EXISTS (SELECT 1 FROM _subject_map m WHERE m.who = i.who AND m.written_id IS NOT NULL))
+        WHERE domain IN ('handle', 'email', 'phone', 'name') AND value NOT IN ({nobody})
+        QUALIFY row_number() OVER (
+            PARTITION BY who ORDER BY list_position(['handle', 'email', 'phone', 'name'], domain), value) = 1
         """
     )
 
@@ -110,9 +135,9 @@ def protect(
 ) -> Protected:
     """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
 
-    Needs `_subject_map`, `_erased_rows`, `_restrictions`, `_consents`, `_own`, `_agents` and `_name_hashes`. loaded_at:
-    naive UTC. Rows without a valid basis, or whose
-    text still shows an identifier, are refused: temp table `_refused` (content_hash, copies, reason, subject_id as written).
+    Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_consents`, `_own`, `_agents`, `_name_hashes`.
+    loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused: temp table
+    `_refused` (content_hash, copies, reason, subject_id as written).
     """
     record = KINDS[kind]
     event = (
@@ -327,6 +352,7 @@ def _select_sql(
         "subject_basis": "CASE WHEN b.written_id IS NOT NULL THEN 'person' ELSE 'record' END"
         if has_person
         else "'record'",
+        "unproved_key": "u.unproved_key" if has_person else "NULL::VARCHAR",
         "jurisdiction": "coalesce(b.jurisdiction, 'unknown')",
         "basis": "b.basis",
         "purposes": "b.purposes",
@@ -345,6 +371,8 @@ def _select_sql(
         f"AND {identifier('t_' + f.name)}.field = '{f.name}'"
         for f in texts
     )
+    if has_person:
+        joins += " LEFT JOIN _unproved u ON u.who = c._who"
     reason = f"coalesce(b.reason, CASE {' '.join(residual)} END)" if residual else "b.reason"
     return (
         f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT {', '.join(columns)}, {reason} AS _reason, c._copies, b.written_id AS _written "

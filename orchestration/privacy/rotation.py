@@ -74,7 +74,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
         key = base64.b64encode(fresh[LAKE_KEY]).decode()
         con.execute(f"PRAGMA add_parquet_key('{NEXT_KEY}', '{key}')")
         rows, subjects = _tally(con)
-        con.execute(f"CREATE TEMP TABLE _old_keys AS SELECT DISTINCT subject_key FROM ({_keys()})")
+        con.execute(f"CREATE TEMP TABLE _old_keys AS {_hashes()}")
         moves = {
             **_vault(con, home, keyring, fresh["vault"]),
             **_subjects(con, home),
@@ -89,7 +89,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
         keyring.complete()
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         rows_after, subjects_after = _tally(con)
-        dead = _number(con, f"SELECT count(*) FROM ({_keys()}) WHERE subject_key IN (FROM _old_keys)")
+        dead = _number(con, f"SELECT count(*) FROM ({_hashes()}) WHERE key IN (FROM _old_keys)")
     finally:
         con.close()
     done = Rotated(commit, rows, rows_after, subjects, subjects_after, dead)
@@ -104,6 +104,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
 def change(record: Record) -> Change:
     """Every keyed hash of a kind's rows under the next key too."""
     becomes = {"subject_key": "next_pseudonym_person(subject_key)", "consent_ref": "next_record_key(consent_ref)"}
+    becomes["unproved_key"] = "next_pseudonym_person(unproved_key)"
     becomes["content_hash"] = "next_content(content_hash)"
     for f in record.fields:
         name = identifier(str(f.protected_name))
@@ -121,6 +122,15 @@ def change(record: Record) -> Change:
 def _keys() -> str:
     return " UNION ALL ".join(
         f"SELECT subject_key FROM lake.{identifier(k)} WHERE subject_key IS NOT NULL"
+        for k, r in KINDS.items()
+        if r.has_person
+    )
+
+
+def _hashes() -> str:
+    """Every pseudonym of a person, proved or not, that a row carries."""
+    return " UNION ".join(
+        f"SELECT unnest([subject_key, unproved_key]) AS key FROM lake.{identifier(k)}"
         for k, r in KINDS.items()
         if r.has_person
     )

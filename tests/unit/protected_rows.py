@@ -12,6 +12,7 @@ from orchestration.records import KINDS, Privacy, Record
 LINEAGE = {
     "subject_key": "sha256('s' || i)",
     "subject_basis": "'person'",
+    "unproved_key": "null",
     "jurisdiction": "'CN'",
     "basis": "'consent'",
     "purposes": "['service', 'analytics']",

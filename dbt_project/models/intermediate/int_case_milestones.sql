@@ -149,6 +149,7 @@ with
             -- ids
             case_key,
             subject_key,
+            counted_key,
             agent_key,
             source,
             load_id,

@@ -19,6 +19,7 @@ with
         select
             case_key as record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             opened_at as received_at,
             case
@@ -30,6 +31,7 @@ with
         select
             answers.response_key,
             max(answers.subject_key),
+            coalesce(max(answers.counted_key), answers.response_key),
             answers.source,
             max(answers.channel),
             max(answers.store_id),
@@ -48,6 +50,7 @@ with
         select
             reviews.review_key,
             reviews.subject_key,
+            reviews.counted_key,
             reviews.source,
             reviews.channel,
             reviews.store_id,
@@ -72,6 +75,7 @@ with
         select
             mentions.mention_key,
             mentions.subject_key,
+            mentions.counted_key,
             mentions.source,
             mentions.channel,
             null,

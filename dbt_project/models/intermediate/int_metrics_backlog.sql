@@ -69,6 +69,7 @@ with
             instants.last_day,
             cases.case_key as record_key,
             cases.subject_key,
+            cases.counted_key,
             {{ days_between(local_date("cases.opened_at"), "instants.day") }} as age_days,
             {{ case_dimensions("cases") }}
         from {{ ref("int_case_open_days") }} as open_days
@@ -99,6 +100,7 @@ with
             movements.movement,
             movements.case_key as record_key,
             cases.subject_key,
+            cases.counted_key,
             {{ case_dimensions("cases") }}
         from {{ ref("int_case_movements") }} as movements
         inner join {{ ref("int_case_milestones") }} as cases on cases.case_key = movements.case_key
@@ -114,6 +116,7 @@ with
             movement,
             record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("dated") }}
         from ({{ periods("moved", "moved_at") }}) as dated
         union all
@@ -126,6 +129,7 @@ with
             'unobserved',
             record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("items") }}
         from items
         where day = last_day and period_grain <> 'all'

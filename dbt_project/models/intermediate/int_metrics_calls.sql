@@ -6,6 +6,7 @@ with
         select
             call.call_key as record_key,
             call.subject_key,
+            call.counted_key,
             call.source,
             call.team,
             call.store_id as store,

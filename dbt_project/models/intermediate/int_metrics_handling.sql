@@ -13,6 +13,7 @@ with
             first_resolved_at as anchor_at,
             case_key as record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             coalesce(
                 reopen_count > 0 and {{ minutes_between("first_resolved_at", "first_reopened_at") }} <= 30 * 1440, false
@@ -31,6 +32,7 @@ with
             opened_at,
             case_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             reopen_count > 0
         from cases
@@ -43,6 +45,7 @@ with
             received_at as anchor_at,
             record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("timed") }},
             minutes_to_handling / 1440 as days_to_handling,
             handled_at is not null as is_handled,
@@ -81,6 +84,7 @@ with
             period_end,
             record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("in_periods") }},
             handled_at is not null as is_handled,
             coalesce(

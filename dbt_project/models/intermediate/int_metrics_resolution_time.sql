@@ -8,6 +8,7 @@ with
             cases.opened_at as anchor_at,
             cases.case_key as record_key,
             cases.subject_key,
+            cases.counted_key,
             {{ case_dimensions("cases") }},
             clocks.minutes / 60 as duration,
             clocks.is_event

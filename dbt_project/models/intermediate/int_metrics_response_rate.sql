@@ -7,6 +7,7 @@ with
             'completed_of_delivered' as variant,
             invitation.invitation_key as record_key,
             invitation.subject_key,
+            invitation.counted_key,
             invitation.source,
             invitation.channel,
             invitation.store_id as store,

@@ -8,6 +8,7 @@ with
             cases.opened_at as anchor_at,
             cases.case_key as record_key,
             cases.subject_key,
+            cases.counted_key,
             {{ case_dimensions("cases") }},
             clocks.minutes as duration,
             clocks.is_event

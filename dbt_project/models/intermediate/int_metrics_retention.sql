@@ -42,6 +42,7 @@ with
             items.period_end,
             items.record_key,
             items.subject_key,
+            items.counted_key,
             items.source,
             items.channel,
             items.segment,

@@ -9,6 +9,7 @@ with
             review.posted_at as anchor_at,
             review.review_key as record_key,
             review.subject_key,
+            review.counted_key,
             review.source,
             review.channel,
             review.product_id as product,

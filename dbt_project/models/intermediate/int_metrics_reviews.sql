@@ -7,6 +7,7 @@ with
         select
             review.review_key as record_key,
             review.subject_key,
+            review.counted_key,
             review.source,
             review.channel,
             review.product_id as product,

@@ -23,6 +23,7 @@ with
             instances.due_at as anchor_at,
             instances.case_key as record_key,
             cases.subject_key,
+            cases.counted_key,
             {{ case_dimensions("cases") }},
             instances.sla_policy,
             instances.sla_metric,
@@ -41,6 +42,7 @@ with
             opened_at as anchor_at,
             case_key as record_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             is_sla_met as is_hit,
             is_sla_met as is_met
@@ -53,6 +55,7 @@ with
             opened_at,
             case_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             is_timely,
             is_timely
@@ -65,6 +68,7 @@ with
             opened_at,
             case_key,
             subject_key,
+            counted_key,
             {{ case_dimensions("cases") }},
             coalesce(close_reason = 'untimely', false),
             is_timely

@@ -5,6 +5,7 @@ with
         select
             mention.mention_key as record_key,
             mention.subject_key,
+            mention.counted_key,
             mention.source,
             mention.channel,
             mention.product_id as product,

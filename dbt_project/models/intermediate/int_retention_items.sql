@@ -179,6 +179,7 @@ with
     )
 select
     items.*,
+    items.subject_key as counted_key,
     -- what its own source does not tell of a person, the records of others do
     coalesce(own.acquired_channel, anywhere.acquired_channel) as channel,
     coalesce(own.segment, anywhere.segment) as segment,

@@ -18,6 +18,7 @@ with
             metric as item_type,
             answer_key as record_key,
             subject_key,
+            counted_key,
             source,
             channel,
             product_id,
@@ -42,6 +43,7 @@ with
             'review' as item_type,
             review_key as record_key,
             subject_key,
+            counted_key,
             source,
             channel,
             product_id,
@@ -72,6 +74,7 @@ select
     -- ids
     items.record_key,
     items.subject_key,
+    items.counted_key,
     -- text
     items.item_type,
     items.source,

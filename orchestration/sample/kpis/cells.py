@@ -311,9 +311,10 @@ def refused(blocks: Iterable[Block], by_source: dict[str, int]) -> list[Block]:
     return found
 
 
-def nobody(kind: str, frame: pd.DataFrame) -> pd.Series:
-    """Subjects for rows of a kind that nobody stands behind: each row counts for itself."""
-    return pd.Series(-(NAMELESS.index(kind) + 1) * 10**8 - np.arange(len(frame)), index=frame.index)
+def nobody(kind: str, frame: pd.DataFrame, named: pd.Series | None = None) -> pd.Series:
+    """Subjects for rows of a kind that prove nobody: one for each name they are `named` by, else for each row itself."""
+    number = np.arange(len(frame)) if named is None else pd.factorize(named)[0]
+    return pd.Series(-(NAMELESS.index(kind) + 1) * 10**8 - number, index=frame.index)
 
 
 def happened(at: pd.Series) -> Bools:

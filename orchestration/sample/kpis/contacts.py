@@ -47,16 +47,18 @@ def blocks(world: World, view: View) -> list[Block]:
 
 def _calls(world: World, view: View) -> list[Block]:
     calls = world.frame(
-        """
+        f"""
         select c.* exclude (person), c.person as caller, p.phone, coalesce(p.language, 'zh') as language,
-            is_national(p.country, c.style) as is_national
+            is_national(p.country, c.style) as is_national,
+            case when c.person = {ABSENT} then caller_number(c.call, c.person, p.phone, p.country, c.style)
+                else c.call::varchar end as named
         from call as c left join person as p on p.person = c.person where not is_outbound order by call
         """
     )
-    # A landline is nobody's own number, and one without its country's code might be anybody's.
+    # A landline is nobody's own number, and one without its country's code might be anybody's: it tells no callers apart.
     known = (calls["caller"] != ABSENT) & ~calls["is_national"]
     subject = view.subjects_of("phone", calls["phone"].fillna(""), calls["caller"])
-    calls["subject"] = subject.where(known, nobody("call", calls))
+    calls["subject"] = subject.where(known, nobody("call", calls, calls["named"]))
     calls = calls[~known | view.present(calls["subject"])].reset_index(drop=True)
     calls = calls.assign(source="telephony", team="phone_cn", store=codes_of_stores(calls["store"]))
     answered = happened(calls["answered_at"])
@@ -91,11 +93,12 @@ def reviews(world: World, view: View) -> pd.DataFrame:
     """Reviews that stand, with subject (a nickname proves nobody) and dimensions."""
     found = world.frame(
         """
-        select r.*, p.language from review as r join person as p using (person) where review % 211 <> 5 order by review
+        select r.*, p.language, nickname(r.person) as nickname from review as r join person as p using (person)
+        where review % 211 <> 5 order by review
         """
     )
     account = view.subjects_of("web_shop", "W" + (5_000_000 + found["person"]).astype(str), found["person"])
-    found["subject"] = account.where(found["is_shop"], nobody("review", found))
+    found["subject"] = account.where(found["is_shop"], nobody("review", found, found["nickname"]))
     found = found[view.present(found["subject"])].reset_index(drop=True)
     return found.assign(
         source="reviews",
@@ -138,12 +141,17 @@ def _reviews(world: World, view: View) -> list[Block]:
 
 def posts(world: World) -> pd.DataFrame:
     """Posts with their dimensions; an author's name proves nobody."""
-    found = world.frame("select m.*, p.language from mention as m join person as p using (person) order by mention")
+    found = world.frame(
+        """
+        select m.*, p.language, author_handle(m.person) as author
+        from mention as m join person as p using (person) order by mention
+        """
+    )
     return found.assign(
         source="social",
         channel=np.array(PLATFORMS, dtype=object)[found["platform"]],
         product=sku(found["product"]),
-        subject=nobody("mention", found),
+        subject=nobody("mention", found, found["author"]),
     )
 
 

@@ -32,6 +32,7 @@ select
     -- lineage
     subject_key,
     subject_basis,
+    counted_key,
     jurisdiction,
     basis,
     source,

@@ -47,6 +47,7 @@ select
     -- lineage
     cases.subject_key,
     cases.subject_basis,
+    cases.counted_key,
     cases.jurisdiction,
     cases.basis,
     cases.source,

@@ -31,6 +31,7 @@ select
     -- lineage
     subject_key,
     subject_basis,
+    counted_key,
     jurisdiction,
     basis,
     source,

@@ -70,6 +70,7 @@ select
     -- lineage
     subject_key,
     subject_basis,
+    coalesce(counted_key, response_key) as counted_key,
     jurisdiction,
     basis,
     source,
