@@ -17,8 +17,8 @@ from orchestration.engine import connect, identifier, literal, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths
-from orchestration.landing import pages
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
+from orchestration.landing import extractions, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
@@ -147,11 +147,22 @@ def extract(
     if lacking := flows.missing(settings, Policy.of(home)):
         Outcomes(home, run_id).fail(settings.name, "extract", "; ".join(lacking))
         return Extraction(settings.name, None, 0, 0, "; ".join(lacking))
-    done = extract_pages(home, keyring, settings, window, now())
+    started_at = now()
+    done = extract_pages(home, keyring, settings, window, started_at)
+    if settings.is_api and not done.failure and not window.is_backfill:
+        _note_complete(home, settings.name, started_at)
     if done.failure and (is_last_try or not done.is_transient):
         Outcomes(home, run_id).fail(settings.name, "files" if done.load_id else "extract", done.failure)
     event("extract.asked", load=done.load_id, pages=done.pages, failed=bool(done.failure), transient=done.is_transient)
     return done
+
+
+def _note_complete(home: Home, source: str, started_at: datetime) -> None:
+    """Remember that a source was asked and gave all it had, once what it gave is in the lake."""
+    waiting = tuple(m.load_id for m in pages.loads(home, source) if not promote.is_committed(home, m.load_id))
+    newest = max((datetime.fromisoformat(c["loaded_at"]) for c in read_commits(home, "_commits")), default=None)
+    done = extractions.Complete(started_at.replace(tzinfo=None), now().replace(tzinfo=None), waiting)
+    extractions.note(home, source, done, newest)
 
 
 def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) -> list[Guarded]:

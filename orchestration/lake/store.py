@@ -19,6 +19,7 @@ from orchestration.engine import identifier, literal
 from orchestration.home import Home
 from orchestration.lake import metrics
 from orchestration.lake.increment import Increment, remapped_file
+from orchestration.landing import extractions
 from orchestration.records import KINDS, TYPES
 
 LAKE_KEY = "lake"
@@ -40,7 +41,8 @@ LEDGER_COLUMNS = {
 SOURCE_COLUMNS = {
     "source": "VARCHAR",
     "loaded_at": "TIMESTAMP",
-    "observed_until": "TIMESTAMP",
+    "observed_until": "TIMESTAMP",  # declared
+    "extracted_at": "TIMESTAMP",  # start of an API's last complete extraction
     "is_public_set": "BOOLEAN",
     "timezone": "VARCHAR",
     "name_zh": "VARCHAR",
@@ -217,11 +219,23 @@ class Lake:
 
     def source_rows(self) -> list[dict[str, Any]]:
         """One row per source, as of its newest commit."""
-        return list(
+        loads = {c["load_id"] for c in self.commits}
+        newest = {c["source"]: c for c in self.commits}
+        return [
             {
-                c["source"]: {"source": c["source"], "loaded_at": c["loaded_at"], **c["about"]} for c in self.commits
-            }.values()
-        )
+                "source": source,
+                "loaded_at": commit["loaded_at"],
+                "extracted_at": self._extracted_at(source, loads),
+                **commit["about"],
+            }
+            for source, commit in newest.items()
+        ]
+
+    def _extracted_at(self, source: str, loads: set[str]) -> str | None:
+        """As known when the newest load came: what was asked later counts once another load has come."""
+        newest = datetime.fromisoformat(self.commits[-1]["loaded_at"])
+        found = extractions.extracted_at(self.home, source, loads, newest)
+        return found.isoformat() if found else None
 
     def _published(self, name: str) -> list[dict[str, Any]]:
         path = self.home.lake / f"{name}.json"

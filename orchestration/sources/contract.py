@@ -119,6 +119,11 @@ class Settings:
         }
 
     @property
+    def is_api(self) -> bool:
+        """Whether it is asked for what it holds; else people bring files, which may lag behind what they tell of."""
+        return not any(s.files and not s.files.startswith("@") for s in self.streams.values())
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds it feeds: its SQL files, those aside whose name begins with an underscore."""
         return tuple(sorted(p.stem for p in self.folder.glob("*.sql") if not p.stem.startswith("_")))

@@ -4,6 +4,7 @@ Keep out: what each field means (tests/unit/test_jiandaoyun_conform.py).
 """
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from orchestration import modelling, pipeline
 from orchestration.engine import connect
 from orchestration.errors import SourceError
 from orchestration.home import Home
@@ -25,6 +27,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 from orchestration.sources.jiandaoyun.extract import read
 from orchestration.sources.registry import BUILT_IN, discover, extractor
+from tests.house import TestHouse, write_source
 from tests.replay.jiandaoyun import ManualClock, Tenant
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -517,3 +520,70 @@ def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp
     assert count("select count(*) from lake.deletion d join lake.survey_answer a on a.answer_key = d.deleted_key") == [
         (3,)
     ]
+
+
+def test_a_form_is_observed_until_it_was_asked_and_gave_all_it_had(
+    tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An extraction counts also when nothing was new; not one that failed, broke off, was a backfill, or waits."""
+    house = TestHouse(tmp_path)
+    write_source(house.sources, "desk", {"case": "select _record, raw ->> '$.id' as case_id from rows"})
+    tenant.requests_per_second = 1000  # its own clock stands still while the connector goes by the wall's
+    shipped = settings(tenant)
+    asked = dataclasses.replace(shipped, vendor={**shipped.vendor, "agreement": "signed"})
+
+    def ask(hours: int, window: Window = USUAL) -> pipeline.Extraction:
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", (MONDAY + timedelta(hours=hours)).isoformat())
+        return pipeline.extract(house.home, house.keyring, asked, window, "test")
+
+    def load() -> None:
+        pipeline.guard_source(house.home, house.keyring, asked, "test")
+        pipeline.load_staged(house.home, house.keyring)
+
+    def another_load(hours: int) -> None:
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", (MONDAY + timedelta(hours=hours)).isoformat())
+        house.drop(f"rows_{hours}.jsonl", f'{{"id": "{hours}"}}\n')
+        house.take("desk")
+
+    def extracted_at(known_at: datetime | None = None) -> float | None:
+        """Hours since Monday."""
+        rows = Lake(house.home, house.keyring.base64(LAKE_KEY), known_at).source_rows()
+        assert {r["source"]: r["extracted_at"] for r in rows}.get("desk") is None
+        (told,) = [r["extracted_at"] for r in rows if r["source"] == "jiandaoyun"]
+        monday = MONDAY.replace(tzinfo=None)
+        return (datetime.fromisoformat(told) - monday) / timedelta(hours=1) if told else None
+
+    ask(0)
+    load()
+    assert extracted_at() == 0
+    assert ask(1).load_id is None
+    before = pipeline.fingerprint(house.home)
+    assert ask(2).load_id is None
+    assert pipeline.fingerprint(house.home) == before  # nothing to serve anew
+    assert extracted_at() == 0  # figures are as of the newest load
+    another_load(2)
+    assert extracted_at() == 2
+    tenant.before("/data/list", len(tenant.asked("/data/list")) + 1, lambda: tenant.fail("expired"))
+    assert ask(3).failure
+    assert ask(4, Window(since=MONDAY - timedelta(days=2), until=MONDAY)).load_id
+    load()
+    assert extracted_at() == 2
+    tenant.forms["app1", "survey1"].put("z" * 24, MONDAY + timedelta(hours=4), _widget_1="满意")
+    assert ask(5).load_id
+    another_load(5)
+    assert extracted_at() == 2  # what came is not in the lake yet
+    assert ask(6).load_id is None
+    another_load(6)
+    assert extracted_at() == 2
+    load()
+    assert extracted_at() == 6
+    assert [extracted_at(datetime(2026, 3, 2, 9 + h)) for h in (0, 1, 2, 4, 6)] == [0, 0, 2, 2, 6]
+
+    modelling.run(
+        house.home,
+        ["run", "--select", "+int_sources", "--vars", json.dumps(modelling.variables(house.home))],
+        modelling.environment(house.home, house.keyring),
+    )
+    with pipeline.open_warehouse(house.home, house.keyring) as con:
+        told = con.execute("select source, observed_until from wh.intermediate.int_sources order by source").fetchall()
+    assert told == [("desk", None), ("jiandaoyun", datetime(2026, 3, 2, 15))]

@@ -1,5 +1,6 @@
--- One row per source: until when it was observed (declared, else the greatest time that any of its records tells; never
--- after known_at, and a time told from beyond it says nothing).
+-- One row per source: until when it was observed (declared, else for an API the start of the last extraction that was
+-- complete, else the greatest time that any of its records tells; never after known_at, and a time told from beyond it
+-- says nothing).
 with
     known as (select {{ known_at() }} as known_at),
 
@@ -44,7 +45,7 @@ select
     case
         when source.observed_until > known.known_at
         then known.known_at
-        else coalesce(source.observed_until, told.last_told_at)
+        else coalesce(source.observed_until, source.extracted_at, told.last_told_at)
     end as observed_until,
     told.first_event_at,
     source.loaded_at as last_loaded_at
