@@ -78,3 +78,6 @@
         else cast({{ number }} as {{ dbt.type_string() }})
     end
 {%- endmacro %}
+
+{# The earlier of two instants, the one that is there where the other is null (of which engines make one or the other). #}
+{% macro earlier_of(a, b) -%} coalesce(least({{ a }}, {{ b }}), {{ a }}, {{ b }}) {%- endmacro %}

@@ -5,8 +5,10 @@
     current_subject()  who that is now: after merges, and null where a shared identifier was all the row had
     staged(relation, kind, key, deleted_by=none, is_bound=true)
         select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at,
-        loaded_at, content_hash), is_deleted, withheld_reason (withdrawn | expired | purpose; erased rows are not in the
-        lake any more), is_current (newest, neither deleted nor withheld).
+        loaded_at, content_hash), deleted_at (the earliest deletion of the record or its person that does not come
+        before the version; where none is, null), is_deleted, withheld_reason (withdrawn | expired | purpose; erased
+        rows are not in the lake any more), is_current (newest, neither deleted nor withheld).
+        Tombstones themselves are not deleted: their deleted_at is that of what they name.
         `key` names the columns of one record within a source, `deleted_by` the record key a tombstone would name,
         `is_bound` whether purposes and consent bind the rows (not so for reference data, consents and tombstones).
 
@@ -36,8 +38,31 @@
     case when subject.subject_key is null then record.written_subject_key else subject.current_subject_key end
 {%- endmacro %}
 
+{# Tombstones by `key`, each with the time of the one before: it ends the versions updated since then. #}
+{% macro tombstones(key, kind) -%}
+    (
+        select
+            {{ key }},
+            deleted_at,
+            lag(deleted_at, 1, timestamp '0001-01-01') over (
+                partition by {{ key }} order by deleted_at
+            ) as deleted_before
+        from {{ ref("stg_deletions") }}
+        where deleted_kind = '{{ kind }}' and {{ key }} is not null and deleted_at is not null
+    )
+{%- endmacro %}
+
+{% macro ended_by(tombstone) -%}
+    coalesce(record.updated_at, timestamp '1900-01-01') > {{ tombstone }}.deleted_before
+    and coalesce(record.updated_at, timestamp '1900-01-01') <= {{ tombstone }}.deleted_at
+{%- endmacro %}
+
 {% macro staged(relation, kind, key, deleted_by=none, is_bound=true) -%}
-    select versions.*, version_rank = 1 and not is_deleted and withheld_reason is null as is_current
+    {% set is_deleted = "false" if kind == "deletion" else "deleted_at is not null" %}
+    select
+        versions.*,
+        {{ is_deleted }} as is_deleted,
+        version_rank = 1 and not ({{ is_deleted }}) and withheld_reason is null as is_current
     from
         (
             select
@@ -53,15 +78,9 @@
                         record.loaded_at desc nulls last,
                         record.content_hash desc nulls last
                 ) as version_rank,
-                {% if kind == "deletion" %} false
-                {% else %}
-                    coalesce(person_gone.deleted_at >= coalesce(record.updated_at, person_gone.deleted_at), false)
-                    {% if deleted_by %}
-                        or coalesce(
-                            record_gone.deleted_at >= coalesce(record.updated_at, record_gone.deleted_at), false
-                        )
-                    {% endif %}
-                {% endif %} as is_deleted,
+                {% if deleted_by %} {{ earlier_of("person_gone.deleted_at", "record_gone.deleted_at") }} as deleted_at,
+                {% elif kind != "deletion" %} person_gone.deleted_at,
+                {% endif %}
                 case
                     {% if is_bound %}
                         when record.basis = 'consent' and withdrawal.subject_key is not null then 'withdrawn'
@@ -77,23 +96,15 @@
             left join {{ ref("stg_subjects") }} as subject on record.written_subject_key = subject.subject_key
             {% if kind != "deletion" %}
                 left join
-                    (
-                        select subject_key, max(deleted_at) as deleted_at
-                        from {{ ref("stg_deletions") }}
-                        where deleted_kind = 'person' and subject_key is not null
-                        group by subject_key
-                    ) as person_gone
+                    {{ tombstones("subject_key", "person") }} as person_gone
                     on {{ current_subject() }} = person_gone.subject_key
+                    and {{ ended_by("person_gone") }}
             {% endif %}
             {% if deleted_by %}
                 left join
-                    (
-                        select deleted_key, max(deleted_at) as deleted_at
-                        from {{ ref("stg_deletions") }}
-                        where deleted_kind = '{{ kind }}'
-                        group by deleted_key
-                    ) as record_gone
+                    {{ tombstones("deleted_key", kind) }} as record_gone
                     on record.{{ deleted_by }} = record_gone.deleted_key
+                    and {{ ended_by("record_gone") }}
             {% endif %}
             {% if is_bound %}
                 left join
@@ -132,6 +143,7 @@
             "counted_key",
             "subject_key",
             "version_rank",
+            "deleted_at",
             "is_deleted",
             "withheld_reason",
             "is_current",
