@@ -18,13 +18,17 @@ from orchestration import formats
 from orchestration.errors import HomeLockedError, VoicehouseError
 
 HOUSE = """\
-# What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX) goes first.
+# What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX,
+# VOICEHOUSE_INBOX_POLICY) goes first.
 
 # Folders of sources beside the built-in one.
 sources = {sources}
 
 # Where people drop files: a folder, or an address of an object store such as s3://bucket/prefix.
 inbox = {inbox}
+
+# What becomes of a file there once its rows are in the lake: keep, move (to done/ in the inbox) or delete.
+inbox_policy = {inbox_policy}
 
 # Zone in which days, weeks and months are cut (IANA name).
 reporting_tz = {reporting_tz}
@@ -54,6 +58,7 @@ class House:
     alerts: Mapping[str, Any] = field(default_factory=dict)
     postgres: Mapping[str, Any] = field(default_factory=dict)
     waits_for_sign_off: bool = False
+    inbox_policy: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ class Home:
             raw.get("alerts", {}),
             raw.get("postgres", {}),
             bool(raw.get("wait_for_sign_off", False)),
+            str(raw.get("inbox_policy", "keep")),
         )
 
     def furnish(self, house: House, anew: bool = False) -> None:
@@ -118,6 +124,7 @@ class Home:
             quoted = {
                 "sources": json.dumps(list(house.sources)),
                 "inbox": json.dumps(house.inbox or ""),
+                "inbox_policy": json.dumps(house.inbox_policy),
                 "reporting_tz": json.dumps(house.reporting_tz),
                 "profile": json.dumps(house.profile),
                 "wait_for_sign_off": json.dumps(house.waits_for_sign_off),
@@ -131,6 +138,21 @@ class Home:
         """Where people drop files: VOICEHOUSE_INBOX, else the home's setting, else `inbox/` beside the home."""
         given = os.environ.get("VOICEHOUSE_INBOX") or self.house.inbox or str(self.root.parent / "inbox")
         return given if "://" in given else str(Path(given).resolve())
+
+    @property
+    def inbox_policy(self) -> str:
+        """What becomes of a file once its rows are in the lake: VOICEHOUSE_INBOX_POLICY, else the home's setting, else keep.
+
+        Raises VoicehouseError for another word than keep, move or delete, and where the inbox is an object store.
+        """
+        given = os.environ.get("VOICEHOUSE_INBOX_POLICY") or self.house.inbox_policy
+        if given not in ("keep", "move", "delete"):
+            raise VoicehouseError(f"inbox_policy is keep, move or delete, not '{given}'")
+        if given != "keep" and "://" in self.inbox:
+            raise VoicehouseError(
+                "files of an object store stay where they are: set inbox_policy to keep, and let the store expire them"
+            )
+        return given
 
     @property
     def lake(self) -> Path:

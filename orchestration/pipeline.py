@@ -5,6 +5,7 @@ Keep out: how a step does its work (its own package) and Dagster.
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
-from orchestration.landing import extractions, pages
+from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
@@ -148,6 +149,7 @@ def extract(
         Outcomes(home, run_id).fail(settings.name, "extract", "; ".join(lacking))
         return Extraction(settings.name, None, 0, 0, "; ".join(lacking))
     started_at = now()
+    _ = home.inbox_policy  # one that cannot be followed is told before anything is read
     done = extract_pages(home, keyring, settings, window, started_at)
     if settings.is_api and not done.failure and not window.is_backfill:
         _note_complete(home, settings.name, started_at)
@@ -260,6 +262,26 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
         event("load.committed", load=manifest.load_id, source=manifest.source, **counts)
         verdicts += found
     return verdicts
+
+
+def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
+    """Let go, as the home's inbox policy says, of files whose rows are in the lake.
+
+    A load with rows in quarantine, or lines that are no JSON (which file they are of is not told), keeps all its files.
+    What a run that broke off left undone is done by the next. What cannot be done is its source's failure.
+    """
+    if home.inbox_policy == "keep":
+        return
+    held = Counter[str]()
+    for commit in read_commits(home, "_commits"):
+        missing = (x["n"] for x in commit["ledger"] if x["measure"] == "quarantined" or x["reason"] == "malformed_json")
+        held[commit["load_id"]] += sum(missing)
+    good = {load_id for load_id, n in held.items() if not n}
+    oldest = now().replace(tzinfo=None) - timedelta(days=Policy.of(home).landing_days)
+    outcomes = Outcomes(home, run_id)
+    for source, problem in inbox.tidy(home, keyring, discover(home).values(), good, oldest).items():
+        if source not in outcomes.failures:
+            outcomes.fail(source, "files", problem)
 
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from orchestration.errors import SourceError, TransientSourceError, is_disk_full
 from orchestration.home import Home, environment_set, sync_folder, sync_path, write_durably
-from orchestration.landing import pages
+from orchestration.landing import inbox, pages
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
 from orchestration.privacy.keys import Keyring
@@ -54,7 +54,8 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     """
     load_id = f"{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03d}-{secrets.token_hex(3)}-{settings.name}"
     file_id = file_ids(keyring, settings.name)
-    settings = replace(settings, inbox=home.inbox, file_id=file_id)
+    whole: dict[str, str] = {}
+    settings = replace(settings, inbox=home.inbox, file_id=file_id, read_whole=whole.__setitem__)
     counted = {"pages": 0, "bytes": 0}
     problem: list[SourceError] = []
     told: list[str] = []
@@ -77,6 +78,8 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
                         "sealed": pa.array([value], pa.binary()),
                     }
                 )
+            if whole and home.inbox_policy != "keep":
+                inbox.note(home, load_id, whole, counted["pages"])
         except SourceError as error:
             problem.append(error)
             raise

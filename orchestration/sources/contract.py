@@ -78,6 +78,11 @@ class Stream:
     sweep_kind: str | None = None
     sweep_field: str | None = None
 
+    @property
+    def is_dropped(self) -> bool:
+        """Whether it reads files that people put into the inbox (`@`: beside source.toml, `~`: in the home)."""
+        return bool(self.files) and not str(self.files).startswith(("@", "~"))
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -103,6 +108,7 @@ class Settings:
     inbox: str = "inbox"
     home: Path = Path()
     file_id: Callable[[str], str] = lambda name: name
+    read_whole: Callable[[str, str], None] = lambda key, fingerprint: None  # told of each file read to its end
     is_active: bool = True
     expected_every_hours: float | None = None
     transfer: str = ""  # by which mechanism the data crosses a border (privacy/flows.py)

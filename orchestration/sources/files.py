@@ -39,6 +39,7 @@ SETTLING_SECONDS = 1.0  # a file written to since is looked at twice
 UNFINISHED = re.compile(
     r"(?:^|/)(?:\.|~\$)[^/]*$|\.(?:part|partial|tmp|temp|crdownload|download|filepart|swp)$", re.IGNORECASE
 )
+DONE = "done"  # folder of the inbox for what was read and moved away: nothing in it is ever read
 OFFICE = b"\xd0\xcf\x11\xe0"  # how the older formats of office programs begin
 
 
@@ -61,13 +62,17 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
                     yield _unread(stream, name, f"{about}: is a link to nothing: mend the link or remove it")
                 seen[key] = "missing"
                 continue
-            fingerprint = f"{item['size_in_bytes']}:{item['modification_date']}"
-            if seen.get(key) == fingerprint and not window.is_backfill:
+            now = fingerprint(item)
+            if seen.get(key) == now and not window.is_backfill:
                 continue
+            is_whole = stream.is_dropped
             try:
                 with item.open(compression="disable") as handle:
                     for page in read_file(handle, name, stream):
+                        is_whole = is_whole and not (page.problem or page.rejected)
                         yield replace(page, problem=f"{about}: {page.problem}") if page.problem else page
+                if is_whole:
+                    settings.read_whole(key, now)
             except SourceError as error:
                 yield _unread(stream, name, f"{about}: {error}")
             except PermissionError:
@@ -75,7 +80,12 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
                 yield _unread(stream, name, f"{about}: may not be read by this user: change its permissions")
                 continue
             # One damaged file is a counted rejection; a corrected one has another fingerprint and is read again.
-            seen[key] = fingerprint
+            seen[key] = now
+
+
+def fingerprint(item: Any) -> str:
+    """What tells a file (dlt's item) from itself after a change: size and modification time."""
+    return f"{item['size_in_bytes']}:{item['modification_date']}"
 
 
 def _settled(settings: Settings, stream: Stream) -> Iterator[tuple[str, Any]]:
@@ -111,8 +121,7 @@ def _settled(settings: Settings, stream: Stream) -> Iterator[tuple[str, Any]]:
 def _on_disk(settings: Settings, stream: Stream, name: str) -> Path | None:
     """Where a file of the inbox lies, if it is one that people put there."""
     path = Path(settings.inbox) / name
-    dropped = "://" not in settings.inbox and not str(stream.files).startswith(("@", "~"))
-    return path if dropped and path.exists() else None
+    return path if "://" not in settings.inbox and stream.is_dropped and path.exists() else None
 
 
 def _unread(stream: Stream, name: str, problem: str) -> Page:
@@ -132,7 +141,7 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
 
     A file that can be reached by several ways (links, loops of links) stands here once, by its shortest name. What
     lies outside the inbox is left out. A pattern with `@` in front means files beside source.toml, with `~` files in the
-    home. Raises SourceError when the pattern leaves its folder.
+    home. What was moved away is never listed. Raises SourceError when the pattern leaves its folder, or asks for that.
     """
     from dlt.sources.filesystem import filesystem
 
@@ -146,6 +155,10 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
         return []
     if ".." in Path(pattern).parts or Path(pattern).is_absolute():
         raise SourceError(f"{settings.name}: the pattern of stream '{stream.name}' leaves the inbox: name files in it")
+    if stream.is_dropped and Path(pattern).parts[:1] == (DONE,):
+        raise SourceError(
+            f"{settings.name}: the pattern of stream '{stream.name}' names the folder '{DONE}', never read"
+        )
     if "://" in root:
         items = filesystem(bucket_url=root, file_glob=pattern)
         return sorted(((str(i["relative_path"]), i) for i in items), key=lambda found: found[0])
@@ -155,7 +168,7 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     found: dict[Path, tuple[str, Any]] = {}
     for item in sorted(items, key=lambda i: (len(Path(i["relative_path"]).parts), str(i["relative_path"]))):
         real = (top / item["relative_path"]).resolve()
-        if real.is_relative_to(top):
+        if real.is_relative_to(top) and not (stream.is_dropped and real.is_relative_to(top / DONE)):
             found.setdefault(real, (str(item["relative_path"]), item))
     return sorted([*found.values(), *((name, None) for name in disk.broken.values())], key=lambda f: f[0])
 

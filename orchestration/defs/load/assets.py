@@ -51,6 +51,7 @@ def defs() -> dg.Definitions:
             faults = pipeline.ledger_faults(home, keyring)
             if faults:
                 raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+            pipeline.tidy_inbox(home, keyring, context.run_id)
             pipeline.expire(home, keyring, context.run_id)
             checks = pipeline.check_privacy(home, keyring)
         broken_promises = [c.check_id for c in checks if c.status == "failed" and c.is_blocking]
