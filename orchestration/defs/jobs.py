@@ -4,7 +4,6 @@ Keep out: assets.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
@@ -42,21 +41,11 @@ def daily() -> dg.RunRequest:
 
 @dg.sensor(job=voicehouse, name="inbox", minimum_interval_seconds=60)
 def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """A run when files in the inbox came or changed; the cursor is a digest of sizes and times, without names."""
-    import hashlib
+    """A run when files in the inbox came or changed; the cursor is a digest of names, sizes and times."""
+    from orchestration.sources.files import inbox_digest
 
-    root = Home.open().inbox
-    if "://" in root or not Path(root).is_dir():
-        yield dg.SkipReason("there is no local inbox to watch")
-        return
-    seen = hashlib.sha256()
-    newest = 0.0
-    for path in sorted(p for p in Path(root).rglob("*") if p.is_file()):
-        stat = path.stat()
-        newest = max(newest, stat.st_mtime)
-        seen.update(f"{path.relative_to(root)}\x1f{stat.st_size}\x1f{stat.st_mtime_ns}".encode())
-    cursor = seen.hexdigest()
-    if cursor == context.cursor or not newest:
+    cursor = inbox_digest(Home.open().inbox)
+    if cursor in (None, context.cursor):
         yield dg.SkipReason("nothing new in the inbox")
         return
     context.update_cursor(cursor)

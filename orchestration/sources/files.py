@@ -6,6 +6,7 @@ Keep out: where files come from (dlt's filesystem source) and what their columns
 import codecs
 import csv
 import gzip
+import hashlib
 import io
 import os
 import re
@@ -171,6 +172,32 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
         if real.is_relative_to(top) and not (stream.is_dropped and real.is_relative_to(top / DONE)):
             found.setdefault(real, (str(item["relative_path"]), item))
     return sorted([*found.values(), *((name, None) for name in disk.broken.values())], key=lambda f: f[0])
+
+
+def inbox_digest(inbox: str) -> str | None:
+    """A digest of the names, sizes and times of all files in an inbox, without those moved away; None when it is empty.
+
+    Raises SourceError, without values, when an object store cannot be asked.
+    """
+    if "://" in inbox:
+        found = _in_store(inbox)
+    else:
+        top = Path(inbox)
+        paths = [p for p in top.rglob("*") if p.is_file() and p.relative_to(top).parts[0] != DONE]
+        stats = [(p.relative_to(top).as_posix(), p.stat()) for p in paths]
+        found = [f"{name}\x1f{s.st_size}\x1f{s.st_mtime_ns}" for name, s in stats]
+    return hashlib.sha256("\x1e".join(sorted(found)).encode(errors="replace")).hexdigest() if found else None
+
+
+def _in_store(address: str) -> list[str]:
+    """Name, size and time of every file of an object store, listed by what reads them."""
+    from dlt.common.exceptions import DltException
+    from dlt.sources.filesystem import filesystem
+
+    try:
+        return [f"{i['relative_path']}\x1f{fingerprint(i)}" for i in filesystem(bucket_url=address, file_glob="**/*")]
+    except (DltException, OSError, ValueError) as error:
+        raise SourceError(f"the inbox cannot be listed ({type(error.__cause__ or error).__name__})") from None
 
 
 def _folder_with_links(top: Path) -> Any:

@@ -148,6 +148,11 @@ def test_the_sensor_asks_for_one_run_per_change(house: TestHouse, monkeypatch: p
     house.drop("rows of planted.person@example.org.jsonl", '{"id": "1"}\n{"id": "2"}\n')
     (changed,) = look()
     assert isinstance(changed, dg.RunRequest) and changed.run_key != first.run_key
+    (house.inbox / "done").mkdir()
+    house.drop("done/rows.jsonl", "moved there by a run")
+    (moved,) = look()
+    assert isinstance(moved, dg.SkipReason)
+    (house.inbox / "done" / "rows.jsonl").unlink()
     (house.inbox / "rows of planted.person@example.org.jsonl").unlink()
     (gone,) = look()
     assert isinstance(gone, dg.SkipReason)

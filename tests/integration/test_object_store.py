@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import dagster as dg
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from orchestration import pipeline
+from orchestration.defs.jobs import inbox
+from orchestration.errors import SourceError
 from orchestration.sources.contract import Window
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
@@ -67,6 +70,39 @@ def test_files_of_a_bucket_are_read_once_and_again_when_they_change(
     assert house.ledger()[("case", "duplicate", "")] == 2
     assert pipeline.ledger_faults(house.home, house.keyring) == []
     assert found_under([house.home.root], ["planted"]) == set()
+
+
+def test_the_sensor_asks_for_one_run_per_change_in_a_bucket(
+    house: TestHouse, store: boto3.client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    monkeypatch.setenv("VOICEHOUSE_INBOX", "s3://drop/watched")
+    cursor: str | None = None
+
+    def look() -> str | None:
+        """The key of the run that is asked for."""
+        nonlocal cursor
+        context = dg.build_sensor_context(cursor=cursor)
+        (told,) = inbox(context)
+        cursor = context.cursor
+        return told.run_key if isinstance(told, dg.RunRequest) else None
+
+    store.put_object(Bucket="drop", Key="elsewhere/rows_2.jsonl", Body=lines("x"))
+    assert look() is None
+    store.put_object(Bucket="drop", Key="watched/rows_1.planted.jsonl", Body=lines("a"))
+    first = look()
+    assert first and "planted" not in f"{first}{cursor}"
+    assert look() is None
+    store.put_object(Bucket="drop", Key="watched/shop/rows_2.jsonl", Body=lines("b"))
+    second = look()
+    assert second and second != first
+    assert look() is None
+    store.put_object(Bucket="drop", Key="watched/rows_1.planted.jsonl", Body=lines("a", "c"))
+    assert look() not in (None, first, second)
+    monkeypatch.setenv("VOICEHOUSE_INBOX", "s3://no-such-bucket/feedback")
+    with pytest.raises(SourceError, match="the inbox") as caught:
+        look()
+    assert caught.value.__cause__ is None and "made" not in str(caught.value)
 
 
 def test_a_store_that_does_not_answer_is_the_outcome_of_the_source(
