@@ -17,6 +17,22 @@ from orchestration.errors import VoicehouseError, is_disk_full
 MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to encrypted files
 
 
+def open_read_only(path: Path, **config: str) -> duckdb.DuckDBPyConnection:
+    """A finished DuckDB file to read from, by the engine's settings alone."""
+    con = duckdb.connect(str(path), read_only=True, config=dict(config))
+    let_results_end(con)
+    return con
+
+
+def let_results_end(con: duckdb.DuckDBPyConnection) -> None:
+    """Have results wait to be fetched without a limit.
+
+    What does not fit its buffer blocks the tasks that make it, and DuckDB 1.5 does not always wake them again
+    (duckdb/duckdb#22215): the query never ends. Results here are fetched whole, so that nothing is saved by the limit.
+    """
+    con.execute("SET streaming_buffer_size = '1TB'")
+
+
 def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """An in-process DuckDB; spills go to `temp`, encrypted.
 
@@ -35,6 +51,7 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     load_extension(con, "httpfs")
     con.execute(f"SET temp_directory = {literal(str(temp))}")
     con.execute("SET temp_file_encryption = true")
+    let_results_end(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
     con.execute(f"SET threads = {os.environ.get('VOICEHOUSE_THREADS') or min(os.cpu_count() or 2, 8)}")

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from orchestration import formats, modelling
-from orchestration.engine import connect, identifier, literal, told_when_full
+from orchestration.engine import connect, identifier, literal, open_read_only, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
@@ -381,7 +381,7 @@ def check_formats(home: Home) -> None:
         formats.check(formats.PUBLISHED, json.loads(published.read_text())["format"])
     if served.exists():
         try:
-            with duckdb.connect(str(served), read_only=True) as con:
+            with open_read_only(served) as con:
                 formats.is_served_by_earlier(con)
         except duckdb.Error:
             return  # what cannot be read is withdrawn by the next run
@@ -447,7 +447,7 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
     if not path.exists() or verdict.stands(home, path):
         return []
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
+        with open_read_only(path) as con:
             is_earlier = formats.is_served_by_earlier(con)
         # What an earlier release published stays, if it shows no person, until this run has made it anew.
         judged = [] if is_earlier else published_failures(path)

@@ -17,9 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration import alerts, modelling, pipeline
+from orchestration.engine import open_read_only
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import quarantine
@@ -179,7 +178,7 @@ def summary(home: Home, say: Say) -> None:
     path = home.serving / "kpi.duckdb"
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         reader = Reader(con)
         say("\n" + text("summary.ledger"))
         rows = con.execute(
@@ -235,7 +234,7 @@ def summary_facts(home: Home) -> dict[str, Any]:
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
     kept = ("period_grain", "period_start", "value", "ci_low", "ci_high", "n", "state", "suppressed_reason")
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         reader = Reader(con)
         ledger = con.execute(
             "SELECT source, level, measure, CAST(sum(n) AS BIGINT) FROM load_ledger GROUP BY ALL ORDER BY ALL"

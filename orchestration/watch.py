@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from orchestration import pipeline
+from orchestration.engine import open_read_only
 from orchestration.home import Home, now
 from orchestration.lake import promote, stage
 from orchestration.lake.store import read_commits
@@ -75,7 +76,7 @@ def breaches(home: Home) -> list[Breach]:
     if not path.exists():
         return []
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
+        with open_read_only(path) as con:
             rows = con.execute(
                 """
                 SELECT metric_id, variant, period_grain, strftime(period_start, '%Y-%m-%d') FROM (

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 import expectations
-from orchestration.engine import identifier
+from orchestration.engine import identifier, let_results_end, open_read_only
 from orchestration.errors import VoicehouseError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def audit_batch(table: pa.Table, kind: str, canaries: Iterable[str] = (), *, is_
     evaluated. Reads memory only: the connection can neither spill nor reach a file.
     """
     with duckdb.connect(config={"temp_directory": ""}) as con:
+        let_results_end(con)
         con.execute("set enable_external_access = false")
         con.register("batch", table)
         return _judge(con, "batch", (*_suite(kind, is_public), *_canaries(con, "batch", canaries)))
@@ -101,7 +102,7 @@ def audit_published(path: Path, canaries: Iterable[str] = ()) -> dict[str, Audit
     Returns table → result. Reads only.
     """
     planted = tuple(canaries)
-    with duckdb.connect(str(path), read_only=True, config={"temp_directory": ""}) as con:
+    with open_read_only(path, temp_directory="") as con:
         tables = [str(name) for (name,) in _fetch(con, "select table_name from duckdb_tables() order by table_name")]
         told = _fetch(con, "select max(threshold) from publication") if "publication" in tables else [(1,)]
         threshold = int(told[0][0] or 1)

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from orchestration import formats
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, identifier, literal, open_read_only
 from orchestration.errors import SourceError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import quarantine
@@ -305,7 +305,7 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
         if path.exists():
             checked += 1
             try:
-                duckdb.connect(str(path), read_only=True).close()
+                open_read_only(path).close()
                 bad.append(name)
             except duckdb.Error:
                 pass
@@ -373,7 +373,7 @@ def analyst_reach(home: Home, served: Path) -> tuple[int, int, str]:
         "INSTALL httpfs; SELECT 1",
         "SELECT name FROM duckdb_secrets()",
     )
-    with duckdb.connect(str(served), read_only=True, config={"enable_external_access": "false"}) as con:
+    with open_read_only(served, enable_external_access="false") as con:
         con.execute("SET lock_configuration = true")
         for statement in reach:
             checked += 1
@@ -515,7 +515,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
     """
     if not path.exists():
         return {}
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         if formats.is_served_by_earlier(con):
             return {}
         row = con.execute(

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, identifier, literal, open_read_only
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
@@ -142,7 +142,7 @@ def _folder(home: Home) -> Path:
 
 
 def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path) -> dict[str, Any]:
-    with duckdb.connect(str(kpi), read_only=True) as con:
+    with open_read_only(kpi) as con:
         publication = _rows(con, "SELECT * FROM publication")[0]
         ledger = _rows(
             con,
@@ -185,7 +185,7 @@ def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     path = home.lake / "_checks.json"
     if kpi.exists():
-        with duckdb.connect(str(kpi), read_only=True) as con:
+        with open_read_only(kpi) as con:
             found = _rows(
                 con,
                 "SELECT * REPLACE (strftime(last_proved_at, '%Y-%m-%dT%H:%M:%S.%g') AS last_proved_at) FROM privacy_checks",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.engine import identifier, literal
+from orchestration.engine import identifier, literal, open_read_only
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, now, open_to_group, write_durably
@@ -151,7 +151,7 @@ def waiting(home: Home) -> Path:
 def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> None:
     """Serve what waits: the swap, the history, Parquet copies, the restricted file. `con` has the warehouse attached."""
     served, ready = home.serving / "kpi.duckdb", waiting(home)
-    with duckdb.connect(str(ready), read_only=True) as opened:
+    with open_read_only(ready) as opened:
         row = opened.execute("SELECT profile, published_at FROM publication").fetchone()
     if row is None:
         raise VoicehouseError("what waits to be served does not say when it was made: run `voicehouse run` again")
@@ -209,7 +209,7 @@ def public_sets(con: duckdb.DuckDBPyConnection, catalog: str = "wh") -> Mapping[
 def person_free(path: Path) -> list[str]:
     """Codes of what is wrong with a candidate: a column that stands for a person, or a hidden row that still shows."""
     failed: list[str] = []
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         for name, columns in _tables(con, path.name.removesuffix(".duckdb"), "main", any_catalog=True).items():
             if are_row_level(columns):
                 failed.append(f"personal_column:{name}")
@@ -335,7 +335,7 @@ def _published_at(path: Path) -> datetime | None:
     """When the served file was published, by its own word; None when nothing is served."""
     if not path.exists():
         return None
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         has_it = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'publication' AND column_name = 'published_at'"
         row = con.execute("SELECT published_at FROM publication").fetchone() if con.execute(has_it).fetchone() else None
     return row[0] if row else None
@@ -378,7 +378,7 @@ def _write_parquet(path: Path, folder: Path) -> None:
     draft = folder.with_name(".parquet.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         for (name,) in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall():
             target = draft / f"{name}.parquet"
             con.execute(f"COPY {identifier(name)} TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")
@@ -427,7 +427,7 @@ def _tables(
 
 
 def _names(path: Path) -> list[str]:
-    with duckdb.connect(str(path), read_only=True) as con:
+    with open_read_only(path) as con:
         return [str(r[0]) for r in con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()]
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration import formats
-from orchestration.engine import told_when_full
+from orchestration.engine import open_read_only, told_when_full
 from orchestration.home import Home, now, open_to_group, write_durably
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -64,7 +64,7 @@ def write_report(home: Home) -> Path:
     run = last_run(home)
     is_older = False
     if served.exists():
-        with duckdb.connect(str(served), read_only=True) as con:
+        with open_read_only(served) as con:
             is_older = formats.is_served_by_earlier(con)
             page = "" if is_older else render("report.html.jinja", **Reader(con).view(), run=run, now=now())
     if is_older or not served.exists():

@@ -25,6 +25,12 @@ from tests.needles import Needles
 from tests.sample_company.compared import against_truth
 from tests.sample_company.conftest import ROOT, SampleRun
 
+ROWS_TOLD = (
+    "emitted", "widened", "staged", "rejected", "duplicate", "promoted", "quarantined", "current", "superseded", "deleted",
+    "withheld",
+)  # fmt: skip
+RECORDS_TOLD = ("read", "conformed", "reference", "rejected")
+
 
 def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
     printed = (run.root / "printed.txt").read_text()
@@ -445,6 +451,26 @@ def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
         assert (serving / name).exists(), name
     with (run.truth / "persons.csv").open(encoding="utf-8") as handle:
         assert len(list(csv.DictReader(handle))) == 2000
+
+
+def test_every_line_of_the_reports_ledger_adds_up_as_the_page_says(run: SampleRun) -> None:
+    page = (run.home.root / "serving" / "report" / "index.html").read_text(encoding="utf-8")
+    _, *tables = page[page.index('id="ledger"') :].split("<table>")
+    summed = 0
+    for table, measures in zip(tables, (ROWS_TOLD, RECORDS_TOLD), strict=False):
+        heads = re.findall(r"<th class=\"n\">(.*?)</th>", table, re.S)
+        assert [re.findall(r"[a-z]+", re.sub(r"<[^>]*>", " ", head))[-1] for head in heads] == list(measures)
+        for line in re.findall(r"<tr><th>.*?</tr>", table[table.index("<tbody>") : table.index("</table>")], re.S):
+            told = [int(n.replace(",", "")) for n in re.findall(r"<td class=\"n\">([\d,]+)</td>", line)]
+            n = dict(zip(measures, told, strict=True))
+            if measures is RECORDS_TOLD:
+                assert n["read"] == n["conformed"] + n["reference"] + n["rejected"]
+            else:
+                assert n["emitted"] + n["widened"] == n["staged"] + n["rejected"] + n["duplicate"]
+                assert n["staged"] == n["promoted"] + n["quarantined"]
+                assert n["promoted"] == n["current"] + n["superseded"] + n["deleted"] + n["withheld"]
+            summed += 1
+    assert summed > 30
 
 
 def test_the_summary_for_machines_tells_what_the_one_for_people_tells(run) -> None:

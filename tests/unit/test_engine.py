@@ -1,5 +1,7 @@
 """Every connection of the house: spills encrypted, no query log, no unsafe library. Keep out: what is asked on it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -7,6 +9,8 @@ import pytest
 
 from orchestration.engine import connect, prepare
 from orchestration.errors import VoicehouseError
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_connection_spills_encrypted_and_writes_no_query_down(tmp_path: Path) -> None:
@@ -35,3 +39,22 @@ def test_homes_share_one_copy_of_the_encryption_library(tmp_path: Path) -> None:
     mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "httpfs" in line}
     assert len(mapped) == 1 and not any(str(tmp_path) in path for path in mapped)
     assert not list(tmp_path.rglob("*.duckdb_extension"))
+
+
+def test_a_result_larger_than_what_is_buffered_comes_to_its_end(tmp_path: Path) -> None:
+    """Of two pipelines that both wait for the reader, DuckDB wakes neither: with its own setting this never returns."""
+    asked = """
+import sys
+from pathlib import Path
+from orchestration.engine import connect
+con = connect(Path(sys.argv[1]) / "tmp")
+con.execute("CREATE TEMP TABLE l AS SELECT i AS id, i % 1000000 AS o FROM range(4000000) t(i)")
+con.execute("CREATE TEMP TABLE r AS SELECT i AS o FROM range(1000000) t(i)")
+both = "SELECT id FROM l JOIN r ON l.o = r.o UNION ALL SELECT id FROM l JOIN r ON l.id = r.o"
+for _ in range(3):
+    print(len(con.execute(both).fetchnumpy()["id"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", asked, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split() == ["5000000"] * 3
