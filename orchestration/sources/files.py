@@ -156,13 +156,13 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
         return []
     if ".." in Path(pattern).parts or Path(pattern).is_absolute():
         raise SourceError(f"{settings.name}: the pattern of stream '{stream.name}' leaves the inbox: name files in it")
+    if "://" in root:
+        items = filesystem(bucket_url=root, file_glob=pattern)
+        return sorted(((str(i["relative_path"]), i) for i in items), key=lambda found: found[0])
     if stream.is_dropped and Path(pattern).parts[:1] == (DONE,):
         raise SourceError(
             f"{settings.name}: the pattern of stream '{stream.name}' names the folder '{DONE}', never read"
         )
-    if "://" in root:
-        items = filesystem(bucket_url=root, file_glob=pattern)
-        return sorted(((str(i["relative_path"]), i) for i in items), key=lambda found: found[0])
     top = Path(root).resolve()
     disk = _folder_with_links(top)
     items = list(filesystem(bucket_url=str(top), credentials=disk, file_glob=pattern))

@@ -16,7 +16,10 @@ import pytest
 
 from orchestration import modelling, pipeline
 from orchestration.defs.jobs import daily, inbox, watch
+from orchestration.defs.load.assets import defs as load_step
+from orchestration.defs.resources import HouseResource
 from orchestration.records import KINDS
+from orchestration.sources.contract import Window, read_settings
 from tests.house import TestHouse, write_source
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +125,45 @@ def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, A
 
 def test_definitions_load_in_seconds_once_the_manifest_is_there(graph: dict[str, Any]) -> None:
     assert graph["cpu"] < CPU_SECONDS
+
+
+def test_a_check_of_a_kind_tells_every_expectation_over_its_batches_and_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VOICEHOUSE_SOURCES", "VOICEHOUSE_INBOX"):
+        monkeypatch.delenv(name, raising=False)
+    house = TestHouse(tmp_path)
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    sql = CASE.replace(" from rows", ", raw ->> '$.closed' as closed_at from ")
+    settings = [read_settings(write_source(house.sources, n, {"case": sql + n}, n)) for n in ("desk", "shop")]
+
+    def results(desk: int, shop: int, closed: str) -> tuple[dg.AssetCheckEvaluation, list[Any], list[Any]]:
+        """The check of cases after one load of so many cases from each source; tables by expectation, of failures."""
+        for made, n in zip(settings, (desk, shop), strict=True):
+            cases = ({"id": f"planted {n} {i}", "at": "2025-01-02T03:04:05Z", "closed": closed} for i in range(n))
+            house.drop(f"{made.name}_{n}.jsonl", "".join(json.dumps(c) + "\n" for c in cases))
+            pipeline.extract(house.home, house.keyring, made, Window(), "test")
+            pipeline.guard_source(house.home, house.keyring, made, "test")
+        done = dg.materialize([*load_step().assets], resources={"house": HouseResource()})
+        every = {c.asset_key.path[-1]: c for c in done.get_asset_check_evaluations()}
+        assert set(every) == set(KINDS) and all("expectations" in c.metadata for c in every.values())
+        found = every["case"]
+        assert "planted" not in f"{found.metadata}"
+        tables = [[r.data for r in found.metadata[t].value.records] for t in ("expectations", "failures")]
+        return found, *tables
+
+    check, by_expectation, failures = results(2, 3, closed="2025-01-03T00:00:00Z")
+    assert check.passed and failures == []
+    in_order = next(r for r in by_expectation if "closed_at" in r["check"] and "opened_at" in r["check"])
+    assert in_order == {**in_order, "batches": 2, "batches_failed": 0, "rows": 5, "rows_failed": 0}
+    check, by_expectation, failures = results(30, 4, closed="2025-01-01T00:00:00Z")
+    assert not check.passed
+    (broken,) = [r for r in by_expectation if r["batches_failed"]]
+    assert broken == {**in_order, "batches_failed": 2, "rows": 34, "rows_failed": 34}
+    assert [(r["source"], r["check"], r["rows"], r["rows_failed"], r["blocking"]) for r in failures] == [
+        ("desk", in_order["check"], 30, 30, "yes"),
+        ("shop", in_order["check"], 4, 4, "no"),  # of so few rows a share says little
+    ]
 
 
 def test_the_sensor_asks_for_one_run_per_change(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 Keep out: the suites (expectations/) and the move itself (orchestration.lake).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
@@ -19,6 +20,7 @@ TECHNICAL = {
     "_subjects": "One row per pseudonym that was merged into another.",
     "_checks": "One row per privacy check with its last proof.",
 }
+SUMS = ("batches", "batches_failed", "rows", "rows_failed")
 
 
 def _specs() -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
@@ -34,6 +36,43 @@ def _specs() -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
     for name, description in TECHNICAL.items():
         specs.append(dg.AssetSpec(dg.AssetKey(["lake", name]), deps=every, group_name="load", description=description))
     return specs, checks
+
+
+def _tables(verdicts: list[pipeline.BatchVerdict]) -> dict[str, dg.TableMetadataValue]:
+    """What a kind's suite found, in counts alone: by expectation over all batches, and every failure batch by batch."""
+    found: dict[str, Counter[str]] = {}
+    failures = []
+    for verdict in verdicts:
+        for check in verdict.checks:
+            counts = {"rows": int(check["n_checked"]), "rows_failed": int(check["n_unexpected"])}
+            found.setdefault(check["name"], Counter()).update(
+                {"batches": 1, "batches_failed": int(not check["passed"]), **counts}
+            )
+            if not check["passed"]:
+                failures.append(
+                    dg.TableRecord(
+                        {
+                            "check": str(check["name"]),
+                            "source": verdict.source,
+                            "load": verdict.load_id,
+                            "part": verdict.part,
+                            **counts,
+                            "blocking": "yes" if check["is_blocking"] else "no",
+                        }
+                    )
+                )
+    summed = [dg.TableRecord({"check": name, **counts}) for name, counts in found.items()]
+    return {
+        "expectations": dg.MetadataValue.table(summed, _schema("check", *SUMS)),
+        "failures": dg.MetadataValue.table(
+            failures, _schema("check", "source", "load", "part", "rows", "rows_failed", "blocking")
+        ),
+    }
+
+
+def _schema(*columns: str) -> dg.TableSchema:
+    numbers = (*SUMS, "part")
+    return dg.TableSchema([dg.TableColumn(c, "int" if c in numbers else "string") for c in columns])
 
 
 @dg.definitions
@@ -65,21 +104,6 @@ def defs() -> dg.Definitions:
         for kind in KINDS:
             own = [v for v in verdicts if v.kind == kind]
             broken = [v for v in own if not v.passed]
-            rows = [
-                dg.TableRecord(
-                    {
-                        "check": str(c["name"]),
-                        "source": v.source,
-                        "part": v.part,
-                        "passed": "yes" if c["passed"] else "no",
-                        "checked": int(c["n_checked"]),
-                        "unexpected": int(c["n_unexpected"]),
-                    }
-                )
-                for v in own
-                for c in v.checks
-                if not c["passed"] or len(own) == 1
-            ]
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(["lake", kind]),
                 metadata={
@@ -93,7 +117,7 @@ def defs() -> dg.Definitions:
                         check_name="expectations",
                         passed=not broken,
                         severity=dg.AssetCheckSeverity.WARN,
-                        metadata={"results": dg.MetadataValue.table(rows)} if rows else {},
+                        metadata=_tables(own),
                     )
                 ],
             )
