@@ -51,7 +51,10 @@ def rules(columns: dict[str, str], registry: frozenset[str], schema: str, thresh
     if has("difference"):
         found += [
             holds("a difference needs the value before", "difference is null or previous_value is not null"),
-            holds("only a known interval can be significant", "not is_significant or difference_ci_low is not null"),
+            holds(
+                "only a known interval can be significant",
+                "not is_significant or difference_ci_low is not null or difference_ci_high is not null",
+            ),
         ]
     if has("denominator"):
         found.append(

@@ -21,6 +21,12 @@
                                           w) and, of squares, yy (wwyy), wy (wwy) and ww; `repeated` what persons add to
                                           these three: (sum over a person)^2 less its sum of squares. `repeats` is n - C,
                                           null where nobody answered twice.
+    recovered_reach(value, bound, last_value, last_bound)
+                                          how far the interval of value - last_value reaches to one side, recovered from
+                                          the intervals of both: the square root of the sum of squares of what they reach
+                                          to, the value on that side, the last one on the other (Zou and Donner 2008,
+                                          Statistics in Medicine 27, 1693-1702; of two shares with score intervals,
+                                          Newcombe 1998, 17, 873-890). An open bound (null) leaves the side open.
     bounded(expression, low, high)        the expression, held between two bounds; null stays null
 
     points_interval(p, d, n), share_interval(k, n, n_effective), mean_interval(mean, se, df, low, high)
@@ -118,6 +124,10 @@
 {# The sum of z^2 of z = w (y - r), multiplied out. #}
 {% macro residual_squares(sums, of) -%}
     ({{ of.yy }} - 2 * {{ ratio(sums.y, sums.w) }} * {{ of.wy }} + power({{ ratio(sums.y, sums.w) }}, 2) * {{ of.ww }})
+{%- endmacro %}
+
+{% macro recovered_reach(value, bound, last_value, last_bound) -%}
+    sqrt(power({{ value }} - {{ bound }}, 2) + power({{ last_bound }} - {{ last_value }}, 2))
 {%- endmacro %}
 
 {% macro bounded(expression, low, high) -%}

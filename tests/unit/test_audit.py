@@ -212,6 +212,7 @@ CELLS = """
     alter table kpi_values add column previous_value double;
     alter table kpi_values add column difference double;
     alter table kpi_values add column difference_ci_low double;
+    alter table kpi_values add column difference_ci_high double;
     alter table kpi_values add column is_significant boolean;
     alter table kpi_values alter n_answered type bigint;
     alter table kpi_values add column metric_version bigint default 1;
@@ -238,6 +239,7 @@ CELLS = """
         ("set n_answered = -1 where metric_id = 'nps'", "no count is below zero"),
         ("set period_start = null where metric_id = 'nps'", "only the grain 'all' may have no period"),
         ("set is_significant = true where metric_id = 'nps'", "only a known interval can be significant"),
+        ("set is_significant = true, difference_ci_high = -1 where metric_id = 'nps'", None),
         ("set difference = 3 where metric_id = 'nps'", "a difference needs the value before"),
         ("set period_grain = 'hour' where metric_id = 'nps'", "period_grain is a word of its vocabulary"),
     ],

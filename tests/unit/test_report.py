@@ -163,6 +163,46 @@ def test_data_reach_as_far_as_the_source_that_is_least_ahead(home: Home, tmp_pat
     )
 
 
+CHANGES = {
+    "is_significant = true, difference_ci_low = 1, difference_ci_high = 9":
+        "+5.0 on the period before: significant 95% interval of the change +1.0 … +9.0",
+    "is_significant = true, difference_ci_low = 1, difference_ci_high = NULL":
+        "+5.0 on the period before: significant 95% interval of the change, open above, from +1.0",
+    "is_significant = false, difference_ci_low = NULL, difference_ci_high = 9":
+        "+5.0 on the period before: not significant 95% interval of the change, open below, up to +9.0",
+    "is_significant = NULL, difference_ci_low = NULL, difference_ci_high = NULL":
+        "+5.0 on the period before (too little data for an interval)",
+    "is_significant = NULL, difference_ci_low = NULL, difference_ci_high = NULL, ci_low = NULL, ci_high = NULL":
+        "+5.0 on the period before (this figure has no interval)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("compared", CHANGES)
+def test_a_change_is_told_with_its_interval_or_why_there_is_none(home: Home, tmp_path: Path, compared: str):
+    now = f"UPDATE kpi_values SET difference = 5, {compared} WHERE metric_id = 'nps' AND breakdown = ''"
+    first = texts(write_report(changed(home, tmp_path, now)).read_text(), "en").split("Trends")[0]
+    assert CHANGES[compared] in first[: first.index("Satisfaction")]
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "全数统计"), ("en", "a full count, not a sample")])
+def test_a_full_count_says_that_it_has_no_interval(home: Home, tmp_path: Path, language: str, said: str):
+    now = "UPDATE kpi_values SET difference = 5, is_significant = NULL WHERE metric_id = 'backlog'"
+    first = texts(write_report(changed(home, tmp_path, now)).read_text(), language)
+    backlog = first[first.index({"zh": "积压工单", "en": "Open cases"}[language]) :][:120]
+    assert said in backlog
+
+
+def test_the_change_of_a_median_stands_beside_it(home: Home, tmp_path: Path):
+    now = (
+        "UPDATE kpi_values SET difference = -30, is_significant = true, difference_ci_low = NULL, difference_ci_high = -6 "
+        "WHERE metric_id = 'first_reply_minutes' AND variant = 'km_p50_calendar'"
+    )
+    times = texts(write_report(changed(home, tmp_path, now)).read_text(), "en").split("Response and resolution times")[
+        1
+    ]
+    assert "−30 min on the period before: significant 95% interval of the change, open below, up to −6 min" in times
+
+
 def test_growth_says_whether_it_is_more_than_chance(home: Home, tmp_path: Path):
     counts = "UPDATE kpi_values SET n_eligible = CASE WHEN category = 'delivery' THEN {} ELSE 50 END {}"
     where = "WHERE metric_id = 'resolution_hours' AND breakdown = 'category' AND period_start = DATE '{}'"

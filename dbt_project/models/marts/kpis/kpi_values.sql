@@ -119,7 +119,15 @@ with
     sequenced as (
         select
             completed.*,
-            {% for column in ["value", "standard_error", "n", "period_end", "is_complete_period"] %}
+            {% for column in [
+                "value",
+                "standard_error",
+                "ci_low",
+                "ci_high",
+                "n",
+                "period_end",
+                "is_complete_period",
+            ] %}
                 lag({{ column }}) over (partition by series_key order by period_start) as last_{{ column }}
                 {% if not loop.last %}, {% endif %}
             {% endfor %}
@@ -130,10 +138,22 @@ with
         select
             sequenced.*,
             case when last_period_end = period_start and last_is_complete_period then last_value end as previous_value,
-            case
-                when last_period_end = period_start and last_is_complete_period
-                then sqrt(power(standard_error, 2) + power(last_standard_error, 2))
-            end as difference_error
+            -- how far the interval of the difference reaches: by standard errors where there are, else recovered
+            -- from the intervals of both; null where it is open, or where one of the figures has none
+            {% for side, bound, last_bound in [
+                ["down", "ci_low", "last_ci_high"],
+                ["up", "ci_high", "last_ci_low"],
+            ] %}
+                case
+                    when last_period_end = period_start and last_is_complete_period
+                    then
+                        coalesce(
+                            {{ z() }} * sqrt(power(standard_error, 2) + power(last_standard_error, 2)),
+                            {{ recovered_reach("value", bound, "last_value", last_bound) }}
+                        )
+                end as reach_{{ side }}
+                {% if not loop.last %}, {% endif %}
+            {% endfor %}
         from sequenced
     ),
 
@@ -200,11 +220,17 @@ select
     cast(standardised.value_standardised as {{ real }}) as value_standardised,
     c.previous_value,
     cast(c.value - c.previous_value as {{ real }}) as difference,
-    cast(c.value - c.previous_value - {{ z() }} * c.difference_error as {{ real }}) as difference_ci_low,
-    cast(c.value - c.previous_value + {{ z() }} * c.difference_error as {{ real }}) as difference_ci_high,
+    cast(c.value - c.previous_value - c.reach_down as {{ real }}) as difference_ci_low,
+    cast(c.value - c.previous_value + c.reach_up as {{ real }}) as difference_ci_high,
     case
-        when c.difference_error is not null
-        then abs(c.value - c.previous_value) > {{ z() }} * c.difference_error and c.n >= c.min_n and c.last_n >= c.min_n
+        when c.reach_down is not null or c.reach_up is not null
+        then
+            (
+                coalesce(c.value - c.previous_value > c.reach_down, false)
+                or coalesce(c.previous_value - c.value > c.reach_up, false)
+            )
+            and c.n >= c.min_n
+            and c.last_n >= c.min_n
     end as is_significant,
     c.n_censored,
     cast(target.target_value as {{ real }}) as target_value,
