@@ -4,6 +4,7 @@ Keep out: reading files (orchestration.sources.files). Names of files are never 
 """
 
 import json
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -111,7 +112,7 @@ def _let_go(inbox: Path, path: Path, load_id: str, policy: str) -> None:
         path.unlink()
     else:
         target = inbox / DONE / path.relative_to(inbox)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _open_as(inbox, target.parent)
         if target.exists():
             target = target.with_name(f"{target.stem}.{load_id}{target.suffix}")
         if target.exists():
@@ -119,6 +120,14 @@ def _let_go(inbox: Path, path: Path, load_id: str, policy: str) -> None:
         path.rename(target)
         sync_folder(target.parent)
     sync_folder(path.parent)
+
+
+def _open_as(inbox: Path, folder: Path) -> None:
+    """Make a folder of the inbox that those may open who may open the inbox, whatever the process's umask."""
+    if not folder.is_dir():
+        _open_as(inbox, folder.parent)
+        folder.mkdir()
+        folder.chmod(stat.S_IMODE(inbox.stat().st_mode))
 
 
 def _notes(home: Home) -> Path:

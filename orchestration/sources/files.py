@@ -169,9 +169,11 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     found: dict[Path, tuple[str, Any]] = {}
     for item in sorted(items, key=lambda i: (len(Path(i["relative_path"]).parts), str(i["relative_path"]))):
         real = (top / item["relative_path"]).resolve()
-        if real.is_relative_to(top) and not (stream.is_dropped and real.is_relative_to(top / DONE)):
+        if real.is_relative_to(top):
             found.setdefault(real, (str(item["relative_path"]), item))
-    return sorted([*found.values(), *((name, None) for name in disk.broken.values())], key=lambda f: f[0])
+    found |= {real: (name, None) for real, name in disk.broken.items()}
+    moved = top / DONE if stream.is_dropped else None
+    return sorted((f for real, f in found.items() if not (moved and real.is_relative_to(moved))), key=lambda f: f[0])
 
 
 def inbox_digest(inbox: str) -> str | None:

@@ -84,10 +84,15 @@ def test_what_was_moved_is_never_read_whatever_the_pattern(house: TestHouse, tak
     settings.write_text(settings.read_text().replace('files = "rows*"', 'files = "**/*.jsonl"'))
     is_policy(house, "move")
     (house.inbox / "shop").mkdir()
+    house.inbox.chmod(0o2770)  # whoever may drop files may see what became of them
     house.drop("shop/rows.jsonl", ROWS)
-    take()
+    before = os.umask(0o077)
+    assert take() == {}
+    os.umask(before)
     assert lies(house) == ["done/shop/rows.jsonl"]
-    take()
+    assert {p.stat().st_mode & 0o7777 for p in (house.inbox / "done", house.inbox / "done" / "shop")} == {0o2770}
+    (house.inbox / "done" / "gone.jsonl").symlink_to(house.inbox / "nothing")
+    assert take() == {}
     assert house.rows("select count(*), count(distinct load_id) from lake.case") == [(2, 1)]
     settings.write_text(settings.read_text().replace("**/*.jsonl", "done/**/*.jsonl"))
     assert "done" in take()["desk"]["reason"]
