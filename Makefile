@@ -44,7 +44,7 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/voicehouse ui
 
 .PHONY: test
-test: setup ## Run the tests
+test: setup ## Run the tests (deaths, servers, browser and name models have targets of their own, below)
 	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup -m "not browser and not servers and not faults and not operate and not names"
 
 .PHONY: test-faults

@@ -1,7 +1,8 @@
 """Protect: conformed rows in, protected rows out; identities replaced, text redacted, refusals counted.
 
 Keep out: who is who (resolve.py), the rules of redaction (redaction.py, rules/), storing (lake/).
-Pure: one SQL statement a kind, no per-row Python, the same result whatever the batch size.
+One SQL statement a kind, no per-row Python, the same result whatever the batch size: it reads the connection's tables and
+nothing else (docs/decisions/0014).
 """
 
 from dataclasses import dataclass
