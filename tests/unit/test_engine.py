@@ -34,10 +34,14 @@ def test_an_unsafe_encryption_library_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what the process has mapped")
 def test_homes_share_one_copy_of_the_encryption_library(tmp_path: Path) -> None:
     """Two hundred copies in one process use up its thread keys, and then nothing can be encrypted any more."""
+
+    def mapped() -> set[str]:
+        return {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "httpfs" in line}
+
+    before = mapped()  # a test that opens files without the house's engine has DuckDB find its own
     for home in ("one", "two"):
         connect(tmp_path / home / "tmp").close()
-    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "httpfs" in line}
-    assert len(mapped) == 1 and not any(str(tmp_path) in path for path in mapped)
+    assert len(mapped() - before) <= 1 and not any(str(tmp_path) in path for path in mapped())
     assert not list(tmp_path.rglob("*.duckdb_extension"))
 
 
