@@ -69,7 +69,7 @@
                 record.*,
                 {{ current_subject() }} as subject_key,
                 case when {{ current_subject() }} is null then 'record' else 'person' end as subject_basis,
-                coalesce(record.unproved_key, record.written_subject_key) as counted_key,
+                record.unproved_key as counted_key,
                 row_number() over (
                     partition by record.source {% for column in key %}, record.{{ column }} {% endfor %}
                     order by

@@ -59,10 +59,11 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def prepare_unproved(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Temp table `_unproved` (who, unproved_key): whom a row that proves nobody counts as in thresholds, of its source.
+    """Temp table `_unproved` (who, unproved_key): whom a row counts as in thresholds, at its source, if nobody is proved.
 
     Identity is not decided by it. Ten posts of one handle are one author's; two rows of one name count as one person's:
-    rather too few than too many. Needs `_ident` and `_subject_map`.
+    rather too few than too many. An address or number that proves today may prove nothing once many share it, so that
+    only rows that name an account go without. Needs `_ident`.
     """
     nobody = ", ".join(map(literal, NOBODY))
     con.execute(
@@ -70,7 +71,7 @@ def prepare_unproved(con: duckdb.DuckDBPyConnection, source: str) -> None:
         CREATE OR REPLACE TEMP TABLE _unproved AS
         SELECT who, hmac_pseudonym_person({scoped("domain || chr(31) || value", source, "unproved")}) AS unproved_key
         FROM (SELECT who, domain, lower(value) AS value FROM _ident i
-              WHERE NOT EXISTS (SELECT 1 FROM _subject_map m WHERE m.who = i.who AND m.written_id IS NOT NULL))
+              WHERE NOT EXISTS (SELECT 1 FROM _ident a WHERE a.who = i.who AND a.domain = 'account'))
         WHERE domain IN ('handle', 'email', 'phone', 'name') AND value NOT IN ({nobody})
         QUALIFY row_number() OVER (
             PARTITION BY who ORDER BY list_position(['handle', 'email', 'phone', 'name'], domain), value) = 1

@@ -131,7 +131,7 @@ class Record:
 LINEAGE: tuple[pa.Field, ...] = (
     pa.field("subject_key", pa.string()),
     pa.field("subject_basis", pa.string()),  # person | record
-    pa.field("unproved_key", pa.string()),  # whom a row that proves nobody counts as, at its source
+    pa.field("unproved_key", pa.string()),  # whom a row counts as at its source, should it prove nobody
     pa.field("jurisdiction", pa.string()),
     pa.field("basis", pa.string()),
     pa.field("purposes", pa.list_(pa.string())),
