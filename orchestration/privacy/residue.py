@@ -22,7 +22,7 @@ RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?
 RULES = ("card", "email", "iban", "ip", "phone_world", "phone_zh", "resident_id", "ssn")
 # A number as the vault may know it: with its country.
 INTERNATIONAL = r"(?:\+|\b00)[1-9][0-9 ().-]{6,18}[0-9]"
-BUILT = "built"  # what the house notes of its last build: names and hashes, in which eleven digits may meet by chance
+BUILT = "main.built"  # of the warehouse: what the house notes of its last build: names and hashes, in which eleven digits may meet by chance
 HASHED = ("_key", "_keys", "_hash", "_ref", "_id")  # columns of hashes and of the house's own numbers
 
 
@@ -38,7 +38,7 @@ def identifiers_left(
         found.look(
             "lake", f"lake.{identifier(kind)}", [f.name for f in record.protected_schema if str(f.type) == "string"]
         )
-    found.look_into("warehouse", home.warehouse, keyring.hex("warehouse"))
+    found.look_into("warehouse", home.warehouse, keyring.hex("warehouse"), but=BUILT)
     found.look_into("published file", candidate)
     return found.told()
 
@@ -60,14 +60,14 @@ class _Search:
         con.execute("CREATE OR REPLACE TEMP TABLE _numbers (number VARCHAR)")
         con.execute("CREATE OR REPLACE TEMP TABLE _texts (t VARCHAR)")
 
-    def look_into(self, store: str, path: Path, key: str = "") -> None:
-        """Every column of words of every table of a file; one that is not there, or was left half-made, holds none."""
+    def look_into(self, store: str, path: Path, key: str = "", but: str = "") -> None:
+        """Every column of words of every table of a file, `but` one; one that is not there, or was left half-made, holds none."""
         if not _attached(self._con, path, key):
             return
         tables = self._con.execute(
             "SELECT schema_name, table_name, list(column_name) FROM duckdb_columns() JOIN duckdb_tables() "
             "USING (database_name, schema_name, table_name) WHERE database_name = 'searched' "
-            f"AND data_type = 'VARCHAR' AND table_name <> '{BUILT}' GROUP BY ALL ORDER BY ALL"
+            f"AND data_type = 'VARCHAR' AND schema_name || '.' || table_name <> '{but}' GROUP BY ALL ORDER BY ALL"
         ).fetchall()
         for schema, table, columns in tables:
             self.look(store, f"searched.{identifier(schema)}.{identifier(table)}", columns)
