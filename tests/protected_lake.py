@@ -147,12 +147,13 @@ def differences(
             f"(a.{c} IS NOT DISTINCT FROM b.{c} OR abs(a.{c} - b.{c}) <= 1e-6 * greatest(1, abs(a.{c})))"
             for c in floats
         ]
-        row = con.execute(
-            f"SELECT count(*) FROM {numbered[0]} a FULL JOIN {numbered[1]} b USING (n) "
+        unequal = con.execute(
+            f"SELECT a, b FROM {numbered[0]} a FULL JOIN {numbered[1]} b USING (n) "
             f"WHERE a.n IS NULL OR b.n IS NULL OR NOT ({' AND '.join(same)})"
-        ).fetchone()
-        if row and row[0]:
-            found[f"{schema}.{table}"] = int(row[0])
+        ).fetchall()
+        if unequal:
+            found[f"{schema}.{table}"] = len(unequal)
+            print(schema, table, *(f"{a}\n{b}" for a, b in unequal[:3]), sep="\n")  # pytest shows it where a test fails
     return found
 
 

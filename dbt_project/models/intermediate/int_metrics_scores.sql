@@ -255,7 +255,9 @@ with
     judged as (
         select
             cells.*,
-            low_scale_min = high_scale_min and low_scale_max = high_scale_max as is_one_scale
+            low_scale_min = high_scale_min and low_scale_max = high_scale_max as is_one_scale,
+            n - coalesce(repeats, 0) as n_persons,
+            n_weighted - coalesce(w_repeats, 0) as w_persons
             {% for name, o in outcomes.items() %}
                 {% set sums = {"y": o["sum"], "w": "n", "yy": o.squares, "wy": o["sum"], "ww": "n"} %}
                 {% set repeated = {"yy": "squares_" ~ name, "wy": "products_" ~ name, "ww": "pairs"} %},
@@ -371,7 +373,7 @@ with
                 if v.by_weight
                 else "sd_" ~ v.of
             ) %}
-            {% set se = "case when " ~ n_effective ~ " > 1 then " ~ mean_se(sd, n_effective) ~ " end" %}
+            {% set se = "case when " ~ w ~ "_persons > 1 then " ~ mean_se(sd, n_effective) ~ " end" %}
             {% if v.mean == "percent" %} {% set interval = mean_interval(value, "100 * " ~ se, df, 0, 100) %}
             {% else %}
                 {% set value = "case when is_one_scale then " ~ mean ~ " end" %}

@@ -158,6 +158,7 @@ with
     ),
 
     -- the channel's value had it the case mix of all channels; null where it covers less than four fifths of that mix
+    -- (weights add up to a last bit: hence the billionth)
     strata as (
         select period_key, channel, coalesce(touchpoint, case_type) as stratum, value, denominator
         from metric_rows
@@ -177,7 +178,7 @@ with
             strata.period_key,
             strata.channel,
             case
-                when sum(mix.weight) >= .8 * max(totals.weight)
+                when sum(mix.weight) >= .8 * max(totals.weight) * (1 - 1e-9)
                 then sum(mix.weight * strata.value) / nullif(sum(mix.weight), 0)
             end as value_standardised
         from strata
