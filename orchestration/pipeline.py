@@ -6,6 +6,7 @@ Keep out: how a step does its work (its own package) and Dagster.
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -199,7 +200,7 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     """
     active = {n: s for n, s in sources(home).items() if not flows.missing(s, Policy.of(home))}
     staged = 0
-    for load, replay in _known_better(home, keyring, [*active]):
+    for load, replay in _known_better(home, keyring, active):
         try:
             done = guard(home, keyring, active[load.source], load, replay)
             event("guard.passed", load=load.load_id, read=done.read, staged=done.staged)
@@ -209,12 +210,12 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     return staged + widening.run(home, keyring, active)
 
 
-def _known_better(home: Home, keyring: Keyring, names: list[str]) -> list[tuple[pages.Load, int]]:
+def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings]) -> list[tuple[pages.Load, int]]:
     """Committed loads in landing with refused rows of whose persons more is known by now, and the number of their replay."""
     if not (home.folder("vault") / "vault.duckdb").exists():
         return []
     loads: list[pages.Load] = []
-    for name in names:
+    for name in active:
         try:
             loads += [load for load in pages.loads(home, name) if promote.is_committed(home, load.load_id)]
         except SourceError:
@@ -223,7 +224,8 @@ def _known_better(home: Home, keyring: Keyring, names: list[str]) -> list[tuple[
     try:
         with open_vault(con, home, keyring, read_only=True):
             prepare_consents(con)
-            return refusals.changed(con, home, keyring, loads)
+            policy = Policy.of(home)
+            return refusals.changed(con, home, keyring, loads, {n: policy.version_for(s) for n, s in active.items()})
     finally:
         con.close()
 

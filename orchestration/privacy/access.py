@@ -26,7 +26,7 @@ def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[s
     conditions = subjects.reach(con)
     told: dict[str, Any] = {
         "identities": _identities(con),
-        "consents": _rows(con, "SELECT purpose, action, consent_type, given_at, expires_at FROM vault.consent "
+        "consents": _rows(con, "SELECT purpose, action, consent_type, notice_version, given_at, expires_at FROM vault.consent "
                                "WHERE subject_id IN (FROM _person) ORDER BY given_at"),
         "restrictions": _rows(con, "SELECT purpose, reason, since FROM vault.restriction WHERE subject_id IN (FROM _person)"),
         "records": {},

@@ -117,6 +117,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         if (home.folder("vault") / "vault.duckdb").exists():
             with open_vault(con, home, keyring, read_only=True):
                 found["C3"] = _withdrawals(con, every, policy)
+                found["C1"] = _noticed(found["C1"], withdrawal.under_other_notice(con, every, policy))
                 found["C7"] = _dictionary_attack(con)
                 found["C21"] = _minors(con)
     finally:
@@ -173,6 +174,12 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
     )
 
 
+def _noticed(found: tuple[int, int, str], n: int) -> tuple[int, int, str]:
+    """C1 with the rows that rest on a consent under a notice that is not listed."""
+    checked, failed, evidence = found
+    return checked, failed + n, f"{evidence}; rows that rest on a consent under a notice that is not listed: {n}"
+
+
 def _changed_purposes(
     con: duckdb.DuckDBPyConnection, policy: Policy, sources: dict[str, Settings]
 ) -> tuple[int, int, str]:
@@ -195,7 +202,7 @@ def _changed_purposes(
 
 def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
     """Rows used for what a person, or a child's guardian, consents to no more; needs the vault."""
-    withdrawal.prepare(con)
+    withdrawal.prepare(con, every, policy)
     failed = 0
     for kind, change in withdrawal.changes(con, every, policy).items():
         row = con.execute(

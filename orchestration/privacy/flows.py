@@ -16,7 +16,6 @@ from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
 from orchestration.sources.contract import Settings
 
-CROSS_BORDER = "cross_border"  # the purpose that a separate consent to leaving the mainland names
 HOME = "home"  # a source that lies where the house does
 ROLES = ("controller", "joint_controller", "processor")
 # By the law of the place that data leaves: PIPL 38 and the provisions of 22 March 2024; GDPR 45, 46, 47, 49.

@@ -109,7 +109,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
                 _count_moves(con, manifest, done)
             else:
                 _count(manifest, result, held, done)
-            refusals.keep(con, rows, home, keyring, load, replay)
+            refusals.keep(con, rows, home, keyring, load, replay, policy.version_for(settings))
         stage.finish(home, manifest)
     except duckdb.Error as error:
         # The engine's words may quote a value.
@@ -279,11 +279,13 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
     con.execute(
         f"""
         INSERT INTO vault.consent
-        SELECT m.written_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref}
+        SELECT m.written_id, c.purpose, c.action, coalesce(c.consent_type, 'general'), c.given_at, c.expires_at, {ref},
+               coalesce(c.notice_version, '')
         FROM conformed_consent c JOIN _subject_map m ON m.who = c._who
         WHERE m.written_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM vault.consent v WHERE v.consent_ref = {ref} AND v.action = c.action AND v.given_at = c.given_at
-            AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose)
+            AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose
+            AND v.notice_version = coalesce(c.notice_version, ''))
         """
     )
 

@@ -7,14 +7,15 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestration.engine import literal
 from orchestration.errors import ContractError
 from orchestration.home import Home
 from orchestration.privacy import ner
-from orchestration.sources.contract import BASES, Settings
+from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
 EU = [
     "AT",
@@ -78,6 +79,12 @@ name = "{name}"
 contact = "{contact}"
 assessment = "{assessment}"
 
+# Versions of the notice that a consent may have been given under, by law (CN, EU, other) and purpose; any where none is
+# listed. One given under another version, or under none, covers nothing. A source.toml may list its own, of the same form:
+# both have to hold.
+# [notices.CN]
+# analytics = ["2025-03", "2026-01"]
+
 # How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
 [terms]
 landing_days = 14
@@ -98,6 +105,7 @@ class Policy:
     controller: Mapping[str, str] = field(default_factory=dict)
     recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     name_models: tuple[str, ...] = ()
+    notices: Notices = field(default_factory=dict)
 
     @property
     def assessment(self) -> str:
@@ -127,6 +135,7 @@ class Policy:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")
         found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
         found["name_models"] = tuple(raw.get("name_models", ()))
+        found["notices"] = read_notices(raw.get("notices", {}), tuple(raw["purposes"]), "policy.toml")
         return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms, **found)
 
     def purposes_of(self, settings: Settings) -> tuple[str, ...]:
@@ -134,9 +143,10 @@ class Policy:
         return tuple(p for p in settings.purposes if p in self.purposes)
 
     def version_for(self, settings: Settings) -> str:
-        """Version of the house's policy and digest of what the source declares."""
+        """Version of the house's policy and digest of what the source declares, and of the notices that are listed."""
+        listed = [dict(n) for n in (self.notices, settings.notices) if n]
         declared = json.dumps(
-            [dict(settings.basis), settings.purposes, settings.retention_months], sort_keys=True, default=dict
+            [dict(settings.basis), settings.purposes, settings.retention_months, *listed], sort_keys=True, default=dict
         )
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
@@ -176,6 +186,29 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     unknown = None if None in named else "consent" if "consent" in named else other
     cases = " ".join(f"WHEN '{law}' THEN {_text(ground)}" for law, ground in by_law.items() if law != "other")
     return f"CASE WHEN {jurisdiction} IS NULL THEN {_text(unknown)} ELSE CASE {jurisdiction} {cases} ELSE {_text(other)} END END"
+
+
+def notice_sql(lists: Iterable[Notices], jurisdiction: str, purpose: str, notice: str) -> str:
+    """SQL: whether a consent to `purpose` under the version `notice` ('' for none told) is valid by every one of `lists`.
+
+    A law that a list does not name takes what it says of `other`; an unknown jurisdiction has to meet them all. A consent
+    written down before versions were (null) is not judged by one.
+    """
+    named = [n for n in lists if n]
+    if not named:
+        return "true"
+    by_law = {
+        law: " AND ".join(
+            f"({purpose} <> {literal(p)} OR {notice} IN ({', '.join(map(literal, versions))}))"
+            for listed in named
+            for p, versions in listed.get(law, listed.get("other", {})).items()
+        )
+        or "true"
+        for law in BASES
+    }
+    cases = " ".join(f"WHEN {literal(law)} THEN {told}" for law, told in by_law.items() if law != "other")
+    every = " AND ".join(dict.fromkeys(by_law.values()))
+    return f"coalesce(CASE WHEN {jurisdiction} IS NULL THEN {every} ELSE CASE {jurisdiction} {cases} ELSE {by_law['other']} END END, true)"
 
 
 def _text(word: str | None) -> str:

@@ -12,13 +12,16 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.privacy import flows, marks, redaction
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql, notice_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, Field, Privacy, Record
-from orchestration.sources.contract import Settings
+from orchestration.sources.contract import CROSS_BORDER, Settings
 
 GATE_VERSION = "1"
+OTHER_NOTICE = (
+    "consent_under_other_notice"  # refused: it covers the row, and was given under a notice that is not listed
+)
 # What shops and stores write where a person gave no name: it tells nobody from anybody.
 NOBODY = (
     "anonymous", "unknown", "guest", "n/a", "none", "amazon customer", "kindle customer", "a google user", "google user",
@@ -39,9 +42,12 @@ class Protected:
 
 
 def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table `_consents`: grants in force now (not withdrawn since), with the stretch they cover."""
+    """Temp table `_consents`: grants in force now (not withdrawn since), with the stretch they cover and their notice."""
+    kept = con.execute(
+        "SELECT 1 FROM duckdb_columns() WHERE database_name = 'vault' AND table_name = 'consent' AND column_name = 'notice_version'"
+    ).fetchone()  # not yet in a vault that was only read since versions are kept
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE _consents AS
         WITH given AS (
             SELECT c.* REPLACE (s.current_id AS subject_id) FROM vault.consent c JOIN vault.subject s USING (subject_id)
@@ -49,7 +55,8 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian,
                coalesce(g.consent_type IN ('separate', 'guardian'), false) AS is_separate, g.given_at AS valid_from,
-               coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_ref
+               coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_ref,
+               {"g.notice_version" if kept else "NULL::VARCHAR"} AS notice
         FROM given g
         WHERE g.action = 'grant' AND NOT EXISTS (
             SELECT 1 FROM given w WHERE w.subject_id = g.subject_id AND w.purpose = g.purpose
@@ -147,9 +154,7 @@ def protect(
         if record.event_time
         else (f"TIMESTAMP '{loaded_at}'")
     )
-    purposes = policy.purposes_of(settings)
-    leaves = flows.needs_separate_consent(settings, policy)
-    con.execute(basis_of_rows(settings, record, purposes, event, leaves))
+    con.execute(basis_of_rows(settings, policy, record, event))
     con.execute(
         f"UPDATE _basis SET reason = 'erased' WHERE row_no IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}')"
     )
@@ -177,20 +182,17 @@ def protect(
 
 
 def basis_of_rows(
-    settings: Settings,
-    record: Record,
-    purposes: tuple[str, ...],
-    event: str,
-    leaves: bool = False,
-    law: str = jurisdiction_sql("m.country"),
+    settings: Settings, policy: Policy, record: Record, event: str, law: str = jurisdiction_sql("m.country")
 ) -> str:
     """SQL that makes temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis.
 
     Needs `_batch` (alias c: _row_no, _who), `_subject_map` (m) and `_consents`. `event`, `law`: SQL of a row's time and
-    jurisdiction. `leaves`: the rows leave the mainland, which consents of its people have to name separately; so for the
-    unknown.
+    jurisdiction. Rows that leave the mainland: consents of its people have to name that separately; so for the unknown. A
+    consent under a notice that is not listed covers nothing.
     """
     kind = record.kind
+    purposes = policy.purposes_of(settings)
+    leaves = flows.needs_separate_consent(settings, policy)
     people = (
         "LEFT JOIN _subject_map m ON m.who = c._who"
         if record.has_person
@@ -220,7 +222,9 @@ def basis_of_rows(
         )
     grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
     abroad = "AND (coalesce(g.jurisdiction, 'CN') <> 'CN' OR coalesce(k.may_leave, false))" if leaves else ""
-    separately = f"s.purpose = '{flows.CROSS_BORDER}' AND s.is_separate" if leaves else "false"
+    separately = f"s.purpose = '{CROSS_BORDER}' AND s.is_separate" if leaves else "false"
+    valid = notice_sql((policy.notices, settings.notices), "r.jurisdiction", "s.purpose", "s.notice")
+    sought = ", ".join(f"'{p}'" for p in (*purposes, *([CROSS_BORDER] if leaves else [])))
     granted = ", ".join(
         f"CASE WHEN g.ground_{i} IS NULL THEN NULL WHEN g.is_minor AND NOT coalesce(list_contains(k.guarded, '{p}'), false) THEN NULL "
         f"WHEN g.ground_{i} <> 'consent' OR (list_contains(k.purposes, '{p}') {abroad}) THEN '{p}' END"
@@ -234,23 +238,27 @@ def basis_of_rows(
     return f"""
         CREATE OR REPLACE TEMP TABLE _basis AS
         WITH r AS ({rows}),
-        k AS (
-            SELECT r.row_no, list_distinct(list(s.purpose)) AS purposes,
-                   list(s.purpose) FILTER (s.is_guardian) AS guarded,
-                   bool_or({separately}) AS may_leave, max(s.consent_ref) AS consent_ref
+        s AS (
+            SELECT r.row_no, r.is_minor, s.*, {valid} AS is_valid
             FROM r JOIN _consents s ON s.subject_id = r.subject_id AND r.event_at >= s.valid_from AND r.event_at < s.valid_to
-            GROUP BY 1
+        ),
+        k AS (
+            SELECT row_no, list_distinct(list(purpose) FILTER (is_valid)) AS purposes,
+                   list(purpose) FILTER (is_guardian AND is_valid) AS guarded,
+                   bool_or({separately} AND is_valid) AS may_leave, max(consent_ref) FILTER (is_valid) AS consent_ref,
+                   bool_or(NOT is_valid AND purpose IN ({sought}) AND (is_guardian OR NOT is_minor)) AS other_notice
+            FROM s GROUP BY 1
         ),
         g AS (SELECT r.*, {grounds} FROM r),
         p AS (
-            SELECT g.*, k.consent_ref, coalesce(k.guarded, [])::VARCHAR[] AS guarded,
+            SELECT g.*, k.consent_ref, k.other_notice, coalesce(k.guarded, [])::VARCHAR[] AS guarded,
                    list_filter([{granted}], x -> x IS NOT NULL)::VARCHAR[] AS purposes
             FROM g LEFT JOIN k USING (row_no)
         )
         SELECT row_no, written_id, jurisdiction, CASE {basis} END AS basis, purposes,
                CASE WHEN (CASE {basis} END) = 'consent' OR len(guarded) > 0 THEN consent_ref END AS consent_ref,
                CASE WHEN len(purposes) > 0 THEN NULL WHEN {without} THEN 'no_basis'
-                    WHEN is_minor AND len(guarded) = 0 THEN 'minor_without_guardian' ELSE 'no_consent' END AS reason
+                    WHEN other_notice THEN '{OTHER_NOTICE}' WHEN is_minor AND len(guarded) = 0 THEN 'minor_without_guardian' ELSE 'no_consent' END AS reason
         FROM p
     """
 

@@ -173,7 +173,7 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
         "restriction": "",
     }.items():
         columns = f"* REPLACE ({replaced})" if replaced else "*"
-        con.execute(f"INSERT INTO fresh.{table} SELECT {columns} FROM vault.{table}")
+        con.execute(f"INSERT INTO fresh.{table} BY NAME SELECT {columns} FROM vault.{table}")
     _reseal(con)
     con.execute("CHECKPOINT fresh")
     con.execute("DETACH fresh")

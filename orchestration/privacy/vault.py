@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS vault.record_key (
     domain VARCHAR, source VARCHAR, key_hash VARCHAR, original VARCHAR, subject_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.consent (
     subject_id VARCHAR, purpose VARCHAR, action VARCHAR, consent_type VARCHAR, given_at TIMESTAMP, expires_at TIMESTAMP,
-    consent_ref VARCHAR);
+    consent_ref VARCHAR, notice_version VARCHAR);
+ALTER TABLE vault.consent ADD COLUMN IF NOT EXISTS notice_version VARCHAR;
 CREATE TABLE IF NOT EXISTS vault.merge (
     subject_id VARCHAR, current_id VARCHAR, merged_at TIMESTAMP, reason VARCHAR, load_id VARCHAR,
     number BIGINT);

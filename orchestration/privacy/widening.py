@@ -18,7 +18,7 @@ from orchestration.home import Home, now, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import PART_ROWS, Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import flows, marks, pseudonyms
+from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, jurisdiction_sql
 from orchestration.privacy.protect import basis_of_rows, prepare_consents
@@ -85,7 +85,6 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
 
     Judged is the newest version of each content. A row that told its country keeps that law.
     """
-    purposes = policy.purposes_of(settings)
     event = f"{identifier(record.event_time)}::TIMESTAMP" if record.event_time else "NULL::TIMESTAMP"
     con.execute(
         f"""
@@ -96,10 +95,9 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
         QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY loaded_at DESC) = 1
         """
     )
-    con.execute(f"DELETE FROM _batch WHERE len(purposes) >= {len(purposes)}")
+    con.execute(f"DELETE FROM _batch WHERE len(purposes) >= {len(policy.purposes_of(settings))}")
     law = f"coalesce(nullif(c.jurisdiction, 'unknown'), {jurisdiction_sql('m.country')})"
-    leaves = flows.needs_separate_consent(settings, policy)
-    con.execute(basis_of_rows(settings, record, purposes, "c.event_at", leaves, law))
+    con.execute(basis_of_rows(settings, policy, record, "c.event_at", law))
     marks.strike(con)
     con.execute(
         """

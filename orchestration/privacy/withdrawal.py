@@ -1,7 +1,7 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
 Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row that
-rests on other grounds too stays for those. Persons told to be minors keep what a guardian's consent in force stands for.
+rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons told to be minors keep what a guardian's consent in force stands for.
 Sealed pages go with their term; nothing of the person is used from them. Who withdrew is kept outside every backup too,
 so that a home put back from one forgets again.
 """
@@ -27,11 +27,11 @@ from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.erasure import forget_batch
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, notice_sql
 from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.vault import open_vault
-from orchestration.records import KINDS
-from orchestration.sources.contract import Settings
+from orchestration.records import KINDS, Record
+from orchestration.sources.contract import CROSS_BORDER, Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
 
@@ -53,20 +53,22 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     if not (home.folder("vault") / "vault.duckdb").exists():
         return Withdrawn()
     lake = Lake(home, keyring.base64(LAKE_KEY))
+    policy = Policy.of(home)
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
         with open_vault(con, home, keyring, read_only=True):
-            state = _state(con, home, lake)
+            state = _state(con, home, lake, [policy.version_for(s) for _, s in sorted(sources.items())])
             path = home.folder("ops") / "withdrawals.json"
             if not dry_run and path.exists() and json.loads(path.read_text())["state"] == state:
                 return Withdrawn()
-            prepare(con)
+            prepare(con, sources, policy)
             remembered = _remember(con, home, keyring, dry_run)
-        if not remembered and not _number(con, "SELECT count(*) FROM _unguarded"):
+        concerned = "SELECT (SELECT count(*) FROM _unguarded) + (SELECT count(*) FROM _noticed)"
+        if not remembered and not _number(con, concerned):
             found = Withdrawn()
         else:
-            found = _take_out(con, home, keyring, lake, sources, dry_run)
+            found = _take_out(con, home, keyring, lake, sources, policy, dry_run)
     finally:
         con.close()
     if not dry_run:
@@ -74,14 +76,16 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     return found
 
 
-def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp tables `_withdrawn` (subject_key, purposes) and `_unguarded` (subject_key, guarded) of minors; needs the vault.
+def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
+    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, `_noticed`; needs the vault.
 
-    The newest word of a person on a purpose counts: whoever consents again is not withdrawn.
+    The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in force of
+    those persons of whom one was given under a notice that some list of versions does not hold.
     """
     prepare_consents(con)
+    strictest = notice_sql([policy.notices, *(s.notices for s in sources.values())], "NULL", "c.purpose", "c.notice")
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE _withdrawn AS
         WITH person AS (
             SELECT subject_id, coalesce(current_id, subject_id) AS current_id FROM vault.subject
@@ -96,7 +100,12 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
                coalesce(list(c.purpose) FILTER (c.is_guardian), []) AS guarded
         FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE s.is_minor GROUP BY 1
+        WHERE s.is_minor GROUP BY 1;
+        CREATE OR REPLACE TEMP TABLE _noticed AS
+        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, c.purpose, c.notice, c.valid_from, c.valid_to, c.is_guardian,
+               coalesce(s.is_minor, false) AS is_minor
+        FROM vault.subject s JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
+        WHERE c.subject_id IN (SELECT c.subject_id FROM _consents c WHERE NOT ({strictest}))
         """
     )
 
@@ -104,8 +113,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
 def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> dict[str, Change]:
     """By kind what becomes of rows by the tables of `prepare`; needs the lake registered on `con`."""
     names = _purposes(con)
-    leaving = ", ".join(literal(n) for n, s in sources.items() if flows.needs_separate_consent(s, policy)) or "NULL"
-    leaves = f"r.source IN ({leaving}) AND r.jurisdiction IN ('CN', 'unknown')"
+    leaves = _leaves(sources, policy)
     found = {}
     for kind, record in KINDS.items():
         if not record.has_person or kind in UNCONSENTED_KINDS:
@@ -115,9 +123,10 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         )
         guarded = "(SELECT any_value(u.guarded) FROM _unguarded u WHERE u.subject_key = r.subject_key)"
         grounds = {p: _ground(sources, p) for p in names}
+        lapsed = _lapsed(sources, policy, record, grounds, leaves)
         kept = ", ".join(
-            f"CASE WHEN NOT ({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
-            f"OR coalesce({leaves}, false) AND list_contains({taken_back}, {literal(flows.CROSS_BORDER)}))) "
+            f"CASE WHEN NOT {lapsed[p]} AND NOT ({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
+            f"OR {leaves} AND list_contains({taken_back}, {literal(CROSS_BORDER)}))) "
             f"AND coalesce(list_contains({guarded}, {literal(p)}), true) THEN "
             f"CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
             f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
@@ -127,7 +136,10 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         basis = " ".join(
             f"WHEN list_has_any({left}, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}" for p in reversed(names)
         )
-        ours = "(r.subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded))"
+        ours = (
+            "(r.subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded "
+            "UNION ALL SELECT subject_key FROM _noticed))"
+        )
         found[kind] = Change(
             gone=f"CASE WHEN {ours} THEN len({left}) = 0 ELSE false END",
             reason="'withdrawn'",
@@ -135,6 +147,22 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
             concerns=f"CASE WHEN {ours} THEN len({left}) < len(r.purposes) ELSE false END",
         )
     return found
+
+
+def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
+    """Rows of the lake used for what a consent stands for that was given under a notice that is not listed (C1).
+
+    By the tables of `prepare`; needs the lake registered on `con`.
+    """
+    if not _number(con, "SELECT count(*) FROM _noticed"):
+        return 0
+    names, leaves, n = _purposes(con), _leaves(sources, policy), 0
+    for kind, record in KINDS.items():
+        if record.has_person and kind not in UNCONSENTED_KINDS:
+            lapsed = _lapsed(sources, policy, record, {p: _ground(sources, p) for p in names}, leaves)
+            used = " OR ".join(f"list_contains(r.purposes, {literal(p)}) AND {lapsed[p]}" for p in names)
+            n += _number(con, f"SELECT count(*) FROM lake.{identifier(kind)} AS r WHERE {used or 'false'}")
+    return n
 
 
 def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Withdrawn:
@@ -150,7 +178,7 @@ def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Wi
         con.register("_told", _table(told))
         with open_vault(con, home, keyring):
             con.execute(
-                "INSERT INTO vault.consent SELECT t.subject_id, t.purpose, 'withdraw', 'general', t.given_at::TIMESTAMP, NULL, NULL "
+                "INSERT INTO vault.consent SELECT t.subject_id, t.purpose, 'withdraw', 'general', t.given_at::TIMESTAMP, NULL, NULL, NULL "
                 "FROM _told t JOIN vault.subject USING (subject_id) WHERE NOT EXISTS (SELECT 1 FROM vault.consent c "
                 "WHERE c.subject_id = t.subject_id AND c.purpose = t.purpose AND c.action = 'withdraw' "
                 "AND c.given_at = t.given_at::TIMESTAMP)"
@@ -167,10 +195,11 @@ def _take_out(
     keyring: Keyring,
     lake: Lake,
     sources: Mapping[str, Settings],
+    policy: Policy,
     dry_run: bool,
 ) -> Withdrawn:
     lake.register(con)
-    wanted = changes(con, sources, Policy.of(home))
+    wanted = changes(con, sources, policy)
     counted = rewriting.count(con, lake, wanted)
     gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
     waiting = 0
@@ -190,8 +219,42 @@ def _take_out(
     return found
 
 
-def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str:
-    """What the outcome depends on: every word of consent, who is a minor, who is who, and batches that came late."""
+def _leaves(sources: Mapping[str, Settings], policy: Policy) -> str:
+    """SQL: whether row `r` leaves the mainland by a way that takes a separate consent."""
+    leaving = ", ".join(literal(n) for n, s in sources.items() if flows.needs_separate_consent(s, policy)) or "NULL"
+    return f"coalesce(r.source IN ({leaving}) AND r.jurisdiction IN ('CN', 'unknown'), false)"
+
+
+def _lapsed(
+    sources: Mapping[str, Settings], policy: Policy, record: Record, grounds: Mapping[str, str], leaves: str
+) -> dict[str, str]:
+    """SQL by purpose: whether consents cover row `r`, each under a notice that is not listed.
+
+    A consent counts where it is what the row rests on, as at the gate: a guardian's for a minor, whatever the ground (`grounds`).
+    """
+    if not policy.notices and not any(s.notices for s in sources.values()):
+        return dict.fromkeys(grounds, "false")
+    law = "nullif(r.jurisdiction, 'unknown')"
+    listed = {n: (policy.notices, s.notices) for n, s in sorted(sources.items())}
+    by_source = " ".join(
+        f"WHEN {literal(n)} THEN {notice_sql(of, law, 'n.purpose', 'n.notice')}" for n, of in listed.items()
+    )
+    valid = f"CASE r.source {by_source} ELSE {notice_sql([policy.notices], law, 'n.purpose', 'n.notice')} END"
+    times = [f"r.{identifier(record.event_time)}::TIMESTAMP"] if record.event_time else []
+    at = f"coalesce({', '.join([*times, 'r.loaded_at'])})"
+
+    def uncovered(purpose: str, ground: str) -> str:
+        return (
+            f"coalesce((SELECT NOT bool_or({valid}) FROM _noticed n WHERE n.subject_key = r.subject_key "
+            f"AND n.purpose = {literal(purpose)} AND {at} >= n.valid_from AND {at} < n.valid_to "
+            f"AND CASE WHEN n.is_minor THEN n.is_guardian ELSE {ground} = 'consent' END), false)"
+        )
+
+    return {p: f"({uncovered(p, g)} OR {leaves} AND {uncovered(CROSS_BORDER, g)})" for p, g in grounds.items()}
+
+
+def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, versions: list[str]) -> str:
+    """What the outcome depends on: every word of consent, who is a minor, who is who, batches that came late, the policy."""
     row = con.execute(
         "SELECT (SELECT coalesce(bit_xor(hash(c)), 0) FROM vault.consent c), (SELECT count(*) FROM vault.consent), "
         "(SELECT coalesce(bit_xor(hash(subject_id)), 0) FROM vault.subject WHERE is_minor)"
@@ -200,6 +263,7 @@ def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str:
     digest = hashlib.sha256(json.dumps([str(v) for v in row or ()]).encode())
     digest.update(subjects.read_bytes() if subjects.exists() else b"")
     digest.update(str(sum(bool(c["replay"]) for c in lake.commits)).encode())
+    digest.update(json.dumps(versions).encode())
     return digest.hexdigest()
 
 

@@ -31,6 +31,8 @@ BASES = {
     ),
 }
 BASES["other"] = tuple(dict.fromkeys(BASES["EU"] + BASES["CN"]))
+CROSS_BORDER = "cross_border"  # the purpose that a separate consent to leaving the mainland names
+Notices = Mapping[str, Mapping[str, tuple[str, ...]]]  # law -> purpose -> versions of the notice
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Settings:
     is_active: bool = True
     expected_every_hours: float | None = None
     transfer: str = ""  # by which mechanism the data crosses a border (privacy/flows.py)
+    notices: Notices = field(default_factory=dict)  # under which a consent has to be given; what is not named takes any
 
     @property
     def about(self) -> dict[str, Any]:
@@ -232,4 +235,27 @@ def read_settings(folder: Path) -> Settings:
         is_active=bool(raw.get("active", True)),
         expected_every_hours=expected,
         transfer=str(raw.get("transfer", "")),
+        notices=read_notices(raw.get("notices", {}), purposes, name),
     )
+
+
+def read_notices(raw: Mapping[str, Any], purposes: tuple[str, ...], where: str) -> Notices:
+    """[notices] of a source.toml or of policy.toml: by law the versions for every purpose (a list), or for each (a table).
+
+    Raises ContractError that names `where` and the setting: a misspelt law or purpose would let any version pass.
+    """
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for law, given in raw.items():
+        if law not in BASES:
+            raise ContractError(f"{where}: [notices] knows {sorted(BASES)}, not '{law}'")
+        known = (*purposes, CROSS_BORDER)
+        by_purpose = dict.fromkeys(purposes, given) if isinstance(given, list) else dict(given)
+        for purpose, versions in by_purpose.items():
+            if purpose not in known:
+                raise ContractError(f"{where}: [notices] names the purpose '{purpose}': one of {', '.join(known)}")
+            if not isinstance(versions, list) or not versions or not all(isinstance(v, str) and v for v in versions):
+                raise ContractError(
+                    f"{where}: [notices] lists versions of the notice as text, at least one ({purpose})"
+                )
+        found[law] = {purpose: tuple(versions) for purpose, versions in by_purpose.items()}
+    return found

@@ -1,10 +1,13 @@
 """Attacks on what a row may be used for: consent gone, of another kind, of another time. Keep out: the law (policy.py)."""
 
+import duckdb
 import pytest
 
 from orchestration import pipeline
-from orchestration.privacy.policy import furnish
-from orchestration.sources.contract import Window
+from orchestration.engine import literal
+from orchestration.errors import ContractError
+from orchestration.privacy.policy import furnish, notice_sql
+from orchestration.sources.contract import Window, read_notices
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_privacy_checks import checks
@@ -62,6 +65,77 @@ def test_only_the_consent_of_that_person_for_that_purpose_at_that_time_lets_a_ro
     assert desk.rows("select purposes from lake.case") == ([] if purposes is None else [(purposes,)])
     assert desk.ledger().get(("case", "rejected", "no_consent"), 0) == (purposes is None)
     assert pipeline.ledger_faults(desk.home, desk.keyring) == []
+
+
+def test_a_consent_under_a_notice_that_is_not_listed_covers_nothing(desk: TestHouse) -> None:
+    told = CONSENT.replace("given_at", "given_at, raw ->> '$.notice' as notice_version")
+    (desk.sources / "register" / "consent.sql").write_text(told)
+    furnish(desk.home)
+    policy = desk.home.root / "policy.toml"
+    settings = policy.read_text()
+
+    def allow(*versions: str) -> None:
+        policy.write_text(f"{settings}\n[notices.CN]\nanalytics = {list(versions)}\n")
+
+    def refused() -> dict[str, int]:
+        return {r: n for (kind, m, r), n in desk.ledger().items() if (kind, m) == ("case", "rejected") and n}
+
+    given = {"new": ["v2"], "old": ["v1"], "untold": [None], "again": ["v1", "v3"]}
+    said = [{"id": f"{a}{v}", "account": a, "notice": v, **GRANT} for a, versions in given.items() for v in versions]
+    desk.drop("rows.jsonl", lines(*said))
+    desk.drop("cases.jsonl", lines(*(case(i, account=a, country="CN") for i, a in enumerate([*given, "never"]))))
+    allow("v2", "v3")
+    desk.take("register", "desk")
+    assert refused() == {"consent_under_other_notice": 2, "no_consent": 1}
+    assert desk.rows("select count(*) from lake.case") == [(2,)]
+    assert desk.rows("select count(*) from lake.consent") == [(5,)]  # the evidence stays
+    allow("v1", "v2", "v3")
+    desk.take("desk")  # its sealed page is there still
+    assert refused() == {"consent_under_other_notice": 1, "no_consent": 1}
+    allow("v1", "v3")
+    found = checks(desk)["C1"]
+    assert (found.status, found.n_failed) == ("failed", 1) and found.evidence.endswith("not listed: 1")
+    assert pipeline.let_go(desk.home, desk.keyring)[0].rows == 1
+    assert desk.rows("select count(*) from lake.case") == [(2,)] and checks(desk)["C1"].n_failed == 0
+    assert pipeline.ledger_faults(desk.home, desk.keyring) == []
+
+
+@pytest.mark.parametrize(
+    ("law", "notice", "is_valid"),
+    [
+        ("'CN'", "'a'", True),
+        ("'CN'", "'b'", False),  # the source lists fewer than the house
+        ("'CN'", "''", False),  # none was told
+        ("'EU'", "'c'", True),  # neither names that law: that of others
+        ("'EU'", "'a'", False),
+        ("NULL", "'a'", False),  # all that are named
+        ("'CN'", "NULL", True),  # written down before versions were
+    ],
+)
+def test_house_and_source_both_say_under_which_notice(law: str, notice: str, is_valid: bool) -> None:
+    house = read_notices({"CN": {"analytics": ["a", "b"]}, "other": ["c"]}, ("service", "analytics"), "policy.toml")
+    source = read_notices({"CN": ["a"]}, ("analytics",), "desk")
+
+    def valid(purpose: str) -> bool:
+        row = duckdb.execute(f"select {notice_sql((house, source), law, literal(purpose), notice)}").fetchone()
+        return bool(row and row[0])
+
+    assert valid("analytics") == is_valid
+    assert valid("marketing")  # the control: what is not named takes any
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        ({"FR": ["a"]}, "not 'FR'"),
+        ({"CN": {"analytic": ["a"]}}, "names the purpose 'analytic'"),
+        ({"CN": {"analytics": "a"}}, "lists versions"),
+        ({"CN": []}, "lists versions"),
+    ],
+)
+def test_a_misspelt_list_of_notices_lets_nothing_run(listed: dict[str, object], told: str) -> None:
+    with pytest.raises(ContractError, match=told):
+        read_notices(listed, ("service", "analytics"), "policy.toml")
 
 
 def test_what_happens_in_the_future_is_no_ground_to_let_anything_in(desk: TestHouse) -> None:
