@@ -24,7 +24,17 @@ from orchestration.home import Home, now, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
-from orchestration.privacy import erasure, flows, marks, measured, pseudonyms, residue, retention, withdrawal
+from orchestration.privacy import (
+    erasure,
+    flows,
+    marks,
+    measured,
+    pseudonyms,
+    residue,
+    retention,
+    unlinkable,
+    withdrawal,
+)
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.evidence import code, noted
@@ -32,7 +42,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.row_level import could_hold_text
-from orchestration.privacy.vault import known_generation, open_vault, unseal_identities
+from orchestration.privacy.vault import known_generation, open_vault
 from orchestration.records import KINDS
 from orchestration.sources.contract import BASES, Settings
 from orchestration.sources.registry import discover
@@ -44,7 +54,7 @@ CATALOGUE = {
     "C4": ("所有字段已分级", "All fields classified", "run"),
     "C5": ("数据湖、仓库与已发布文件中无身份信息", "No identifier in lake, warehouse and served files", "run"),
     "C6": ("金丝雀身份无处可见", "Canary persons nowhere", "release"),
-    "C7": ("假名仅凭密钥可得", "Pseudonyms not recomputable without the key", "run"),
+    "C7": ("假名域内一致、跨域不同、无密钥不可得", "Pseudonyms one to a domain, none without the key", "run"),
     "C8": ("加密与权限", "Stores encrypted, modes right", "run"),
     "C9": ("分析员无法接触封闭存储", "Analyst cannot reach closed stores", "run"),
     "C10": ("审计链完整", "Audit chain intact", "run"),
@@ -118,7 +128,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
             with open_vault(con, home, keyring, read_only=True):
                 found["C3"] = _withdrawals(con, every, policy)
                 found["C1"] = _noticed(found["C1"], withdrawal.under_other_notice(con, every, policy))
-                found["C7"] = _dictionary_attack(con)
+                found["C7"] = unlinkable.prove(con, keyring)
                 found["C21"] = _minors(con)
     finally:
         con.close()
@@ -216,32 +226,6 @@ def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], 
 def _classified() -> tuple[int, int, str]:
     fields = [f for r in KINDS.values() for f in r.fields]
     return len(fields), sum(1 for f in fields if not f.privacy), "fields of the record contracts without a class"
-
-
-def _dictionary_attack(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
-    """With the code and a dictionary of true values but no key: unkeyed SHA-256 must not give any pseudonym."""
-    known = con.execute(
-        "SELECT v.subject_id, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) LIMIT 5000"
-    ).to_arrow_table()
-    if not known.num_rows:
-        return 0, 0, "the vault holds no identities"
-    con.register("_dictionary", known.select(["subject_id"]).append_column("value", unseal_identities(known)))
-    found = []
-    for pseudonym in ("hmac_pseudonym_person(subject_id)", "sha256(lower(value))"):  # ours, and the unkeyed control
-        row = con.execute(
-            f"SELECT count(*) FROM (SELECT {pseudonym} AS pseudonym FROM _dictionary) p "
-            "WHERE pseudonym IN (SELECT sha256(lower(value)) FROM _dictionary UNION SELECT sha256(subject_id) FROM _dictionary)"
-        ).fetchone()
-        found.append(int(row[0]) if row else 0)
-    con.unregister("_dictionary")
-    broken, control = found
-    if not control:
-        return known.num_rows, known.num_rows, "the attack's control found nothing: the check itself is broken"
-    return (
-        known.num_rows,
-        broken,
-        f"identities attacked with plain SHA-256; unkeyed pseudonyms fall ({control} of them)",
-    )
 
 
 def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from orchestration import formats
 from orchestration.engine import open_read_only, told_when_full
 from orchestration.home import Home, now, open_to_group, write_durably
+from orchestration.messages import translated
 
 TEMPLATES = Path(__file__).parent / "templates"
 MODE = 0o640
@@ -120,7 +121,10 @@ class Reader:
             "channels": self.side_by_side("channel") or self.side_by_side("source"),
             "times": [t for m in TIMES for t in self.times(m)],
             "quality": self._table("kpi_data_quality", "ORDER BY n DESC NULLS LAST, source, kind, finding"),
-            "checks": self._table("privacy_checks", "ORDER BY TRY_CAST(substr(check_id, 2) AS INTEGER), check_id"),
+            "checks": [
+                c | {"evidence_zh": translated(c["evidence"] or "", "zh")}
+                for c in self._table("privacy_checks", "ORDER BY TRY_CAST(substr(check_id, 2) AS INTEGER), check_id")
+            ],
             "ledger": self.ledger(),
             "hidden": self._rows(
                 "SELECT suppressed_reason AS reason, count(*) AS n FROM kpi_values WHERE suppressed_reason IS NOT NULL "

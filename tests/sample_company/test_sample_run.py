@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from collections import Counter
+from html import unescape
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from scipy.stats import binomtest, norm
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.lake.store import Lake
+from orchestration.messages import translated
 from orchestration.privacy import pseudonyms
 from orchestration.privacy.disclosure import DIMENSIONS
 from orchestration.privacy.normalise import normal_account
@@ -41,6 +43,16 @@ def test_the_run_says_what_a_person_wants_to_know(run: SampleRun) -> None:
         number = r"[+-]?\d+\.\d(?:%| h)?"
         told = rf"(?m)^  {headline} +2025-(?:Q4|12) +{number} +95 % interval {number} to {number}, n = \d{{2,}}$"
         assert len(re.findall(told, printed)) == 1, headline
+
+
+def test_the_evidence_of_every_check_stands_on_the_page_in_the_readers_language(run: SampleRun) -> None:
+    page = unescape((run.home.serving / "report" / "index.html").read_text())
+    with run.served() as con:
+        told = con.execute("SELECT evidence FROM privacy_checks WHERE status <> 'not_proved'").fetchall()
+    assert len(told) > 15
+    for (english,) in told:
+        chinese = translated(english, "zh")
+        assert chinese != english and f'<span lang="zh">证据：{chinese}</span>' in page, english
 
 
 def test_every_rejected_duplicate_and_read_count_is_what_was_planted(run: SampleRun) -> None:

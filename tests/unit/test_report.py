@@ -244,6 +244,8 @@ def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
     english, chinese = texts(page, "en"), texts(page, "zh")
     assert "kiosk north" in english and "kiosk north" in chinese and "微信" in chinese
     assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: gate counts" in english
+    assert "cells hidden; derivable from the rest: 0" in english and "cells hidden" not in chinese
+    assert re.search(r"证据：隐藏 \d+ 个单元；可由其余推算：0；", chinese)
 
 
 def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):
