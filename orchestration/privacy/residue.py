@@ -10,6 +10,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.home import Home
+from orchestration.privacy import names_left
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.redaction import rules_chain
 from orchestration.privacy.row_level import could_hold_text
@@ -34,13 +35,15 @@ def identifiers_left(
     `candidate` is the closed file that is about to be served. Needs the lake on `con`, and the vault where there is one. The restricted file is copied from the warehouse after.
     """
     found = _Search(con)
+    columns = {}
     for kind, record in KINDS.items():
-        found.look(
-            "lake", f"lake.{identifier(kind)}", [f.name for f in record.protected_schema if str(f.type) == "string"]
-        )
+        words = [f.name for f in record.protected_schema if str(f.type) == "string"]
+        columns[kind] = [w for w in words if could_hold_text(w)]
+        found.look("lake", f"lake.{identifier(kind)}", words)
     found.look_into("warehouse", home.warehouse, keyring.hex("warehouse"), but=BUILT)
     found.look_into("published file", candidate)
-    return found.told()
+    has_vault = con.execute("SELECT count(*) FROM duckdb_databases() WHERE database_name = 'vault'").fetchone() == (1,)
+    return found.told(names_left.find(con, home, found.texts(), columns) if has_vault else (0, 0, 0))
 
 
 def identifiers_shown(con: duckdb.DuckDBPyConnection, served: Path) -> tuple[int, int, str]:
@@ -94,19 +97,28 @@ class _Search:
             f"INSERT INTO _numbers SELECT DISTINCT unnest(flatten([{numbers}])) FROM {relation} WHERE {some}"
         )
 
-    def told(self) -> tuple[int, int, str]:
-        """Rows read, hits, and the sentence that says where was looked, and how."""
+    def texts(self) -> str:
+        """The name of a table of every text (t), once."""
+        self._con.execute("CREATE OR REPLACE TEMP TABLE _texts AS SELECT DISTINCT t FROM _texts WHERE t IS NOT NULL")
+        return "_texts"
+
+    def told(self, names: tuple[int, int, int] | None = None) -> tuple[int, int, str]:
+        """Rows read, hits, and the sentence that says where was looked, and how; `names`: what names_left.py found."""
         rules = [r for r in all_rules() if r.name in RULES]
-        once = "(SELECT t, t AS given FROM (SELECT DISTINCT t FROM _texts WHERE t IS NOT NULL))"
+        once = f"(SELECT t, t AS given FROM {self.texts()})"
         row = self._con.execute(f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(once, rules)}").fetchone()
         hits = self._hits + (row[0] if row else 0) + _known(self._con)
         where = "; ".join(f"{name} {n}" for name, n in self._columns.items())
-        return (
-            self._rows,
-            hits,
-            f"rows; what in them shows an e-mail address or a telephone number, in {self._texts} columns of texts "
-            f"also a card, account, identity or IP number, by columns of words in: {where}",
-        )
+        told = "rows; what in them shows an e-mail address or a telephone number, in {} columns of texts also a card, account, identity or IP number"
+        told = told.format(self._texts)
+        if names:
+            looked_for, known, later = names
+            hits += known
+            told += (
+                f" or, of {looked_for} names, one that the vault knew when the text came (texts with one that it learnt "
+                f"since, a residue as other third persons' names are: {later})"
+            )
+        return self._rows, hits, f"{told}, by columns of words in: {where}"
 
 
 def _known(con: duckdb.DuckDBPyConnection) -> int:

@@ -1,6 +1,7 @@
 """Checks that events prove, on homes where they hold and where they do not. Keep out: checks of settings alone."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from orchestration import pipeline
 from orchestration.formats import FORMATS, SERVED
+from orchestration.messages import translated
 from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
 from orchestration.privacy.subjects import Sought
 from tests.house import TestHouse, write_source
@@ -78,8 +80,6 @@ def test_a_log_cut_off_with_its_head_is_missed_by_what_commits_tell(filled: Test
 
 
 def test_every_proof_is_told_in_chinese_too(filled: TestHouse) -> None:
-    from orchestration.messages import translated
-
     erase(filled, Sought(account="register:a"))
     told = {c.check_id: c.evidence for c in checks(filled).values()}
     assert [i for i, words in told.items() if translated(words, "zh") == words] == []
@@ -140,9 +140,8 @@ def test_what_the_rules_find_in_a_text_behind_the_gate_shows(filled: TestHouse, 
     assert left(filled)[0] == 1
 
 
-def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
-    house: TestHouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def take_texts_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that does not redact, and nobody who notices when a batch is audited."""
     from orchestration.lake import audit
     from orchestration.lake.audit import AuditResult
     from orchestration.privacy import redaction
@@ -154,6 +153,12 @@ def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
 
     monkeypatch.setattr(redaction, "redact", careless)
     monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult(()))
+
+
+def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_texts_as_they_come(monkeypatch)
     write_source(house.sources, "desk", {"case": CASE})
     said = [(1, "call +49 151 2345-6789"), (2, "call +49 151 9999 9999"), (3, "order 0049151 and 2345 6789")]
     house.drop(
@@ -162,6 +167,65 @@ def test_a_number_that_is_somebodys_shows_and_one_that_is_nobodys_does_not(
     )  # fmt: skip
     house.take()
     assert left(house)[0] == 3  # two by their shape, one of them by the vault too; the order's number is nobody's
+
+
+def test_a_name_that_the_vault_knew_shows_and_one_learnt_since_is_told(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = (
+        [case(1, account="a", name="Zora Quill", text="Zora Quill rang"), case(2, account="b", text="王小明 was rude")],
+        [
+            case(3, account="c", name="王小明", text="fine"),
+            case(4, account="d", name="Best Day", text="请联系王小明吧"),
+            case(5, account="e", name="高兴", text="高兴 to have had the Best Day of all"),  # words that are names too
+        ],
+    )
+
+    def found(each: TestHouse) -> tuple[int, int]:
+        write_source(each.sources, "desk", {"case": CASE})
+        for number, rows in enumerate(loads):
+            each.drop(f"rows_{number}.jsonl", lines(*rows))
+            each.take()
+        failed, evidence = left(each)
+        assert "Zora" not in evidence and "王小明" not in evidence and translated(evidence, "zh") != evidence
+        return failed, int(re.findall(r"learnt since[^:]*: (\d+)", evidence)[0])
+
+    assert found(TestHouse(house.home.root / "gated")) == (0, 1)
+    take_texts_as_they_come(monkeypatch)
+    assert found(house) == (2, 1)
+
+
+def test_a_text_that_comes_again_for_more_purposes_is_as_old_as_it_was(house: TestHouse) -> None:
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    toml = (
+        write_source(house.sources, "desk", {"case": desk.replace("from rows", "from cases")}, "cases") / "source.toml"
+    )
+    grounds = '{ service = "contract", analytics = "consent" }'
+    toml.write_text(toml.read_text().replace('CN = "contract"', f"CN = {grounds}"))
+    write_source(house.sources, "register", {"consent": CONSENT})
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    for name, rows in (
+        ("cases_1.jsonl", case(1, account="a", country="CN", text="王小明 was rude")),
+        ("cases_2.jsonl", case(2, account="b", country="CN", name="王小明")),
+        ("rows.jsonl", {"id": "c1", "account": "a", **grant}),
+    ):
+        house.drop(name, lines(rows))
+        house.take()
+    assert house.rows("select count(*), count(distinct load_id) from lake.case where text is not null") == [(2, 2)]
+    assert left(house)[0] == 0 and "names are: 1)" in left(house)[1]
+
+
+def test_a_name_in_a_text_that_the_models_made_shows(filled: TestHouse) -> None:
+    filled.drop("cases_2.jsonl", lines(case(3, account="a", country="CN", name="Zora Quill", text="rang again")))
+    filled.take()
+    filled.home.warehouse.unlink(missing_ok=True)
+    with duckdb.connect() as con:
+        key = filled.keyring.hex("warehouse")
+        con.execute(f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
+        con.execute(
+            "CREATE TABLE w.fct_cases AS SELECT 'from Zora Quill: rang again' AS text UNION ALL SELECT 'rang again'"
+        )
+    assert left(filled)[0] == 1
 
 
 def test_a_file_that_opens_without_a_key_or_to_others_shows(filled: TestHouse) -> None:

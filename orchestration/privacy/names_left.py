@@ -1,0 +1,90 @@
+"""Names that stand in texts behind the gate though the vault knew them when the text came.
+
+Keep out: how names are looked for (known_names.py), and what patterns and numbers tell (residue.py).
+
+The gate masks names that the vault knows; one that the vault learns later it could not. So a name counts against the house
+in texts that came with it or after it, told by the vault's generations: every commit says with which it was made. Rows that
+come again for more purposes (widening.py) bring a text of before, so their loads date none.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from orchestration.engine import identifier
+from orchestration.home import Home
+from orchestration.lake.store import read_commits
+from orchestration.privacy import known_names
+
+
+def find(
+    con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mapping[str, Sequence[str]]
+) -> tuple[int, int, int]:
+    """Names looked for; texts that hold one known when they came; texts that hold one learnt since only.
+
+    `texts`: a table with a column `t`, each text once; `columns`: by kind the columns of the lake they may be from. A text that
+    stands in no row of the lake holds no other names than the lake's do. Needs lake, vault and the keyed hashes on `con`.
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _names_known AS "
+        "SELECT DISTINCT index_hash, first_load FROM vault.identity WHERE domain = 'name'"
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _numbered AS SELECT row_number() OVER () AS row_no, '' AS field, t FROM {texts}"
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _named_texts AS
+        SELECT DISTINCT t, {known_names.name_hash("name")} AS index_hash FROM (
+            SELECT row_no, unnest(names) AS name FROM ({known_names.find("_numbered", "_names_known")})
+        ) JOIN _numbered USING (row_no)
+        """
+    )
+    looked_for = _number(con, "SELECT count(DISTINCT index_hash) FROM _names_known")
+    known = later = 0
+    if _number(con, "SELECT count(*) FROM _named_texts"):
+        _date(con, home)
+        places = " UNION ALL ".join(
+            f"SELECT unnest([{', '.join(map(identifier, listed))}]) AS t, load_id FROM lake.{identifier(kind)}"
+            for kind, listed in columns.items()
+            if listed
+        )
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _places AS SELECT DISTINCT t, load_id FROM ({places}) "
+            "WHERE t IN (SELECT t FROM _named_texts)"
+        )
+        row = con.execute(
+            """
+            WITH judged AS (
+                SELECT n.t, bool_or(k.first_load = p.load_id OR coalesce(born.last <= came.first, false)) AS is_known
+                FROM _named_texts n JOIN _places p USING (t) JOIN _names_known k USING (index_hash)
+                LEFT JOIN _dated born ON born.load_id = k.first_load LEFT JOIN _dated came ON came.load_id = p.load_id
+                GROUP BY 1
+            ), made AS (
+                SELECT t, bool_or(index_hash NOT IN (SELECT index_hash FROM _named_texts WHERE t IN (SELECT t FROM _places))) AS is_known
+                FROM _named_texts WHERE t NOT IN (SELECT t FROM _places) GROUP BY 1
+            )
+            SELECT count(*) FILTER (is_known), count(*) FILTER (NOT is_known) FROM (FROM judged UNION ALL FROM made)
+            """
+        ).fetchone()
+        known, later = row or (0, 0)
+        con.execute("DROP TABLE _places; DROP TABLE _dated")
+    con.execute("DROP TABLE _named_texts; DROP TABLE _numbered; DROP TABLE _names_known")
+    return looked_for, int(known), int(later)
+
+
+def _date(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Temp table `_dated` (load_id, first, last): the generations of the vault that a load's texts went through the gate with."""
+    con.execute("CREATE OR REPLACE TEMP TABLE _dated (load_id VARCHAR, first BIGINT, last BIGINT)")
+    found: dict[str, list[int]] = {}
+    for commit in read_commits(home, "_commits"):
+        is_copy = any(line["measure"] == "widened" for line in commit["ledger"])
+        if commit.get("vault_generation") and not is_copy:
+            found.setdefault(commit["load_id"], []).append(commit["vault_generation"])
+    if found:
+        con.executemany("INSERT INTO _dated VALUES (?, ?, ?)", [[k, min(v), max(v)] for k, v in found.items()])
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
