@@ -4,6 +4,8 @@ Keep out: SQL of any step.
 """
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -34,7 +36,7 @@ def let_results_end(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-process DuckDB; spills go to `temp`, encrypted.
+    """An in-process DuckDB; spills go to a folder of its own below `temp`, encrypted.
 
     Raises VoicehouseError when the encryption library is missing or DuckDB would fall back to an unsafe one.
     """
@@ -49,8 +51,8 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET autoload_known_extensions = false")
     load_extension(con, "httpfs")
-    con.execute(f"SET temp_directory = {literal(str(temp))}")
     con.execute("SET temp_file_encryption = true")
+    con.execute(f"SET temp_directory = {literal(str(_spills(temp)))}")
     let_results_end(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
@@ -60,6 +62,32 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
+
+
+def _spills(temp: Path) -> Path:
+    """Where one connection spills: DuckDB names spills alike everywhere, and two that share a folder overwrite theirs.
+
+    DuckDB makes it with the first spill and removes it with the last use.
+    """
+    return temp / f"spills-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def sweep_spills(temp: Path) -> int:
+    """Delete spills of processes that are gone (their keys went with them); returns how many folders."""
+    gone = [p for p in temp.glob("spills-*") if not _is_alive(int(p.name.split("-")[1]))]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return len(gone)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def load_extension(con: duckdb.DuckDBPyConnection, package: str, name: str | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration import formats, modelling
-from orchestration.engine import connect, identifier, literal, open_read_only, told_when_full
+from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import metrics, promote, quarantine, stage
@@ -237,6 +237,7 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
     verdicts: list[BatchVerdict] = []
     lake = Lake(home, keyring.base64(LAKE_KEY))
     promote.sweep_orphans(home)
+    sweep_spills(home.temp)
     for manifest in stage.staged(home):
         con = connect(home.temp)
         try:

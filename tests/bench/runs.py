@@ -58,7 +58,8 @@ def run(home: Path) -> Run:
     peak.stop()
     after = os.times()
     if code:
-        raise subprocess.CalledProcessError(code, command, output="\n".join(log.read_text().splitlines()[-20:]))
+        print(*log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
+        raise subprocess.CalledProcessError(code, command)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Run(seconds, cpu, peak.megabytes, _steps(history))
 

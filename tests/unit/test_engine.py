@@ -1,5 +1,6 @@
 """Every connection of the house: spills encrypted, no query log, no unsafe library. Keep out: what is asked on it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,17 +8,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.engine import connect, prepare
+from orchestration.engine import connect, prepare, sweep_spills
 from orchestration.errors import VoicehouseError
 
 ROOT = Path(__file__).parents[2]
+SUM = "SELECT sum(a), sum(b), count(*) FROM many"
 
 
 def test_a_connection_spills_encrypted_and_writes_no_query_down(tmp_path: Path) -> None:
     con = connect(tmp_path / "tmp")
     settings = dict(con.execute("SELECT name, value FROM duckdb_settings()").fetchall())
     assert settings["temp_file_encryption"] in ("true", "1")
-    assert settings["temp_directory"] == str(tmp_path / "tmp")
+    assert Path(settings["temp_directory"]).parent == tmp_path / "tmp"
     assert settings["enable_logging"] in ("false", "0") and settings["log_query_path"] == ""
     assert settings["autoinstall_known_extensions"] in ("false", "0")
     assert (tmp_path / "tmp").stat().st_mode & 0o077 == 0
@@ -29,6 +31,35 @@ def test_an_unsafe_encryption_library_is_refused(tmp_path: Path) -> None:
     con.execute("SET force_mbedtls_unsafe = true")
     with pytest.raises(VoicehouseError, match="unsafe encryption library"):
         prepare(con, tmp_path / "tmp")
+
+
+def test_connections_that_spill_at_once_keep_out_of_each_others_files(tmp_path: Path) -> None:
+    """In one folder the second is not even opened; were it, both would write to files of the same names."""
+
+    def spilling(seed: int) -> tuple[duckdb.DuckDBPyConnection, tuple[int, ...] | None]:
+        con = connect(tmp_path / "tmp", memory_limit="40MB")
+        con.execute(f"CREATE TEMP TABLE many AS SELECT hash(range + {seed}) AS a, hash(range) AS b FROM range(4000000)")
+        return con, con.execute(SUM).fetchone()
+
+    first, of_first = spilling(1)
+    second, of_second = spilling(2)
+    spills = list((tmp_path / "tmp").glob("*/*"))
+    assert len({p.parent for p in spills}) == 2  # the control: both did spill
+    assert second.execute(SUM).fetchone() == of_second
+    second.close()
+    assert first.execute(SUM).fetchone() == of_first
+    first.close()
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_spills_of_a_dead_process_are_swept_and_those_of_a_living_one_are_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f"spills-{pid}-aa").mkdir()
+        (tmp_path / f"spills-{pid}-aa" / "duckdb_temp_storage_DEFAULT-0.tmp").touch()
+    assert sweep_spills(tmp_path) == 1
+    assert [p.name for p in tmp_path.iterdir()] == [f"spills-{os.getpid()}-aa"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what the process has mapped")
