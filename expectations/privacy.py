@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from great_expectations import expectations as gxe
 
 from expectations.rules import BATCH, Rule, holds, quoted, shaped
+from orchestration.privacy.marks import MARK
 from orchestration.privacy.row_level import row_level_columns
 from orchestration.privacy.rules.card import is_card
 from orchestration.privacy.rules.resident_id import passes_mod_11_2
@@ -110,7 +111,8 @@ def _hashed(field: Field) -> str:
     column = quoted(str(field.protected_name))
     if field.type == "strings":
         return f"list_bool_and(list_transform({column}, lambda k: regexp_full_match(k, '{HASHED}')))"
-    return f"regexp_full_match({column}, '{HASHED}')"
+    mark = f"(?:{MARK})?" if field.domain == "agent.id" else ""  # of staff who objected
+    return f"regexp_full_match({column}, '{mark}{HASHED}')"
 
 
 def mart_rules(columns: dict[str, str]) -> tuple[Rule, ...]:

@@ -2,6 +2,7 @@
     Staging, once for every kind: the order of versions, deletion, withholding, the current subject.
 
     lineage_columns()  what every protected row carries; written_subject_key is the pseudonym as the lake has it
+    told_agent()       the member of staff; null for whoever objected: the lake holds their key behind a mark
     current_subject()  who that is now: after merges, and null where a shared identifier was all the row had
     staged(relation, kind, key, deleted_by=none, is_bound=true)
         select relation.*, subject_key (after merges), version_rank (1 = newest by source_version, updated_at,
@@ -33,6 +34,8 @@
     loaded_at,
     content_hash
 {%- endmacro %}
+
+{% macro told_agent() -%} case when agent_key not like 'restricted:%' then agent_key end as agent_key {%- endmacro %}
 
 {% macro current_subject() -%}
     case when subject.subject_key is null then record.written_subject_key else subject.current_subject_key end

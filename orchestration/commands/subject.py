@@ -18,6 +18,11 @@ from orchestration.home import Home, now
 from orchestration.messages import text
 
 
+def staff(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option by which a member of staff is sought, of what they may ask."""
+    return click.option("--agent", help=text("subject.agent"))(command)
+
+
 def sought(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say by what a person is sought, the role and the reason. `-` asks for the value instead."""
     options = [
@@ -118,6 +123,7 @@ def command() -> None:
 
 @command.command(help=text("subject.find"))
 @sought
+@staff
 @as_json
 def find(as_json: bool, **about: Any) -> None:
     """How much the house holds of a person, without showing it."""
@@ -126,13 +132,12 @@ def find(as_json: bool, **about: Any) -> None:
     desk = Desk(about, write=False)
     with desk.open("find") as ids:
         conditions = subjects.reach(desk.con)
-        identities = desk.con.execute(
-            "SELECT domain, count(DISTINCT index_hash) FROM vault.identity WHERE subject_id IN (FROM _person) GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-        keys = [k for (k,) in desk.con.execute("SELECT subject_key FROM _person_keys ORDER BY 1").fetchall()]
+        identities = subjects.count_identities(desk.con)
+        held = "SELECT subject_key FROM _person_keys UNION ALL SELECT agent_key FROM _staff_keys ORDER BY 1"
+        keys = [k for (k,) in desk.con.execute(held).fetchall()]
     found: dict[str, Any] = {
         "pseudonyms": keys,
-        "identities": dict(identities),
+        "identities": identities,
         "rows": subjects.count_rows(desk.con, conditions),
     }
     desk.con.close()
@@ -151,6 +156,7 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command(help=text("subject.register"))
 @sought
+@staff
 @click.option(
     "--action", required=True, type=click.Choice(("access", "erase", "restrict", "object")), help=text("subject.action")
 )
@@ -178,6 +184,7 @@ def register(action: str, dry_run: bool, as_json: bool, **about: Any) -> None:
 
 @command.command(help=text("subject.export"))
 @sought
+@staff
 @click.option("--to", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("subject.to"))
 @dry_run
 @as_json
@@ -290,6 +297,7 @@ def _marks(con: Any, email: str | None, phone: str | None) -> list[str]:
 
 @command.command(help=text("subject.restrict"))
 @sought
+@staff
 @click.option("--lift", is_flag=True, help=text("subject.lift"))
 @dry_run
 @as_json
@@ -300,6 +308,7 @@ def restrict(lift: bool, dry_run: bool, as_json: bool, **about: Any) -> None:
 
 @command.command("object", help=text("subject.object"))
 @sought
+@staff
 @click.option("--purpose", default="analytics", show_default=True, help=text("subject.purpose"))
 @click.option("--lift", is_flag=True, help=text("subject.lift"))
 @dry_run

@@ -12,10 +12,13 @@ import duckdb
 from orchestration.engine import identifier
 from orchestration.home import Home, write_durably
 from orchestration.privacy import evidence, subjects
+from orchestration.privacy.marks import MARK
 from orchestration.privacy.vault import unseal_identities
-from orchestration.records import KINDS
+from orchestration.records import KINDS, Privacy, Record
 
 LEFT_OUT = ("content_hash", "gate_version", "load_id")
+OF_CUSTOMERS = ("subject_key", "subject_basis", "unproved_key", "jurisdiction", "consent_ref")
+RESTS_ON = ("basis", "purposes", "policy_version")  # the customer's, where the row has one
 
 
 def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[str, int]:
@@ -24,8 +27,9 @@ def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[s
     Needs the lake, the vault and keyed hashes on `con`. That every row is there is counted a second way and kept as evidence (C17).
     """
     conditions = subjects.reach(con)
+    of_staff = subjects.is_staff(con)
     told: dict[str, Any] = {
-        "identities": _identities(con),
+        "identities": _identities(con) + _staff_identities(con),
         "consents": _rows(con, "SELECT purpose, action, consent_type, notice_version, given_at, expires_at FROM vault.consent "
                                "WHERE subject_id IN (FROM _person) ORDER BY given_at"),
         "restrictions": _rows(con, "SELECT purpose, reason, since FROM vault.restriction WHERE subject_id IN (FROM _person)"),
@@ -33,19 +37,63 @@ def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[s
     }  # fmt: skip
     counts = {}
     for kind, condition in conditions.items():
-        columns = [f.name for f in KINDS[kind].protected_schema if f.name not in LEFT_OUT]
-        listed = ", ".join(identifier(c) for c in columns)
+        listed = ", ".join(_told_to_staff(KINDS[kind]) if of_staff else map(identifier, _columns(KINDS[kind])))
         rows = _rows(con, f"SELECT {listed} FROM lake.{identifier(kind)} AS r WHERE {condition}")
         if rows:
             told["records"][kind] = rows
             counts[kind] = len(rows)
     write_durably(path, json.dumps(told, indent=1, ensure_ascii=False, default=str).encode())
-    held = _held(con)
+    key = "agent_key" if of_staff else "subject_key"
+    held = _held_of_staff(con) if of_staff else _held(con)
     evidence.note(
-        home, "C17", held, held - sum(len([r for r in rows if r["subject_key"]]) for rows in told["records"].values()),
+        home, "C17", held, held - sum(len([r for r in rows if r.get(key)]) for rows in told["records"].values()),
         "rows under any pseudonym of the person whose copy was made last, against those in the copy",
     )  # fmt: skip
     return counts
+
+
+def _columns(record: Record) -> list[str]:
+    return [f.name for f in record.protected_schema if f.name not in LEFT_OUT]
+
+
+def _told_to_staff(record: Record) -> list[str]:
+    """SQL of columns of a row that a member of staff may see: of customers neither pseudonym nor what narrows them down.
+
+    What somebody wrote is theirs to have if they wrote it, as far as the source says so (GDPR 15(4)).
+    """
+    names = set(record.protected_schema.names)
+    hidden = {*OF_CUSTOMERS, *((*RESTS_ON, "is_sensitive_text") if record.has_person else ())}
+    hidden |= {str(f.protected_name) for f in record.fields if f.privacy is Privacy.QUASI}
+    texts = {f.name for f in record.fields if f.privacy is Privacy.TEXT and record.has_person}
+    if texts and "author_role" not in names:
+        hidden |= texts | {f"{t}_redactions" for t in texts}
+        texts = set()
+    return [
+        f"CASE WHEN author_role = 'agent' THEN {identifier(c)} END AS {identifier(c)}" if c in texts else identifier(c)
+        for c in _columns(record)
+        if c not in hidden
+    ]
+
+
+def _staff_identities(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What the directory in the vault says of a member of staff."""
+    rows = con.execute(
+        "SELECT original, names, emails FROM vault.agent WHERE agent_key IN (FROM _staff_keys)"
+    ).fetchall()
+    return [
+        {"type": kind, "value": value, "is_proving": kind == "id"}
+        for original, names, emails in rows
+        for kind, values in (("id", [original]), ("name", names), ("email", emails))
+        for value in sorted(values)
+    ]
+
+
+def _held_of_staff(con: duckdb.DuckDBPyConnection) -> int:
+    """Rows that name a member of staff, under their key as it is or behind a mark."""
+    union = " UNION ALL ".join(f"SELECT agent_key FROM lake.{identifier(k)}" for k in subjects.staff_kinds())
+    both = f"SELECT agent_key FROM _staff_keys UNION ALL SELECT '{MARK}' || agent_key FROM _staff_keys"
+    row = con.execute(f"SELECT count(*) FROM ({union}) WHERE agent_key IN ({both})").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _identities(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

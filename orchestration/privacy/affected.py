@@ -12,7 +12,7 @@ import duckdb
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
@@ -70,7 +70,7 @@ def _told(since: datetime | None, until: datetime | None, sources: Collection[st
 def _rows(kind: str, record: Record, told: str) -> str:
     names = set(record.protected_schema.names)
     sensitive = "coalesce(is_sensitive_text, false)" if "is_sensitive_text" in names else "false"
-    agent = "agent_key" if "agent_key" in names else "CAST(NULL AS VARCHAR)"
+    agent = marks.bare("agent_key") if "agent_key" in names else "CAST(NULL AS VARCHAR)"
     return (
         f"SELECT {literal(kind)} AS kind, source, load_id, loaded_at, subject_key, jurisdiction, {agent} AS agent_key, "
         f"{sensitive} AS is_sensitive FROM lake.{identifier(kind)} WHERE {told}"

@@ -144,7 +144,7 @@ def protect(
 ) -> Protected:
     """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
 
-    Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_consents`, `_own`, `_agents`, `_name_hashes`.
+    Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_restricted_agents`, `_consents`, `_own`, `_agents`, `_name_hashes`.
     loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused: temp table
     `_refused` (content_hash, copies, reason, subject_id as written).
     """
@@ -160,8 +160,11 @@ def protect(
     )
     if kind not in UNCONSENTED_KINDS:
         marks.strike(con)
+    objected = con.execute("SELECT count(*) FROM _restricted_agents").fetchone() != (0,)
+    if objected and kind == "agent":
+        marks.strike_directory(con, _agent_key(record.field("agent_id"), settings))
     _redact(con, settings, record, policy.name_models)
-    con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at))
+    con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at, objected))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _refused AS "
@@ -309,7 +312,13 @@ def _agent_key(f: Field, settings: Settings) -> str:
 
 
 def _select_sql(
-    settings: Settings, policy: Policy, record: Record, event: str, load_id: str, loaded_at: datetime
+    settings: Settings,
+    policy: Policy,
+    record: Record,
+    event: str,
+    load_id: str,
+    loaded_at: datetime,
+    objected: bool,
 ) -> str:
     columns: list[str] = []
     residual: list[str] = []
@@ -327,6 +336,8 @@ def _select_sql(
             )
         elif f.privacy is Privacy.IDENTIFIER:
             value = _agent_key(f, settings)
+            if objected and record.kind != "agent":
+                value = marks.unless_restricted(value)
         elif f.privacy is Privacy.TEXT:
             text = identifier("t_" + f.name)
             value = f"{text}.text"

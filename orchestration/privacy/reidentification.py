@@ -14,6 +14,7 @@ import duckdb
 
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
+from orchestration.privacy import marks
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.pseudonyms import scoped
@@ -120,7 +121,7 @@ def open_cases(con: duckdb.DuckDBPyConnection, agent: str, most: int) -> list[st
             FROM lake."case"
         )
         SELECT case_key FROM ranked
-        WHERE version_rank = 1 AND agent_key = hmac_pseudonym_agent({scoped("$agent", source, "agent.id")})
+        WHERE version_rank = 1 AND {marks.bare("agent_key")} = hmac_pseudonym_agent({scoped("$agent", source, "agent.id")})
           AND coalesce(status, 'open') NOT IN ('resolved', 'closed', 'cancelled') AND list_contains(purposes, 'service')
         ORDER BY opened_at, case_key LIMIT $most
         """,

@@ -14,14 +14,16 @@ import duckdb
 
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
+from orchestration.privacy.marks import STAFF
 from orchestration.privacy.policy import EU
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
+OF_STAFF = ("access", "restrict", "object")  # the rest is their employer's to do in its directory
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. Times are naive UTC; `subject_ids` is empty once the person is erased."""
+    """One request. Times are naive UTC; `subject_ids`, of staff keys after marks.STAFF, is empty once the person is erased."""
 
     request_id: str
     action: str
@@ -36,6 +38,11 @@ def draft(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: 
     """A request of the persons in `_person` as it would be registered now."""
     if action not in ACTIONS:
         raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
+    if action not in OF_STAFF and any(i.startswith(STAFF) for i in subject_ids):
+        raise VoicehouseError(
+            f"a member of staff asks for one of {', '.join(OF_STAFF)}: what the directory says is corrected there, "
+            "and goes with its term"
+        )
     at = now().replace(tzinfo=None)
     row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
     number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"

@@ -147,6 +147,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
     con.execute(f"CREATE OR REPLACE TEMP TABLE _ident AS {joins}")
     con.execute("CREATE OR REPLACE TEMP TABLE _erased_rows (kind VARCHAR, row_no BIGINT)")  # filled by erased.block
     con.execute("CREATE OR REPLACE TEMP TABLE _restrictions (written_id VARCHAR, struck VARCHAR[])")  # by restriction
+    con.execute("CREATE OR REPLACE TEMP TABLE _restricted_agents (agent_key VARCHAR, struck VARCHAR[])")
 
 
 def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Resolution:

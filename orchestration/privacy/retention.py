@@ -18,7 +18,7 @@ from orchestration.home import Home, now, write_durably
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.vault import open_vault, renew_vault
@@ -217,7 +217,7 @@ def _silent_agents(home: Home, months: Mapping[str, int | None], at: datetime) -
     batches wait in quarantine that may tell of them.
     """
     heard = " UNION ALL ".join(
-        f"SELECT agent_key, {_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)} AS until FROM lake.{identifier(k)}"
+        f"SELECT {marks.bare('agent_key')} AS agent_key, {_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)} AS until FROM lake.{identifier(k)}"
         for k, r in KINDS.items()
         if k != "agent" and "agent_key" in r.protected_schema.names
     )

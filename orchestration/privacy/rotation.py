@@ -27,6 +27,7 @@ from orchestration.landing.pages import refusals
 from orchestration.privacy import evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.marks import MARK, STAFF
 from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
 
@@ -115,8 +116,15 @@ def change(record: Record) -> Change:
                 else f"next_record_key({name})"
             )
         elif f.privacy is Privacy.IDENTIFIER and f.protected_name:
-            becomes[f.protected_name] = f"next_pseudonym_agent({name})"
+            becomes[f.protected_name] = _next_agent(name, MARK)
     return Change(becomes=becomes, concerns="true")
+
+
+def _next_agent(key: str, before: str, others: str = "") -> str:
+    """SQL: the next key of a member of staff where `before` stands in front of it; what it does not: `others`, or the next too."""
+    inner = f"substr({key}, {len(before) + 1})"
+    rest = others or f"next_pseudonym_agent({key})"
+    return f"CASE WHEN starts_with({key}, '{before}') THEN '{before}' || next_pseudonym_agent({inner}) ELSE {rest} END"
 
 
 def _keys() -> str:
@@ -169,8 +177,8 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
         "agent": "next_pseudonym_agent(agent_key) AS agent_key",
         "merge": "",
         "generation": "",
-        "request": "",
-        "restriction": "",
+        "request": f"list_transform(subject_ids, lambda i: {_next_agent('i', STAFF, others='i')}) AS subject_ids",
+        "restriction": f"{_next_agent('subject_id', STAFF, others='subject_id')} AS subject_id",
     }.items():
         columns = f"* REPLACE ({replaced})" if replaced else "*"
         con.execute(f"INSERT INTO fresh.{table} BY NAME SELECT {columns} FROM vault.{table}")

@@ -1,4 +1,4 @@
-"""Finding one person: by an identifier, a pseudonym or a record's own id; and what of the lake is theirs.
+"""Finding one person: by an identifier, a pseudonym or a record's own id; and what of the lake is theirs. Staff by their id.
 
 Keep out: what is done with it (access.py, erasure.py, restriction.py).
 """
@@ -9,14 +9,15 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
-from orchestration.privacy import normalise
+from orchestration.privacy import marks, normalise
+from orchestration.privacy.marks import STAFF
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, Field, Privacy, Record
 
 
 @dataclass(frozen=True)
 class Sought:
-    """By what a person is sought; one of these. `account` is source:id, `record` source:kind:id."""
+    """By what a person is sought; one of these. `account` is source:id, `record` source:kind:id, `agent` (staff) source:id."""
 
     email: str | None = None
     phone: str | None = None
@@ -24,18 +25,21 @@ class Sought:
     account: str | None = None
     pseudonym: str | None = None
     record: str | None = None
+    agent: str | None = None
 
 
 def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     """Temp table `_person` (subject_id): every subject as written that is the person sought; returns the ids.
 
-    Needs the vault and the keyed hashes on `con`. Empty when nobody is known by that. A name finds nobody: it proves nothing.
+    Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
     Raises VoicehouseError when it is not said by what, or the identifier is none.
     """
-    given = [n for n in ("email", "phone", "account", "pseudonym", "record") if getattr(sought, n)]
+    given = [n for n in ("email", "phone", "account", "pseudonym", "record", "agent") if getattr(sought, n)]
     if len(given) != 1:
-        raise VoicehouseError("say by what: one of --email, --phone, --account, --pseudonym, --record")
+        raise VoicehouseError("say by what: one of --email, --phone, --account, --pseudonym, --record, --agent")
     by = given[0]
+    if by == "agent":
+        return _find_staff(con, str(sought.agent))
     if by in ("email", "phone", "account"):
         value = _normal(con, sought)
         if value is None:
@@ -61,6 +65,29 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     return [row[0] for row in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall()]
 
 
+def _find_staff(con: duckdb.DuckDBPyConnection, agent: str) -> list[str]:
+    """`_person` of a member of staff, source:id, if the directory in the vault or a row of the lake tells of them."""
+    source, value = _parts(agent, 2, "source:id")
+    told = " UNION ALL ".join(
+        f"SELECT {marks.bare('agent_key')} AS agent_key FROM lake.{identifier(k)}" for k in staff_kinds()
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _person AS
+        WITH asked AS (SELECT hmac_pseudonym_agent({scoped("$value", source, "agent.id")}) AS agent_key)
+        SELECT '{STAFF}' || agent_key AS subject_id FROM asked
+        WHERE agent_key IN (SELECT agent_key FROM vault.agent UNION ALL {told})
+        """,
+        {"value": value},
+    )
+    return [row[0] for row in con.execute("SELECT subject_id FROM _person").fetchall()]
+
+
+def staff_kinds() -> list[str]:
+    """Kinds whose rows name a member of staff."""
+    return [kind for kind, record in KINDS.items() if "agent_key" in record.protected_schema.names]
+
+
 def set_person(con: duckdb.DuckDBPyConnection, subject_ids: tuple[str, ...]) -> None:
     """Temp table `_person` from ids known already."""
     con.execute(
@@ -72,11 +99,17 @@ def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """By kind the SQL condition (on row `r`) that tells the rows of `_person`; needs the lake registered on `con`.
 
     Rows under one of the person's pseudonyms, and rows without a person of their own that belong to one of the person's
-    records: the events of a case, say.
+    records: the events of a case, say. Of a member of staff: rows that name them, and answers about cases of theirs.
     """
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE _person_keys AS SELECT hmac_pseudonym_person(subject_id) AS subject_key FROM _person"
+        "CREATE OR REPLACE TEMP TABLE _person_keys AS SELECT hmac_pseudonym_person(subject_id) AS subject_key FROM _person "
+        f"WHERE NOT starts_with(subject_id, '{STAFF}'); CREATE OR REPLACE TEMP TABLE _staff_keys AS "
+        f"SELECT substr(subject_id, {len(STAFF) + 1}) AS agent_key FROM _person WHERE starts_with(subject_id, '{STAFF}')"
     )
+    if is_staff(con):
+        theirs = f"{marks.bare('r.agent_key')} IN (FROM _staff_keys)"
+        cases = f'SELECT r.case_key FROM lake."case" r WHERE {theirs}'
+        return dict.fromkeys(staff_kinds(), theirs) | {"survey_answer": f"r.case_key IN ({cases})"}
     owned = [
         f"SELECT '{f.domain}' AS domain, {identifier(str(f.protected_name))} AS key FROM lake.{identifier(kind)} "
         "WHERE subject_key IN (FROM _person_keys)"
@@ -99,6 +132,22 @@ def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         mine = "r.subject_key IN (FROM _person_keys)"
         conditions[kind] = f"{mine} OR (r.subject_key IS NULL AND ({' OR '.join(belongs)}))" if belongs else mine
     return conditions
+
+
+def is_staff(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `_person` is a member of staff."""
+    row = con.execute(f"SELECT count(*) FROM _person WHERE starts_with(subject_id, '{STAFF}')").fetchone()
+    return bool(row and row[0])
+
+
+def count_identities(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many identifiers of `_person` the vault holds, by type; after `reach`."""
+    rows = con.execute(
+        "SELECT domain, count(DISTINCT index_hash) FROM vault.identity WHERE subject_id IN (FROM _person) GROUP BY 1 UNION ALL "
+        "SELECT unnest(['id', 'name', 'email']), unnest([1, len(names), len(emails)]) FROM vault.agent "
+        "WHERE agent_key IN (FROM _staff_keys) ORDER BY 1"
+    ).fetchall()
+    return {domain: n for domain, n in rows if n}
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, conditions: dict[str, str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ with
         select
             -- ids
             action_key,
-            agent_key,
+            {{ told_agent() }},
             product_id,
             feedback_keys,
             -- text

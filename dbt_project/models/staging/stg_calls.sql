@@ -5,7 +5,7 @@ with
         select
             -- ids
             call_key,
-            agent_key,
+            {{ told_agent() }},
             store_id,
             case_key,
             -- text

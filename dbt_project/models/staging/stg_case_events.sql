@@ -6,7 +6,7 @@ with
             -- ids
             event_key,
             case_key,
-            agent_key,
+            {{ told_agent() }},
             -- text
             event_type,
             author_role,

@@ -8,7 +8,7 @@ with
             case_number_key,
             product_id,
             store_id,
-            agent_key,
+            {{ told_agent() }},
             -- text
             opened_by,
             channel,

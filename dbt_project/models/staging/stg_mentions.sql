@@ -7,7 +7,7 @@ with
             mention_key,
             reply_to_key,
             product_id,
-            agent_key,
+            {{ told_agent() }},
             -- text
             channel,
             language,

@@ -7,7 +7,7 @@ with
             note_key,
             product_id,
             store_id,
-            agent_key,
+            {{ told_agent() }},
             -- text
             method,
             party,

@@ -5,7 +5,7 @@ with
         select
             -- ids
             review_key,
-            agent_key,
+            {{ told_agent() }},
             product_id,
             store_id,
             -- text

@@ -5,7 +5,7 @@ with
         select
             -- ids
             training_key,
-            agent_key,
+            {{ told_agent() }},
             -- text
             course,
             -- numbers
