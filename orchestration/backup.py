@@ -29,6 +29,7 @@ from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
 from orchestration.privacy import erasure, withdrawal
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
 from orchestration.sources.registry import discover
@@ -129,6 +130,8 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
                 sealed.finish()
                 raw.flush()
                 os.fsync(raw.fileno())
+            # Where it lies is nobody's business here; that it is there has to be known when persons ask, or something happened.
+            AuditLog(home, Keyring(home)).append("backup", files=len(files))
         os.replace(draft, target)
         sync_folder(target.parent)
     finally:

@@ -158,6 +158,8 @@ def open_incident(reason: str, ticket: str, noticed_at: str | None, role: str, d
 @click.option("--until", help=text("incident.until"))
 @click.option("--source", "sources", multiple=True, help=text("incident.source"))
 @click.option("--kind", "kinds", multiple=True, help=text("incident.kind"))
+@click.option("--load", "loads", multiple=True, help=text("incident.load"))
+@click.option("--store", "stores", multiple=True, help=text("incident.store"))
 @role
 @click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
 @as_json
@@ -167,6 +169,8 @@ def scope(
     until: str | None,
     sources: tuple[str, ...],
     kinds: tuple[str, ...],
+    loads: tuple[str, ...],
+    stores: tuple[str, ...],
     role: str,
     dry_run: bool,
     as_json: bool,
@@ -174,26 +178,39 @@ def scope(
     """Count what an incident touches."""
     from orchestration import pipeline
     from orchestration.privacy import incidents
+    from orchestration.privacy.reached import STORES
     from orchestration.records import KINDS
 
     home, keyring = _as(role, "incident")
     if unknown := [k for k in kinds if k not in KINDS]:
         raise click.UsageError(text("incident.no_kind", kinds=", ".join(unknown)))
+    if unknown := [s for s in stores if s not in STORES]:
+        raise click.UsageError(text("incident.no_store", stores=", ".join(unknown), known=", ".join(STORES)))
     begin, end = pipeline.instant(since, "--since"), pipeline.instant(until, "--until")
     with home.writing("privacy incident"):
         about = incidents.find(home, number)
-        found = incidents.scope(home, keyring, begin, end, sources, kinds)
+        found = incidents.scope(home, keyring, begin, end, sources, kinds, loads, stores)
         if not dry_run:
             incidents.keep_scope(home, keyring, about, found)
     if as_json:
-        say_json(found)
+        say_json({**found, "terms": about.terms(found)})
         return
     rows = sum(r["n"] for r in found["rows"])
     click.echo(
         text("incident.touched", persons=found["persons"], rows=rows, minors=found["minors"], staff=found["staff"])
     )
-    for law, n in found["persons_by_law"].items():
-        click.echo(f"  {law:20} {n}")
+    for term in about.terms(found):
+        click.echo(
+            text(
+                "incident.term",
+                law=term["law"],
+                persons=term["persons"],
+                due=term["due_at"][:16],
+                ground=term["ground"],
+            )
+        )
+    for held in found["reached"]["stores"]:
+        click.echo(text("incident.held", store=held["store"], persons=held["persons"], rows=held["rows"]))
     for row in found["rows"]:
         click.echo(f"  {row['source']:20} {row['kind']:20} {row['n']}")
     for given in found["exports"]:

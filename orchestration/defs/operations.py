@@ -1,4 +1,4 @@
-"""Operations on persons' data as jobs: a request answered by its number, retention, keys, reports, canaries.
+"""Operations on persons' data as jobs: a request answered by its number, retention, keys, reports, incidents, canaries.
 
 Keep out: the operations themselves, and asking by whom a person is known: run configuration is kept by Dagster, so it holds
 numbers of the register (`voicehouse subject register`), never an identifier. Metadata are counts.
@@ -16,10 +16,11 @@ from orchestration import answering, canary, pipeline
 from orchestration.defs.resources import WAIT_SECONDS
 from orchestration.home import Home
 from orchestration.logs import Step
-from orchestration.privacy import roles
+from orchestration.privacy import incidents, roles
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.dpia import write_dpia
+from orchestration.serving.notification import write_notification
 
 
 class Asked(dg.Config):
@@ -28,6 +29,35 @@ class Asked(dg.Config):
     request: str
     role: str = "compliance"
     purpose: str = "analytics"
+
+
+class Noticed(dg.Config):
+    """What happened, in few words without anybody's data, its ticket, and when somebody first knew (ISO 8601; now unless told)."""
+
+    reason: str
+    ticket: str
+    noticed_at: str = ""
+    role: str = "compliance"
+
+
+class Touched(dg.Config):
+    """An incident of the register, and what it is about: a time (ISO 8601), sources, kinds, loads, stores; all unless told."""
+
+    incident: str
+    since: str = ""
+    until: str = ""
+    sources: list[str] = []
+    kinds: list[str] = []
+    loads: list[str] = []
+    stores: list[str] = []
+    role: str = "compliance"
+
+
+class Told(dg.Config):
+    """An incident of the register whose scope was counted."""
+
+    incident: str
+    role: str = "compliance"
 
 
 class Dry(dg.Config):
@@ -135,6 +165,44 @@ def write_material(context: dg.OpExecutionContext) -> None:
         context.add_output_metadata({"sha256": done.sha256})
 
 
+@_job("incident_open")
+def open_incident(context: dg.OpExecutionContext, config: Noticed) -> None:
+    """Writes an incident down; from when it was noticed, its term runs."""
+    with _writing(context, "privacy incident", config.role, of="incident") as (home, keyring):
+        noticed_at = incidents.moment(pipeline.instant(config.noticed_at or None, "noticed_at"))
+        facts = {"reason": config.reason, "ticket": config.ticket, "noticed_at": noticed_at}
+        found = incidents.begin(home, keyring, "opened", **facts)
+        context.add_output_metadata({"incident": found.number, "due_at": found.due_at})
+
+
+@_job("incident_scope")
+def count_incident(context: dg.OpExecutionContext, config: Touched) -> None:
+    """Counts what an incident touches: persons and rows by store and law, with the terms."""
+    with _writing(context, "privacy incident", config.role, of="incident") as (home, keyring):
+        about = incidents.find(home, config.incident)
+        since, until = (
+            pipeline.instant(at or None, name) for at, name in ((config.since, "since"), (config.until, "until"))
+        )
+        of = (config.sources, config.kinds, config.loads, config.stores)
+        found = incidents.scope(home, keyring, since, until, *of)
+        incidents.keep_scope(home, keyring, about, found)
+        reached = found["reached"]
+        context.add_output_metadata(
+            {"persons": reached["persons"], "due_at": {t["law"]: t["due_at"] for t in about.terms(found)}}
+            | {s["store"]: {"persons": s["persons"], "rows": s["rows"]} for s in reached["stores"]}
+        )
+
+
+@_job("incident_export")
+def export_incident(context: dg.OpExecutionContext, config: Told) -> None:
+    """Writes what an authority and the persons concerned are told."""
+    with _writing(context, "privacy incident", config.role, of="incident export") as (home, keyring):
+        about = incidents.find(home, config.incident)
+        done = write_notification(home, keyring, about)
+        incidents.keep_export(home, keyring, about, done.path.name, done.sha256)
+        context.add_output_metadata({"sha256": done.sha256})
+
+
 @_job("privacy_canary")
 def send_canaries(context: dg.OpExecutionContext) -> None:
     """Sends made-up persons through every step and looks for them in every artefact: check C6."""
@@ -148,4 +216,5 @@ def send_canaries(context: dg.OpExecutionContext) -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Jobs that somebody starts; none has a schedule."""
-    return dg.Definitions(jobs=[answer, expire, rotate, write_report, write_material, send_canaries])
+    told = [open_incident, count_incident, export_incident]
+    return dg.Definitions(jobs=[answer, expire, rotate, write_report, write_material, send_canaries, *told])

@@ -26,8 +26,9 @@ def affected(
     until: datetime | None = None,
     sources: Collection[str] = (),
     kinds: Collection[str] = (),
+    loads: Collection[str] = (),
 ) -> dict[str, Any]:
-    """What came in within [since, until) (UTC; None: open) from `sources`, of `kinds` (empty: all).
+    """What came in within [since, until) (UTC; None: open) from `sources`, of `kinds`, with `loads` (empty: all).
 
     Returns `rows` (source, kind, rows, loads, first and last load), `persons` (distinct, with those merged as one, by law,
     minors, and how many the vault knows each identifier of), `staff`, `sensitive_texts`, `fields` by class.
@@ -37,15 +38,15 @@ def affected(
         pseudonyms.install(con, keyring)
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         of = [kind for kind in KINDS if not kinds or kind in kinds]
-        told = _told(since, until, sources)
-        con.execute(f"CREATE TEMP TABLE touched AS {' UNION ALL '.join(_rows(k, KINDS[k], told) for k in of)}")
+        condition = told(since, until, sources, loads)
+        con.execute(f"CREATE TEMP TABLE touched AS {' UNION ALL '.join(_rows(k, KINDS[k], condition) for k in of)}")
         found: dict[str, Any] = {
             "rows": _listed(
                 con,
                 "SELECT source, kind, count(*) AS n, count(DISTINCT load_id) AS loads, min(loaded_at) AS first_load_at, "
                 "max(loaded_at) AS last_load_at FROM touched GROUP BY ALL ORDER BY ALL",
             ),
-            "fields": _fields(con, sorted({k for (k,) in con.execute("SELECT DISTINCT kind FROM touched").fetchall()}), told),
+            "fields": _fields(con, sorted({k for (k,) in con.execute("SELECT DISTINCT kind FROM touched").fetchall()}), condition),
         }  # fmt: skip
         if (home.folder("vault") / "vault.duckdb").exists():
             with open_vault(con, home, keyring, read_only=True):
@@ -58,12 +59,13 @@ def affected(
         con.close()
 
 
-def _told(since: datetime | None, until: datetime | None, sources: Collection[str]) -> str:
+def told(since: datetime | None, until: datetime | None, sources: Collection[str], loads: Collection[str] = ()) -> str:
     """SQL: the condition on rows of a kind."""
     conditions = ["true"]
     conditions += [f"loaded_at >= TIMESTAMP {literal(f'{since:%Y-%m-%d %H:%M:%S.%f}')}"] if since else []
     conditions += [f"loaded_at < TIMESTAMP {literal(f'{until:%Y-%m-%d %H:%M:%S.%f}')}"] if until else []
     conditions += [f"source IN ({', '.join(literal(s) for s in sources)})"] if sources else []
+    conditions += [f"load_id IN ({', '.join(literal(x) for x in loads)})"] if loads else []
     return " AND ".join(conditions)
 
 

@@ -17,11 +17,19 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, sync_folder
 from orchestration.lake import quarantine
 from orchestration.landing import pages
+from orchestration.privacy import reached
 from orchestration.privacy.affected import affected
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 
 HOURS = 72  # GDPR 33(1), from the moment somebody knew; PIPL 57 says at once
+# By law: hours from that moment, and what says so. Where the law is not known, the stricter.
+TERMS = {
+    "EU": (HOURS, "GDPR 33(1)"),
+    "CN": (0, "PIPL 57"),
+    "other": (HOURS, "local law"),
+    "unknown": (0, "PIPL 57, GDPR 33(1)"),
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,15 @@ class Incident:
     def scope(self) -> dict[str, Any] | None:
         """What it touches, as counted last."""
         return next((line["scope"] for line in reversed(self.lines) if line["what"] == "scoped"), None)
+
+    def terms(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
+        """By law of the persons in the stores counted: how many, until when their authority has to know, what says so."""
+        noticed = datetime.fromisoformat(self.noticed_at)
+        return [
+            {"law": law, "persons": n, "due_at": (noticed + timedelta(hours=hours)).isoformat(), "ground": ground}
+            for law, n in scope.get("reached", {}).get("persons_by_law", {}).items()
+            for hours, ground in (TERMS[law],)
+        ]
 
     @property
     def closed(self) -> dict[str, Any] | None:
@@ -118,15 +135,20 @@ def scope(
     until: datetime | None,
     sources: Collection[str] = (),
     kinds: Collection[str] = (),
+    loads: Collection[str] = (),
+    stores: Collection[str] = (),
 ) -> dict[str, Any]:
     """What lay in the house or left it between two moments (UTC): rows and persons, sealed pages, exports, files served.
 
-    Rows and persons that were deleted since are in no count. Only counts, names and times.
+    `reached` says by store (those of `stores`; all unless told) how many of these rows and persons it holds. Rows and
+    persons that were deleted since are in no count. Only counts, names and times.
     """
-    found = affected(home, keyring, since, until, sources, kinds)
+    found = affected(home, keyring, since, until, sources, kinds, loads)
+    about = reached.Concerned(since, until, sources, kinds, loads)
+    found["reached"] = reached.count(home, keyring, about, stores)
     in_time = [
         line for line in AuditLog(home, keyring).lines()
-        if line["number"] > 0 and _within(datetime.fromisoformat(line["at"]), since, until)
+        if line["number"] > 0 and about.holds(datetime.fromisoformat(line["at"]))
     ]  # fmt: skip
     exports: Counter[tuple[str, str]] = Counter()
     for line in in_time:
@@ -134,33 +156,34 @@ def scope(
             exports[(line["facts"]["recipient"], line["facts"]["dataset"])] += line["facts"]["rows"]
     names = sources or pages.sources(home)
     waiting = {
-        name: sum(_within(load.started_at.replace(tzinfo=UTC), since, until) for load in pages.loads(home, name))
+        name: sum(about.has_come(name, x.load_id, x.started_at.replace(tzinfo=UTC)) for x in pages.loads(home, name))
         for name in sorted(names)
     }
     held: Counter[str] = Counter()
     for batch in quarantine.batches(home):
         came = datetime.fromisoformat(batch["loaded_at"]).replace(tzinfo=UTC)
-        if (not sources or batch["source"] in sources) and _within(came, since, until):
+        if about.has_come(batch["source"], batch["load_id"], came):
             held[batch["source"]] += batch["part"]["rows"]
     return {
         "since": since.isoformat() if since else None,
         "until": until.isoformat() if until else None,
         "sources": sorted(sources),
         "kinds": sorted(kinds),
+        "loads": sorted(loads),
         **found,
         "sealed_loads": {name: n for name, n in waiting.items() if n},
         "quarantined_rows": dict(sorted(held.items())),
         "exports": [{"recipient": r, "dataset": d, "rows": n} for (r, d), n in sorted(exports.items())],
         "actions": dict(sorted(Counter(line["action"] for line in in_time).items())),
         "served": [p.name for p in sorted(home.serving.glob("*.duckdb"))],
-        "published": [t for t in _published(home) if _within(datetime.fromisoformat(t), since, until)],
+        "published": [t for t in _published(home) if about.holds(datetime.fromisoformat(t))],
     }
 
 
 def keep_scope(home: Home, keyring: Keyring, incident: Incident, found: dict[str, Any]) -> None:
     """Write a scope into the register."""
-    counts = {name: found[name] for name in ("since", "until", "sources", "kinds", "persons", "staff")}
-    counts["rows"] = sum(r["n"] for r in found["rows"])
+    counts = {name: found[name] for name in ("since", "until", "sources", "kinds", "loads", "persons", "staff")}
+    counts |= {"rows": sum(r["n"] for r in found["rows"]), "stores": [s["store"] for s in found["reached"]["stores"]]}
     _note(home, keyring, incident.number, "scoped", {"scope": found}, counts)
 
 
@@ -195,7 +218,3 @@ def _published(home: Home) -> list[str]:
     """When figures were published, ISO 8601, UTC: by the names of the reports of each publication."""
     stamps = [p.stem for p in home.folder("ops", "privacy").glob("*.json") if not p.name.endswith(".sign-off.json")]
     return [datetime.strptime(s, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat() for s in sorted(stamps)]
-
-
-def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
-    return (since is None or at >= since) and (until is None or at < until)

@@ -90,6 +90,7 @@ def material(home: Home, keyring: Keyring, incident: Incident) -> dict[str, Any]
         "controller": dict(policy.controller),
         "place": policy.place,
         "scope": scope,
+        "terms": incident.terms(scope),
         "consequences": [{"of": of, "zh": zh, "en": en} for of, zh, en in CONSEQUENCES if touched[of]],
         "protection": [proved[i] for i in STORES],
         "steps": steps,

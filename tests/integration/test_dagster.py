@@ -116,7 +116,17 @@ def test_steps_carry_their_checks(graph: dict[str, Any]) -> None:
 
 
 def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, Any]) -> None:
-    operations = ["keys_rotate", "privacy_canary", "privacy_dpia", "privacy_report", "retention_run", "subject_request"]
+    operations = [
+        "incident_export",
+        "incident_open",
+        "incident_scope",
+        "keys_rotate",
+        "privacy_canary",
+        "privacy_dpia",
+        "privacy_report",
+        "retention_run",
+        "subject_request",
+    ]
     assert graph["jobs"] == [*operations, "voicehouse"]
     assert (graph["schedules"], graph["sensors"]) == (["daily"], ["inbox", "watch"])
     assert daily.default_status is dg.DefaultScheduleStatus.STOPPED

@@ -1,14 +1,21 @@
 """Incidents: written down, counted, told, closed; counts and names only. Keep out: what opens one by itself (test_serving.py)."""
 
 import json
+from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration import backup
+from orchestration.lake import audit
+from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.messages import translated
 from orchestration.privacy import incidents
 from orchestration.privacy.audit_log import AuditLog
 from tests.faults.traces import found_under
 from tests.house import TestHouse
+from tests.integration.test_gate import case, lines
+from tests.integration.test_operations import metadata, run
 from tests.integration.test_subjects import command, filled, made
 
 __all__ = ["filled", "made"]
@@ -109,3 +116,75 @@ def test_what_the_page_says_stands_there_in_chinese_too(filled: TestHouse, monke
     told = command(filled, monkeypatch, "privacy", "incident", "export", number, *BY)
     assert "尚未统计" in told.stderr
     assert translated(f"no incident {number} is open: see `voicehouse privacy incident list`", "zh").startswith("没有")
+
+
+@pytest.fixture
+def spread(filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TestHouse:
+    """Zora (two subjects) and Otto, with rows in every store: one in quarantine, two built, one restricted, a backup, an export."""
+    with monkeypatch.context() as failing:
+        failing.setattr(audit, "audit_batch", lambda *_, **__: AuditResult((CheckResult("x", False, 1, 1),)))
+        filled.drop("rows_9.jsonl", lines(case(9, account="O1", country="CN", text="held")))
+        filled.take()
+    subjects = filled.rows("select distinct subject_key, load_id from lake.case")
+    for path, purpose in ((filled.home.warehouse, "warehouse"), (filled.home.serving / "team.duckdb", "team")):
+        with duckdb.connect() as con:
+            key = filled.keyring.hex(purpose)
+            con.execute(f"ATTACH '{path}' AS w (ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
+            con.execute("CREATE TABLE w.fct_cases (subject_key VARCHAR, load_id VARCHAR)")
+            con.executemany(
+                "INSERT INTO w.fct_cases VALUES (?, ?)", subjects if purpose == "warehouse" else subjects[:1]
+            )
+            con.execute(
+                "INSERT INTO w.fct_cases VALUES ('somebody else', 'some load'); CREATE TABLE w.kpi AS SELECT 1 AS n"
+            )
+    backup.write(filled.home, tmp_path / "copy.backup", backup.passphrase("correct horse battery"))
+    log = AuditLog(filled.home, filled.keyring)
+    log.append("export", dataset="orders", recipient="lab", role="analyst", rows=30, persons=12, k=12, l=3, t=0.1)
+    return filled
+
+
+def test_a_scope_tells_what_each_store_holds_of_whom(spread: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2099-03-03T10:00:00Z")
+    number = opened(spread, monkeypatch)
+
+    def scoped(*given: str) -> dict:
+        ask = ["privacy", "incident", "scope", number, *BY, "--json", *given]
+        return json.loads(command(spread, monkeypatch, *ask).stdout)
+
+    told = scoped()
+    held = {s["store"]: (s["persons"], s["rows"]) for s in told["reached"]["stores"]}
+    subjects = spread.rows("select count(distinct (subject_key, load_id)), count(distinct subject_key) from lake.case")
+    assert subjects == [(4, 3)]
+    assert held["lake"] == (2, 6) and held["quarantine"] == (1, 1) and held["warehouse"] == (2, 4)
+    assert held["served"] == (1, 1) and held["exports"] == (12, 30) and held["backups"] == (2, 6)
+    assert held["landing"] == (2, 5) and held["vault"][0] == 2 and held["vault"][1] >= 6
+    assert [(t["law"], t["persons"], t["due_at"][:16]) for t in told["terms"]] == [
+        ("CN", 1, "2099-03-03T10:00"),  # at once
+        ("EU", 1, "2099-03-06T10:00"),
+    ]
+    only = scoped("--store", "quarantine")["reached"]
+    assert [s["store"] for s in only["stores"]] == ["quarantine"] and only["persons_by_law"] == {"CN": 1}
+    (later,) = spread.rows("select max(load_id) from lake.case")[0]
+    last = scoped("--load", later, "--store", "lake", "--store", "warehouse")
+    assert [(s["persons"], s["rows"]) for s in last["reached"]["stores"]] == [(1, 1), (1, 1)]
+    assert scoped("--until", "2001-01-01")["reached"]["persons"] == 0
+    assert command(spread, monkeypatch, "privacy", "incident", "scope", number, *BY, "--store", "x").exit_code == 2
+    assert "  warehouse " in command(spread, monkeypatch, "privacy", "incident", "scope", number, *BY).stdout
+    assert command(spread, monkeypatch, "privacy", "incident", "export", number, *BY).exit_code == 0
+    page = (spread.home.root / "ops" / "incidents" / f"{number}.html").read_text()
+    assert "受限文件" in page and "2099-03-06 10:00 (GDPR 33(1))" in page
+    assert found_under([spread.home.root / "ops", spread.home.root / "audit"], PLANTED) == set()
+
+
+def test_an_incident_is_opened_counted_and_told_by_jobs(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run(filled, monkeypatch, "incident_open", reason="a laptop is gone", ticket="T-9", noticed_at="2026-03-02")
+    number = str(metadata(done)["incident"])
+    assert str(metadata(done)["due_at"]).startswith("2026-03-05T00:00")
+    assert not run(filled, monkeypatch, "incident_export", incident=number).success  # not counted yet
+    counted = metadata(run(filled, monkeypatch, "incident_scope", incident=number, stores=["lake", "vault"]))
+    assert counted["persons"] == 2 and counted["lake"] == {"persons": 2, "rows": 6} and "landing" not in counted
+    assert not run(filled, monkeypatch, "incident_export", incident=number, role="engineer").success
+    told = run(filled, monkeypatch, "incident_export", incident=number)
+    material = json.loads((filled.home.root / "ops" / "incidents" / f"{number}.json").read_text())
+    assert told.success and metadata(told)["sha256"] == material["sha256"]
+    assert steps(filled, number) == [f"incident {what}" for what in ("opened", "scoped", "exported")]
