@@ -70,7 +70,7 @@ CATALOGUE = {
     "C20": ("存储地点与跨境", "Every source and destination has a place", "run"),
     "C21": ("未成年人", "Minors: guardian consent or rejected", "run"),
     "C22": ("敏感文本不入公开文件", "Sensitive text kept out of the published file", "run"),
-    "C23": ("供应商协议在案", "Every vendor has role and agreement on file", "run"),
+    "C23": ("供应商与接收方协议在案", "Every vendor and recipient has role and agreement on file", "run"),
 }
 
 
@@ -448,12 +448,12 @@ def _flows(
         if w.crosses and not w.missing()
     ]
     unplaced = [sentence for way in ways for sentence in way.missing()]
-    vendors = [sentence for s in sources.values() for sentence in flows.missing_vendor(s)]
+    papers = flows.missing_papers(sources.values(), policy)
     crossing = f"over a border: {'; '.join(over)}" if over else "none over a border"
     return {
         "C16": (len(sources), len(record), told(f"sources in the record of processing{about}; what it lacks", record)),
         "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced)),
-        "C23": (len(sources), len(vendors), told("sources; vendors without role or agreement on file", vendors)),
+        "C23": (len(sources) + len(policy.recipients), len(papers), told("sources and recipients; vendors and recipients without role or agreement on file", papers)),
     }  # fmt: skip
 
 

@@ -103,6 +103,31 @@ def missing_vendor(settings: Settings) -> list[str]:
     return []
 
 
+def missing_recipient(name: str, policy: Policy) -> list[str]:
+    """What keeps rows from leaving for a recipient: not listed, no role, no agreement (GDPR 26, 28; PIPL 20, 21, 23), no way."""
+    if name not in policy.recipients:
+        return [
+            f"policy.toml lists no recipient {name}: add [recipients.{name}] with role (one of {', '.join(ROLES)}), "
+            "agreement and place"
+        ]
+    about = policy.recipients[name]
+    found = of_recipient(name, policy).missing()
+    if about.get("role") not in ROLES:
+        found.append(f"policy.toml, [recipients.{name}]: the role is to be one of {', '.join(ROLES)}")
+    if str(about.get("agreement", "")).strip() in ("", "none needed"):
+        found.append(f"policy.toml, [recipients.{name}]: no agreement is on file (agreement)")
+    return found
+
+
+def missing_papers(sources: Iterable[Settings], policy: Policy) -> list[str]:
+    """What is not on file of every vendor and every recipient: roles and agreements (C23)."""
+    found = [sentence for s in sources for sentence in missing_vendor(s)]
+    for name in policy.recipients:
+        way = of_recipient(name, policy).missing()
+        found += [sentence for sentence in missing_recipient(name, policy) if sentence not in way]
+    return found
+
+
 def needs_assessment(sources: Iterable[Settings], policy: Policy) -> list[str]:
     """Why an impact assessment has to be on file: data entrusted, given to others, sent abroad (PIPL 55; GDPR 35)."""
     own = [s for s in sources if not s.public_set]
@@ -149,10 +174,14 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
         "terms_days": {"landing": policy.landing_days, "quarantine": policy.quarantine_days},
         "needs_assessment": needs_assessment(sources, policy),
         "sources": [_of(s, policy) for s in sorted(sources, key=lambda s: s.name)],
+        "recipients": [
+            {"name": name, "role": about.get("role", ""), "agreement": about.get("agreement", "")}
+            for name, about in sorted(policy.recipients.items())
+        ],
         "flows": [{"name": w.name, "from": w.start, "to": w.end, "transfer": w.mechanism, "crosses": w.crosses} for w in ways],
         "lacking": sorted(
             {x for w in ways for x in w.missing()}
-            | {x for s in sources for x in missing_vendor(s)}
+            | set(missing_papers(sources, policy))
             | set(missing_record({s.name: s for s in sources}, policy))
         ),
     }  # fmt: skip

@@ -66,8 +66,14 @@ purposes = ["service", "analytics"]
 blocked_sources = []
 
 # Where this home lies (ISO 3166). What comes from or goes to another country names its mechanism, or does not run:
-# `transfer` in source.toml, and in [recipients.<name>] here (place, transfer) of whom rows are exported to.
+# `transfer` in source.toml, and in [recipients.<name>] here.
 place = "CN"
+
+# Whom rows may be exported to, each with a table of its own; to nobody else.
+# [recipients.lab]
+# role = "processor" # or controller, joint_controller
+# agreement = "DPA-2026-03"
+# place = "CN"
 
 # Languages ("en", "zh") in which a model looks for names of persons that neither record, vault nor rules tell; each has to be
 # installed (`make names`). It finds most of them and masks some other words too (docs/privacy.md).
@@ -134,6 +140,11 @@ class Policy:
             if language not in ner.MODELS:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")
         found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
+        for name, about in found.get("recipients", {}).items():
+            if not isinstance(about, dict) or not all(isinstance(told, str) for told in about.values()):
+                raise ContractError(
+                    f"policy.toml: [recipients.{name}] is a table of texts: role, agreement, place, transfer"
+                )
         found["name_models"] = tuple(raw.get("name_models", ()))
         found["notices"] = read_notices(raw.get("notices", {}), tuple(raw["purposes"]), "policy.toml")
         return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms, **found)

@@ -9,7 +9,7 @@ Domains: pseudonyms of persons, of staff, keys of records, contents, the vault's
 import duckdb
 
 from orchestration.engine import identifier
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.vault import unseal_identities
@@ -68,8 +68,9 @@ def _take(con: duckdb.DuckDBPyConnection, bound: str) -> None:
             if f.privacy is Privacy.RECORD_KEY and f.type == "string"
         }
         selects += [
-            f"SELECT '{domain}', {identifier(c)} FROM lake.{identifier(kind)} WHERE {identifier(c)} < '{bound}'"
+            f"SELECT '{domain}', {hash_} FROM lake.{identifier(kind)} WHERE {hash_} < '{bound}'"
             for c, domain in columns.items()
+            for hash_ in [marks.bare(c) if domain == "agent" else identifier(c)]
         ]
     con.execute(f"CREATE OR REPLACE TEMP TABLE _hashes AS SELECT DISTINCT * FROM ({' UNION ALL '.join(selects)})")
 

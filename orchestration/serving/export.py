@@ -82,7 +82,7 @@ def export(
 
     `quasi`: the quasi-identifiers to export, default all of the dataset's. `leave_out` drops classes of too few persons
     or of one answer, up to a fifth of the rows. Refuses with the reasons, written to the audit log: a role or purpose that may
-    not, or too little anonymity (privacy check C14).
+    not, a recipient without role or agreement, or too little anonymity (privacy check C14).
     """
     keyring = Keyring(home)
     log = AuditLog(home, keyring)
@@ -156,7 +156,8 @@ def _may_not(home: Home, dataset: str, recipient: str, role: str, purpose: str, 
     found = []
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,30}", recipient):
         found.append("a recipient is a short name of letters, digits and _")
-    found += flows.of_recipient(recipient, Policy.of(home)).missing()
+    else:
+        found += flows.missing_recipient(recipient, Policy.of(home))
     if purpose not in Policy.of(home).purposes:
         found.append(f"the house does not pursue the purpose {purpose} (policy.toml)")
     if purpose not in ROLES.get(role, ()):

@@ -166,16 +166,17 @@ def test_what_is_lacking_is_told_in_chinese_to_the_last_word(desk: TestHouse) ->
     desk.take()
     furnish(desk.home)
     policy = desk.home.root / "policy.toml"
-    policy.write_text(policy.read_text() + '[recipients.lab]\nplace = "US"\n[recipients.bay]\nplace = "nowhere"\n')
+    policy.write_text(
+        policy.read_text() + '[recipients.lab]\nplace = "US"\n[recipients.bay]\nplace = "nowhere"\nrole = "friend"\n'
+    )
     lines = ['retention_months = "none"', 'place = "DE"', 'transfer = "standard_clauses"']
     change(desk, 'place = "CN"', "\n".join(lines))
     change(desk, VENDOR, 'vendor = { role = "processor" }')
     told = {i: checks(desk)[i].evidence for i in ("C16", "C20", "C23")}
     change(desk, 'role = "processor"', 'role = "friend"')
     told["C23 too"] = checks(desk)["C23"].evidence
-    known = (
-        "desk|lab|bay|nowhere|policy|toml|controller|joint_controller|processor|name|contact|assessment|transfer|place"
-    )
+    assert "[recipients.lab]: no agreement" in told["C23"] and "[recipients.bay]: the role" in told["C23"]
+    known = "desk|lab|bay|nowhere|policy|toml|controller|joint_controller|processor|name|contact|assessment|transfer|place|recipients|role"
     known += "|voicehouse|privacy|dpia|vendor|agreement|" + "|".join(m for of in flows.MECHANISMS.values() for m in of)
     for check, words in told.items():
         left = re.findall(r"[a-z]{2,}", re.sub(rf"\b({known})\b", "", translated(words, "zh")))

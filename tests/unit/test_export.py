@@ -18,15 +18,21 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import furnish
 from orchestration.serving.export import Exported, export
 
+PAPERS = 'role = "processor"\nagreement = "DPA-1"\n'
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home.open(tmp_path / "home")
     furnish(home)
     with (home.root / "policy.toml").open("a") as policy:
-        policy.write('[recipients.lab]\nplace = "CN"\n[recipients.agency]\nplace = "CN"\n')
         policy.write(
-            '[recipients.abroad]\nplace = "DE"\n[recipients.partner]\nplace = "DE"\ntransfer = "standard_contract"\n'
+            f'[recipients.lab]\n{PAPERS}place = "CN"\n[recipients.agency]\n{PAPERS}place = "CN"\n'
+            f'[recipients.abroad]\n{PAPERS}place = "DE"\n'
+            f'[recipients.partner]\n{PAPERS}place = "DE"\ntransfer = "standard_contract"\n'
+            '[recipients.friend]\nrole = "friend"\nagreement = "A-1"\nplace = "CN"\n'
+            '[recipients.bare]\nrole = "controller"\nplace = "CN"\n'
+            '[recipients.sure]\nrole = "joint_controller"\nagreement = "none needed"\nplace = "CN"\n'
         )
     return home
 
@@ -103,7 +109,10 @@ def test_one_answer_in_a_class_is_refused_however_large_it_is(house, home: Home,
         ({"purpose": "marketing"}, "does not pursue"),
         ({"role": "analyst", "purpose": "service"}, "may not export for service"),
         ({"recipient": "x'; drop"}, "short name"),
-        ({"recipient": "stranger"}, "stranger: the place of storage"),
+        ({"recipient": "stranger"}, r"lists no recipient stranger: add \[recipients.stranger\] with role"),
+        ({"recipient": "friend"}, "the role is to be one of controller"),
+        ({"recipient": "bare"}, r"\[recipients.bare\]: no agreement"),
+        ({"recipient": "sure"}, r"\[recipients.sure\]: no agreement"),
         ({"recipient": "abroad"}, "from CN to DE names no mechanism"),
         ({"quasi": ["text"]}, "no quasi-identifier text"),
     ],
