@@ -27,7 +27,7 @@ def batch_suite(kind: str, is_public: bool) -> tuple["Rule", ...]:
 
     own = import_module(f"expectations.entering.{kind}").RULES
     # What a company says of itself (calendars, scales, ...) has no person and no end of keeping.
-    keeping = () if is_public or KINDS[kind].is_reference else (privacy.keeping_rule(),)
+    keeping = () if is_public or not KINDS[kind].ends_by_event else (privacy.keeping_rule(),)
     return (*contract.rules(KINDS[kind]), *privacy.batch_rules(KINDS[kind]), *keeping, *own)
 
 

@@ -365,7 +365,7 @@ def _select_sql(
     has_person = record.has_person
     retain = (
         f"{event} + INTERVAL {settings.retention_months} MONTH"
-        if settings.retention_months is not None and not record.is_reference
+        if settings.retention_months is not None and record.ends_by_event
         else "NULL::TIMESTAMP"
     )
     lineage = {

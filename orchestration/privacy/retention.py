@@ -27,6 +27,7 @@ from orchestration.sources.contract import Settings
 
 DEFAULT_TEXT_MONTHS = 24  # of a source that is not configured any more
 DEFAULT_IDENTITY_MONTHS = 24
+DEFAULT_ROW_MONTHS = 36
 EVIDENCE_MONTHS = 36  # of a consent that is no longer in force
 NEVER = datetime(9999, 12, 31)
 PERSONS_EVERY = timedelta(days=1)
@@ -87,10 +88,17 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
 
 
 def changes_due(sources: Mapping[str, Settings], at: datetime) -> dict[str, Change]:
-    """By kind what is past its term at `at` (naive UTC): rows by their own `retain_until`, texts by their source's."""
+    """By kind what is past its term at `at` (naive UTC): rows by their own `retain_until`, texts by their source's.
+
+    Rows of the directory have none: whoever is employed still is known by when the row is judged (`_staff_term`).
+    """
     found = {}
     for kind, record in KINDS.items():
-        gone = f"retain_until < TIMESTAMP '{at}'"
+        gone = (
+            f"coalesce({_staff_term(sources)} < TIMESTAMP '{at}', false)"
+            if record.is_directory
+            else f"retain_until < TIMESTAMP '{at}'"
+        )
         if kind == "consent":
             gone += f" AND NOT ({_in_force('consent', at)})"
         texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
@@ -134,6 +142,21 @@ def _term(event: str, months: Mapping[str, int | None], default: int) -> str:
 
 def _text_term(record: Record, sources: Mapping[str, Settings]) -> str:
     return _term(_event(record), {n: s.text_retention_months for n, s in sources.items()}, DEFAULT_TEXT_MONTHS)
+
+
+def _staff_term(sources: Mapping[str, Settings]) -> str:
+    """SQL on a row `r` of the directory in the lake: the instant its term ends; null while nothing says when.
+
+    A version that another replaced has the term of any row, from its event. What stands of somebody is held as long as
+    they are employed, and then, with all versions before, for the term of identities.
+    """
+    order = "coalesce({0}.updated_at, {0}.loaded_at)"
+    same = "FROM lake.agent n WHERE n.source = r.source AND n.agent_key = r.agent_key"
+    newer = f"({order.format('n')}, n.loaded_at) > ({order.format('r')}, r.loaded_at)"
+    event = _term(_event(KINDS["agent"]), {n: s.retention_months for n, s in sources.items()}, DEFAULT_ROW_MONTHS)
+    left = f"(SELECT arg_max_null(n.left_on, {order.format('n')}) {same})"
+    months = {n: s.identity_retention_months for n, s in sources.items()}
+    return f"least(CASE WHEN EXISTS (SELECT 1 {same} AND {newer}) THEN {event} END, {_term(left, months, DEFAULT_IDENTITY_MONTHS)})"
 
 
 def _in_force(table: str, at: datetime) -> str:
@@ -259,10 +282,12 @@ def _note_due(
         ends = ["retain_until"]
         if kind == "consent":
             ends = ["CASE WHEN action <> 'grant' OR expires_at IS NOT NULL THEN greatest(retain_until, expires_at) END"]
+        if record.is_directory:
+            ends = [_staff_term(sources)]
         if texts := [f.name for f in record.fields if f.privacy is Privacy.TEXT]:
             written = " OR ".join(f"{identifier(t)} IS NOT NULL" for t in texts)
             ends.append(f"CASE WHEN {written} THEN {_text_term(record, sources)} END")
-        terms.append(f"SELECT min(least({', '.join(ends)})) AS until FROM lake.{identifier(kind)}")
+        terms.append(f"SELECT min(least({', '.join(ends)})) AS until FROM lake.{identifier(kind)} AS r")
     row = con.execute(f"SELECT coalesce(min(until), TIMESTAMP '{NEVER}') FROM ({' UNION ALL '.join(terms)})").fetchone()
     path = home.folder("ops") / "retention.json"
     before = json.loads(path.read_text())["persons_at"] if path.exists() else None

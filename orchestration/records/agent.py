@@ -10,6 +10,7 @@ RECORD = Record(
     grain="One row per member of staff, at one version.",
     key=("agent_id",),
     event_time="updated_at",
+    is_directory=True,
     fields=(
         agent_id(),
         Field("agent_name", "string", Privacy.IDENTIFIER, "Name.", domain="agent.name"),

@@ -87,6 +87,7 @@ class Record:
     fields: tuple[Field, ...]
     has_person: bool = False
     is_reference: bool = False
+    is_directory: bool = False  # of who is employed, and kept by that (privacy/retention.py)
 
     def __post_init__(self) -> None:
         names = [f.name for f in self.fields]
@@ -98,6 +99,11 @@ class Record:
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
+
+    @property
+    def ends_by_event(self) -> bool:
+        """Whether its own event says until when a row is kept."""
+        return not self.is_reference and not self.is_directory
 
     @property
     def own_keys(self) -> tuple[Field, ...]:

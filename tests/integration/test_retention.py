@@ -177,5 +177,42 @@ def test_names_of_staff_go_a_term_after_they_left_or_were_last_heard_of(
     assert found_under(house.home.root, ["Lars Left"]) == set()
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-04-01T00:00:00Z")
     assert run(house).identities == 1 and known() == ["stays"]
-    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-04-03T00:00:00Z")
-    assert run(house).identities == 1 and known() == []  # of Stella the lake holds no row any more
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2040-01-01T00:00:00Z")
+    assert run(house).identities == 0 and known() == ["stays"]
+
+
+def test_the_directory_holds_whoever_is_employed_and_forgets_them_a_term_after_they_left(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"agent": STAFF})
+    house.drop(
+        "rows.jsonl",
+        lines(
+            {"agent": "stays", "name": "Stella", "at": "2019-01-01T00:00:00Z"},
+            {"agent": "stays", "name": "Stella Stays", "at": "2020-01-01T00:00:00Z"},  # the version of today
+            {"agent": "left", "name": "Lars", "at": "2024-01-01T00:00:00Z"},
+            {"agent": "left", "name": "Lars", "left": "2026-05-01", "at": "2026-04-01T00:00:00Z"},
+            {"agent": "back", "name": "Bea", "left": "2020-01-01", "at": "2019-12-01T00:00:00Z"},
+            {"agent": "back", "name": "Bea", "at": "2023-01-01T00:00:00Z"},
+        ),
+    )
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.take()
+
+    def held() -> list[str]:
+        found = house.rows("select strftime(updated_at, '%Y-%m') from lake.agent order by 1")
+        return [month for (month,) in found]
+
+    assert held() == ["2019-01", "2019-12", "2020-01", "2023-01", "2024-01", "2026-04"] and overdue(house) == 2
+    assert run(house).rows == 2 and held() == ["2020-01", "2023-01", "2024-01", "2026-04"]  # replaced, 36 months ago
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-04-30T00:00:00Z")
+    assert run(house).rows == 1 and held() == ["2020-01", "2023-01", "2026-04"] and overdue(house) == 0
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-05-02T00:00:00Z")
+    assert overdue(house) == 1 and run(house).rows == 1 and held() == ["2020-01", "2023-01"]
+    connected = retention.connect
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-05-02T01:00:00Z")
+    monkeypatch.setattr(retention, "connect", lambda *_: pytest.fail("nothing is due, and the lake was opened"))
+    assert run(house).nothing
+    monkeypatch.setattr(retention, "connect", connected)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2060-01-01T00:00:00Z")
+    assert run(house).rows == 0 and held() == ["2020-01", "2023-01"]
