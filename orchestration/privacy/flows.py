@@ -14,7 +14,7 @@ from typing import Any
 from orchestration.privacy.policy import EU, Policy
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
-from orchestration.sources.contract import Settings
+from orchestration.sources.contract import Notices, Settings
 
 HOME = "home"  # a source that lies where the house does
 ROLES = ("controller", "joint_controller", "processor")
@@ -171,6 +171,7 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
         "controller": dict(policy.controller),
         "place": policy.place,
         "purposes": list(policy.purposes),
+        "notices": _listed(policy.notices),
         "terms_days": {"landing": policy.landing_days, "quarantine": policy.quarantine_days},
         "needs_assessment": needs_assessment(sources, policy),
         "sources": [_of(s, policy) for s in sorted(sources, key=lambda s: s.name)],
@@ -192,6 +193,10 @@ def digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+def _listed(notices: Notices) -> dict[str, dict[str, list[str]]]:
+    return {law: {purpose: list(versions) for purpose, versions in of.items()} for law, of in notices.items()}
+
+
 def _of(s: Settings, policy: Policy) -> dict[str, Any]:
     """One source in the record; `fields`: what its kinds may bring, by class."""
     fields = [f for kind in s.kinds if kind in KINDS for f in KINDS[kind].fields]
@@ -207,6 +212,7 @@ def _of(s: Settings, policy: Policy) -> dict[str, Any]:
         "fields": {str(c): sorted({f.name for f in fields if f.privacy is c}) for c in classes},
         "purposes": list(policy.purposes_of(s)),
         "basis": {law: {p: b for p, b in of.items() if p in policy.purposes} for law, of in s.basis.items()},
+        "notices": _listed(s.notices),
         "vendor": dict(s.vendor),
         "place": s.place,
         "transfer": s.transfer,
