@@ -49,6 +49,7 @@ test: setup ## Run the tests (deaths, servers, browser and name models have targ
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
+	@command -v strace >/dev/null || { apt-get -qq update && apt-get -qq install -y strace >/dev/null; }
 	@$(BIN)/python -m pytest tests/faults -n 2 --dist loadfile -m faults
 
 .PHONY: test-browser

@@ -4,6 +4,7 @@ Keep out: the graph it shows (orchestration.defs).
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,4 +32,6 @@ def command(port: int) -> None:
     arguments = ["dev", "--workspace", str(root / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(port)]
     click.get_current_context().find_root().close()  # another program takes the place of this one
     os.chdir(root)
+    # Dagster stops its servers by interrupts, which a shell tells what it runs in the background to ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(str(Path(sys.executable).parent / "dagster"), ["dagster", *arguments])

@@ -40,7 +40,9 @@ class AuditLog:
         """Add a line durably; returns its number. `facts` are names, counts and codes, never values of somebody's data."""
         with (self._path.with_name("lock")).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            head = self._read_head()
+            if not self._path.exists() and not self._head.exists():
+                self._write_head(self._read_head())  # a first line without any head would be no one's word
+            whole, head = self._settled()
             line: dict[str, Any] = {
                 "number": head["number"] + 1,
                 "at": now().isoformat(),
@@ -53,32 +55,40 @@ class AuditLog:
             line["hash"] = self._hash(line)
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                # A line cut short by a death is finished, not continued: the chain goes on behind it.
-                torn = os.fstat(handle).st_size and not self._path.read_bytes().endswith(b"\n")
-                os.write(handle, (b"\n" if torn else b"") + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                os.ftruncate(handle, len(whole))
+                os.write(handle, json.dumps(line, ensure_ascii=False).encode() + b"\n")
                 os.fsync(handle)
             finally:
                 os.close(handle)
             sync_folder(self._path.parent)
-            generation = facts.get("vault_generation", head["vault_generation"])
-            end = {"number": line["number"], "hash": line["hash"], "vault_generation": generation}
-            self._write_head({**head, **end})
+            self._write_head({**head, **_end(line, head)})
         return int(line["number"])
+
+    def _settled(self) -> tuple[bytes, dict[str, Any]]:
+        """The log and its head as they belong together after a death between their writes, nothing written.
+
+        A line without its end is left out: nobody was answered on it. A whole one that follows the head, by its keyed
+        hash, is the new head.
+        """
+        content = self._path.read_bytes() if self._path.exists() else b""
+        whole, head = content[: content.rfind(b"\n") + 1], self._read_head()
+        for line in _parsed(whole.rstrip(b"\n").rpartition(b"\n")[2]):
+            follows = line["number"] == head["number"] + 1 and line["previous"] == head["hash"]
+            if follows and hmac.compare_digest(line["hash"], self._hash(line)):
+                head = {**head, **_end(line, head)}
+        return whole, head
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Every line that can be read, oldest first."""
         if self._path.exists():
-            for raw in self._path.read_text(encoding="utf-8").splitlines():
-                try:
-                    yield json.loads(raw)
-                except json.JSONDecodeError:
-                    yield {"number": -1, "hash": "", "previous": "", "facts": {}, "action": "", "key_version": 1}
+            yield from _parsed(self._path.read_bytes())
 
     def verify(self) -> tuple[int, list[str]]:
         """Lines read, and what is wrong with the chain: lines changed, missing or out of order; empty when all is well."""
         wrong, previous, number = [], START, 0
-        lines, head = list(self.lines()), self._read_head()
-        if lines and head["seal"] != self._seal(head):
+        whole, head = self._settled()
+        lines, written = list(_parsed(whole)), self._read_head()
+        if lines and written["seal"] != self._seal(written):
             wrong.append("the head was changed")
         for n, line in enumerate(lines, 1):
             if n == 1 and line["number"] == head["first"]:  # those before it have gone with their term
@@ -135,6 +145,20 @@ class AuditLog:
         key = self._keyring.versions(KEY)[int(line["key_version"]) - 1]
         content = json.dumps({k: v for k, v in line.items() if k != "hash"}, sort_keys=True, ensure_ascii=False)
         return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()
+
+
+def _parsed(content: bytes) -> Iterator[dict[str, Any]]:
+    for raw in content.splitlines():
+        try:
+            yield json.loads(raw)
+        except ValueError:  # no JSON, no UTF-8
+            yield {"number": -1, "hash": "", "previous": "", "facts": {}, "action": "", "key_version": 1}
+
+
+def _end(line: dict[str, Any], head: dict[str, Any]) -> dict[str, Any]:
+    """What the head tells of the last line."""
+    generation = line["facts"].get("vault_generation", head["vault_generation"])
+    return {"number": line["number"], "hash": line["hash"], "vault_generation": generation}
 
 
 def tag(keyring: Keyring, value: str) -> str:

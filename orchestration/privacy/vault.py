@@ -14,7 +14,7 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from orchestration.engine import forget_stillborn, literal
+from orchestration.engine import literal
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, VAULT, check
 from orchestration.home import Home, place_durably, write_durably
@@ -59,15 +59,15 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     """
     path = home.folder("vault") / "vault.duckdb"
     expected = known_generation(home)
-    if not expected and not read_only:
-        forget_stillborn(path)
-    if not path.exists() and (expected or read_only):
-        raise VoicehouseError(
-            "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
-            "the persons known so far: `voicehouse vault reinit`"
-            if expected
-            else "there is no vault yet: run `voicehouse run` first"
-        )
+    if not path.exists():
+        if expected or read_only:
+            raise VoicehouseError(
+                "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
+                "the persons known so far: `voicehouse vault reinit`"
+                if expected
+                else "there is no vault yet: run `voicehouse run` first"
+            )
+        _create(con, home, keyring)
     mode = "READ_ONLY, " if read_only else ""
     con.execute(
         f"ATTACH {literal(str(path))} AS vault ({mode}ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
@@ -76,7 +76,7 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     try:
         check_format(con)
         if not read_only:
-            con.execute(SCHEMA)
+            con.execute(f"BEGIN; {SCHEMA} COMMIT")
         row = con.execute("SELECT max(number) FROM vault.generation").fetchone()
         found = int(row[0]) if row and row[0] is not None else 0
         if found < expected:
@@ -98,6 +98,22 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
         _note_generation(home, keyring, found + 1)
     finally:
         con.execute("DETACH vault")
+
+
+def _create(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, generation: int = 0) -> None:
+    """A vault of nobody yet, at its place when it is whole."""
+    path = home.folder("vault") / "vault.duckdb"
+    draft = home.folder("vault") / ".vault.draft.duckdb"
+    draft.unlink(missing_ok=True)
+    con.execute(
+        f"ATTACH {literal(str(draft))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
+    )
+    try:
+        begun = f"INSERT INTO vault.generation VALUES ({generation});" if generation else ""
+        con.execute(f"{SCHEMA} {begun} CHECKPOINT vault")
+    finally:
+        con.execute("DETACH vault")
+    place_durably(draft, path)
 
 
 def check_format(con: duckdb.DuckDBPyConnection) -> None:
@@ -162,16 +178,8 @@ def reinit(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> int:
 
     Returns the first generation of the new epoch. Raises VoicehouseError when a vault is there.
     """
-    path = home.folder("vault") / "vault.duckdb"
     generation = next_epoch(home)
-    con.execute(
-        f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM')"
-    )
-    con.execute(SCHEMA)
-    con.execute("INSERT INTO vault.generation VALUES (?)", [generation])
-    con.execute("CHECKPOINT vault")
-    con.execute("DETACH vault")
-    os.chmod(path, 0o600)
+    _create(con, home, keyring, generation)
     AuditLog(home, keyring).append("vault reinit", vault_generation=generation)
     _note_generation(home, keyring, generation)
     return generation

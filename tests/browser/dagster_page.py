@@ -35,14 +35,14 @@ def dagster(home: Path, log: Path) -> Iterator[str]:
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "orchestration.cli", "--home", str(home), "ui", "--port", str(port)]
     with log.open("wb") as written:
-        # Where this runs in the background a shell lets it ignore interrupts, and Dagster stops by one.
+        # As a shell starts what it runs in the background.
         server = subprocess.Popen(
             command,
             env=environment,
             stdout=written,
             stderr=written,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
     try:
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -41,6 +41,11 @@ class Recording:
         if full.is_relative_to(self.top):
             self.steps.append((what, str(full.relative_to(self.top)), argument))
 
+    def rename(self, old: Any, new: Any) -> None:
+        """Note that a file took a name below the folder."""
+        if Path(new).is_relative_to(self.top):
+            self.note("replace", old, str(Path(new).relative_to(self.top)))
+
     def appear(self, path: Path) -> None:
         """Note a file that somebody else wrote, unsynced, and its folder."""
         self.note("mkdir", path.parent)
@@ -58,10 +63,16 @@ class Recording:
             node = live.get(path)
             if what == "mkdir":
                 live.setdefault(path, None)
-            elif what == "create":
+            elif what == "create" or (what == "open" and not isinstance(node, _File)):
                 live[path] = _File()
+            elif what == "truncate" and isinstance(node, _File):
+                node.written = node.written[:argument].ljust(argument, b"\0")
             elif what == "write" and isinstance(node, _File):
                 node.written += argument
+            elif what == "pwrite" and isinstance(node, _File):
+                offset, content = argument
+                before = node.written[:offset].ljust(offset, b"\0")
+                node.written = before + content + node.written[offset + len(content) :]
             elif what == "fsync" and isinstance(node, _File):
                 node.durable = node.written
             elif what == "fsync":
@@ -117,8 +128,7 @@ def recorded(recording: Recording) -> Iterator[None]:
 
     def replaced(old: Any, new: Any) -> None:
         real["replace"](old, new)
-        if Path(new).is_relative_to(recording.top):
-            recording.note("replace", old, str(Path(new).relative_to(recording.top)))
+        recording.rename(old, new)
 
     def unlinked(path: Any, **named: Any) -> None:
         real["unlink"](path, **named)

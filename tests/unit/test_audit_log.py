@@ -67,13 +67,36 @@ def test_a_chain_made_anew_without_the_key_shows(log: AuditLog, tmp_path: Path) 
     assert len(log.verify()[1]) == 6  # every line, and the head
 
 
-def test_a_line_cut_short_by_a_death_does_not_swallow_the_next(log: AuditLog) -> None:
+def test_a_line_cut_short_by_a_death_goes_and_the_next_takes_its_number(log: AuditLog) -> None:
     with path(log).open("a") as handle:
         handle.write('{"number": 6, "at"')
+    assert log.verify() == (5, [])
     log.append("trial", n=6)
-    n, wrong = log.verify()
-    assert n == 7 and wrong  # it shows, and what came after is there
-    assert log.newest("trial")["facts"] == {"n": 6}
+    assert log.verify() == (6, [])
+    assert [line["number"] for line in log.lines()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_line_whose_head_was_not_written_before_a_death_stands(log: AuditLog) -> None:
+    before = log._head.read_bytes()
+    log.append("trial", n=5)
+    log._head.write_bytes(before)
+    assert log.verify() == (6, [])
+    assert log.append("trial", n=6) == 7
+    assert log.verify() == (7, [])
+
+
+def test_without_its_head_no_chain_is_sound_however_short(log: AuditLog) -> None:
+    log._head.unlink()
+    path(log).write_bytes(path(log).read_bytes().splitlines(keepends=True)[0])
+    assert log.verify()[1] != []
+
+
+def test_the_last_line_cut_in_half_shows_where_it_was_answered_on(log: AuditLog) -> None:
+    content = path(log).read_bytes()
+    path(log).write_bytes(content[: content.rstrip(b"\n").rfind(b"\n") + 20])
+    assert log.verify()[1] != []
+    log.append("trial", n=6)
+    assert log.verify()[1] != []
 
 
 def test_lines_past_their_term_go_and_the_rest_still_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
