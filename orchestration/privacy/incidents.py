@@ -23,11 +23,11 @@ from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 
 HOURS = 72  # GDPR 33(1), from the moment somebody knew; PIPL 57 says at once
-# By law: hours from that moment, and what says so. Where the law is not known, the stricter.
+# By law: hours from that moment, and what says so. Of other laws a default; where none is known, the stricter.
 TERMS = {
     "EU": (HOURS, "GDPR 33(1)"),
     "CN": (0, "PIPL 57"),
-    "other": (HOURS, "local law"),
+    "other": (HOURS, "–"),
     "unknown": (0, "PIPL 57, GDPR 33(1)"),
 }
 
