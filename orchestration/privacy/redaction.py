@@ -17,7 +17,7 @@ from orchestration.privacy import known_names, linked, ner
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
-from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, sql_text
+from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, in_turn, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
 
 __all__ = ["OWN_ROLES", "redact", "version"]
@@ -25,9 +25,11 @@ __all__ = ["OWN_ROLES", "redact", "version"]
 _TURNS = 4  # times a text that still changes is read; what changes in the last is refused
 _SIGNS = rf"[\x{ord(SIGNS['SELF']):02x}-\x{ord(SIGNS[TOKENS[-1]]):02x}]"
 _READS = {
-    "has_chinese": "regexp_matches(t, '[\\x{3007}\\x{25cb}\\x{4e00}-\\x{9fff}]')",
-    "has_digits": "regexp_matches(t, '[0-9]') or (has_chinese and regexp_matches(t, '[零〇○一二三四五六七八九十百幺两壹贰叁肆伍陆柒捌玖]'))",
-    "has_numbers": "has_digits and regexp_matches(t, '[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5}')",
+    "has_chinese": in_turn("strlen(t) <> length(t)", "regexp_matches(t, '[\\x{3007}\\x{25cb}\\x{4e00}-\\x{9fff}]')"),
+    "has_digits": "case when regexp_matches(t, '[0-9]') then true else "
+    + in_turn("has_chinese", "regexp_matches(t, '[零〇○一二三四五六七八九十百幺两壹贰叁肆伍陆柒捌玖]')")
+    + " end",
+    "has_numbers": in_turn("has_digits", "regexp_matches(t, '[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5}')"),
 }
 
 
@@ -63,13 +65,15 @@ def redact(
         )
         linked.near(con, "_redacting", "_own_values", "_own_of_text")
         linked.prepare(con, "_own_values")
-    con.execute("create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean)")
+    con.execute(
+        "create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean, signs varchar)"
+    )
     turns = _TURNS * 2 if models else _TURNS
     for turn in range(1, turns + 1):
         # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed point.
         con.execute(
-            f"create or replace temp table _read as select row_no, field, t, t = before or not regexp_matches(t, '{_SIGNS}') "
-            f"as is_settled from {_pass(con, has_own, known)}"
+            f"create or replace temp table _read as select row_no, field, t, t = before as is_settled "
+            f"from {_pass(con, has_own, known)}"
         )
         if models:
             ner.find(con, "select t from _read where is_settled", "_named", models)
@@ -78,7 +82,8 @@ def redact(
                 "drop table _named"
             )
         con.execute(
-            f"insert into _settled select row_no, field, t, is_settled from _read where is_settled or {turn == turns}; "
+            f"insert into _settled select row_no, field, t, is_settled, {_signs_of('t') if turn > 1 else literal('')} "
+            f"from _read where is_settled or {turn == turns}; "
             "create or replace temp table _redacting as select row_no, field, t from _read where not is_settled"
         )
         row = con.execute("select count(*) from _redacting").fetchone()
@@ -101,15 +106,15 @@ def chain(relation: str, steps: Iterable[str]) -> str:
 
 
 def rules_chain(relation: str, rules: Iterable[Rule]) -> str:
-    """Rules in the order given over a subquery with a column `t`."""
-    relation = f"(select *, true as is_needed from {relation})"
-    started = False
+    """Rules in the order given over a subquery with a column `t`, each over the texts it reads as they came."""
+    rules = list(rules)
+    words = "|".join(f"(?:{rule.needs})" for rule in rules if rule.reads == "words")
+    has_words = f"regexp_matches(t, {literal(words)})" if words else "false"
+    for name, sql in {"is_needed": "true", "has_words": has_words, **_READS}.items():
+        relation = f"(select *, {sql} as {name} from {relation})"
     for rule in rules:
-        if rule.reads != "texts" and not started:
-            started = True
-            for name, sql in _READS.items():
-                relation = f"(select *, {sql} as {name} from {relation})"
-        relation = chain(f"(select * replace ({rule.guard} as is_needed) from {relation})", rule.steps())
+        for column, sql in rule.steps():
+            relation = f"(select * replace ({sql} as {column}) from {relation})"
     return relation
 
 
@@ -196,10 +201,17 @@ def normal_form(relation: str) -> str:
     )
 
 
-def _finished(relation: str) -> str:
-    residual = (
+def _signs_of(text: str) -> str:
+    """SQL: the signs of tokens in a text, in their order."""
+    return f"array_to_string(regexp_extract_all({text}, '{_SIGNS}'), '')"
+
+
+def _finished(settled: str) -> str:
+    """A query of what `redact` promises, from a table (row_no, field, t, is_settled, signs)."""
+    residual = in_turn(
+        "contains(t, '@') or contains(t, '1') or contains(t, '2')",
         r"regexp_matches(t, '[A-Za-z0-9._%+\-]@[A-Za-z0-9\-]+\.[A-Za-z]{2}|(?:^|[^0-9])1[3-9][0-9]{9}(?:[^0-9]|$)"
-        r"|(?:^|[^0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[Xx]')"
+        r"|(?:^|[^0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[Xx]')",
     )
     shown = [
         f"case when contains(signs, {sql_text(SIGNS[token])}) then replace(t, {sql_text(SIGNS[token])}, '<{token}>') else t end"
@@ -208,16 +220,16 @@ def _finished(relation: str) -> str:
     given = "t"
     for token in TOKENS:
         given = f"replace({given}, {sql_text(GIVEN_SIGNS[token])}, '<{token}>')"
+    has_given = in_turn("strlen(t) <> length(t)", "regexp_matches(t, '[\\x{90}-\\x{9f}]')")
     tokens = "[" + ", ".join(f"'{t}'" for t in TOKENS) + "]"
     counts = (
         f"map_from_entries(list_filter(list_transform({tokens}, lambda token, nth: {{'key': token, "
         f"'value': (length(signs) - length(replace(signs, chr((13 + nth)::int), '')))::bigint}}), lambda entry: entry.value > 0))"
     )
-    relation = f"(select *, case when regexp_matches(t, '{_SIGNS}') then regexp_replace(t, '[^{_SIGNS[1:-1]}]+', '', 'g') else '' end as signs from {relation})"
-    relation = f"(select *, not is_settled or {residual} as residual, regexp_matches(t, {literal(SENSITIVE)}) as is_sensitive from {relation})"
-    marked = f"case when regexp_matches(t, '[\\x{{90}}-\\x{{9f}}]') then {given} else t end"
-    relation = chain(relation, [*shown, marked])
+    relation = f"(select *, not is_settled or {residual} as residual, regexp_matches(t, {literal(SENSITIVE)}) as is_sensitive from {settled})"
+    relation = chain(relation, [*shown, f"case when {has_given} then {given} else t end"])
+    # Counted once for all texts with the same tokens in the same order.
     return (
-        f"select row_no, field, t as text, length(signs)::bigint as n, case when signs <> '' then {counts} "
-        f"else map([]::varchar[], []::bigint[]) end as counts, residual, is_sensitive from {relation}"
+        "select row_no, field, t as text, length(signs)::bigint as n, counts, residual, is_sensitive "
+        f"from {relation} join (select signs, {counts} as counts from (select distinct signs from {settled})) using (signs)"
     )

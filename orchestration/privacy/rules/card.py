@@ -3,7 +3,7 @@
 Keep out: numbers of orders and parcels, which are long too.
 """
 
-from orchestration.privacy.rules.rule import GAP, Pattern, Rule, digits, luhn
+from orchestration.privacy.rules.rule import GAP, Pattern, Rule, digits, in_turn, luhn
 
 _GROUPED = rf"[0-9]{{4}}(?:{GAP}[0-9]{{4}}){{3}}(?:{GAP}[0-9]{{1,3}}\b)?"
 _AMEX = rf"[0-9]{{4}}{GAP}[0-9]{{6}}{GAP}[0-9]{{4,5}}"
@@ -21,15 +21,19 @@ _LABEL = r"(?i:card\s?(?:number|no\.?|#)|银行卡号?|信用卡号?|储蓄卡�
 
 def is_card(candidate: str) -> str:
     """SQL boolean: issuer range, length and Luhn check."""
-    return f"regexp_matches({digits(candidate)}, '{_RANGES}') and {luhn(digits(candidate))}"
+    return in_turn(
+        f"length({candidate}) >= 13", f"regexp_matches({digits(candidate)}, '{_RANGES}')", luhn(digits(candidate))
+    )
 
 
 def _passes_luhn(candidate: str) -> str:
-    return f"length({digits(candidate)}) between 12 and 19 and {luhn(digits(candidate))}"
+    return in_turn(
+        f"length({candidate}) >= 12", f"length({digits(candidate)}) between 12 and 19", luhn(digits(candidate))
+    )
 
 
 def _has_length(candidate: str) -> str:
-    return f"length({digits(candidate)}) between 13 and 19"
+    return in_turn(f"length({candidate}) >= 13", f"length({digits(candidate)}) between 13 and 19")
 
 
 RULE = Rule(

@@ -3,26 +3,27 @@
 Keep out: version numbers of four parts.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule
+from orchestration.privacy.rules.rule import Pattern, Rule, in_turn
 
 _VERSION = r"(?i:\bv|\bver\.?|version|版本号?|固件|firmware|release|build|系统|升级到|更新到)[\s:：是为]{0,3}[0-9]+(?:\.[0-9]+)*"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
 
 def _is_ipv4(candidate: str) -> str:
-    return (
-        rf"regexp_matches({candidate}, '^{_OCTET}(?:\.{_OCTET}){{3}}$') "
-        rf"and not regexp_matches({candidate}, '^[0-9]\.[0-9]\.[0-9]\.[0-9]$')"
+    return in_turn(
+        f"length({candidate}) between 8 and 15",
+        rf"regexp_matches({candidate}, '^{_OCTET}(?:\.{_OCTET}){{3}}$')",
     )
 
 
 def _is_ipv6_or_mac(candidate: str) -> str:
     groups = f"string_split({candidate}, ':')"
-    return (
+    return in_turn(
+        f"length({candidate}) >= 5",
         f"regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{1,4}}:){{7}}[0-9A-Fa-f]{{1,4}}$') "
         f"or regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{2}}[:-]){{5}}[0-9A-Fa-f]{{2}}$') "
         f"or (regexp_matches({candidate}, '^(?:[0-9A-Fa-f]{{1,4}}:)*(?:[0-9A-Fa-f]{{1,4}})?::(?:[0-9A-Fa-f]{{1,4}}:)*[0-9A-Fa-f]{{1,4}}$') "
-        f"and len({groups}) between 4 and 8 and regexp_matches({candidate}, '[0-9]'))"
+        f"and len({groups}) between 4 and 8 and regexp_matches({candidate}, '[0-9]'))",
     )
 
 

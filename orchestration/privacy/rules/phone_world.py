@@ -3,7 +3,7 @@
 Keep out: plain runs of digits without such a word, which are mostly orders and parcels; dates.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule, digits
+from orchestration.privacy.rules.rule import Pattern, Rule, digits, in_turn
 
 _EXT = r"(?:\s?(?i:x|ext\.?|extension|#|转)\s?[0-9]{1,6}\b)?"
 _END = r"(?:x[0-9]{1,6}\b|\b" + _EXT + ")"
@@ -39,14 +39,20 @@ def _is_number(candidate: str) -> str:
         r"^(?:\(?\+.*|00[1-9][ ().\-/].*|\(.*|(?:1[ .\-])?[0-9]{3}[.\-/ ][0-9]{3}[.\- ][0-9]{4}(?:[^0-9.\-].*)?"
         r"|0[1-9][0-9]{0,4}[ .\-/].*|0[67][0-9]{8}|07[0-9]{9}|01[5-7][0-9]{8,9})$"
     )
-    return (
-        f"regexp_matches({candidate}, '{form}') and length({digits(candidate)}) between "
-        f"(case when {candidate}[1] = '(' then 8 else 9 end) and 21 and not regexp_matches({candidate}, '{_DATE}|^[48]00-[0-9]{{3}}-[0-9]{{4}}$')"
+    return in_turn(
+        f"length({candidate}) >= 9",
+        f"regexp_matches({candidate}, '{form}')",
+        f"length({digits(candidate)}) between (case when {candidate}[1] = '(' then 8 else 9 end) and 21",
+        f"not regexp_matches({candidate}, '{_DATE}|^[48]00-[0-9]{{3}}-[0-9]{{4}}$')",
     )
 
 
 def _is_plausible(candidate: str) -> str:
-    return f"length({digits(candidate)}) between 6 and 21 and not regexp_matches({candidate}, '{_DATE}')"
+    return in_turn(
+        f"length({candidate}) >= 6",
+        f"length({digits(candidate)}) between 6 and 21",
+        f"not regexp_matches({candidate}, '{_DATE}')",
+    )
 
 
 RULE = Rule(

@@ -3,7 +3,7 @@
 Keep out: service numbers of companies (400, 95xxx), which are not personal.
 """
 
-from orchestration.privacy.rules.rule import GAP, Pattern, Rule, digits
+from orchestration.privacy.rules.rule import GAP, Pattern, Rule, digits, in_turn
 
 _COUNTRY = r"(?:[(（]?\+?\s?(?:00)?86[)）]?[ \-.]{0,3})?"
 _MOBILE = (
@@ -23,17 +23,19 @@ _LABEL = (
 
 
 def _is_number(candidate: str) -> str:
-    return (
+    return in_turn(
+        f"length({candidate}) >= 10",
         f"regexp_matches({digits(candidate)}, '^(?:(?:00)?86)?(?:0?1[3-9][0-9]{{9}}"
-        "|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}(?:[0-9]{1,6})?)$') "
-        rf"and not regexp_matches({candidate}, '^[(（]?(?:\+\s?(?:[0-79]|8[0-57-9])|00(?:[0-79]|8[0-57-9]))')"
+        "|0(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}(?:[0-9]{1,6})?)$')",
+        rf"not regexp_matches({candidate}, '^[(（]?(?:\+\s?(?:[0-79]|8[0-57-9])|00(?:[0-79]|8[0-57-9]))')",
     )
 
 
 def _is_plausible(candidate: str) -> str:
-    return (
-        f"length({digits(candidate)}) between 7 and 13 and not regexp_matches({digits(candidate)}, '^(?:[48]00|95|20[0-9]{{6}}$)')"
-        f" and not regexp_matches({candidate}, '[0-9]{{14}}')"
+    return in_turn(
+        f"length({candidate}) >= 7",
+        f"length({digits(candidate)}) between 7 and 13 and not regexp_matches({digits(candidate)}, '^(?:[48]00|95|20[0-9]{{6}}$)')",
+        f"not regexp_matches({candidate}, '[0-9]{{14}}')",
     )
 
 

@@ -3,7 +3,7 @@
 Keep out: other documents.
 """
 
-from orchestration.privacy.rules.rule import GAP, Pattern, Rule
+from orchestration.privacy.rules.rule import GAP, Pattern, Rule, in_turn
 
 _REGION = "1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9[1-4]"
 _FORM = rf"^(?:{_REGION})[0-9]{{4}}(?:18|19|20)[0-9]{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{{3}}[0-9X]$"
@@ -21,9 +21,11 @@ def passes_mod_11_2(candidate: str) -> str:
     """SQL boolean: region, date and check digit of eighteen signs."""
     number = f"upper(regexp_replace({candidate}, '[^0-9Xx]', '', 'g'))"
     weights = "[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]"
-    return (
-        f"regexp_matches({number}, '{_FORM}') and '10X98765432'[(1 + list_sum(list_transform("
-        f"string_split({number}[1:17], ''), lambda digit, nth: try_cast(digit as int) * {weights}[nth])) % 11)::int] = {number}[18]"
+    return in_turn(
+        f"length({candidate}) >= 18",
+        f"regexp_matches({number}, '{_FORM}')",
+        "'10X98765432'[(1 + list_sum(list_transform("
+        f"string_split({number}[1:17], ''), lambda digit, nth: try_cast(digit as int) * {weights}[nth])) % 11)::int] = {number}[18]",
     )
 
 

@@ -9,8 +9,9 @@ Chinese text is still found. Where a run of digits must be taken whole or not at
 swallows the whole run and the check refuses it (RE2 has no look-behind).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from orchestration.engine import literal
@@ -37,7 +38,8 @@ class Pattern:
     """One constant expression, with a token of its own where it differs from the rule's.
 
     `before` and `after` are context that stays; `value` is what the token replaces.
-    `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides.
+    `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides. Most candidates are
+    short runs of digits: a check asks for their length first (`in_turn`).
     Groups inside the three parts must not capture.
     """
 
@@ -52,8 +54,8 @@ class Pattern:
 class Rule:
     """One kind of identifier: `order` is its place, `needs` a cheap RE2 pattern that every row with a hit matches.
 
-    `reads` says which texts it looks at: all, those with a Chinese character, those with a digit or Chinese numeral, or
-    those with six digits together.
+    `reads` says which texts it looks at: those in which some rule of words finds what it needs, those with a Chinese
+    character, those with a digit or Chinese numeral, or those with six digits together.
     """
 
     name: str
@@ -61,39 +63,62 @@ class Rule:
     order: int
     needs: str
     patterns: tuple[Pattern, ...]
-    reads: Literal["texts", "chinese", "digits", "numbers"] = "texts"
+    reads: Literal["words", "chinese", "digits", "numbers"] = "words"
 
-    def steps(self) -> list[str]:
-        """SQL expressions over a normalised text `t`, to be computed one after the other.
+    def steps(self) -> list[tuple[str, str]]:
+        """Columns made anew, each with its SQL expression over a normalised text `t`, to be computed one after the other.
 
-        They read a boolean `is_needed`: what `guard` gave before the first of them.
+        They make `t`, and a boolean `is_needed` on the way. Few steps, because the engine binds each anew for every batch.
         """
-        return [step for p in self.patterns for step in _steps(p, p.token or self.token)]
+        if not any(p.check for p in self.patterns):
+            return [("t", f"case when {self.guard} then {_put('t', self.patterns, self.token)} else t end")]
+        steps = [("is_needed", self.guard)]
+        for is_judged, patterns in groupby(self.patterns, key=lambda p: p.check is not None):
+            for some in ([p] for p in patterns) if is_judged else [list(patterns)]:
+                steps.append(("t", f"case when is_needed then {_put('t', some, self.token)} else t end"))
+                steps += [("t", _judged(p.check, p.token or self.token)) for p in some if p.check]
+        return steps
 
     @property
     def guard(self) -> str:
-        """SQL boolean: whether the rule can find anything in `t` at all; reads `has_chinese`, `has_digits`, `has_numbers`."""
-        return f"{'' if self.reads == 'texts' else f'has_{self.reads} and '}regexp_matches(t, {literal(self.needs)})"
+        """SQL boolean: whether the rule can find anything in `t` at all; reads a boolean has_…, named after `reads`."""
+        return in_turn(f"has_{self.reads}", f"regexp_matches(t, {literal(self.needs)})")
 
 
-def _steps(pattern: Pattern, token: str) -> list[str]:
-    """One pattern over `t`. Without context the rewrite names no group: RE2 then finds matches by its automaton alone."""
-    sign = SIGNS[token]
-    if pattern.before or pattern.after:
-        expression = f"({pattern.before})({pattern.value})({pattern.after})"
-        before, value, after = r"\1", r"\2", r"\3"
-    else:
-        expression, before, value, after = f"(?:{pattern.value})", "", r"\0", ""
-    put = sign if pattern.check is None else MARK + value + MARK
-    replaced = f"regexp_replace(t, {literal(expression)}, {sql_text(before + put + after)}, 'g')"
-    steps = [f"case when is_needed then {replaced} else t end"]
-    if pattern.check is not None:
-        steps.append(
-            f"case when is_needed and contains(t, {sql_text(MARK)}) then array_to_string(list_transform("
-            f"string_split(t, {sql_text(MARK)}), lambda piece, place: case when place % 2 = 0 "
-            f"and coalesce({pattern.check('piece')}, false) then {sql_text(sign)} else piece end), '') else t end"
-        )
-    return steps
+def in_turn(*conditions: str) -> str:
+    """SQL boolean: all conditions, each asked only where those before hold.
+
+    Outside a filter the engine works out every side of an AND for every row.
+    """
+    *before, last = conditions
+    for condition in reversed(before):
+        last = f"case when {condition} then {last} else false end"
+    return last
+
+
+def _put(text: str, patterns: Sequence[Pattern], token: str) -> str:
+    """SQL: a text in which signs, or marks around candidates, stand where the patterns match, one after the other.
+
+    Without context the rewrite names no group: RE2 then finds matches by its automaton alone.
+    """
+    for pattern in patterns:
+        if pattern.before or pattern.after:
+            expression = f"({pattern.before})({pattern.value})({pattern.after})"
+            before, value, after = r"\1", r"\2", r"\3"
+        else:
+            expression, before, value, after = f"(?:{pattern.value})", "", r"\0", ""
+        put = SIGNS[pattern.token or token] if pattern.check is None else MARK + value + MARK
+        text = f"regexp_replace({text}, {literal(expression)}, {sql_text(before + put + after)}, 'g')"
+    return text
+
+
+def _judged(check: Callable[[str], str], token: str) -> str:
+    """SQL: a text in which candidates that pass the check have become signs, and the others are left without marks."""
+    return (
+        f"case when is_needed and contains(t, {sql_text(MARK)}) then array_to_string(list_transform("
+        f"string_split(t, {sql_text(MARK)}), lambda piece, place: case when place % 2 = 0 "
+        f"and coalesce({check('piece')}, false) then {sql_text(SIGNS[token])} else piece end), '') else t end"
+    )
 
 
 def sql_text(value: str) -> str:

@@ -3,7 +3,7 @@
 Keep out: nine digits without hyphens and without a word that says what they are.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule, digits
+from orchestration.privacy.rules.rule import Pattern, Rule, digits, in_turn
 
 _FORM = r"^(?:00[1-9]|0[1-9][0-9]|[1-57-8][0-9]{2}|6(?:[0-57-9][0-9]|6[0-57-9]))(?:0[1-9]|[1-9][0-9])(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)$"
 _LABEL = r"(?i:\bssn\b|social\s?security(?:\s?(?:number|no\.?|#))?|社会?安全?号码?|社保号)[^0-9\n]{0,12}"
@@ -14,7 +14,11 @@ def _could_be_given(candidate: str) -> str:
 
 
 def _is_hyphened(candidate: str) -> str:
-    return f"regexp_matches({candidate}, '^[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}$') and {_could_be_given(candidate)}"
+    return in_turn(
+        f"length({candidate}) = 11",
+        f"regexp_matches({candidate}, '^[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}$')",
+        _could_be_given(candidate),
+    )
 
 
 RULE = Rule(
