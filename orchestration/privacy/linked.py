@@ -104,7 +104,8 @@ GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
 _COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER}|\b[0-9]{{1,2}}[.\-]?)?(?:[(]?\b0[)]?)?[(\-]?"
 _ANY_SURNAME = f"[{SURNAMES}]"
 _ANY_LETTER = "a-z"  # a gate that every text with a Latin letter passes
-_LOW = "case when strlen(t) = length(t) then lower(t) else strip_accents(lower(t)) end"  # plain letters have no accents
+# Both needles of an e-mail address begin with it, however the rest is folded.
+_EMAIL_GATE = "lower(regexp_extract(value, '^[0-9A-Za-z]+'))"
 _DIGITS = "regexp_replace(t, '[^0-9]+', '', 'g')"
 _NORMAL_PHONE = (
     r"\+(?:861[3-9][0-9]{9}|1[2-9][0-9]{2}[2-9][0-9]{6}|49[1-9][0-9]{5,12}|33[1-9][0-9]{8}|44[1-9][0-9]{8,9})"
@@ -112,9 +113,14 @@ _NORMAL_PHONE = (
 _DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
 
 
+def _low(text: str) -> str:
+    """SQL: lower case, without accents, which plain letters do not have."""
+    return f"(case when strlen({text}) = length({text}) then lower({text}) else strip_accents(lower({text})) end)"
+
+
 def squeezed(text: str) -> str:
     """SQL: a text as probes are searched in it: lower case, without accents, blanks, points, hyphens, apostrophes."""
-    often = f"replace(replace(replace(strip_accents(lower({text})), ' ', ''), ',', ''), '.', '')"
+    often = f"replace(replace(replace({_low(text)}, ' ', ''), ',', ''), '.', '')"
     return rf"regexp_replace({often}, '[\s_''’ʼ\-·@]+', '', 'g')"
 
 
@@ -140,28 +146,39 @@ def syllables() -> pa.Table:
     return pa.table({"sign": [chr(code) for code in signs], "syllable": readings})
 
 
-def near(con: DuckDBPyConnection, texts: str, values: str, own: str) -> None:
+def near(con: DuckDBPyConnection, texts: str, own: str) -> None:
     """Temp tables `_near`, `_near_number` (row_no, field, value_no): what of its record a text may hold, however it is spelt.
 
-    `texts` is a table (row_no, field, t), `values` one of distinct values (value_no, role, value), `own` one of
-    (row_no, value_no). Values that share a number are looked for together. Masking adds no stretch of letters or digits to
-    a text, so what is not near now never will be.
+    `texts` is a table (row_no, field, t), `own` one of (row_no, value_no, role, value), the values of their records. Values
+    that share a number are looked for together. Masking adds no stretch of letters or digits to a text, so what is not
+    near now never will be.
     """
-    con.execute(f"create or replace temp table _gate as {_gates(values)}")
-    con.execute(f"create or replace temp table _number as {_numbers(values)}")
+    distinct = f"(select distinct value_no, role, value from {own} where {{}})"
+    gates = _gates(distinct.format("role not in ('email', 'phone')"))
+    con.execute(f"create or replace temp table _gate as {gates}")
     con.execute(
         f"""
         create or replace temp table _near as
         select distinct x.row_no, x.field, value_no
-        from (select row_no, field, {_LOW} as low from {texts}) x
-        join {own} using (row_no) join _gate g using (value_no)
-        where contains(x.low, g.gate) or (g.gate = '{_ANY_LETTER}' and regexp_matches(x.low, '[a-z]'));
+        from (select row_no, field, {_low("t")} as low from {texts}) x
+        join (from {own} where role <> 'phone') using (row_no) left join _gate g using (value_no)
+        where case when role = 'email' then contains(x.low, {_EMAIL_GATE}) when g.gate = '{_ANY_LETTER}' then regexp_matches(x.low, '[a-z]')
+            else contains(x.low, g.gate) and contains(x.low, g.also) end
+        """
+    )
+    con.execute(
+        f"create or replace temp table _with_number as select row_no, field, {_DIGITS} as digits from {texts} "
+        "where regexp_matches(t, '(?:[0-9][^0-9]*){6}')"
+    )
+    asked = distinct.format("role = 'phone' and row_no in (select row_no from _with_number)")
+    con.execute(f"create or replace temp table _number as {_numbers(asked)}")
+    con.execute(
+        f"""
         create or replace temp table _near_number as
         select distinct x.row_no, x.field, value_no
-        from (
-            select row_no, field, {_DIGITS} as digits from {texts} where regexp_matches(t, '(?:[0-9][^0-9]*){{6}}')
-        ) x join {own} using (row_no) join _number n using (value_no)
-        where contains(x.digits, n.d[1:length(n.d) // 2]) or contains(x.digits, right(n.d, (length(n.d) - 1) // 2))
+        from _with_number x join (from {own} where role = 'phone') using (row_no) join _number n using (value_no)
+        where contains(x.digits, n.d[1:length(n.d) // 2]) or contains(x.digits, right(n.d, (length(n.d) - 1) // 2));
+        drop table _with_number
         """
     )
 
@@ -172,20 +189,20 @@ def find(texts: str) -> str:
     `texts` is a table (row_no, field, t) of texts that `near` saw, whole or masked since; a pattern is empty where there
     is nothing of the kind.
     """
-    numbers = (
-        f"select row_no, field, value_no, t, {_DIGITS} as digits from {texts} join _near_number using (row_no, field)"
-    )
     ordered = (
-        "array_to_string(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
-        "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), '|')"
+        "coalesce(array_to_string(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
+        "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), '|'), '')"
     )
+    # Few texts are near a number: made first, so that no condition on its digits is asked of all texts.
     return f"""
+        with number as materialized (
+            select row_no, field, value_no, t, {_DIGITS} as digits from {texts} join _near_number using (row_no, field)
+        )
         select row_no, field, {ordered.format("not is_agent")} as self_pattern, {ordered.format("is_agent")} as agent_pattern
         from (
             select x.row_no, x.field, n.is_agent, n.place, n.pattern
             from (
-                select row_no, field, {squeezed("t")} as letters from {texts}
-                where (row_no, field) in (select (row_no, field) from _near)
+                select row_no, field, {squeezed("t")} as letters from {texts} semi join _near using (row_no, field)
             ) x
             join _near using (row_no, field)
             join _needle n using (value_no)
@@ -193,7 +210,7 @@ def find(texts: str) -> str:
                 and (n.unless = '' or not contains(x.letters, n.unless)) and not n.is_number
             union all
             select x.row_no, x.field, false, n.place, n.pattern
-            from ({numbers}) x join _needle n using (value_no)
+            from number x join _needle n using (value_no)
             where n.is_number and contains(x.digits, n.probe)
             union all
             select x.row_no, x.field, false, 2, unnest(list_transform(list_filter(x.runs, lambda run:
@@ -203,7 +220,7 @@ def find(texts: str) -> str:
             from (
                 select row_no, field, value_no, digits, list_transform(regexp_extract_all(t, '{_DIGIT_RUN}'), lambda run:
                     {{'run': run, 'digits': regexp_replace(run, '[^0-9]+', '', 'g')}}) as runs
-                from ({numbers}) where length(digits) >= 7
+                from number where length(digits) >= 7
             ) x
             join _needle n using (value_no)
             where n.is_number and length(n.probe) >= 8 and not contains(x.digits, n.probe)
@@ -214,12 +231,12 @@ def find(texts: str) -> str:
     """
 
 
-def prepare(con: DuckDBPyConnection, values: str) -> None:
-    """Temp table `_needle`: what to look for, of the values of the table `values` (value_no, role, value) that are near."""
+def prepare(con: DuckDBPyConnection, own: str) -> None:
+    """Temp table `_needle`: what to look for, of the values of a table (row_no, value_no, role, value) that are near."""
     con.register("_syllable_given", syllables())
     con.execute("create or replace temp table _syllable as from _syllable_given")
     con.unregister("_syllable_given")
-    close = f"{values} where value_no in (select value_no from _near)"
+    close = f"select distinct value_no, role, value from {own} where value_no in (select value_no from _near)"
     con.execute(f"create or replace temp table _own_value as {_folded(close)}")
     for name, query in _name_tables().items():
         con.execute(f"create or replace temp table {name} as {query}")
@@ -232,7 +249,7 @@ def prepare(con: DuckDBPyConnection, values: str) -> None:
 
 def _folded(values: str) -> str:
     """A query (value_no, role, v) of values: forms of letters folded, lower case, single blanks."""
-    folded = f"(select value_no, role, value as t from {values})"
+    folded = f"(select value_no, role, value as t from ({values}))"
     for step in folding_steps():
         folded = f"(select * replace ({step} as t) from {folded})"
     return (
@@ -242,29 +259,49 @@ def _folded(values: str) -> str:
 
 
 def _gates(values: str) -> str:
-    """A query (value_no, gate) of values: each needle of a value, however it is spelt, holds one of its gates unbroken.
+    """A query (value_no, gate, also) of values: each needle of a value, however it is spelt, holds a gate and its `also` unbroken.
 
-    Of an e-mail address a part of what both its needles begin with; of a name its words, its first initial and its
-    Chinese characters, and any letter where it may stand in pinyin; of an address its numbers and its first word.
+    Of a name its words, its first initial and its Chinese characters, and any letter where it may stand in pinyin; of an
+    address its numbers and its first word. Of the two plain words of a name, a short one is a gate only beside what stands
+    with it: the initial of the other, a title, or, where the other has a slip, the half of it that is right.
     """
     word = rf"[^\s,.·_''’ʼ@()（）\"“”0-9\-{HAN}]+"
+    pair = "{{'gate': {}, 'also': {}}}".format
+    halves = "[{{'gate': {0}, 'also': {1}[1:(length({1}) - 1) // 2]}}, {{'gate': {0}, 'also': right({1}, (length({1}) - 1) // 2)}}]".format
+    none = "[]::struct(gate varchar, also varchar)[]"
+    first = (
+        f"case when length(a) > 2 or length(b) <= 2 then [{pair('a', repr(''))}] "
+        f"when length(b) > 3 then {halves('a', 'b')} else {none} end"
+    )
+    last = (
+        f"case when length(b) > 2 or length(a) <= 2 then [{pair('b', repr(''))}] else list_concat("
+        f"[{pair('b', 'a[1]')}, {pair('b', repr('mr'))}, {pair('b', repr('ms'))}], "
+        f"case when length(a) > 3 then {halves('b', 'a')} else {none} end) end"
+    )
+    initials = "[" + pair("a[1] || '.'", "b[1] || '.'") + "]"
+    of_address = (
+        "list_concat(regexp_extract_all(v, '[0-9]+'), [regexp_extract(v, '[0-9a-z]+'), "
+        "case when regexp_matches(v, '[0-9]') then '' else right(v, 1) end])"
+    )
+    of_handle = r"[regexp_extract(trim(v, ' @'), '[^\s,，]*')]"
+    of_name = (
+        "list_concat(list_concat(words, case when len(words) > 0 then [words[1][1] || '.'] else []::varchar[] end), "
+        f"list_concat(han, case when len(han) > 0 then ['{_ANY_LETTER}'] else []::varchar[] end))"
+    )
     return rf"""
-        select value_no, case when regexp_full_match(value, '[ -~]*') then regexp_extract(lower(split_part(value, '@', 1)), '[0-9a-z]+')
-            else '' end as gate from {values} where role = 'email'
-        union all
-        select distinct value_no, unnest(list_filter(gates, lambda gate: gate <> '')) from (
-            select value_no, case
-                when role = 'address' then list_concat(regexp_extract_all(v, '[0-9]+'), [regexp_extract(v, '[0-9a-z]+'),
-                    case when regexp_matches(v, '[0-9]') then '' else right(v, 1) end])
-                when role = 'handle' then [regexp_extract(trim(v, ' @'), '[^\s,，]*')]
-                else list_concat(list_concat(words, case when len(words) > 0 then [words[1][1] || '.'] else []::varchar[] end),
-                    list_concat(han, case when len(han) > 0 then ['{_ANY_LETTER}'] else []::varchar[] end)) end as gates
+        select distinct value_no, g.gate as gate, g.also as also from (
+            select value_no, unnest(case when is_pair then list_concat(list_concat({first}, {last}), {initials})
+                else list_transform(gates, lambda gate: {pair("gate", repr(""))}) end) as g
             from (
-                select value_no, role, v, case when role in ('name', 'agent') then regexp_extract_all(v, '{word}') end as words,
-                    case when role in ('name', 'agent') then regexp_extract_all(v, '[{HAN}]') end as han
-                from (select value_no, role, strip_accents(v) as v from ({_folded(f"{values} where role not in ('email', 'phone')")}))
+                select value_no, words[1] as a, words[2] as b, role in ('name', 'agent') and regexp_full_match(v, '[a-z]+[ ,]+[a-z]+') as is_pair,
+                    case when role = 'address' then {of_address} when role = 'handle' then {of_handle} else {of_name} end as gates
+                from (
+                    select value_no, role, v, case when role in ('name', 'agent') then regexp_extract_all(v, '{word}') end as words,
+                        case when role in ('name', 'agent') then regexp_extract_all(v, '[{HAN}]') end as han
+                    from (select value_no, role, strip_accents(v) as v from ({_folded(values)}))
+                )
             )
-        )
+        ) where g.gate <> ''
     """
 
 
@@ -278,11 +315,14 @@ def _numbers(values: str) -> str:
     )
     # Most are in normal form already, which costs much to make.
     return rf"""
+        with given as materialized (
+            select *, regexp_full_match(value, '{_NORMAL_PHONE}') as is_normal from {values}
+        )
         select value_no, d from (select value_no, {national} as d from (
-            select value_no, value as p from {values} where role = 'phone' and regexp_full_match(value, '{_NORMAL_PHONE}')
+            select value_no, value as p from given where is_normal
             union all
             select value_no, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]+', '', 'g'))
-            from ({_folded(f"{values} where role = 'phone' and not regexp_full_match(value, '{_NORMAL_PHONE}')")})))
+            from ({_folded("from given where not is_normal")})))
         where length(d) >= 6
     """
 

@@ -23,6 +23,8 @@ from orchestration.privacy.sensitive import SENSITIVE
 __all__ = ["OWN_ROLES", "redact", "version"]
 
 _TURNS = 4  # times a text that still changes is read; what changes in the last is refused
+_LONG = 4_096  # bytes of a text that is looked at alone
+_SIDE_BY_SIDE = 64  # texts with the same own pattern that are masked in one go
 _SIGNS = rf"[\x{ord(SIGNS['SELF']):02x}-\x{ord(SIGNS[TOKENS[-1]]):02x}]"
 _READS = {
     "has_chinese": in_turn("strlen(t) <> length(t)", "regexp_matches(t, '[\\x{3007}\\x{25cb}\\x{4e00}-\\x{9fff}]')"),
@@ -59,12 +61,11 @@ def redact(
         con.execute(
             f"""
             create or replace temp table _own_of_text as
-            select row_no, hash(role, value) as value_no, role, value from ({own}) where value <> '';
-            create or replace temp table _own_values as select distinct value_no, role, value from _own_of_text
+            select row_no, hash(role, value) as value_no, role, value from ({own}) where value <> ''
             """
         )
-        linked.near(con, "_redacting", "_own_values", "_own_of_text")
-        linked.prepare(con, "_own_values")
+        linked.near(con, "_redacting", "_own_of_text")
+        linked.prepare(con, "_own_of_text")
     con.execute(
         "create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean, signs varchar)"
     )
@@ -90,9 +91,11 @@ def redact(
         if not row or not row[0]:
             break
     con.execute(f"create or replace temp table {into} as {_finished('_settled')}")
-    con.execute("drop table _redacting; drop table _masked; drop table _read; drop table _settled")
+    con.execute("drop table _redacting; drop table _read; drop table _settled")
+    for table in ("_masked", "_spelt"):
+        con.execute(f"drop table if exists {table}")
     if has_own:
-        for table in ("_own_values", "_own_of_text", "_gate", "_number", "_near", "_near_number", "_needle", "_found"):
+        for table in ("_own_of_text", "_gate", "_number", "_near", "_near_number", "_needle", "_found"):
             con.execute(f"drop table {table}")
     if known:
         con.execute("drop table _known_found")
@@ -136,21 +139,43 @@ def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
     """A query (row_no, field, before, t): own values, then names the vault knows, then the rules, once."""
     masked, joins = "t", ""
     if has_own and _makes_rows(con, "_found", linked.find("_redacting")):
-        joins += " left join _found using (row_no, field)"
-        for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
-            masked = (
-                f"case when coalesce({column}, '') = '' then {masked} "
-                f"else regexp_replace({masked}, '(?i)' || {linked.fitted(column)}, {sql_text(SIGNS[token])}, 'g') end"
-            )
+        con.execute(f"create or replace temp table _spelt as {_own_masked('_redacting', '_found')}")
+        joins += " left join _spelt using (row_no, field)"
+        masked = "coalesce(spelt, t)"
     if known and _makes_rows(con, "_known_found", known_names.find("_redacting", known)):
         joins += " left join _known_found using (row_no, field)"
         sign = sql_text(SIGNS["NAME"])
         masked = f"case when names is null then {masked} else list_reduce(names, lambda seen, name: replace(seen, name, {sign}), {masked}) end"
+    if not joins:
+        return rules_chain("(select row_no, field, t as before, t from _redacting)", all_rules())
     # Stored, because what a join gives comes in small chunks, for each of which the rules' checks are compiled anew.
     con.execute(
         f"create or replace temp table _masked as select row_no, field, t as before, {masked} as t from _redacting{joins}"
     )
     return rules_chain("_masked", all_rules())
+
+
+def _own_masked(texts: str, found: str) -> str:
+    """A query (row_no, field, spelt): texts (row_no, field, t) without what `found` says of their own values.
+
+    A pattern that differs from row to row is compiled for each; so short texts with the same pattern are put side by side,
+    a mark between them, which no pattern matches, and are cut apart again.
+    """
+    relation = f"(select row_no, field, t, self_pattern, agent_pattern from {texts} join {found} using (row_no, field))"
+    mark = sql_text(MARK)
+    for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
+        replaced = f"regexp_replace(t, '(?i)' || {linked.fitted('pattern')}, {sql_text(SIGNS[token])}, 'g')"
+        relation = f"""(
+            select unnest(texts, recursive := true), unnest(string_split(case when pattern = '' then t else {replaced} end, {mark})) as t
+            from (
+                select {column} as pattern, list({{'row_no': row_no, 'field': field, 'self_pattern': self_pattern, 'agent_pattern': agent_pattern}}
+                    order by row_no, field) as texts, string_agg(t, {mark} order by row_no, field) as t
+                from (select *, case when strlen(t) > {_LONG} then -row_no - 1
+                    else row_number() over (partition by {column}, strlen(t) > {_LONG}) // {_SIDE_BY_SIDE} end as batch from {relation})
+                group by {column}, batch
+            )
+        )"""
+    return f"select row_no, field, t as spelt from {relation}"
 
 
 def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:

@@ -117,8 +117,8 @@ def test_what_is_not_near_would_not_have_been_found(monkeypatch):
     assert sum("SELF" in row["counts"] for row in sieved) > 500
     near = linked.near
 
-    def all_near(con, seen, values, of_text):
-        near(con, seen, values, of_text)
+    def all_near(con, seen, of_text):
+        near(con, seen, of_text)
         for table in ("_near", "_near_number"):
             con.execute(
                 f"create or replace temp table {table} as select row_no, field, value_no from {seen} join {of_text} using (row_no)"
