@@ -17,7 +17,7 @@ from orchestration.engine import literal
 from orchestration.privacy.normalise import folding_steps, normal_phone
 from orchestration.privacy.rules.address_zh import SIGN
 from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
-from orchestration.privacy.rules.rule import HAN
+from orchestration.privacy.rules.rule import HAN, joined
 
 OWN_ROLES = ("name", "email", "phone", "address", "handle")  # of the person; beside them "agent", a name of staff
 
@@ -125,7 +125,8 @@ def squeezed(text: str) -> str:
 
 
 def _listed(words: str) -> str:
-    return "[" + ", ".join(literal(w) for w in dict.fromkeys(words.split())) + "]"
+    """SQL: a list of words, as one literal: the engine binds hundreds of them slowly, for every batch anew."""
+    return f"string_split({literal(' '.join(dict.fromkeys(words.split())))}, ' ')"
 
 
 def ordinary_words() -> str:
@@ -190,8 +191,8 @@ def find(texts: str) -> str:
     is nothing of the kind.
     """
     ordered = (
-        "coalesce(array_to_string(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
-        "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), '|'), '')"
+        "coalesce(list_aggregate(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
+        "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), 'string_agg', '|'), '')"
     )
     # Few texts are near a number: made first, so that no condition on its digits is asked of all texts.
     return f"""
@@ -348,7 +349,7 @@ def fitted(pattern: str) -> str:
 
     To compile a class of all surnames takes four times as long as all the rest.
     """
-    surnames = f"array_to_string(list_distinct(string_split(regexp_replace(t, '[^{SURNAMES}]+', '', 'g'), '')), '')"
+    surnames = joined(f"list_distinct(string_split(regexp_replace(t, '[^{SURNAMES}]+', '', 'g'), ''))")
     few = (
         f"case when contains({pattern}, '{_ANY_SURNAME}') "
         f"then replace({pattern}, '{_ANY_SURNAME}', '[{SURNAMES[0]}' || {surnames} || ']') else {pattern} end"
@@ -361,11 +362,12 @@ def fitted(pattern: str) -> str:
 
 def _slips(word: str) -> str:
     """SQL: patterns of a word with one letter left out, changed, put in, or two swapped."""
-    return (
-        f"array_to_string(flatten(list_transform(generate_series(1, length({word})), lambda i: ["
+    slipped = (
+        f"flatten(list_transform(generate_series(1, length({word})), lambda i: ["
         f"{word}[1:i - 1] || '[a-z]?' || {word}[i + 1:], {word}[1:i] || '[a-z]' || {word}[i + 1:], "
-        f"{word}[1:i - 1] || {word}[i + 1:i + 1] || {word}[i:i] || {word}[i + 2:]])), '|') || '|[a-z]' || {word}"
+        f"{word}[1:i - 1] || {word}[i + 1:i + 1] || {word}[i:i] || {word}[i + 2:]]))"
     )
+    return f"{joined(slipped, '|')} || '|[a-z]' || {word}"
 
 
 def _name_tables() -> dict[str, str]:
@@ -416,18 +418,18 @@ def _name_needles() -> str:
                 case when length(g) >= 2 and not is_common_given then [g] else []::varchar[] end))) as phrase,
                 case when phrase = g then '{_ANY_SURNAME}?' else '' end as before,
                 5 as place, phrase as probe,
-                before || array_to_string(string_split(phrase, ''), '[\\s·.*]?') as pattern
+                before || list_aggregate(string_split(phrase, ''), 'string_agg', '[\\s·.*]?') as pattern
             from _name where length(h) between 2 and 8
         ) where phrase not in (select word from _word where list = 'nick' or (list = 'zh' and length(phrase) = 2 and phrase[1] in ('小', '老')))
         union all
         select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
         from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
         union all
-        select value_no, role, 4, s, '', h, s || '[' || array_to_string(list(a.sign), '') || ']'
+        select value_no, role, 4, s, '', h, s || '[' || string_agg(a.sign, '') || ']'
         from _name join _syllable y on y.sign = g join _syllable a on a.syllable = y.syllable and contains('{_GIVEN_SIGNS}', a.sign)
         where length(h) = 2 and a.sign <> g and s || a.sign not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 4, g, '', h, '[' || array_to_string(list(a.sign), '') || ']' || g
+        select value_no, role, 4, g, '', h, '[' || string_agg(a.sign, '') || ']' || g
         from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{SURNAMES}', a.sign)
         where length(h) = 2 and a.sign <> s and a.sign || g not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
@@ -449,7 +451,7 @@ def _name_needles() -> str:
     """
     latin = """
         select value_no, role, unnest(list_concat(
-            case when len(w) > 1 then list_concat([array_to_string(w, ' '), array_to_string(list_reverse(w), ' '),
+            case when len(w) > 1 then list_concat([list_aggregate(w, 'string_agg', ' '), list_aggregate(list_reverse(w), 'string_agg', ' '),
                 w[1] || ' ' || w[-1], w[-1] || ' ' || w[1]],
                 case when is_common_last then []::varchar[] else [w[1][1] || ' ' || w[-1], w[-1] || ' ' || w[1][1]] end)
             else []::varchar[] end, list_concat(rare, case when is_common_last then ['mr ' || w[-1], 'ms ' || w[-1]] else []::varchar[] end))) as phrase
@@ -470,8 +472,8 @@ def _name_needles() -> str:
         )
     """
     initials = r"""
-        select value_no, role, 8 as place, array_to_string(list_transform(w, lambda x: x[1]), '') as probe, '' as second_probe, '' as unless,
-            '\b' || array_to_string(list_transform(w, lambda x: regexp_escape(x[1])), '\.\s?') || '\.' as pattern
+        select value_no, role, 8 as place, list_aggregate(list_transform(w, lambda x: x[1]), 'string_agg', '') as probe, '' as second_probe, '' as unless,
+            '\b' || list_aggregate(list_transform(w, lambda x: regexp_escape(x[1])), 'string_agg', '\.\s?') || '\.' as pattern
         from (select value_no, role, w from _name where len(w) >= 2
               union all select value_no, role, list_concat([w[1]], string_split(w[2], ' ')) from _pinyin)
     """
@@ -479,9 +481,8 @@ def _name_needles() -> str:
         select value_no, role = 'agent' as is_agent, place, false as is_number, probe, second_probe, unless, pattern from (
             {han}
             union all
-            select value_no, role, 5, {squeezed("phrase")}, '', '', {_phrase_pattern("phrase")}
-            from ({latin} union all {latin_of_pinyin})
-            where length({squeezed("phrase")}) >= 3
+            select value_no, role, 5, squeezed, '', '', {_phrase_pattern("phrase")}
+            from (select *, {squeezed("phrase")} as squeezed from ({latin} union all {latin_of_pinyin})) where length(squeezed) >= 3
             union all {slips} union all {initials}
         )
     """
@@ -515,7 +516,7 @@ def _value_needles() -> str:
         from ({phrases}) where length(phrase) >= shortest
         union all
         select value_no, false, 3, false, array_to_string(w[1:i - 1], ''), array_to_string(w[i + 1:], ''), w[i],
-            '\b' || array_to_string(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), '\s') || '\b'
+            '\b' || list_aggregate(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), 'string_agg', '\s') || '\b'
         from (select value_no, w, unnest(generate_series(2, len(w))) as i
               from (select value_no, string_split(split_part(v, ',', 1), ' ') as w from _own_value where role = 'address')
               where len(w) between 3 and 6 and list_bool_and(list_transform(w, lambda x: regexp_full_match(x, '[a-z0-9]+'))))
@@ -525,7 +526,7 @@ def _value_needles() -> str:
 
 def _phone_needles() -> str:
     return rf"""
-        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || array_to_string(string_split(d, ''), '{GAP_IN_NUMBER}') || '[0-9]?'
+        select value_no, false, 2, true, d, '', '', '{_COUNTRY_CODE}' || list_aggregate(string_split(d, ''), 'string_agg', '{GAP_IN_NUMBER}') || '[0-9]?'
         from _number where value_no in (select value_no from _near_number)
     """
 

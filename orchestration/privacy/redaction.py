@@ -17,7 +17,7 @@ from orchestration.privacy import known_names, linked, ner
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
-from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, in_turn, sql_text
+from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, in_turn, joined, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
 
 __all__ = ["OWN_ROLES", "redact", "version"]
@@ -26,6 +26,12 @@ _TURNS = 4  # times a text that still changes is read; what changes in the last 
 _LONG = 4_096  # bytes of a text that is looked at alone
 _SIDE_BY_SIDE = 64  # texts with the same own pattern that are masked in one go
 _SIGNS = rf"[\x{ord(SIGNS['SELF']):02x}-\x{ord(SIGNS[TOKENS[-1]]):02x}]"
+# How many digits together a text holds: six, twelve, fewer. A check in a lambda is compiled, and learns, anew for every
+# chunk of rows with a candidate: such texts lie side by side.
+_DIGITS = (
+    "case when not regexp_matches(t, '[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5}') then 0 "
+    "when regexp_matches(t, '[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){11}') then 2 else 1 end"
+)
 _READS = {
     "has_chinese": in_turn("strlen(t) <> length(t)", "regexp_matches(t, '[\\x{3007}\\x{25cb}\\x{4e00}-\\x{9fff}]')"),
     "has_digits": "case when regexp_matches(t, '[0-9]') then true else "
@@ -53,9 +59,11 @@ def redact(
     texts that the rules leave alone; raises VoicehouseError where one is not installed.
     """
     con.execute(
-        "create or replace temp table _redacting as select row_no, field, t from "
+        f"create or replace temp table _normal as select row_no, field, t, {_DIGITS} as digits from "
         + normal_form(f"(select row_no, field, text::varchar as t from ({texts}) where text is not null)")
     )
+    alike = " union all ".join(f"select row_no, field, t from _normal where digits = {n}" for n in range(3))
+    con.execute(f"create or replace temp table _redacting as {alike}; drop table _normal")
     has_own = own is not None
     if has_own:
         con.execute(
@@ -193,13 +201,13 @@ def normal_form(relation: str) -> str:
         "else try_cast(rtrim(part[3:], ';') as int) end"
     )
     decoded = (
-        f"array_to_string(list_transform(string_split(regexp_replace(t, '{entity}', {mark} || '\\0' || {mark}, 'g'), {mark}), "
+        f"list_transform(string_split(regexp_replace(t, '{entity}', {mark} || '\\0' || {mark}, 'g'), {mark}), "
         f"lambda part, nth: case when nth % 2 = 1 then part else list_transform([{code}], lambda code: "
-        "case when code between 32 and 126 or code between 160 and 55295 or code between 57344 and 1114111 then chr(code) else ' ' end)[1] end), '')"
+        "case when code between 32 and 126 or code between 160 and 55295 or code between 57344 and 1114111 then chr(code) else ' ' end)[1] end)"
     )
     percent = (
-        f"array_to_string(list_transform(string_split(regexp_replace(t, '(?:%3[0-9]){{6,}}', {mark} || '\\0' || {mark}, 'g'), "
-        f"{mark}), lambda part, nth: case when nth % 2 = 1 then part else replace(part, '%3', '') end), '')"
+        f"list_transform(string_split(regexp_replace(t, '(?:%3[0-9]){{6,}}', {mark} || '\\0' || {mark}, 'g'), "
+        f"{mark}), lambda part, nth: case when nth % 2 = 1 then part else replace(part, '%3', '') end)"
     )
     named = (
         r"regexp_replace(regexp_replace(regexp_replace(regexp_replace(t, '(?i)&(?:amp;|#0{0,5}38;|#x0{0,4}26;)+', '&', 'g'), "
@@ -210,7 +218,7 @@ def normal_form(relation: str) -> str:
     for token in TOKENS:
         given = f"replace({given}, '<{token}>', {sql_text(GIVEN_SIGNS[token])})"
     fold = folding_steps()
-    html = [named, decoded, *fold, named, decoded, *fold, f"regexp_replace(t, '{entity}', ' ', 'g')"]
+    html = [named, joined(decoded), *fold, named, joined(decoded), *fold, f"regexp_replace(t, '{entity}', ' ', 'g')"]
     relation = f"(select *, not regexp_full_match(t, {literal(PLAIN)}) as is_odd from {relation})"
     relation = chain(relation, (f"case when is_odd then {step} else t end" for step in fold))
     relation = f"(select *, contains(t, '&') as has_entity from {relation})"
@@ -218,7 +226,7 @@ def normal_form(relation: str) -> str:
     return chain(
         relation,
         (
-            f"case when contains(t, '%3') then {percent} else t end",
+            f"case when contains(t, '%3') then {joined(percent)} else t end",
             r"case when (is_odd or has_entity) and regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') "
             r"then regexp_replace(t, '([0-9])[\p{Mn}\p{Me}]+', '\1', 'g') else t end",
             f"case when contains(t, '<') and regexp_matches(t, '<(?:{'|'.join(TOKENS)})>') then {given} else t end",
@@ -228,7 +236,7 @@ def normal_form(relation: str) -> str:
 
 def _signs_of(text: str) -> str:
     """SQL: the signs of tokens in a text, in their order."""
-    return f"array_to_string(regexp_extract_all({text}, '{_SIGNS}'), '')"
+    return f"coalesce({joined(f'regexp_extract_all({text}, {literal(_SIGNS)})')}, '')"
 
 
 def _finished(settled: str) -> str:

@@ -114,11 +114,11 @@ def _put(text: str, patterns: Sequence[Pattern], token: str) -> str:
 
 def _judged(check: Callable[[str], str], token: str) -> str:
     """SQL: a text in which candidates that pass the check have become signs, and the others are left without marks."""
-    return (
-        f"case when is_needed and contains(t, {sql_text(MARK)}) then array_to_string(list_transform("
-        f"string_split(t, {sql_text(MARK)}), lambda piece, place: case when place % 2 = 0 "
-        f"and coalesce({check('piece')}, false) then {sql_text(SIGNS[token])} else piece end), '') else t end"
+    judged = joined(
+        f"list_transform(string_split(t, {sql_text(MARK)}), lambda piece, place: case when place % 2 = 0 "
+        f"and coalesce({check('piece')}, false) then {sql_text(SIGNS[token])} else piece end)"
     )
+    return f"case when is_needed and contains(t, {sql_text(MARK)}) then {judged} else t end"
 
 
 def sql_text(value: str) -> str:
@@ -135,6 +135,14 @@ def sql_text(value: str) -> str:
     if plain or not pieces:
         pieces.append(literal(plain))
     return pieces[0] if len(pieces) == 1 else "(" + " || ".join(pieces) + ")"
+
+
+def joined(texts: str, between: str = "") -> str:
+    """SQL: the texts of a list that is not empty, as one.
+
+    The engine's array_to_string is a macro that names its list twice: inside a CASE it is worked out twice.
+    """
+    return f"list_aggregate({texts}, 'string_agg', {literal(between)})"
 
 
 def digits(candidate: str) -> str:
