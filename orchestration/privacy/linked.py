@@ -280,9 +280,15 @@ def _gates(values: str) -> str:
         f"case when length(a) > 3 then {halves('b', 'a')} else {none} end) end"
     )
     initials = "[" + pair("a[1] || '.'", "b[1] || '.'") + "]"
+    # Where its number has a slip, the two characters before it are right, or two words side by side.
     of_address = (
         "list_concat(regexp_extract_all(v, '[0-9]+'), [regexp_extract(v, '[0-9a-z]+'), "
-        "case when regexp_matches(v, '[0-9]') then '' else right(v, 1) end])"
+        f"regexp_extract(v, '([{HAN}]{{2}}) ?[0-9]', 1), case when regexp_matches(v, '[0-9]') then '' else right(v, 1) end])"
+    )
+    words_of_address = (
+        "case when role = 'address' then list_transform(regexp_extract_all(v, '[a-z]{2,} [a-z]{2,}'), lambda two: "
+        + pair("split_part(two, ' ', 1)", "split_part(two, ' ', 2)")
+        + f") else {none} end"
     )
     of_handle = r"[regexp_extract(trim(v, ' @'), '[^\s,，]*')]"
     of_name = (
@@ -292,9 +298,9 @@ def _gates(values: str) -> str:
     return rf"""
         select distinct value_no, g.gate as gate, g.also as also from (
             select value_no, unnest(case when is_pair then list_concat(list_concat({first}, {last}), {initials})
-                else list_transform(gates, lambda gate: {pair("gate", repr(""))}) end) as g
+                else list_concat(list_transform(gates, lambda gate: {pair("gate", repr(""))}), {words_of_address}) end) as g
             from (
-                select value_no, words[1] as a, words[2] as b, role in ('name', 'agent') and regexp_full_match(v, '[a-z]+[ ,]+[a-z]+') as is_pair,
+                select value_no, role, v, words[1] as a, words[2] as b, role in ('name', 'agent') and regexp_full_match(v, '[a-z]+[ ,]+[a-z]+') as is_pair,
                     case when role = 'address' then {of_address} when role = 'handle' then {of_handle} else {of_name} end as gates
                 from (
                     select value_no, role, v, case when role in ('name', 'agent') then regexp_extract_all(v, '{word}') end as words,
@@ -509,19 +515,36 @@ def _value_needles() -> str:
     """
     edge = "case when regexp_matches(phrase, '{}') then '{}' else '' end"
     opening, closing = edge.format("^[0-9a-z]", r"@?\b"), edge.format("[0-9a-z]$", r"\b(?:@[a-z0-9.\-]*[a-z0-9])?")
+    blanks = r"'[\s,，]{0,3}'"
+    before = rf"case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end"
+    # An address with one slip: the half that is right is the probe.
     return rf"""
-        select value_no, false, place, false, {squeezed("phrase")}, '', '',
-            {opening} || case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end
-                || replace(regexp_escape(phrase), '\ ', '[\s,，]{{0,3}}') || {closing}
+        select value_no, false, place, false, {squeezed("phrase")}, '', '', {opening} || {before} || replace(regexp_escape(phrase), '\ ', {blanks}) || {closing}
         from ({phrases}) where length(phrase) >= shortest
         union all
-        select value_no, false, 3, false, array_to_string(w[1:i - 1], ''), array_to_string(w[i + 1:], ''), w[i],
-            '\b' || list_aggregate(list_concat(list_concat(w[1:i - 1], ['(?:' || {_slips("w[i]")} || ')']), w[i + 1:]), 'string_agg', '\s') || '\b'
-        from (select value_no, w, unnest(generate_series(2, len(w))) as i
-              from (select value_no, string_split(split_part(v, ',', 1), ' ') as w from _own_value where role = 'address')
-              where len(w) between 3 and 6 and list_bool_and(list_transform(w, lambda x: regexp_full_match(x, '[a-z0-9]+'))))
-        where length(w[i]) >= 3
+        select value_no, false, 3, false, {squeezed("kept")}, '', {squeezed("phrase")}, {opening} || {before} || pattern || {closing}
+        from (
+            select value_no, role, phrase, unnest([phrase[1:h], phrase[h + 2:]]) as kept, unnest([
+                {joined("signs[1:h]")} || '(?:' || {_one_slip("signs", "h + 1", "length(phrase)")} || ')',
+                '(?:' || {_one_slip("signs", "1", "h + 1")} || ')' || {joined("signs[h + 2:]")}]) as pattern
+            from (
+                select *, length(phrase) // 2 as h, list_transform(string_split(phrase, ''), lambda x: replace(regexp_escape(x), '\ ', {blanks})) as signs
+                from ({phrases}) where role = 'address' and length(phrase) >= case when regexp_matches(phrase, '[{HAN}]') then 6 else 8 end
+                    and regexp_matches(phrase, '[0-9]')
+            )
+        )
     """
+
+
+def _one_slip(signs: str, first: str, last: str) -> str:
+    """SQL: patterns of a stretch of a list of signs in which one is wrong, left out or put in, or two are swapped."""
+    sign = f"[0-9a-z{HAN}]"
+    two = f"[{signs}[i] || '{sign}' || {signs}[i + 1], {signs}[i + 1] || {signs}[i], '{sign}?' || {signs}[i + 1], {signs}[i] || '{sign}?']"
+    stretch = (
+        f"list_transform(generate_series({first}, {last} - 1), lambda i: list_aggregate(list_concat(list_concat("
+        f"{signs}[{first}:i - 1], ['(?:' || {joined(two, '|')} || ')']), {signs}[i + 2:{last}]), 'string_agg', ''))"
+    )
+    return joined(stretch, "|")
 
 
 def _phone_needles() -> str:

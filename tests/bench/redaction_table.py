@@ -20,12 +20,11 @@ OWN = {
 }  # fmt: skip
 SLIPS = {
     "NAME_slip": "full name", "NAME_slip_3": "name of three characters", "NAME_slip_pinyin": "pinyin", "EMAIL_slip": "e-mail",
-    "PHONE_slip": "telephone",
+    "PHONE_slip": "telephone", "ADDRESS_slip": "address",
 }  # fmt: skip
 # Followed no further, because it would cost too many ordinary words: measured, without a target.
 LIMITS = {
     "NAME_slip_2": "name of two characters: mostly another person's",
-    "ADDRESS_slip": "address: mostly part of it is left",
 }
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 

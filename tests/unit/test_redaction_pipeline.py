@@ -74,6 +74,10 @@ def test_texts_of_other_rows_do_not_know_a_rows_own_values():
         ("4155552671 order 4155559982", {"phone": ["+1 415-555-2671"]}, "<SELF> order 4155559982"),
         ("寄世纪大道100号5栋301室", {"address": ["上海市浦东新区世纪大道100号5栋301室"]}, "寄<SELF>"),
         ("at 12 baker street, london nw1 6xe ok", {"address": ["12 Baker Street, London NW1 6XE"]}, "at <SELF> ok"),
+        ("寄世纪大到100号5栋301室", {"address": ["上海市浦东新区世纪大道100号5栋301室"]}, "寄<SELF>"),
+        ("是世纪大道10号5栋301室吗", {"address": ["世纪大道100号5栋301室"]}, "是<SELF>吗"),
+        ("at 12 bakre street or 21 Baker Street ok", {"address": ["12 Baker Street"]}, "at <SELF> or <SELF> ok"),
+        ("at 14 Baxer Street", {"address": ["12 Baker Street"]}, "at <ADDRESS>"),
         ("@li_na: li_nate", {"handle": ["li_na"]}, "<SELF>: li_nate"),
     ],
 )
