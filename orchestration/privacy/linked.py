@@ -125,7 +125,7 @@ def squeezed(text: str) -> str:
 
 
 def _listed(words: str) -> str:
-    """SQL: a list of words, as one literal: the engine binds hundreds of them slowly, for every batch anew."""
+    """SQL: a list of the words, each once."""
     return f"string_split({literal(' '.join(dict.fromkeys(words.split())))}, ' ')"
 
 
