@@ -1,5 +1,6 @@
 """Looking for very many values at once in very many bytes, in numpy alone. Keep out: what is looked for, and assertions."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -12,6 +13,8 @@ FACTOR = np.uint64(0x9E3779B97F4A7C15)  # Knuth, The Art of Computer Programming
 
 class Needles:
     """Values to look for, in UTF-8 and, where it is told, in UTF-16-LE; those under 8 bytes are left out.
+
+    A number inside the decimals of a fraction or the digits of a hash stands there by chance and is not found.
 
     Each form is known by the one window of 8 bytes that fewest other forms have. Every window of the content is looked
     up in a table; what is there by it is compared byte for byte.
@@ -42,7 +45,9 @@ class Needles:
                 for value, form, at in self.known.get(int(windows[i]), ()):
                     start = shift + int(i) * WINDOW - at
                     end = start + len(form)
-                    if start >= 0 and content[start:end] == form and not (whole_words and _inside(content, start, end)):
+                    if start < 0 or content[start:end] != form or (whole_words and _inside(content, start, end)):
+                        continue
+                    if not (form.isdigit() and _is_by_chance(content, start, end)):
                         found.add(value)
         return found
 
@@ -57,3 +62,18 @@ def _slots(windows: np.ndarray) -> np.ndarray:
 
 def _inside(content: bytes, start: int, end: int) -> bool:
     return content[max(start - 1, 0) : start].isalnum() or content[end : end + 1].isalnum()
+
+
+def _is_by_chance(content: bytes, start: int, end: int) -> bool:
+    """Whether digits are decimals of a fraction as Python writes one (15 to 17 digits), or part of 32 or more hex digits."""
+    before, after = content[max(start - 64, 0) : start], content[end : end + 64]
+    fraction = re.search(rb"\d+\.\d*\Z", before)
+    if fraction and len(fraction[0]) + end - start + len(_run(rb"\d*", after)) >= 15:
+        return True
+    hash_before = re.search(rb"[0-9a-f]*\Z", before)
+    return len(hash_before[0] if hash_before else b"") + end - start + len(_run(rb"[0-9a-f]*", after)) >= 32
+
+
+def _run(pattern: bytes, content: bytes) -> bytes:
+    found = re.match(pattern, content)
+    return found[0] if found else b""

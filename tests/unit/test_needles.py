@@ -26,3 +26,11 @@ def test_a_whole_word_is_not_part_of_a_longer_one() -> None:
     assert needles.found(b"a W5000001, W5000001") == {"W5000001"}
     assert needles.found(b"aW5000001 W50000012", whole_words=True) == set()
     assert needles.found(b"(W5000001)", whole_words=True) == {"W5000001"}
+
+
+def test_a_number_inside_a_fraction_or_a_hash_stands_there_by_chance() -> None:
+    needles = Needles(["995470000", "13700001234"])
+    assert needles.found(b'{"duration_ms": 608.9954700000817}') == set()
+    assert needles.found(b"ab12cd34ef56ab12" + b"13700001234" + b"cd34ef56ab12cd34") == set()
+    assert needles.found(b"no. 1.13700001234, from 2.5 to 995470000") == {"13700001234", "995470000"}
+    assert needles.found(b"deadbeef13700001234") == {"13700001234"}
