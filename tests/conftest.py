@@ -14,6 +14,7 @@ if os.environ.get("CI"):
     settings.load_profile("build")
 
 
+@pytest.hookimpl(tryfirst=True)  # the plugin that runs two processes reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes share the tests (`-n 2 --dist loadgroup`); what was made once for a folder or a file is used by one."""
     for item in items:
