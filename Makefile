@@ -45,7 +45,7 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 
 .PHONY: test
 test: setup ## Run the tests (deaths, servers, browser and name models have targets of their own, below)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup -m "not browser and not servers and not faults and not operate and not names"
+	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup --no-loadscope-reorder -m "not browser and not servers and not faults and not operate and not names"
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
