@@ -125,7 +125,7 @@ def _keys(home: Home | None) -> Iterator[Finding]:
         return
     ring, master = home.root / "keys" / "keyring.json", home.root / "keys" / "master.key"
     if not ring.exists():
-        if (home.root / "lake" / "_commits").is_dir():
+        if any((home.root / "lake" / "_commits").glob("*.json")):
             yield Finding("error", "doctor.keyring_gone")
         return
     try:

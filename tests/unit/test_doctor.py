@@ -84,6 +84,13 @@ HARM: dict[str, Callable[[TestHouse], object]] = {
 }
 
 
+def test_a_home_that_has_run_nothing_yet_is_well_however_often_it_is_asked(tmp_path: Path) -> None:
+    assert CliRunner().invoke(main, ["--home", str(tmp_path / "new"), "init"]).exit_code == 0
+    new = Home.open(tmp_path / "new")
+    for _ in range(2):
+        assert "error" not in found(new).values()
+
+
 @pytest.mark.parametrize("code", HARM)
 def test_what_is_wrong_is_found_with_what_to_do(sound: TestHouse, code: str) -> None:
     HARM[code](sound)
