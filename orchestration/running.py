@@ -223,6 +223,11 @@ def summary(home: Home, say: Say) -> None:
             "SELECT status, string_agg(check_id, ' ' ORDER BY check_id) FROM privacy_checks GROUP BY 1 ORDER BY 1"
         ).fetchall():
             say(f"  {status:11} {ids}")
+        for check_id, name_zh, name_en, evidence in con.execute(
+            "SELECT check_id, name_zh, name_en, evidence FROM privacy_checks WHERE status = 'failed' ORDER BY check_id"
+        ).fetchall():
+            name = name_zh if language() == "zh" else name_en
+            say(f"  {check_id}: {name}: {translated(evidence or '')}")
     say("\n" + text("summary.next", report=home.serving / "report" / "index.html", marts=path))
 
 

@@ -102,7 +102,8 @@ def _trial(home: Home, settings: Settings) -> list[Finding]:
             if problem:
                 found.append(problem)
             elif first is None:
-                empty.append(name)
+                if stream.is_dropped:  # of a home's own reference files none has to be there
+                    empty.append(name)
             elif on == "inbox" or not pages:
                 on, pages = "inbox", [*pages, first]
     for name in empty:

@@ -16,6 +16,7 @@ import served_house
 
 from orchestration.engine import load_extension
 from orchestration.home import Home
+from orchestration.running import summary
 from orchestration.serving.publish import publish, withdraw
 from orchestration.serving.report import figure, period, write_report
 
@@ -246,6 +247,19 @@ def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
     assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: gate counts" in english
     assert "cells hidden; derivable from the rest: 0" in english and "cells hidden" not in chinese
     assert re.search(r"证据：隐藏 \d+ 个单元；可由其余推算：0；", chinese)
+
+
+def test_a_failed_check_says_in_the_terminal_what_it_found(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    failed = "INSERT INTO privacy_checks VALUES ('C13', '保留', 'Retention', 'run', 'failed', now(), 'sources in the record of processing; what it lacks', 9, 2)"
+    other = changed(home, tmp_path, failed)
+    summary(other, print)
+    assert "C13: Retention: sources in the record" in capsys.readouterr().out
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    summary(other, print)
+    told = capsys.readouterr().out
+    assert "C13: 保留: " in told and "sources in" not in told
 
 
 def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):

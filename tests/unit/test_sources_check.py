@@ -98,6 +98,8 @@ def test_extract_that_cannot_be_loaded_is_told_without_its_text(ask, house: Test
 def test_files_that_no_glob_finds_and_purposes_nobody_pursues_are_told(ask, house: TestHouse) -> None:
     write_source(house.sources, "desk", {"case": CASE})
     assert codes(ask("check", "desk", "--json"), "desk")["no_files"] == "warning"
+    # A home's own reference files are its choice.
+    assert "no_files" not in codes(ask("check", "reference", "--json"), "reference")
     (house.home.root / "policy.toml").write_text('version = "1"\npurposes = ["research"]\n')
     done = ask("check", "desk", "--json")
     assert done.exit_code == 1 and codes(done, "desk")["no_purpose"] == "error"
