@@ -24,7 +24,7 @@ from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import flows, incidents, refusals, retention, rotation, widening, withdrawal
+from orchestration.privacy import flows, incidents, refusals, restriction, retention, rotation, widening, withdrawal
 from orchestration.privacy.audit import Check, check_home, check_served
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -320,8 +320,13 @@ def _expire_copies(home: Home, days: int) -> int:
 
 
 def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdrawal.Withdrawn, retention.Expired]:
-    """Take out of the lake and the vault what rests on a withdrawn consent or is past its term; `dry_run` only counts."""
+    """Take out of the lake and the vault what rests on a withdrawn consent or is past its term; `dry_run` only counts.
+
+    First what persons had struck out is struck out in rows that are theirs by now, too.
+    """
     every = discover(home, active_only=False)
+    if not dry_run:
+        restriction.renew(home, keyring)
     return withdrawal.run(home, keyring, every, dry_run), retention.run(home, keyring, every, dry_run)
 
 

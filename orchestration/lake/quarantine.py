@@ -1,19 +1,24 @@
-"""The quarantine: batches that failed, listed by reason and count, checked again on request, expired by age.
+"""The quarantine: batches that failed, listed by reason and count, checked again on request, rewritten as the lake is, expired by age.
 
 Keep out: what put them there (promote.py).
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now
+from orchestration.home import Home, now, place_durably, write_durably
+from orchestration.lake import rewrite as rewriting
 from orchestration.lake import stage
 from orchestration.lake.promote import age_days, promote
+from orchestration.lake.rewrite import Change
 from orchestration.lake.stage import Manifest, Part
-from orchestration.lake.store import LAKE_KEY, Lake, read_commits
+from orchestration.lake.store import LAKE_KEY, Lake, read_commits, shape
 from orchestration.privacy.keys import Keyring
 
 
@@ -70,6 +75,36 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
     promote(home, manifest, {})
     _forget(path)
     return True
+
+
+def change(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    note: dict[str, Any],
+    wanted: Mapping[str, Change],
+    dry_run: bool = False,
+) -> tuple[int, int]:
+    """A waiting batch as `wanted` (by kind) leaves it, as rewriting does with the lake; its reasons and their counts stay.
+
+    Returns how many rows go and how many change; `dry_run` leaves them.
+    """
+    part = note["part"]
+    path = lake.home.root / "quarantine" / f"{note['batch']}.parquet"
+    if part["kind"] not in wanted or not path.exists():
+        return 0, 0
+    asked = wanted[part["kind"]]
+    gone, changed = rewriting.concerned_sql(asked)
+    row = con.execute(
+        f"SELECT count(*) FILTER ({gone}), count(*) FILTER ({changed}) FROM ({lake.read_sql(part['kind'], [path])}) AS r"
+    ).fetchone() or (0, 0)
+    if dry_run or not any(row):
+        return row[0], row[1]
+    draft = path.with_name(f".{path.name}.draft")
+    left = rewriting.copy(con, lake, part["kind"], [path], asked, draft)
+    place_durably(draft, path)
+    about = note | {"part": part | {"rows": left, "shape": shape(part["kind"])}}
+    write_durably(path.with_suffix(".json"), json.dumps(about, indent=1).encode())
+    return row[0], row[1]
 
 
 def _commits(home: Home, load_id: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ old, then the old go; run again after a death it does the same once.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from orchestration.lake.store import LAKE_KEY, Lake, shape
 from orchestration.records import KINDS
 
 OPERATIONS = ("erasure", "withdrawal", "retention", "rotation", "compaction")
-WITHHELD = ("erased", "withdrawn", "expired")
+WITHHELD = ("erased", "withdrawn", "consent_under_other_notice", "expired")
 NEXT_KEY = "lake_next"
 
 
@@ -41,6 +41,35 @@ class Change:
     reason: str = "'expired'"
     becomes: Mapping[str, str] = field(default_factory=dict)
     concerns: str = "false"
+
+
+def concerned_sql(change: Change) -> tuple[str, str]:
+    """SQL conditions on row `r`: it goes; it stays and changes."""
+    gone = f"coalesce({change.gone}, false)"
+    return gone, f"NOT {gone} AND coalesce({change.concerns}, false)"
+
+
+def copy(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    kind: str,
+    files: Iterable[Path],
+    change: Change,
+    target: Path,
+    key: str = LAKE_KEY,
+) -> int:
+    """Write the rows of some files as `change` leaves them to one encrypted file; returns how many. `key`: its name on `con`."""
+    gone, changed = concerned_sql(change)
+    replaced = ", ".join(
+        f"CASE WHEN {changed} THEN {value} ELSE {identifier(column)} END AS {identifier(column)}"
+        for column, value in change.becomes.items()
+    )
+    row = con.execute(
+        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(kind, files)}) AS r "
+        f"WHERE NOT {gone}) TO {literal(str(target))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 @dataclass(frozen=True)
@@ -174,16 +203,16 @@ def _concerned(
     files = lake.parts(kind)
     if not files:
         return []
+    gone, changed = concerned_sql(change)
     rows = con.execute(
         f"""
         WITH told AS (
-            SELECT filename AS file, source, load_id, loaded_at, coalesce({change.gone}, false) AS is_gone,
-                   coalesce({change.concerns}, false) AS is_changed,
+            SELECT filename AS file, source, load_id, loaded_at, {gone} AS is_gone, {changed} AS is_changed,
                    {change.reason} AS reason
             FROM ({lake.read_sql(kind, files, with_filename=True)}) AS r
         ), by_load AS (
             SELECT file, source, load_id, max(loaded_at) AS loaded_at, count(*) AS n,
-                   count(*) FILTER (is_gone) AS gone, count(*) FILTER (is_changed AND NOT is_gone) AS changed,
+                   count(*) FILTER (is_gone) AS gone, count(*) FILTER (is_changed) AS changed,
                    histogram(reason) FILTER (is_gone) AS by_reason
             FROM told GROUP BY file, source, load_id
         )
@@ -265,17 +294,9 @@ def _write_part(
     con: duckdb.DuckDBPyConnection, lake: Lake, bundle: _Bundle, change: Change, target: Path, key: str
 ) -> None:
     """One new file, written beside its place, counted, then put there durably."""
-    replaced = ", ".join(
-        f"CASE WHEN coalesce({change.concerns}, false) THEN {value} ELSE {identifier(column)} END AS {identifier(column)}"
-        for column, value in change.becomes.items()
-    )
     draft = target.with_name(f".{target.name}.draft")
-    row = con.execute(
-        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(bundle.kind, bundle.files)}) AS r "
-        f"WHERE NOT coalesce({change.gone}, false)) TO {literal(str(draft))} "
-        f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
-    ).fetchone()
-    if not row or row[0] != bundle.rows:
+    left = copy(con, lake, bundle.kind, bundle.files, change, draft, key)
+    if left != bundle.rows:
         draft.unlink(missing_ok=True)
         raise VoicehouseError(
             f"a rewritten file of {bundle.kind} does not hold the rows it should: nothing was replaced"

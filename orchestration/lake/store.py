@@ -33,7 +33,7 @@ LEDGER_COLUMNS = {
     "level": "VARCHAR",  # records | rows
     "name": "VARCHAR",  # stream or kind
     # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected,
-    # withheld (erased, withdrawn or expired since, and no longer in any file)
+    # withheld (lake/rewrite.py, WITHHELD: no longer in any file)
     "measure": "VARCHAR",
     "reason": "VARCHAR",
     "n": "BIGINT",

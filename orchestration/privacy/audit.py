@@ -31,6 +31,7 @@ from orchestration.privacy import (
     measured,
     pseudonyms,
     residue,
+    restriction,
     retention,
     unlinkable,
     withdrawal,
@@ -50,7 +51,7 @@ from orchestration.sources.registry import discover
 CATALOGUE = {
     "C1": ("目的与依据有效", "Basis and purpose valid for every row", "run"),
     "C2": ("目的变更后旧数据不再使用", "Rows of a changed purpose are not used", "event"),
-    "C3": ("撤回同意已传导", "Withdrawals propagated", "run"),
+    "C3": ("撤回同意、限制与反对已传导", "Withdrawals, restrictions and objections propagated", "run"),
     "C4": ("所有字段已分级", "All fields classified", "run"),
     "C5": ("数据湖、仓库与已发布文件中无身份信息", "No identifier in lake, warehouse and served files", "run"),
     "C6": ("金丝雀身份无处可见", "Canary persons nowhere", "release"),
@@ -211,7 +212,7 @@ def _changed_purposes(
 
 
 def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
-    """Rows used for what a person, or a child's guardian, consents to no more; needs the vault."""
+    """Rows used for what a person, or a child's guardian, consents to no more, or had struck out; needs the vault."""
     withdrawal.prepare(con, every, policy)
     failed = 0
     for kind, change in withdrawal.changes(con, every, policy).items():
@@ -220,7 +221,9 @@ def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], 
         ).fetchone()
         failed += row[0] if row else 0
     n = con.execute("SELECT coalesce(sum(len(purposes)), 0) FROM _withdrawn").fetchone()
-    return int(n[0]) if n else 0, failed, "consents withdrawn; rows of the lake that still rest on one"
+    words, used = restriction.unheeded(con)
+    told = "consents withdrawn, restrictions and objections; rows of the lake that still rest on one, or are used against one"
+    return (int(n[0]) if n else 0) + words, failed + used, told
 
 
 def _classified() -> tuple[int, int, str]:

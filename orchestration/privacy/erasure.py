@@ -5,7 +5,7 @@ Keep out: building the models anew (pipeline.py). The order is what makes it saf
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +13,9 @@ from pathlib import Path
 import duckdb
 
 from orchestration.engine import connect, identifier, literal
-from orchestration.home import Home, now, place_durably, write_durably
+from orchestration.home import Home, now, write_durably
+from orchestration.lake import quarantine
 from orchestration.lake import rewrite as rewriting
-from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import pseudonyms, requests, subjects
@@ -224,8 +224,8 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     changes = {kind: Change(condition, "'erased'") for kind, condition in conditions.items()}
     rewriting.rewrite(con, lake, "erasure", changes, {"request": entry.request_id})
     say("quarantine")
-    for note in batches(home):
-        forget_batch(con, home, lake, note["batch"], note["part"]["kind"], conditions)
+    for note in quarantine.batches(home):
+        quarantine.change(con, lake, note, changes)
     say("vault")
     vault = home.folder("vault") / "vault.duckdb"
     if vault.exists():
@@ -245,37 +245,6 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     (home.serving / "team.duckdb").unlink(missing_ok=True)
 
 
-def forget_batch(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    lake: Lake,
-    batch: str,
-    kind: str,
-    conditions: Mapping[str, str],
-    dry_run: bool = False,
-) -> int:
-    """A quarantined batch without the rows that meet its kind's condition; its note keeps the counts it was put there with.
-
-    Returns how many rows met it; `dry_run` leaves them.
-    """
-    path = home.root / "quarantine" / f"{batch}.parquet"
-    if kind not in conditions or not path.exists():
-        return 0
-    n = _rows(con, lake.read_sql(kind, [path]), conditions[kind])
-    if not n or dry_run:
-        return n
-    draft = path.with_name(f".{path.name}.draft")
-    con.execute(
-        f"COPY (SELECT * FROM ({lake.read_sql(kind, [path])}) AS r WHERE NOT coalesce({conditions[kind]}, false)) "
-        f"TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{LAKE_KEY}'}})"
-    )
-    place_durably(draft, path)
-    note = json.loads(path.with_suffix(".json").read_text())
-    note["part"]["rows"] = _rows(con, lake.read_sql(kind, [path]), "true")
-    write_durably(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
-    return n
-
-
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:
     """Rows of one erased person in every store that can be asked."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
@@ -288,7 +257,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         "quarantine": 0,
         "vault": 0,
     }
-    for note in batches(home):
+    for note in quarantine.batches(home):
         path, kind = home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
         if path.exists() and kind in conditions:
             found["quarantine"] += _rows(con, lake.read_sql(kind, [path]), conditions[kind])

@@ -1,19 +1,29 @@
 """Restriction and objection: a person's rows stay, and are not used: for anything (GDPR 18), or for one purpose (21; PIPL 44).
 
-Keep out: withdrawn consents, which come from the sources. A purpose is struck out with a mark, in the lake's rows and in
-rows to come; lifting takes the mark away. Of a member of staff the directory's rows are treated so; rows about others, or
-of the house, stay as they are, and the key in them goes behind the mark: no figure and no row of staff is made of it.
+Keep out: withdrawn consents, which come from the sources. A purpose is struck out with a mark, in the rows of lake and
+quarantine and in rows to come; lifting takes the mark away. Rows that turn out to be theirs later, because two persons are
+one or a record's owner became known, follow with the next run (`renew`). Of a member of staff the directory's rows are treated
+so; rows about others, or of the house, stay as they are, and the key in them goes behind the mark: no figure and no row of
+staff is made of it.
 """
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 
 import duckdb
 
-from orchestration.engine import literal
-from orchestration.home import now
+from orchestration.engine import connect, identifier, literal
+from orchestration.home import Home, now, write_durably
+from orchestration.lake import quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
-from orchestration.lake.store import Lake
-from orchestration.privacy import subjects
-from orchestration.privacy.marks import EVERY, MARK, bare
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.privacy import pseudonyms, subjects
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.marks import EVERY, MARK, STAFF, bare
+from orchestration.privacy.vault import open_vault
 
 
 def restrict(
@@ -30,7 +40,48 @@ def restrict(
             "INSERT INTO vault.restriction SELECT subject_id, ?, ?, ?, ? FROM _person",
             [purpose or EVERY, "objection" if purpose else "restriction", now().replace(tzinfo=None), request_id],
         )
-    return sum(rewriting.rewrite(con, lake, "withdrawal", wanted, {"request": request_id}).changed.values())
+    return _apply(con, lake, wanted, {"request": request_id})
+
+
+def renew(home: Home, keyring: Keyring) -> int:
+    """Strike out again, in rows that have come to be of persons who asked for it; returns how many rows changed.
+
+    Opens no file of the lake when nobody asked, or nothing can have changed since. The caller holds the home's lock.
+    """
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return 0
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    path = home.folder("ops") / "restrictions.json"
+    changed = 0
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        with open_vault(con, home, keyring, read_only=True):
+            state = _state(con, home, lake)
+            if state is None or (path.exists() and json.loads(path.read_text())["state"] == state):
+                return 0
+            lake.register(con)
+            for wanted in _standing(con):
+                if n := _apply(con, lake, wanted, {}):
+                    changed += n
+                    lake.register(con)
+    finally:
+        con.close()
+    if changed:
+        AuditLog(home, keyring).append("restrictions renewed", rows=changed)
+    write_durably(path, json.dumps({"state": state}).encode())
+    return changed
+
+
+def unheeded(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Words that stand, of persons and purposes, and rows of the lake used against one; needs the lake and the vault."""
+    row = con.execute("SELECT count(*) FROM vault.restriction").fetchone()
+    used = 0
+    for wanted in _standing(con):
+        for kind, change in wanted.items():
+            found = con.execute(f"SELECT count(*) FROM lake.{identifier(kind)} AS r WHERE {change.concerns}").fetchone()
+            used += found[0] if found else 0
+    return int(row[0]) if row else 0, used
 
 
 def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = False) -> dict[str, Change]:
@@ -43,6 +94,43 @@ def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = Fa
         for kind, condition in subjects.reach(con).items()
         if kind not in ("consent", "deletion")
     }
+
+
+def _standing(con: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Change]]:
+    """What is to become of rows by every word that stands, purpose by purpose, of persons and of staff; sets `_person`."""
+    words = con.execute(
+        f"SELECT DISTINCT purpose, starts_with(subject_id, '{STAFF}') FROM vault.restriction ORDER BY ALL"
+    ).fetchall()
+    for purpose, of_staff in words:
+        asked = (
+            f"SELECT subject_id FROM vault.restriction WHERE purpose = {literal(purpose)} "
+            f"AND starts_with(subject_id, '{STAFF}') = {of_staff}"
+        )
+        theirs = (
+            "SELECT subject_id FROM vault.subject WHERE coalesce(current_id, subject_id) IN ("
+            f"SELECT coalesce(current_id, subject_id) FROM vault.subject WHERE subject_id IN ({asked}))"
+        )
+        con.execute(f"CREATE OR REPLACE TEMP TABLE _person AS {asked if of_staff else theirs}")
+        yield changes(con, None if purpose == EVERY else purpose)
+
+
+def _apply(con: duckdb.DuckDBPyConnection, lake: Lake, wanted: Mapping[str, Change], facts: dict[str, str]) -> int:
+    """Rewrite the lake and the batches that wait in quarantine; returns how many rows changed."""
+    waiting = sum(quarantine.change(con, lake, note, wanted)[1] for note in quarantine.batches(lake.home))
+    return waiting + sum(rewriting.rewrite(con, lake, "withdrawal", wanted, facts).changed.values())
+
+
+def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str | None:
+    """What the outcome depends on: the words that stand (None: there are none), who is who, the commits of the lake."""
+    row = con.execute("SELECT count(*), coalesce(bit_xor(hash(r)), 0) FROM vault.restriction r").fetchone()
+    if not row or not row[0]:
+        return None
+    known = home.lake / SUBJECTS_FILE
+    digest = hashlib.sha256(
+        json.dumps([*map(str, row), *(f"{c['load_id']}.{c['replay']}" for c in lake.commits)]).encode()
+    )
+    digest.update(known.read_bytes() if known.exists() else b"")
+    return digest.hexdigest()
 
 
 def _purposes(purpose: str | None, lift: bool) -> tuple[dict[str, str], str]:

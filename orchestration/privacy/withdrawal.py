@@ -17,18 +17,17 @@ import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
+from orchestration.lake import quarantine
 from orchestration.lake import rewrite as rewriting
-from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
 from orchestration.privacy import flows, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
-from orchestration.privacy.erasure import forget_batch
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, notice_sql
-from orchestration.privacy.protect import prepare_consents
+from orchestration.privacy.protect import OTHER_NOTICE, prepare_consents
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS, Record
 from orchestration.sources.contract import CROSS_BORDER, Settings
@@ -38,7 +37,7 @@ EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """Rows that left the lake, rows that lost a purpose, rows that left quarantined batches."""
+    """Rows that left the lake, rows that lost a purpose, rows of quarantined batches that left or lost one."""
 
     rows: int = 0
     purposes: int = 0
@@ -112,8 +111,9 @@ def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
 
 def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> dict[str, Change]:
     """By kind what becomes of rows by the tables of `prepare`; needs the lake registered on `con`."""
-    names = _purposes(con)
+    names = _purposes(con, policy)
     leaves = _leaves(sources, policy)
+    lists = _are_listed(sources, policy)
     found = {}
     for kind, record in KINDS.items():
         if not record.has_person or kind in UNCONSENTED_KINDS:
@@ -124,15 +124,13 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         guarded = "(SELECT any_value(u.guarded) FROM _unguarded u WHERE u.subject_key = r.subject_key)"
         grounds = {p: _ground(sources, p) for p in names}
         lapsed = _lapsed(sources, policy, record, grounds, leaves)
-        kept = ", ".join(
-            f"CASE WHEN NOT {lapsed[p]} AND NOT ({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
-            f"OR {leaves} AND list_contains({taken_back}, {literal(CROSS_BORDER)}))) "
-            f"AND coalesce(list_contains({guarded}, {literal(p)}), true) THEN "
-            f"CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
-            f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
+        refused = {
+            p: f"({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
+            f"OR {leaves} AND list_contains({taken_back}, {literal(CROSS_BORDER)})) "
+            f"OR NOT coalesce(list_contains({guarded}, {literal(p)}), true))"
             for p in names
-        )
-        left = f"list_filter([{kept}]::VARCHAR[], lambda p: p IS NOT NULL)"
+        }
+        left = _kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})
         basis = " ".join(
             f"WHEN list_has_any({left}, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}" for p in reversed(names)
         )
@@ -142,7 +140,9 @@ def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         )
         found[kind] = Change(
             gone=f"CASE WHEN {ours} THEN len({left}) = 0 ELSE false END",
-            reason="'withdrawn'",
+            reason=f"CASE WHEN len({_kept(refused)}) = 0 THEN 'withdrawn' ELSE '{OTHER_NOTICE}' END"
+            if lists
+            else "'withdrawn'",
             becomes={"purposes": left, "basis": f"coalesce(CASE {basis} END, r.basis)"},
             concerns=f"CASE WHEN {ours} THEN len({left}) < len(r.purposes) ELSE false END",
         )
@@ -156,7 +156,7 @@ def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Set
     """
     if not _number(con, "SELECT count(*) FROM _noticed"):
         return 0
-    names, leaves, n = _purposes(con), _leaves(sources, policy), 0
+    names, leaves, n = _purposes(con, policy), _leaves(sources, policy), 0
     for kind, record in KINDS.items():
         if record.has_person and kind not in UNCONSENTED_KINDS:
             lapsed = _lapsed(sources, policy, record, {p: _ground(sources, p) for p in names}, leaves)
@@ -202,11 +202,7 @@ def _take_out(
     wanted = changes(con, sources, policy)
     counted = rewriting.count(con, lake, wanted)
     gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
-    waiting = 0
-    for note in batches(home):
-        kind = note["part"]["kind"]
-        if kind in wanted:
-            waiting += forget_batch(con, home, lake, note["batch"], kind, {kind: wanted[kind].gone}, dry_run)
+    waiting = sum(sum(quarantine.change(con, lake, note, wanted, dry_run)) for note in quarantine.batches(home))
     found = Withdrawn(gone, struck, waiting)
     if dry_run or found == Withdrawn():
         return found
@@ -217,6 +213,21 @@ def _take_out(
         home.warehouse.unlink(missing_ok=True)
         home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
     return found
+
+
+def _kept(lost: Mapping[str, str]) -> str:
+    """SQL: the purposes of row `r`, marked as they are, less those of which a condition (by purpose) tells that they are lost."""
+    each = ", ".join(
+        f"CASE WHEN NOT ({condition}) THEN CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
+        f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
+        for p, condition in lost.items()
+    )
+    return f"list_filter([{each}]::VARCHAR[], lambda p: p IS NOT NULL)"
+
+
+def _are_listed(sources: Mapping[str, Settings], policy: Policy) -> bool:
+    """Whether anybody lists versions of a notice."""
+    return bool(policy.notices or any(s.notices for s in sources.values()))
 
 
 def _leaves(sources: Mapping[str, Settings], policy: Policy) -> str:
@@ -232,7 +243,7 @@ def _lapsed(
 
     A consent counts where it is what the row rests on, as at the gate: a guardian's for a minor, whatever the ground (`grounds`).
     """
-    if not policy.notices and not any(s.notices for s in sources.values()):
+    if not _are_listed(sources, policy):
         return dict.fromkeys(grounds, "false")
     law = "nullif(r.jurisdiction, 'unknown')"
     listed = {n: (policy.notices, s.notices) for n, s in sorted(sources.items())}
@@ -282,16 +293,14 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
     return _number(con, "SELECT count(*) FROM _withdrawn")
 
 
-def _purposes(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Every purpose that a row of the lake has, in the order in which sources list them."""
+def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy) -> list[str]:
+    """Every purpose that a row of the lake has, in the order in which sources list them, then the house's: of rows that wait."""
     rows = " UNION ALL ".join(f"SELECT purposes FROM lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person)
-    return [
-        p
-        for (p,) in con.execute(
-            f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
-            f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
-        ).fetchall()
-    ]
+    found = con.execute(
+        f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
+        f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
+    ).fetchall()
+    return list(dict.fromkeys([*(p for (p,) in found), *policy.purposes]))
 
 
 def _ground(sources: Mapping[str, Settings], purpose: str) -> str:

@@ -34,7 +34,7 @@ from orchestration.sources.contract import Settings
 
 # Which rules of the law a check speaks for. Defaults for a lawyer to confirm.
 GROUNDS = {
-    "C1": "GDPR 5(1)(a)(b), 6 · PIPL 13", "C2": "GDPR 5(1)(b), 6(4) · PIPL 14", "C3": "GDPR 7(3) · PIPL 15, 47",
+    "C1": "GDPR 5(1)(a)(b), 6 · PIPL 13", "C2": "GDPR 5(1)(b), 6(4) · PIPL 14", "C3": "GDPR 7(3), 18, 21 · PIPL 15, 44, 47",
     "C4": "GDPR 25 · PIPL 51(2)", "C5": "GDPR 5(1)(c), 25 · PIPL 6, 51(3)", "C6": "GDPR 32 · PIPL 51",
     "C7": "GDPR 4(5), 32 · PIPL 73(3)", "C8": "GDPR 32 · PIPL 51(3)", "C9": "GDPR 32(4) · PIPL 51(4)",
     "C10": "GDPR 5(2) · PIPL 54", "C11": "GDPR 17 · PIPL 47", "C12": "GDPR 17 · PIPL 47", "C13": "GDPR 5(1)(e) · PIPL 19",

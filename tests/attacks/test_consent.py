@@ -97,6 +97,8 @@ def test_a_consent_under_a_notice_that_is_not_listed_covers_nothing(desk: TestHo
     assert (found.status, found.n_failed) == ("failed", 1) and found.evidence.endswith("not listed: 1")
     assert pipeline.let_go(desk.home, desk.keyring)[0].rows == 1
     assert desk.rows("select count(*) from lake.case") == [(2,)] and checks(desk)["C1"].n_failed == 0
+    gone = {r: n for (kind, m, r), n in desk.ledger().items() if (kind, m) == ("case", "withheld")}
+    assert gone == {"consent_under_other_notice": 1}  # nobody took a consent back
     assert pipeline.ledger_faults(desk.home, desk.keyring) == []
 
 

@@ -10,8 +10,10 @@ from orchestration import pipeline
 from orchestration.cli import main
 from orchestration.engine import connect
 from orchestration.lake import audit
+from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
-from orchestration.privacy import erasure, evidence, pseudonyms, requests, subjects
+from orchestration.privacy import erasure, evidence, pseudonyms, requests, restriction, subjects
+from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
@@ -93,6 +95,10 @@ def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(filled: TestH
     kept = (filled.home.root / "ops" / "receipts" / f"{receipt.request_id}.json").read_text()
     assert "zora" not in kept.lower() and json.loads(kept)["is_complete"]
     assert request_count(filled, Sought(account="desk:O1")) == 1  # the control: the other is still known
+
+
+def checks(house: TestHouse) -> dict[str, Check]:
+    return {c.check_id: c for c in check_home(house.home, house.keyring, pipeline.sources(house.home))}
 
 
 def request_count(house: TestHouse, sought: Sought) -> int:
@@ -210,6 +216,79 @@ def test_a_restricted_persons_rows_are_used_for_nothing_until_lifted(
     assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(1,)]
     assert command(filled, monkeypatch, "subject", "restrict", "--lift", *by).exit_code == 0
     assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(5,)]
+
+
+USED = "select count(*) from lake.{} where list_contains(purposes, 'analytics')"
+
+
+def test_an_objection_reaches_batches_that_wait_and_goes_with_its_lifting(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.lake import quarantine
+
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        for number in (5, 6):
+            filled.drop(f"rows_{number}.jsonl", lines(case(number, account="Z1"), case(number + 10, account="O1")))
+            filled.take()
+    first, second = sorted(n["batch"] for n in quarantine.batches(filled.home))
+    by = ["--email", "zora@example.org", *WHO]
+    assert command(filled, monkeypatch, "subject", "object", *by).exit_code == 0
+    assert command(filled, monkeypatch, "quarantine", "replay", first).exit_code == 0
+    assert filled.rows(USED.format("case")) == [(2,)]  # Otto's, of before and of the batch
+    assert command(filled, monkeypatch, "subject", "object", "--lift", *by).exit_code == 0
+    assert quarantine.replay(filled.home, filled.keyring, second)
+    assert filled.rows(USED.format("case")) == [(8,)]
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+
+
+def test_what_turns_out_to_be_theirs_is_struck_out_with_the_next_run(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.drop("rows_3.jsonl", lines(case(5, email="otto@example.org", verified="true")))
+    filled.take()
+    by = ["--account", "desk:O1", *WHO]
+    assert command(filled, monkeypatch, "subject", "object", *by).exit_code == 0
+    assert command(filled, monkeypatch, "subject", "restrict", *by).exit_code == 0
+    assert command(filled, monkeypatch, "subject", "restrict", "--lift", *by).exit_code == 0
+    used = [filled.rows(USED.format(kind)) for kind in ("case", "case_event")]
+    assert used == [[(4,)], [(1,)]]  # the objection stands though the restriction is lifted
+    one = case(6, account="O1", email="otto@example.org", verified="true", event="E6", said="again")
+    filled.drop("rows_4.jsonl", lines(one))
+    filled.take()
+    assert checks(filled)["C3"].n_failed == 2  # the case of what is his address, and an event of his case
+    pipeline.let_go(filled.home, filled.keyring)
+    assert [filled.rows(USED.format(kind)) for kind in ("case", "case_event")] == [[(3,)], [(1,)]]
+    found = checks(filled)["C3"]
+    assert (found.status, found.n_checked, found.n_failed) == ("passed", 1, 0)
+    assert AuditLog(filled.home, filled.keyring).newest("restrictions renewed")["facts"] == {"rows": 2}
+
+
+def test_nobody_restricted_opens_no_file_of_the_lake(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(rewriting, "rewrite", opened)
+    assert restriction.renew(filled.home, filled.keyring) == 0
+    monkeypatch.undo()
+    command(filled, monkeypatch, "subject", "object", "--account", "desk:O1", *WHO)
+    monkeypatch.setattr(rewriting, "rewrite", opened)
+    with pytest.raises(AssertionError):
+        restriction.renew(filled.home, filled.keyring)  # the control
+
+
+def test_rows_of_who_was_restricted_are_not_exported_before_the_models_know(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.home.warehouse.write_bytes(b"made of rows that are not to be used")
+    by = ["--account", "desk:O1", *WHO]
+    assert command(filled, monkeypatch, "subject", "restrict", *by, "--dry-run").exit_code == 0
+    assert filled.home.warehouse.exists()
+    assert command(filled, monkeypatch, "subject", "restrict", *by).exit_code == 0
+    done = command(filled, monkeypatch, "export", "orders", "--recipient", "lab", "--role", "analyst",
+                   "--purpose", "analytics", "--dry-run")  # fmt: skip
+    assert done.exit_code == 1 and "voicehouse run" in done.stderr
 
 
 def test_an_address_that_is_not_theirs_is_taken_away_and_parts_whom_it_joined(
