@@ -23,6 +23,19 @@ def staff(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--agent", help=text("subject.agent"))(command)
 
 
+def no_staff(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same option where staff cannot ask: it says what to do instead."""
+
+    def refuse(_: click.Context, __: click.Parameter, agent: str | None) -> None:
+        from orchestration.errors import VoicehouseError
+        from orchestration.privacy.requests import NOT_OF_STAFF
+
+        if agent:
+            raise VoicehouseError(NOT_OF_STAFF)
+
+    return click.option("--agent", hidden=True, expose_value=False, callback=refuse)(command)
+
+
 def sought(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say by what a person is sought, the role and the reason. `-` asks for the value instead."""
     options = [
@@ -208,6 +221,7 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
 
 @command.command(help=text("subject.erase"))
 @sought
+@no_staff
 @dry_run
 @click.option("--yes", is_flag=True, help=text("subject.yes"))
 @click.option("--request", "resumed", help=text("subject.resumed"))
@@ -244,6 +258,7 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
 
 @command.command(help=text("subject.rectify"))
 @sought
+@no_staff
 @click.option("--wrong-email", help=text("subject.wrong_email"))
 @click.option("--wrong-phone", help=text("subject.wrong_phone"))
 @dry_run

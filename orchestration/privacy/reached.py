@@ -3,7 +3,9 @@
 Keep out: what else an incident touches (affected.py) and the register (incidents.py).
 
 Concerned are the rows of the lake that came in a time, from some sources, of some kinds, with some loads; quarantined rows
-alike; and whom they are about. Of published files nothing is told: they hold no row of a person.
+alike; and whom they are about. Of published files nothing is told: they hold no row of a person. A PostgreSQL with restricted
+tables shows what the restricted file held when it was filled from it; where it has yet to hear of the newest, what it shows is
+not known here, and counts as all that the lake holds of them.
 """
 
 from collections.abc import Collection
@@ -25,8 +27,9 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import jurisdiction_sql
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
+from orchestration.serving import postgres
 
-STORES = ("landing", "quarantine", "vault", "lake", "warehouse", "served", "exports", "backups")
+STORES = ("landing", "quarantine", "vault", "lake", "warehouse", "served", "postgres", "exports", "backups")
 SUBJECTS = ("subject_key", "written_subject_key")  # columns of the warehouse that hold a person's pseudonym
 
 
@@ -76,6 +79,7 @@ def count(home: Home, keyring: Keyring, about: Concerned, stores: Collection[str
         _count(con, "lake", "SELECT subject_key, jurisdiction, count(*) FROM _touched GROUP BY ALL")
         _count_database(con, "warehouse", home.warehouse, keyring.hex("warehouse"))
         _count_database(con, "served", home.serving / "team.duckdb", keyring.hex("team"))
+        _count_postgres(con, home)
         lines = [x for x in AuditLog(home, keyring).lines() if x["number"] > 0]
         exports = _exports(con, lines, about)
         _count_backups(con, lines)
@@ -192,6 +196,16 @@ def _count_database(con: duckdb.DuckDBPyConnection, store: str, path: Path, key:
                 )
     finally:
         con.execute("DETACH searched")
+
+
+def _count_postgres(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Rows that went to PostgreSQL, where handlers read restricted ones there."""
+    if not (home.house.postgres.get("schema") and home.house.postgres.get("handlers")):
+        return
+    if postgres.is_due(home):
+        _count(con, "postgres", "SELECT subject_key, jurisdiction, count(*) FROM _touched GROUP BY ALL")
+    else:
+        con.execute("INSERT INTO _counted SELECT 'postgres', person, law, n FROM _counted WHERE store = 'served'")
 
 
 def _exports(con: duckdb.DuckDBPyConnection, lines: list[dict[str, Any]], about: Concerned) -> dict[str, Any]:

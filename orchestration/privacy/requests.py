@@ -19,6 +19,11 @@ from orchestration.privacy.policy import EU
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
 OF_STAFF = ("access", "restrict", "object")  # the rest is their employer's to do in its directory
+NOT_OF_STAFF = (
+    f"a member of staff asks for one of {', '.join(OF_STAFF)}. What the directory says is corrected at its source, where the day "
+    "somebody left (left_on) is entered too; then `voicehouse run`: rows, names and addresses of theirs go with their term after "
+    "that day. Meanwhile `voicehouse subject restrict --agent` keeps them out of every row of staff"
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,7 @@ def draft(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: 
     if action not in ACTIONS:
         raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
     if action not in OF_STAFF and any(i.startswith(STAFF) for i in subject_ids):
-        raise VoicehouseError(
-            f"a member of staff asks for one of {', '.join(OF_STAFF)}: what the directory says is corrected there, "
-            "and goes with its term"
-        )
+        raise VoicehouseError(NOT_OF_STAFF)
     at = now().replace(tzinfo=None)
     row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
     number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"

@@ -165,6 +165,11 @@ def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Set
     return n
 
 
+def untold(con: duckdb.DuckDBPyConnection) -> int:
+    """Consents in force that came before the vault kept under which notice; by the tables of `prepare`."""
+    return _number(con, "SELECT count(*) FROM _consents WHERE notice IS NULL")
+
+
 def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Withdrawn:
     """After a backup was put back: withdraw again what was withdrawn since it was made; the caller holds the home's lock.
 

@@ -1,6 +1,7 @@
 """Incidents: written down, counted, told, closed; counts and names only. Keep out: what opens one by itself (test_serving.py)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ from orchestration import backup
 from orchestration.lake import audit
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.messages import translated
-from orchestration.privacy import incidents
+from orchestration.privacy import incidents, reached
 from orchestration.privacy.audit_log import AuditLog
 from tests.faults.traces import found_under
 from tests.house import TestHouse
@@ -174,6 +175,23 @@ def test_a_scope_tells_what_each_store_holds_of_whom(spread: TestHouse, monkeypa
     page = (spread.home.root / "ops" / "incidents" / f"{number}.html").read_text()
     assert "受限文件" in page and "2099-03-06 10:00 (GDPR 33(1))" in page
     assert found_under([spread.home.root / "ops", spread.home.root / "audit"], PLANTED) == set()
+
+
+def test_rows_that_went_to_postgresql_are_counted(spread: TestHouse) -> None:
+    about = reached.Concerned()
+
+    def held() -> tuple[int, int]:
+        (store,) = reached.count(spread.home, spread.keyring, about, ["postgres"])["stores"]
+        return store["persons"], store["rows"]
+
+    assert held() == (0, 0)  # nothing goes there
+    house = replace(spread.home.house, postgres={"schema": "voicehouse", "readers": ["analyst"]})
+    spread.home.furnish(house, anew=True)
+    assert held() == (0, 0)  # figures only
+    spread.home.furnish(replace(house, postgres={**house.postgres, "handlers": {"boss": ["*"]}}), anew=True)
+    assert held() == (1, 1)  # what the restricted file holds
+    (spread.home.folder("ops") / "postgres_due.json").write_text("{}")
+    assert held() == (2, 6)  # of what it shows nothing is known but that the lake held it
 
 
 def test_an_incident_is_opened_counted_and_told_by_jobs(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ import duckdb
 import pytest
 
 from orchestration import pipeline
+from orchestration.engine import connect
 from orchestration.formats import FORMATS, SERVED
 from orchestration.messages import translated
 from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
 from orchestration.privacy.subjects import Sought
+from orchestration.privacy.vault import open_vault
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_subjects import erase
@@ -70,6 +72,17 @@ def test_a_row_let_in_after_its_consent_was_withdrawn_shows(filled: TestHouse, m
     filled.drop("cases_2.jsonl", lines(case(3, account="a", country="CN")))
     filled.take("desk")
     assert (checks(filled)["C3"].status, checks(filled)["C3"].n_failed) == ("failed", 1)
+
+
+def test_consents_of_which_no_notice_is_known_are_counted_where_consents_are_judged(filled: TestHouse) -> None:
+    assert "valid under any list: 0" in checks(filled)["C1"].evidence
+    con = connect(filled.home.temp)
+    try:
+        with open_vault(con, filled.home, filled.keyring):  # as an earlier release left it
+            con.execute("UPDATE vault.consent SET notice_version = NULL")
+    finally:
+        con.close()
+    assert "valid under any list: 2" in checks(filled)["C1"].evidence
 
 
 def test_a_log_cut_off_with_its_head_is_missed_by_what_commits_tell(filled: TestHouse) -> None:

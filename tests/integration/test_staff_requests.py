@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.messages import translated
 from orchestration.privacy import evidence, rotation
 from orchestration.privacy.audit_log import AuditLog
 from tests.house import TestHouse, copy_of, write_source
@@ -131,7 +132,10 @@ def test_staff_asks_for_what_an_employer_may_grant_and_nobody_unknown_is_found(
     desk: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = command(desk, monkeypatch, "subject", "register", *BY, "--action", "erase")
-    assert done.exit_code == 1 and "corrected there" in done.stderr
-    assert command(desk, monkeypatch, "subject", "erase", *BY, "--yes").exit_code == 2  # it knows no --agent
+    assert done.exit_code == 1 and "left_on" in done.stderr
+    for action in (["erase", "--yes"], ["erase", "--dry-run"], ["rectify", "--wrong-email", "a@b.example"]):
+        done = command(desk, monkeypatch, "subject", *action, *BY)
+        assert done.exit_code == 1 and "corrected at its source" in done.stderr  # what to do instead
+    assert translated(done.stderr.strip(), "zh") != done.stderr.strip()
     assert command(desk, monkeypatch, "subject", "find", "--agent", "desk:a9", *WHO).exit_code == 1
     assert command(desk, monkeypatch, "subject", "find", "--agent", "a7", *WHO).exit_code == 1
