@@ -56,6 +56,8 @@ LIMITS = (
      "An address or number shared by up to five accounts is taken for one person's."),
     ("以字母代数字、拼音数字、逐字隔开的地址、倒写的号码、以其他符号代替 @ 等写法不被识别。",
      "Not recognised: letters for digits, numerals in pinyin, an address in spaced letters, numbers backwards, another sign for @."),
+    ("本人地址有一处笔误时，若其余写法与记录不同，则只遮盖含号码的一段，其后的单元或城市可能留下。",
+     "An own address with a slip, written otherwise than on record, is masked up to its line with the number: a flat or a town after it may stay."),
     ("法律依据、期限与阈值为默认值，须由律师确认。",
      "Legal grounds, terms and thresholds are defaults for a lawyer to confirm."),
 )  # fmt: skip
