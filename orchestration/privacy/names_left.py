@@ -4,23 +4,35 @@ Keep out: how names are looked for (known_names.py), and what patterns and numbe
 
 The gate masks names that the vault knows; one that the vault learns later it could not. So a name counts against the house
 in texts that came with it or after it, told by the vault's generations: every commit says with which it was made. Rows that
-come again for more purposes (widening.py) bring a text of before, so their loads date none.
+come again for more purposes (widening.py) bring a text of before, so their loads date none. Names of staff count in rows that
+name them, where the gate masks them, and against the house only while the directory's one row of them tells since when the
+name was known: of several versions none says which brought it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
 from orchestration.engine import identifier
 from orchestration.home import Home
 from orchestration.lake.store import read_commits
-from orchestration.privacy import known_names
+from orchestration.privacy import known_names, marks
+from orchestration.records import KINDS
 
 
-def find(
-    con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mapping[str, Sequence[str]]
-) -> tuple[int, int, int]:
-    """Names looked for; texts that hold one known when they came; texts that hold one learnt since only.
+@dataclass(frozen=True)
+class Named:
+    """Names looked for, of persons and of staff; texts that hold one known when they came; texts that hold one learnt since only."""
+
+    persons: int
+    staff: int
+    known: int
+    later: int
+
+
+def find(con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mapping[str, Sequence[str]]) -> Named:
+    """Names that stand in texts.
 
     `texts`: a table with a column `t`, each text once; `columns`: by kind the columns of the lake they may be from. A text that
     stands in no row of the lake holds no other names than the lake's do. Needs lake, vault and the keyed hashes on `con`.
@@ -30,20 +42,33 @@ def find(
         "SELECT DISTINCT index_hash, first_load FROM vault.identity WHERE domain = 'name'"
     )
     con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _staff_names AS SELECT agent_key, {known_names.name_hash('name')} AS index_hash "
+        "FROM (SELECT agent_key, unnest(names) AS name FROM vault.agent)"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _names_sought AS "
+        "SELECT index_hash FROM _names_known UNION SELECT index_hash FROM _staff_names"
+    )
+    con.execute(
         f"CREATE OR REPLACE TEMP TABLE _numbered AS SELECT row_number() OVER () AS row_no, '' AS field, t FROM {texts}"
     )
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE _named_texts AS
+        CREATE OR REPLACE TEMP TABLE _named_any AS
         SELECT DISTINCT t, {known_names.name_hash("name")} AS index_hash FROM (
-            SELECT row_no, unnest(names) AS name FROM ({known_names.find("_numbered", "_names_known")})
+            SELECT row_no, unnest(names) AS name FROM ({known_names.find("_numbered", "_names_sought")})
         ) JOIN _numbered USING (row_no)
         """
     )
-    looked_for = _number(con, "SELECT count(DISTINCT index_hash) FROM _names_known")
+    persons = _number(con, "SELECT count(DISTINCT index_hash) FROM _names_known")
+    staff = _number(con, "SELECT count(DISTINCT index_hash) FROM _staff_names")
     known = later = 0
-    if _number(con, "SELECT count(*) FROM _named_texts"):
+    if _number(con, "SELECT count(*) FROM _named_any"):
         _date(con, home)
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE _named_texts AS FROM _named_any "
+            "WHERE index_hash IN (SELECT index_hash FROM _names_known)"
+        )
         places = " UNION ALL ".join(
             f"SELECT unnest([{', '.join(map(identifier, listed))}]) AS t, load_id FROM lake.{identifier(kind)}"
             for kind, listed in columns.items()
@@ -67,10 +92,38 @@ def find(
             SELECT count(*) FILTER (is_known), count(*) FILTER (NOT is_known) FROM (FROM judged UNION ALL FROM made)
             """
         ).fetchone()
-        known, later = row or (0, 0)
-        con.execute("DROP TABLE _places; DROP TABLE _dated")
-    con.execute("DROP TABLE _named_texts; DROP TABLE _numbered; DROP TABLE _names_known")
-    return looked_for, int(known), int(later)
+        of_staff = _of_staff(con, columns)
+        known, later = (int(n) + m for n, m in zip(row or (0, 0), of_staff, strict=True))
+        con.execute("DROP TABLE _places; DROP TABLE _named_texts; DROP TABLE _dated")
+    for table in ("_named_any", "_numbered", "_names_sought", "_staff_names", "_names_known"):
+        con.execute(f"DROP TABLE {table}")
+    return Named(persons, staff, known, later)
+
+
+def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+    """Texts of rows that name a member of staff by key and by name: known when they came, and not."""
+    bare = marks.bare("agent_key")
+    rows = " UNION ALL ".join(
+        f"SELECT unnest([{', '.join(map(identifier, listed))}]) AS t, {bare} AS agent_key, load_id FROM lake.{identifier(kind)}"
+        for kind, listed in columns.items()
+        if listed and "agent_key" in KINDS[kind].protected_schema.names
+    )
+    row = con.execute(
+        f"""
+        WITH place AS (SELECT DISTINCT * FROM ({rows}) WHERE t IN (SELECT t FROM _named_any)),
+        told AS (SELECT {bare} AS agent_key, min(load_id) AS load_id FROM lake.agent GROUP BY 1 HAVING count(*) = 1),
+        judged AS (
+            SELECT p.t, bool_or(coalesce(a.load_id = p.load_id OR born.last <= came.first, false)) AS is_known
+            FROM _named_any n JOIN _staff_names s USING (index_hash)
+            JOIN place p ON p.t = n.t AND p.agent_key = s.agent_key
+            LEFT JOIN told a ON a.agent_key = s.agent_key
+            LEFT JOIN _dated born ON born.load_id = a.load_id LEFT JOIN _dated came ON came.load_id = p.load_id
+            GROUP BY 1
+        )
+        SELECT count(*) FILTER (is_known), count(*) FILTER (NOT is_known) FROM judged
+        """
+    ).fetchone()
+    return row or (0, 0)
 
 
 def _date(con: duckdb.DuckDBPyConnection, home: Home) -> None:

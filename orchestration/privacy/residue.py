@@ -43,7 +43,7 @@ def identifiers_left(
     found.look_into("warehouse", home.warehouse, keyring.hex("warehouse"), but=BUILT)
     found.look_into("published file", candidate)
     has_vault = con.execute("SELECT count(*) FROM duckdb_databases() WHERE database_name = 'vault'").fetchone() == (1,)
-    return found.told(names_left.find(con, home, found.texts(), columns) if has_vault else (0, 0, 0))
+    return found.told(names_left.find(con, home, found.texts(), columns) if has_vault else None)
 
 
 def identifiers_shown(con: duckdb.DuckDBPyConnection, served: Path) -> tuple[int, int, str]:
@@ -102,7 +102,7 @@ class _Search:
         self._con.execute("CREATE OR REPLACE TEMP TABLE _texts AS SELECT DISTINCT t FROM _texts WHERE t IS NOT NULL")
         return "_texts"
 
-    def told(self, names: tuple[int, int, int] | None = None) -> tuple[int, int, str]:
+    def told(self, names: names_left.Named | None = None) -> tuple[int, int, str]:
         """Rows read, hits, and the sentence that says where was looked, and how; `names`: what names_left.py found."""
         rules = [r for r in all_rules() if r.name in RULES]
         once = f"(SELECT t, t AS given FROM {self.texts()})"
@@ -112,11 +112,10 @@ class _Search:
         told = "rows; what in them shows an e-mail address or a telephone number, in {} columns of texts also a card, account, identity or IP number"
         told = told.format(self._texts)
         if names:
-            looked_for, known, later = names
-            hits += known
+            hits += names.known
             told += (
-                f" or, of {looked_for} names, one that the vault knew when the text came (texts with one that it learnt "
-                f"since, a residue as other third persons' names are: {later})"
+                f" or, of {names.persons} names and {names.staff} of staff in rows that name them, one that the vault knew "
+                f"when the text came (texts with one that it learnt since, a residue as other third persons' names are: {names.later})"
             )
         return self._rows, hits, f"{told}, by columns of words in: {where}"
 

@@ -208,6 +208,39 @@ def test_a_name_that_the_vault_knew_shows_and_one_learnt_since_is_told(
     assert found(house) == (2, 1)
 
 
+def test_a_name_of_staff_shows_in_a_row_that_names_them(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    case_sql = (
+        CASE.replace("as text,", "as text, raw ->> '$.agent' as agent_id,") + " where raw ->> '$.priority' is not null"
+    )
+    staff_sql = (
+        "select _record, raw ->> '$.agent' as agent_id, raw ->> '$.called' as agent_name, 'service' as team, "
+        "raw ->> '$.at' as updated_at from rows where raw ->> '$.called' is not null"
+    )
+    at = {"at": "2025-01-02T03:04:05Z"}
+    loads = (
+        [{"agent": "a7", "called": "Mona Quint", **at}, {"agent": "a8", "called": "Nils Oberg", **at}],
+        [
+            case(1, agent="a7", text="Mona Quint was slow"),
+            case(2, agent="a7", text="told Nils Oberg"),  # a third person here
+            case(3, agent="a9", text="Ida Late was kind"),
+        ],
+        [{"agent": "a9", "called": "Ida Late", **at}],
+    )
+
+    def found(each: TestHouse) -> tuple[int, str]:
+        write_source(each.sources, "desk", {"case": case_sql, "agent": staff_sql})
+        for number, rows in enumerate(loads):
+            each.drop(f"rows_{number}.jsonl", lines(*rows))
+            each.take()
+        failed, evidence = left(each)
+        assert "0 names and 3 of staff" in evidence and "Mona" not in evidence
+        return failed, re.findall(r"learnt since[^:]*: (\d+)", evidence)[0]
+
+    assert found(TestHouse(house.home.root / "gated")) == (0, "1")  # who was unknown when the text came
+    take_texts_as_they_come(monkeypatch)
+    assert found(house) == (1, "1")
+
+
 def test_a_text_that_comes_again_for_more_purposes_is_as_old_as_it_was(house: TestHouse) -> None:
     desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
     toml = (
