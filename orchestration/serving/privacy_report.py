@@ -278,6 +278,7 @@ def _retention(policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
             "name_en": s.name_en,
             "months": s.retention_months,
             "text_months": s.text_retention_months,
+            "identity_months": s.identity_retention_months,
             "place": s.place,
             "transfer": s.transfer,
             "agreement": s.vendor.get("agreement"),
