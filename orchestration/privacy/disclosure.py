@@ -123,6 +123,8 @@ def disclose(
     passes = 0
     if profile.threshold > 1:
         _primary(con, profile)
+        _narrow(con, "reason")
+        _spread(con)
         _coarsen(con)
         _equations(con)
         passes = _complement(con, profile)
@@ -130,20 +132,19 @@ def disclose(
         while found := _found(con, profile):
             each *= 2
             passes += 1 + _widen(con, found, each) + _complement(con, profile)
+        con.execute("UPDATE exact_cells SET reason = cells.reason FROM cells WHERE cells.id = exact_cells.id")
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT DISTINCT place, "
-        + listed(CELL)
-        + """,
-        reason AS suppressed_reason FROM cells WHERE reason IS NOT NULL"""
+        f"CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT {listed(CELL)}, reason AS suppressed_reason "
+        "FROM exact_cells WHERE reason IS NOT NULL"
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE exact_cells AS FROM cells")
     hide(con, values, into, profile)
-    counted = con.execute("SELECT reason, count(*) FROM cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
+    counted = con.execute("SELECT reason, count(*) FROM exact_cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
     hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
+    cells = number(con, "SELECT count(*) FROM exact_cells")
     left = len(derivable(con, into, metrics, profile)) if profile.threshold > 1 else 0
     if left:
         raise VoicehouseError(f"disclosure audit: {left} hidden cells can be computed from the published ones")
-    return Disclosed(number(con, "SELECT count(*) FROM cells"), hidden, passes, left)
+    return Disclosed(cells, hidden, passes, left)
 
 
 def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile) -> int:
@@ -154,37 +155,43 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
     columns = columns_of(con, mart)
     shared = [c for c in CELL if c in columns]
     kept = [c for c in columns if c in KEPT]
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE hidden_keys AS SELECT {key(shared)} AS key, min(suppressed_reason) AS reason "
-        "FROM hidden_cells GROUP BY ALL"
-    )
+    hidden = "hidden_cells"
+    if len(shared) < len(CELL):
+        hidden = "hidden_keys"
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE hidden_keys AS SELECT {listed(shared)}, min(suppressed_reason) AS "
+            "suppressed_reason FROM hidden_cells GROUP BY ALL"
+        )
     compared = [c for c in columns if c in COMPARED]
     few = " OR ".join(f"m.{identifier(c)} BETWEEN 1 AND {profile.threshold - 1}" for c in columns if c in FLOWS)
     selected = []
     for column in columns:
         name = identifier(column)
         if column == "suppressed_reason":
-            selected.append(f"h.reason AS {name}")
+            selected.append(f"h.suppressed_reason AS {name}")
         elif column in kept:
             selected.append(f"m.{name}")
         elif column in compared:
-            selected.append(f"CASE WHEN h.key IS NULL AND b.key IS NULL THEN m.{name} END AS {name}")
+            selected.append(
+                f"CASE WHEN h.suppressed_reason IS NULL AND b.suppressed_reason IS NULL THEN m.{name} END AS {name}"
+            )
         elif column in FLOWS:
             selected.append(
-                f"CASE WHEN h.key IS NULL AND b.key IS NULL AND NOT coalesce({few}, false) THEN m.{name} END AS {name}"
+                f"CASE WHEN h.suppressed_reason IS NULL AND b.suppressed_reason IS NULL AND NOT coalesce({few}, false) THEN m.{name} END AS {name}"
             )
         elif column == "n_excluded_consent":
             small = f"m.{name} BETWEEN 1 AND {profile.threshold - 1}"
-            selected.append(f"CASE WHEN h.key IS NULL AND NOT coalesce({small}, false) THEN m.{name} END AS {name}")
+            selected.append(
+                f"CASE WHEN h.suppressed_reason IS NULL AND NOT coalesce({small}, false) THEN m.{name} END AS {name}"
+            )
         else:
-            selected.append(f"CASE WHEN h.key IS NULL THEN m.{name} END AS {name}")
+            selected.append(f"CASE WHEN h.suppressed_reason IS NULL THEN m.{name} END AS {name}")
     if "suppressed_reason" not in columns and {"breakdown", "period_grain"} <= set(columns):
-        selected.append("h.reason AS suppressed_reason")
-    before = key(shared, {"period_start": _previous_start("m")})
+        selected.append("h.suppressed_reason")
+    before = {"period_start": _previous_start("m")}
     con.execute(
         f"CREATE OR REPLACE TABLE {into} AS SELECT {', '.join(selected)} FROM {mart} AS m "
-        f"LEFT JOIN hidden_keys AS h ON h.key = {key(shared, prefix='m')} "
-        f"LEFT JOIN hidden_keys AS b ON b.key = {before}"
+        f"LEFT JOIN {hidden} AS h ON {same(shared, 'h', 'm')} LEFT JOIN {hidden} AS b ON {same(shared, 'b', 'm', before)}"
     )
     return (
         number(con, f"SELECT count(*) FROM {into} WHERE suppressed_reason IS NOT NULL")
@@ -202,8 +209,8 @@ def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, prof
     gives it. Hidden counts are at least 1, so every direction can be followed both ways without a negative count: a
     linear program over the same equations would give each cell an interval of positive length.
     """
-    _cells(con, published, metrics, profile, ())
-    con.execute("UPDATE cells SET reason = hidden")
+    _cells(con, published, metrics, profile, (), "published_cells")
+    _narrow(con, "hidden", "published_cells")
     _equations(con)
     found = computable(con)
     if not found:
@@ -214,9 +221,17 @@ def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, prof
 
 
 def _cells(
-    con: duckdb.DuckDBPyConnection, values: str, metrics: str, profile: Profile, small_teams: tuple[str, ...]
+    con: duckdb.DuckDBPyConnection,
+    values: str,
+    metrics: str,
+    profile: Profile,
+    small_teams: tuple[str, ...],
+    into: str = "exact_cells",
 ) -> None:
-    """The working table: one row per published figure that could be hidden, with what the rules look at."""
+    """Temp table `into`: one row per published figure that could be hidden, with what the rules look at.
+
+    What stands in equations (`series`, `place`, `slice`) is told where all rules bind.
+    """
     if unclassed := con.execute(
         f"SELECT DISTINCT v.metric_id, v.variant FROM {values} v LEFT JOIN {metrics} m "
         "ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.version = v.metric_version "
@@ -232,7 +247,7 @@ def _cells(
     everything = "TRUE" if profile.all_classes else "m.disclosure = 'subject'"
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE cells AS
+        CREATE OR REPLACE TEMP TABLE {into} AS
         WITH counted AS (
             SELECT v.*, m.disclosure, m.unit AS metric_unit, m.period_anchor AS anchor, {population} AS population,
                 {everything} AS is_protected,
@@ -244,14 +259,24 @@ def _cells(
             ON m.metric_id = v.metric_id AND m.variant = v.variant AND m.version = v.metric_version
         )
         SELECT row_number() OVER (ORDER BY {listed(CELL)}) AS id, {listed(CELL)},
-            {key(SERIES)} AS series, {key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} AS place,
-            {key(SLICE)} AS slice, population, metric_unit, anchor, is_protected, is_empty,
+            CASE WHEN is_protected THEN {key(SERIES)} END AS series,
+            CASE WHEN is_protected THEN {key((*SLICE, *PERIOD, "cohort_age_months", "currency"))} END AS place,
+            CASE WHEN is_protected THEN {key(SLICE)} END AS slice, population, metric_unit, anchor, is_protected, is_empty,
             n, coalesce(n_subjects, n) AS subjects, numerator, denominator,
             coalesce(ci_low = ci_high AND ci_low = value, false) AS has_no_spread,
             coalesce(team IN ({teams}), false) AS is_small_team,
             suppressed_reason AS hidden, CAST(NULL AS VARCHAR) AS reason
         FROM counted
         """
+    )
+
+
+def _narrow(con: duckdb.DuckDBPyConnection, reason: str, cells: str = "exact_cells") -> None:
+    """Temp table `cells`: the figures that all rules bind, what they are told apart by as numbers of the same order."""
+    numbers = ", ".join(f"dense_rank() OVER (ORDER BY {c}) AS {c}" for c in ("series", "place", "slice", "population"))
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE cells AS SELECT * REPLACE ({numbers}, {reason} AS reason) FROM {cells} "
+        "WHERE is_protected AND NOT is_empty"
     )
 
 
@@ -264,20 +289,22 @@ def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
         split = [str(c) for c, kind, *_ in described if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
         if len(split) > 1 and set(CELL) <= set(columns):
             counts = [f"coalesce(m.{identifier(c)}, 0)" for c in split]
-            joined = f"{key(CELL, prefix='m')} = {key(CELL, prefix='c')}"
+            one = (
+                f"SELECT *, {' + '.join(counts)} AS n_parts FROM {mart} m WHERE greatest({', '.join(counts)}) = n_parts"
+            )
             selects.append(
-                f"SELECT c.id FROM cells c JOIN {mart} m ON {joined} "
-                f"WHERE greatest({', '.join(counts)}) = c.n AND {' + '.join(counts)} = c.n"
+                f"SELECT c.id FROM exact_cells c JOIN ({one}) m ON m.n_parts = c.n AND {same(CELL, 'm', 'c')} "
+                "WHERE c.is_protected"
             )
     con.execute("CREATE OR REPLACE TEMP TABLE answers AS " + " UNION ALL ".join(selects))
 
 
 def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
-    """Rules 1 to 3, and the same fate for every variant of a population."""
+    """Rules 1 to 3."""
     n = profile.threshold
     con.execute(
         f"""
-        UPDATE cells SET reason = CASE
+        UPDATE exact_cells SET reason = CASE
             WHEN is_small_team THEN 'small_team'
             WHEN n IS NULL OR subjects < {n} OR n < {n} THEN 'small_cell'
             WHEN NOT is_protected OR metric_unit IN ('count', 'minutes', 'hours', 'seconds') THEN NULL
@@ -288,22 +315,20 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
         WHERE NOT is_empty
         """
     )
-    _spread(con)
 
 
 def _spread(con: duckdb.DuckDBPyConnection) -> None:
     """The same fate for all figures about the same answers: one population, or the same counts at the same place."""
-    hidden = "SELECT * FROM cells WHERE is_protected AND reason IS NOT NULL"
+    hidden = "SELECT * FROM cells WHERE reason IS NOT NULL"
     before = -1
     while before != (now := number(con, f"SELECT count(*) FROM ({hidden})")):
         before = now
-        for same in (("population", "place"), ("place", "n", "subjects")):
+        for shared in (("population", "place"), ("place", "n", "subjects")):
             con.execute(
                 f"""
                 UPDATE cells SET reason = f.reason
-                FROM (SELECT {listed(same)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
-                WHERE cells.is_protected AND {" AND ".join(f"cells.{c} = f.{c}" for c in same)}
-                    AND cells.reason IS NULL AND NOT cells.is_empty
+                FROM (SELECT {listed(shared)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
+                WHERE {" AND ".join(f"cells.{c} = f.{c}" for c in shared)} AND cells.reason IS NULL
                 """
             )
 
@@ -319,23 +344,22 @@ def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         UPDATE cells SET reason = 'too_fine' FROM (
-            SELECT population, breakdown, period_grain FROM cells WHERE is_protected AND NOT is_empty
+            SELECT population, breakdown, period_grain FROM cells
             GROUP BY ALL HAVING CASE WHEN period_grain IN ('day', 'week') THEN count(reason) >= 0.1 * count(*)
                 ELSE count(*) >= 24 AND count(reason) >= 0.5 * count(*) END
         ) thin
         WHERE cells.population = thin.population AND cells.breakdown = thin.breakdown
-            AND cells.period_grain = thin.period_grain AND cells.is_protected AND NOT cells.is_empty
-            AND cells.reason IS NULL
+            AND cells.period_grain = thin.period_grain AND cells.reason IS NULL
         """
     )
     con.execute(
         """
         UPDATE cells SET reason = 'too_fine' FROM (
-            SELECT population, breakdown FROM cells WHERE is_protected AND NOT is_empty AND period_grain = 'day'
+            SELECT population, breakdown FROM cells WHERE period_grain = 'day'
             GROUP BY ALL HAVING count(reason) = count(*)
         ) blank
         WHERE cells.population = blank.population AND cells.breakdown = blank.breakdown AND cells.period_grain = 'week'
-            AND cells.is_protected AND NOT cells.is_empty AND cells.reason IS NULL
+            AND cells.reason IS NULL
         """
     )
     _spread(con)
@@ -347,31 +371,26 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
     `is_needed` is false where an equation only adds up others (days of a quarter, where its months are there too).
     """
     con.execute("CREATE OR REPLACE TEMP TABLE terms (kind INTEGER, total BIGINT, part BIGINT)")
-    protected = "SELECT * FROM cells WHERE is_protected AND NOT is_empty"
-    breakdowns = [
-        str(row[0]) for row in con.execute(f"SELECT DISTINCT breakdown FROM ({protected}) ORDER BY 1").fetchall()
-    ]
+    breakdowns = [str(row[0]) for row in con.execute("SELECT DISTINCT breakdown FROM cells ORDER BY 1").fetchall()]
     pairs = [
         (wide, narrow)
         for wide, narrow in permutations(sorted(breakdowns, key=lambda b: -len(_names(b))), 2)
         if set(_names(wide)) < set(_names(narrow))
     ]
     for kind, (wide, narrow) in enumerate(pairs):
-        same = _names(wide)
         con.execute(
             f"""
-            INSERT INTO terms SELECT {kind}, t.id, p.id FROM ({protected}) p JOIN ({protected}) t
+            INSERT INTO terms SELECT {kind}, t.id, p.id FROM cells p JOIN cells t
             ON t.series = p.series AND t.period_grain = p.period_grain
-            AND t.period_start IS NOT DISTINCT FROM p.period_start
             AND t.breakdown = {literal(wide)} AND p.breakdown = {literal(narrow)}
-            AND {key(same, prefix="t")} = {key(same, prefix="p")}
+            AND {same(("period_start", *_names(wide)), "t", "p")}
             """
         )
     for kind, (part, total) in enumerate(NESTED_GRAINS, start=len(pairs)):
         start = "TRUE" if total == "all" else f"t.period_start = CAST(date_trunc('{total}', p.period_start) AS DATE)"
         con.execute(
             f"""
-            INSERT INTO terms SELECT {kind}, t.id, p.id FROM ({protected}) p JOIN ({protected}) t
+            INSERT INTO terms SELECT {kind}, t.id, p.id FROM cells p JOIN cells t
             ON t.series = p.series AND t.slice = p.slice AND {start}
             AND t.period_grain = '{total}' AND p.period_grain = '{part}'
             AND coalesce(p.anchor, '') <> 'instant' AND p.period_start IS NOT NULL
@@ -394,7 +413,9 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE OR REPLACE TEMP TABLE members AS
         SELECT kind, total, part AS id, 1.0 AS sign, is_needed FROM terms
-        UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms
+        UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms;
+        CREATE OR REPLACE TEMP TABLE open_equations (kind INTEGER, total BIGINT);
+        CREATE OR REPLACE TEMP TABLE judged AS SELECT id, 'never' AS reason FROM cells
         """
     )
 
@@ -402,7 +423,7 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
 def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
     """Rule 4: hide one more part of each open equation, narrowest totals first, until none is open."""
     passes = 0
-    while number(con, _open_equations(profile.threshold)):
+    while _judge(con, profile.threshold):
         passes += 1
         if _reveal(con):
             continue
@@ -434,11 +455,11 @@ def _reveal(con: duckdb.DuckDBPyConnection) -> int:
             WHERE c.reason IS NOT NULL GROUP BY kind, total HAVING count(*) = 1
         )
         SELECT DISTINCT place FROM lone WHERE reason = 'too_fine' AND place NOT IN (
-            SELECT place FROM cells WHERE is_protected AND reason <> 'too_fine'
+            SELECT place FROM cells WHERE reason <> 'too_fine'
         )
         """
     )
-    con.execute("UPDATE cells SET reason = NULL FROM revealed WHERE cells.place = revealed.place AND is_protected")
+    con.execute("UPDATE cells SET reason = NULL FROM revealed WHERE cells.place = revealed.place")
     return number(con, "SELECT count(*) FROM revealed")
 
 
@@ -450,8 +471,10 @@ def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE chosen AS
-        WITH touched AS (
-            SELECT m.kind, m.total FROM members m JOIN cells c USING (id) GROUP BY ALL HAVING count(c.reason) = 0
+        WITH near AS (SELECT DISTINCT kind, total FROM members WHERE id IN (SELECT id FROM candidates)),
+        touched AS (
+            SELECT kind, total FROM members JOIN near USING (kind, total) JOIN cells c USING (id)
+            GROUP BY ALL HAVING count(c.reason) = 0
         ),
         cost AS (
             SELECT m.id, count(t.kind) AS opened
@@ -470,18 +493,25 @@ def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
     con.execute(
         """
         UPDATE cells SET reason = 'complement' FROM chosen
-        WHERE cells.is_protected AND cells.population = chosen.population AND cells.place = chosen.place
-            AND cells.reason IS NULL AND NOT cells.is_empty
+        WHERE cells.population = chosen.population AND cells.place = chosen.place AND cells.reason IS NULL
         """
     )
     _spread(con)
     return number(con, "SELECT count(*) FROM chosen")
 
 
-def _open_equations(threshold: int) -> str:
-    """Makes the temp table `open_equations` and counts it: totals that still give something away."""
-    return f"""
-        CREATE OR REPLACE TEMP TABLE open_equations AS
+def _judge(con: duckdb.DuckDBPyConnection, threshold: int) -> int:
+    """Table `open_equations`: totals that still give something away; how many.
+
+    Looks again where a member was hidden or shown since the last time.
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE looked_at AS SELECT DISTINCT kind, total FROM members WHERE id IN (
+            SELECT c.id FROM cells c JOIN judged j ON j.id = c.id WHERE c.reason IS DISTINCT FROM j.reason
+        );
+        DELETE FROM open_equations o USING looked_at l WHERE l.kind = o.kind AND l.total = o.total;
+        INSERT INTO open_equations
         WITH balance AS (
             SELECT e.kind, e.total, any_value(t.reason) AS total_reason, any_value(t.metric_unit) AS metric_unit,
                 count(*) FILTER (p.reason IS NOT NULL) AS hidden_parts,
@@ -492,7 +522,7 @@ def _open_equations(threshold: int) -> str:
                 ) AS subjects,
                 any_value(t.numerator) - coalesce(sum(p.numerator) FILTER (p.reason IS NULL), 0) AS numerator,
                 any_value(t.denominator) - coalesce(sum(p.denominator) FILTER (p.reason IS NULL), 0) AS denominator
-            FROM terms e JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part
+            FROM terms e JOIN looked_at USING (kind, total) JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part
             GROUP BY e.kind, e.total
         )
         SELECT kind, total FROM balance
@@ -504,8 +534,10 @@ def _open_equations(threshold: int) -> str:
                     AND (abs(abs(numerator) - denominator) <= 1e-9 * denominator
                         OR (metric_unit = 'percent' AND abs(numerator) <= 1e-9 * denominator)))
             ));
-        SELECT count(*) FROM open_equations
-    """
+        CREATE OR REPLACE TEMP TABLE judged AS SELECT id, reason FROM cells
+        """
+    )
+    return number(con, "SELECT count(*) FROM open_equations")
 
 
 def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
@@ -521,12 +553,11 @@ def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
     con.execute(
         """
         UPDATE cells SET reason = 'too_fine' FROM (
-            SELECT population, breakdown, period_grain FROM cells WHERE is_protected AND reason IS NOT NULL
+            SELECT population, breakdown, period_grain FROM cells WHERE reason IS NOT NULL
                 AND (contains(breakdown, ',') OR period_grain IN ('day', 'week')) GROUP BY ALL
         ) fine
         WHERE cells.population = fine.population AND cells.breakdown = fine.breakdown
-            AND cells.period_grain = fine.period_grain AND cells.is_protected AND NOT cells.is_empty
-            AND cells.reason IS NULL
+            AND cells.period_grain = fine.period_grain AND cells.reason IS NULL
         """
     )
     _complement(con, profile)
@@ -654,7 +685,7 @@ def _unknowns(con: duckdb.DuckDBPyConnection) -> Unknowns | None:
         CREATE OR REPLACE TEMP TABLE patterns AS
         SELECT *, min(series) OVER (PARTITION BY pattern, n) AS example FROM (
             SELECT series, bit_xor(hash(place, reason IS NOT NULL, n)) AS pattern, count(*) AS n
-            FROM cells WHERE is_protected AND NOT is_empty GROUP BY series
+            FROM cells GROUP BY series
         )
         """
     )
@@ -707,8 +738,7 @@ def _blank_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Table `blank_tables`: (series, breakdown of two, grain) hidden whole, with only such tables below them."""
     table = "series, breakdown, period_grain"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE blank_tables AS SELECT {table} FROM cells WHERE is_protected AND NOT is_empty "
-        "AND contains(breakdown, ',') "
+        f"CREATE OR REPLACE TEMP TABLE blank_tables AS SELECT {table} FROM cells WHERE contains(breakdown, ',') "
         f"GROUP BY ALL HAVING count(reason) = count(*) AND count(*) > 1"
     )
     con.execute(
@@ -756,6 +786,14 @@ def key(columns: Iterable[str], replaced: Mapping[str, str] | None = None, prefi
     dot = f"{prefix}." if prefix else ("m." if replaced else "")
     texts = [f"coalesce(CAST({(replaced or {}).get(c, dot + identifier(c))} AS VARCHAR), chr(30))" for c in columns]
     return f"concat_ws(chr(31), {', '.join(texts)})" if texts else "''"
+
+
+def same(columns: Iterable[str], left: str, right: str, replaced: Mapping[str, str] | None = None) -> str:
+    """SQL: two relations agree in columns, nulls being a value of their own; `replaced`: expressions in place of the right's."""
+    return " AND ".join(
+        f"{left}.{identifier(c)} IS NOT DISTINCT FROM {(replaced or {}).get(c, f'{right}.{identifier(c)}')}"
+        for c in columns
+    )
 
 
 def listed(columns: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ def hold(con: duckdb.DuckDBPyConnection, values: str, last: str, state: str, rem
         f"JOIN {state} s ON s.cell = l.cell WHERE l.suppressed_reason IS NULL AND s.removals = {removals}"
     )
     con.execute(
-        f"INSERT INTO hidden_cells BY NAME SELECT place, {listed(CELL)}, 'held' AS suppressed_reason "
+        f"INSERT INTO hidden_cells BY NAME SELECT {listed(CELL)}, 'held' AS suppressed_reason "
         "FROM exact_cells SEMI JOIN held USING (id)"
     )
     kept = number(con, "SELECT count(*) FROM kept")
@@ -181,7 +181,7 @@ def _derivable(con: duckdb.DuckDBPyConnection, threshold: int) -> list[int]:
         CREATE OR REPLACE TEMP TABLE cells AS
         SELECT e.* EXCLUDE (reason), CASE WHEN NOT c.is_settled AND NOT (c.is_released AND c.was_told) THEN
             CASE WHEN c.is_changed AND abs(c.subjects) < {threshold} THEN 'held' ELSE 'too_fine' END END AS reason
-        FROM exact_cells e LEFT JOIN changes c ON c.id = e.id
+        FROM exact_cells e LEFT JOIN changes c ON c.id = e.id WHERE e.is_protected AND NOT e.is_empty
         """
     )
     return computable(con)
