@@ -30,6 +30,7 @@ import numpy as np
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
+from orchestration.privacy.complement import complement, spread, widen
 
 DIMENSIONS = (
     "source", "channel", "product", "store", "region", "touchpoint", "team", "segment", "language", "case_type",
@@ -124,14 +125,15 @@ def disclose(
     if profile.threshold > 1:
         _primary(con, profile)
         _narrow(con, "reason")
-        _spread(con)
+        spread(con)
         _coarsen(con)
         _equations(con)
-        passes = _complement(con, profile)
+        passes = complement(con, profile.threshold)
         each = 1
         while found := _found(con, profile):
             each *= 2
-            passes += 1 + _widen(con, found, each) + _complement(con, profile)
+            widen(con, found, each)
+            passes += 1 + complement(con, profile.threshold)
         con.execute("UPDATE exact_cells SET reason = cells.reason FROM cells WHERE cells.id = exact_cells.id")
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE hidden_cells AS SELECT {listed(CELL)}, reason AS suppressed_reason "
@@ -272,11 +274,15 @@ def _cells(
 
 
 def _narrow(con: duckdb.DuckDBPyConnection, reason: str, cells: str = "exact_cells") -> None:
-    """Temp table `cells`: the figures that all rules bind, what they are told apart by as numbers of the same order."""
+    """Temp table `cells`: the figures that all rules bind, what they are told apart by as numbers of the same order.
+
+    `persons` are those of one population at one place, `counts` are equal counts at one place.
+    """
     numbers = ", ".join(f"dense_rank() OVER (ORDER BY {c}) AS {c}" for c in ("series", "place", "slice", "population"))
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE cells AS SELECT * REPLACE ({numbers}, {reason} AS reason) FROM {cells} "
-        "WHERE is_protected AND NOT is_empty"
+        f"CREATE OR REPLACE TEMP TABLE cells AS SELECT *, dense_rank() OVER (ORDER BY population, place) AS persons, "
+        "dense_rank() OVER (ORDER BY place, n, subjects) AS counts FROM ("
+        f"SELECT * REPLACE ({numbers}, {reason} AS reason) FROM {cells} WHERE is_protected AND NOT is_empty)"
     )
 
 
@@ -317,22 +323,6 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
     )
 
 
-def _spread(con: duckdb.DuckDBPyConnection) -> None:
-    """The same fate for all figures about the same answers: one population, or the same counts at the same place."""
-    hidden = "SELECT * FROM cells WHERE reason IS NOT NULL"
-    before = -1
-    while before != (now := number(con, f"SELECT count(*) FROM ({hidden})")):
-        before = now
-        for shared in (("population", "place"), ("place", "n", "subjects")):
-            con.execute(
-                f"""
-                UPDATE cells SET reason = f.reason
-                FROM (SELECT {listed(shared)}, max(reason) AS reason FROM ({hidden}) GROUP BY ALL) f
-                WHERE {" AND ".join(f"cells.{c} = f.{c}" for c in shared)} AND cells.reason IS NULL
-                """
-            )
-
-
 def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
     """Rule 4, first step: a table (population, breakdown, grain) with many hidden cells is hidden whole.
 
@@ -362,7 +352,7 @@ def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
             AND cells.reason IS NULL
         """
     )
-    _spread(con)
+    spread(con)
 
 
 def _equations(con: duckdb.DuckDBPyConnection) -> None:
@@ -413,131 +403,9 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE OR REPLACE TEMP TABLE members AS
         SELECT kind, total, part AS id, 1.0 AS sign, is_needed FROM terms
-        UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms;
-        CREATE OR REPLACE TEMP TABLE open_equations (kind INTEGER, total BIGINT);
-        CREATE OR REPLACE TEMP TABLE judged AS SELECT id, 'never' AS reason FROM cells
+        UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms
         """
     )
-
-
-def _complement(con: duckdb.DuckDBPyConnection, profile: Profile) -> int:
-    """Rule 4: hide one more part of each open equation, narrowest totals first, until none is open."""
-    passes = 0
-    while _judge(con, profile.threshold):
-        passes += 1
-        if _reveal(con):
-            continue
-        con.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE candidates AS
-            WITH now AS (SELECT * FROM open_equations WHERE kind = (SELECT min(kind) FROM open_equations)),
-            parts AS (SELECT o.total AS wanted, t.part AS id FROM now o JOIN terms t USING (kind, total) JOIN cells p
-                ON p.id = t.part WHERE p.reason IS NULL)
-            SELECT * FROM parts
-            UNION ALL SELECT total, total FROM now WHERE total NOT IN (SELECT wanted FROM parts)
-            """
-        )
-        _hide_cheapest(con, 1)
-    return passes
-
-
-def _reveal(con: duckdb.DuckDBPyConnection) -> int:
-    """Show the cells that only their table hides where an equation gives them away: that costs nothing, hiding would.
-
-    A cell is large enough to be known when no figure at its place is hidden for another reason.
-    """
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE revealed AS
-        WITH lone AS (
-            SELECT any_value(c.place) AS place, any_value(c.reason) AS reason
-            FROM open_equations JOIN members USING (kind, total) JOIN cells c USING (id)
-            WHERE c.reason IS NOT NULL GROUP BY kind, total HAVING count(*) = 1
-        )
-        SELECT DISTINCT place FROM lone WHERE reason = 'too_fine' AND place NOT IN (
-            SELECT place FROM cells WHERE reason <> 'too_fine'
-        )
-        """
-    )
-    con.execute("UPDATE cells SET reason = NULL FROM revealed WHERE cells.place = revealed.place")
-    return number(con, "SELECT count(*) FROM revealed")
-
-
-def _hide_cheapest(con: duckdb.DuckDBPyConnection, each: int) -> int:
-    """Hide, for every `wanted` of table `candidates`, the `each` cheapest; how many cells that were.
-
-    Cheap is a cell whose equations have a hidden member already, so that hiding it opens few new ones; then a small one.
-    """
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE chosen AS
-        WITH near AS (SELECT DISTINCT kind, total FROM members WHERE id IN (SELECT id FROM candidates)),
-        touched AS (
-            SELECT kind, total FROM members JOIN near USING (kind, total) JOIN cells c USING (id)
-            GROUP BY ALL HAVING count(c.reason) = 0
-        ),
-        cost AS (
-            SELECT m.id, count(t.kind) AS opened
-            FROM members m LEFT JOIN touched t ON t.kind = m.kind AND t.total = m.total
-            WHERE m.id IN (SELECT id FROM candidates) GROUP BY ALL
-        ),
-        ranked AS (
-            SELECT p.population, p.place, row_number() OVER (
-                PARTITION BY k.wanted ORDER BY c.opened, p.subjects, p.n, p.place
-            ) AS position
-            FROM candidates k JOIN cost c USING (id) JOIN cells p USING (id)
-        )
-        SELECT DISTINCT population, place FROM ranked WHERE position <= {each}
-        """
-    )
-    con.execute(
-        """
-        UPDATE cells SET reason = 'complement' FROM chosen
-        WHERE cells.population = chosen.population AND cells.place = chosen.place AND cells.reason IS NULL
-        """
-    )
-    _spread(con)
-    return number(con, "SELECT count(*) FROM chosen")
-
-
-def _judge(con: duckdb.DuckDBPyConnection, threshold: int) -> int:
-    """Table `open_equations`: totals that still give something away; how many.
-
-    Looks again where a member was hidden or shown since the last time.
-    """
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE looked_at AS SELECT DISTINCT kind, total FROM members WHERE id IN (
-            SELECT c.id FROM cells c JOIN judged j ON j.id = c.id WHERE c.reason IS DISTINCT FROM j.reason
-        );
-        DELETE FROM open_equations o USING looked_at l WHERE l.kind = o.kind AND l.total = o.total;
-        INSERT INTO open_equations
-        WITH balance AS (
-            SELECT e.kind, e.total, any_value(t.reason) AS total_reason, any_value(t.metric_unit) AS metric_unit,
-                count(*) FILTER (p.reason IS NOT NULL) AS hidden_parts,
-                any_value(t.n) - coalesce(sum(p.n) FILTER (p.reason IS NULL), 0) AS n,
-                greatest(
-                    any_value(t.subjects) - coalesce(sum(p.subjects) FILTER (p.reason IS NULL), 0),
-                    coalesce(max(p.subjects) FILTER (p.reason IS NOT NULL), 0)
-                ) AS subjects,
-                any_value(t.numerator) - coalesce(sum(p.numerator) FILTER (p.reason IS NULL), 0) AS numerator,
-                any_value(t.denominator) - coalesce(sum(p.denominator) FILTER (p.reason IS NULL), 0) AS denominator
-            FROM terms e JOIN looked_at USING (kind, total) JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part
-            GROUP BY e.kind, e.total
-        )
-        SELECT kind, total FROM balance
-        WHERE (total_reason IS NOT NULL AND hidden_parts = 0)
-            OR (total_reason IS NULL AND (
-                hidden_parts = 1
-                OR (n > 0 AND subjects < {threshold})
-                OR (n > 0 AND hidden_parts > 0 AND metric_unit IN ('percent', 'points') AND denominator > 1e-9
-                    AND (abs(abs(numerator) - denominator) <= 1e-9 * denominator
-                        OR (metric_unit = 'percent' AND abs(numerator) <= 1e-9 * denominator)))
-            ));
-        CREATE OR REPLACE TEMP TABLE judged AS SELECT id, reason FROM cells
-        """
-    )
-    return number(con, "SELECT count(*) FROM open_equations")
 
 
 def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
@@ -560,47 +428,12 @@ def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
             AND cells.period_grain = fine.period_grain AND cells.reason IS NULL
         """
     )
-    _complement(con, profile)
+    complement(con, profile.threshold)
     if found := computable(con):
         return found
     if (found_by_size := bounded(con, profile.threshold)) is None:
         raise VoicehouseError("the disclosure audit takes too long: publish fewer breakdowns")
     return found_by_size
-
-
-def _widen(con: duckdb.DuckDBPyConnection, computable: list[int], each: int) -> int:
-    """For each computable cell, hide the `each` cheapest parts of its totals; the totals where no part is left."""
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE reached AS SELECT id AS wanted, id FROM (SELECT unnest(?::BIGINT[]) AS id)",
-        [computable],
-    )
-    before = -1
-    while before != (now := number(con, "SELECT count(*) FROM reached")):
-        before = now
-        con.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE candidates AS
-            WITH parts AS (
-                SELECT DISTINCT r.wanted, p.id FROM reached r JOIN terms t ON t.part = r.id AND t.is_needed
-                JOIN terms o ON o.kind = t.kind AND o.total = t.total JOIN cells p ON p.id = o.part WHERE p.reason IS NULL
-            )
-            SELECT * FROM parts
-            UNION ALL
-            SELECT DISTINCT r.wanted, p.id FROM reached r JOIN members m USING (id) JOIN members o USING (kind, total)
-            JOIN cells p ON p.id = o.id WHERE p.reason IS NULL AND r.wanted NOT IN (SELECT wanted FROM parts)
-            """
-        )
-        con.execute(  # where all neighbours are hidden already, look further
-            """
-            INSERT INTO reached
-            SELECT DISTINCT r.wanted, o.id FROM reached r JOIN members m USING (id) JOIN members o USING (kind, total)
-            WHERE r.wanted NOT IN (SELECT wanted FROM candidates)
-            EXCEPT SELECT * FROM reached
-            """
-        )
-    if not _hide_cheapest(con, each):
-        raise VoicehouseError("disclosure: a hidden cell stays computable although all its neighbours are hidden")
-    return 1
 
 
 def computable(con: duckdb.DuckDBPyConnection) -> list[int]:

@@ -12,7 +12,7 @@ import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
 from orchestration.privacy import audit as privacy_audit
-from orchestration.privacy import disclosure, residue, row_level
+from orchestration.privacy import complement, disclosure, residue, row_level
 from orchestration.serving import publish
 
 
@@ -41,6 +41,7 @@ def _evidence(served: Path) -> dict[str, str]:
         Path(publish.__file__),
         Path(residue.__file__),
         Path(disclosure.__file__),
+        Path(complement.__file__),
         Path(row_level.__file__),
     ]:
         rules.update(path.name.encode() + b"\x1f" + path.read_bytes())
