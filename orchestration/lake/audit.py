@@ -102,7 +102,7 @@ def audit_published(path: Path, canaries: Iterable[str] = ()) -> dict[str, Audit
     Returns table → result. Reads only.
     """
     planted = tuple(canaries)
-    with open_read_only(path, temp_directory="") as con:
+    with open_read_only(path) as con:
         tables = [str(name) for (name,) in _fetch(con, "select table_name from duckdb_tables() order by table_name")]
         told = _fetch(con, "select max(threshold) from publication") if "publication" in tables else [(1,)]
         threshold = int(told[0][0] or 1)

@@ -1,6 +1,8 @@
 """Every connection of the house: spills encrypted, no query log, no unsafe library. Keep out: what is asked on it."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.engine import connect, prepare, sweep_spills
+from orchestration.engine import connect, open_read_only, prepare, sweep_spills
 from orchestration.errors import VoicehouseError
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,21 @@ def test_spills_of_a_dead_process_are_swept_and_those_of_a_living_one_are_not(tm
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what the process has mapped")
+def test_readers_of_a_served_file_share_no_spills(tmp_path: Path) -> None:
+    served = tmp_path / "kpi.duckdb"
+    duckdb.connect(str(served)).close()
+    told = "SELECT current_setting('temp_directory')"
+    with duckdb.connect(str(served), read_only=True) as con:  # what DuckDB does by itself
+        assert con.execute(told).fetchone() == (f"{served}.tmp",)
+    for config in ({}, {"enable_external_access": "false"}):
+        with open_read_only(served, **config) as con:
+            assert con.execute(told).fetchone() == ("",)
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "bi.md").read_text(), re.S)
+    given = json.loads(blocks[0])["connect_args"]
+    with duckdb.connect(str(served), **given) as con:
+        assert con.execute(told).fetchone() == ("",)
+
+
 def test_homes_share_one_copy_of_the_encryption_library(tmp_path: Path) -> None:
     """Two hundred copies in one process use up its thread keys, and then nothing can be encrypted any more."""
 
