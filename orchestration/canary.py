@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import duckdb
 
+from orchestration import pipeline
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
@@ -200,8 +201,17 @@ def _run(home: Home, expected: int) -> bytes:
         check=False,
     )
     if done.returncode != expected:
-        raise VoicehouseError(f"the run of canaries ended with {done.returncode}, not {expected}: nothing is proved")
+        raise VoicehouseError(
+            f"the run of canaries ended with {done.returncode}, not {expected} ({_where(home)}): nothing is proved"
+        )
     return done.stdout + done.stderr
+
+
+def _where(home: Home) -> str:
+    """Where a run broke, by the names of steps, sources and checks."""
+    last = (pipeline.run_history(home) or [{}])[-1]
+    found = [last.get("failed_step"), *last.get("failed_sources", ()), *last.get("refused", ())]
+    return ", ".join(x for x in found if x) or "before its first step"
 
 
 def _canary(country: str) -> Canary:
