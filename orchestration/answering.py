@@ -19,6 +19,7 @@ from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.requests import Request
 from orchestration.privacy.vault import open_vault
+from orchestration.serving import postgres
 
 Say = Callable[[str], object]
 
@@ -52,7 +53,7 @@ def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> dict[str, 
 def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: None) -> tuple[Receipt, Path, bool]:
     """Erase the person from every live store, make models and served files anew, close the request.
 
-    Returns the receipt, where it lies, and whether what was to be served failed its checks.
+    Returns the receipt, where it lies, and whether what was to be served failed its checks or did not reach PostgreSQL.
     """
     started = time.monotonic()
     pipeline.load_staged(home, keyring)
@@ -62,10 +63,14 @@ def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: N
     failed = pipeline.rebuild(home, keyring, request.request_id)
     receipt.seconds["rebuild"] = round(time.monotonic() - started - receipt.seconds["erase"], 1)
     receipt.after |= erasure.traces_of(home, keyring, request.request_id)
+    if postgres.is_due(home):
+        receipt.by_schedule["postgres"] = (
+            "PostgreSQL did not answer and shows what it did: the next run, or `voicehouse publish postgres`, takes it there too"
+        )
     evidence.note(home, "C11", 1, int(not receipt.is_complete), "persons erased last, searched in every store after")
     path = erasure.keep(home, receipt)
     erasure.close(home, keyring, request.request_id, "erased" if receipt.is_complete else "not complete")
-    return receipt, path, bool(failed)
+    return receipt, path, bool(failed) or postgres.is_due(home)
 
 
 def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:

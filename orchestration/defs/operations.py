@@ -1,4 +1,4 @@
-"""Operations on persons' data as jobs: a request answered by its number, retention, keys, reports, incidents, canaries.
+"""Operations on persons' data as jobs: a request answered by its number, exports, retention, keys, reports, incidents, canaries.
 
 Keep out: the operations themselves, and asking by whom a person is known: run configuration is kept by Dagster, so it holds
 numbers of the register (`voicehouse subject register`), never an identifier. Metadata are counts.
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,7 @@ from orchestration.privacy import incidents, roles
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.dpia import write_dpia
+from orchestration.serving.export import export
 from orchestration.serving.notification import write_notification
 
 
@@ -29,6 +31,22 @@ class Asked(dg.Config):
     request: str
     role: str = "compliance"
     purpose: str = "analytics"
+
+
+class Leaving(dg.Config):
+    """Which rows go to whom, for what; `out`: the file they go to, needed unless `dry_run`.
+
+    `quasi`: the quasi-identifiers to export, all of the dataset's unless told; `leave_out` drops classes that are too small.
+    """
+
+    dataset: str
+    recipient: str
+    purpose: str
+    out: str = ""
+    quasi: list[str] = []
+    leave_out: bool = False
+    dry_run: bool = False
+    role: str = "analyst"
 
 
 class Noticed(dg.Config):
@@ -131,6 +149,32 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
             raise dg.Failure(f"a request to {request.action} is answered on the command line")
 
 
+@_job("rows_export")
+def export_rows(context: dg.OpExecutionContext, config: Leaving) -> None:
+    """Exports rows to a recipient of policy.toml under k, l and t, with a receipt; or refuses with the reasons."""
+    with _writing(context, "export", config.role) as (home, keyring):
+        if not (config.out or config.dry_run):
+            raise dg.Failure("say to which file the rows go (out), or try it dry (dry_run)")
+        con = pipeline.open_warehouse(home, keyring)
+        try:
+            done = export(
+                con, home, config.dataset, recipient=config.recipient, role=config.role, purpose=config.purpose,
+                into=None if config.dry_run else Path(config.out), quasi=config.quasi, leave_out=config.leave_out,
+            )  # fmt: skip
+        finally:
+            con.close()
+        found = done.anonymity
+        context.add_output_metadata(
+            {
+                "rows": found.rows,
+                "k": found.k_persons,
+                "l": found.l_values,
+                "t": found.t_distance,
+                "left_out": done.left_out,
+            }
+        )
+
+
 @_job("retention_run")
 def expire(context: dg.OpExecutionContext, config: Dry) -> None:
     """Deletes what is past its term, and what rests on a withdrawn consent."""
@@ -217,4 +261,6 @@ def send_canaries(context: dg.OpExecutionContext) -> None:
 def defs() -> dg.Definitions:
     """Jobs that somebody starts; none has a schedule."""
     told = [open_incident, count_incident, export_incident]
-    return dg.Definitions(jobs=[answer, expire, rotate, write_report, write_material, send_canaries, *told])
+    return dg.Definitions(
+        jobs=[answer, export_rows, expire, rotate, write_report, write_material, send_canaries, *told]
+    )

@@ -1,6 +1,7 @@
 """What one person may ask of the house: found, told, restricted, erased, and not coming back. Keep out: rotation of keys."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 from orchestration import pipeline
 from orchestration.cli import main
 from orchestration.engine import connect
+from orchestration.home import Home
 from orchestration.lake import audit
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
@@ -148,6 +150,21 @@ def test_an_erasure_reaches_the_quarantine_and_a_replayed_batch(
     assert quarantine.replay(house.home, house.keyring, note["batch"])
     assert house.rows("select count(*) from lake.case") == [(1,)]
     assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_an_erasure_that_postgresql_has_yet_to_hear_of_is_not_done(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreached(home: Home, *_: object) -> tuple[str, ...]:
+        (home.folder("ops") / "postgres_due.json").write_text("{}")
+        return ()
+
+    filled.home.furnish(replace(filled.home.house, postgres={"schema": "voicehouse"}), anew=True)
+    monkeypatch.setattr(pipeline, "rebuild", unreached)
+    done = command(filled, monkeypatch, "subject", "erase", "--account", "desk:Z1", *WHO, "--yes")
+    assert done.exit_code == 1 and "voicehouse publish postgres" in done.stdout
+    (receipt,) = (filled.home.root / "ops" / "receipts").glob("*.json")
+    assert "did not answer" in json.loads(receipt.read_text())["by_schedule"]["postgres"]
 
 
 @pytest.mark.parametrize("step", ["lake", "quarantine", "vault"])

@@ -6,10 +6,13 @@ Keep out: the measures themselves (tests/properties/test_anonymity_properties.py
 import json
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration import pipeline
+from orchestration.defs import operations
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.privacy.audit import exports_checked
@@ -145,3 +148,21 @@ def test_what_rests_on_consent_does_not_leave_the_mainland(house, home: Home, tm
     house.execute("UPDATE wh.staging.stg_survey_answers SET basis = 'consent', jurisdiction = 'CN'")
     with pytest.raises(VoicehouseError, match="55 rows rest on a consent"):
         exported(house, home, None, recipient="partner")
+
+
+def test_rows_are_exported_by_a_job(house, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+    monkeypatch.setattr(pipeline, "open_warehouse", lambda *_: house.cursor())
+
+    def run(**given: object) -> dg.ExecuteInProcessResult:
+        asked = {"dataset": "survey_answers", "recipient": "lab", "purpose": "analytics", "quasi": ["region"], **given}
+        job = operations.defs().get_job_def("rows_export")
+        return job.execute_in_process(run_config={"ops": {"export_rows": {"config": asked}}}, raise_on_error=False)
+
+    out = str(tmp_path / "rows.parquet")
+    assert not run(leave_out=True).success  # where to?
+    assert not run(out=out).success  # one person alone in a region
+    assert not run(out=out, leave_out=True, role="handler").success
+    assert run(leave_out=True, dry_run=True).success and not list(tmp_path.glob("*.parquet*"))
+    assert run(out=out, leave_out=True).success
+    assert pq.read_table(out).num_rows == 54 and (tmp_path / "rows.parquet.receipt.json").exists()
