@@ -119,7 +119,7 @@ def _format(home: Home | None) -> Iterator[Finding]:
 
 def _keys(home: Home | None) -> Iterator[Finding]:
     from orchestration.errors import KeyMissingError
-    from orchestration.privacy.keys import MASTER_VARIABLE, Keyring
+    from orchestration.privacy.keys import COMMAND_VARIABLE, MASTER_VARIABLE, Keyring
 
     if not home:
         return
@@ -133,8 +133,9 @@ def _keys(home: Home | None) -> Iterator[Finding]:
     except KeyMissingError as error:
         yield Finding("error", "doctor.keys", {"reason": translated(str(error))})
         return
-    if master.exists() and os.environ.get(MASTER_VARIABLE):
-        yield Finding("warning", "doctor.two_masters", {"variable": MASTER_VARIABLE})
+    given = [v for v in (MASTER_VARIABLE, COMMAND_VARIABLE) if os.environ.get(v)]
+    if master.exists() and given:
+        yield Finding("warning", "doctor.two_masters", {"variable": given[0]})
     elif master.exists():
         yield Finding("note", "doctor.master_in_home", {"variable": MASTER_VARIABLE})
 

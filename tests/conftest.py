@@ -40,6 +40,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
         "VOICEHOUSE_INBOX",
         "VOICEHOUSE_CLOCK",
         "VOICEHOUSE_MASTER_KEY",
+        "VOICEHOUSE_MASTER_KEY_COMMAND",
     ):
         monkeypatch.delenv(name, raising=False)
     return TestHouse(tmp_path)

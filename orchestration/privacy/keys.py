@@ -7,7 +7,10 @@ import base64
 import json
 import os
 import secrets
+import shlex
+import subprocess
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -17,13 +20,15 @@ from orchestration.errors import KeyMissingError
 from orchestration.home import Home, now, place_durably, write_durably
 
 MASTER_VARIABLE = "VOICEHOUSE_MASTER_KEY"
+COMMAND_VARIABLE = "VOICEHOUSE_MASTER_KEY_COMMAND"
+COMMAND_SECONDS = 60
 
 
 class Keyring:
     """Keys of one home. `key(purpose)` gives 32 bytes, the newest version, made at first use.
 
-    The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from `keys/master.key` (0600), made on
-    the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
+    The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from what VOICEHOUSE_MASTER_KEY_COMMAND prints
+    (a key service's own client), else from `keys/master.key` (0600), made on the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
     """
 
     def __init__(self, home: Home):
@@ -42,16 +47,17 @@ class Keyring:
             self._keys = {purpose: [self.unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
 
     def _load_master(self) -> bytes:
-        given = os.environ.get(MASTER_VARIABLE)
         path = self._folder / "master.key"
-        if given:
+        if given := os.environ.get(MASTER_VARIABLE):
             encoded = given
+        elif command := os.environ.get(COMMAND_VARIABLE):
+            encoded = _printed(command)
         elif path.exists():
             encoded = path.read_text().strip()
         elif self._ring.exists():
             raise KeyMissingError(
                 f"the keyring is there but its master key is not: put it back at {path.name} in the home's keys folder, "
-                f"or set {MASTER_VARIABLE}"
+                f"or set {MASTER_VARIABLE} or {COMMAND_VARIABLE}"
             )
         else:
             encoded = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -62,7 +68,9 @@ class Keyring:
         except ValueError:
             master = b""
         if len(master) != 32:
-            raise KeyMissingError(f"the master key ({MASTER_VARIABLE} or keys/master.key) is not 32 bytes in base64")
+            raise KeyMissingError(
+                f"the master key ({MASTER_VARIABLE}, {COMMAND_VARIABLE} or keys/master.key) is not 32 bytes in base64"
+            )
         return master
 
     def wrap(self, purpose: str, key: bytes) -> str:
@@ -77,7 +85,7 @@ class Keyring:
             return AESGCM(self._master).decrypt(raw[:12], raw[12:], purpose.encode())
         except InvalidTag:
             raise KeyMissingError(
-                f"the master key does not open this home's keyring: check {MASTER_VARIABLE} or keys/master.key"
+                f"the master key does not open this home's keyring: check {MASTER_VARIABLE}, {COMMAND_VARIABLE} or keys/master.key"
             ) from None
 
     def key(self, purpose: str) -> bytes:
@@ -188,3 +196,26 @@ class Keyring:
         path = self._ring.with_name("made.json")
         found: dict[str, list[str | None]] = json.loads(path.read_text()) if path.exists() else {}
         return found
+
+
+@cache
+def _printed(command: str) -> str:
+    """What a key service's client prints, asked once a process; no shell reads the command.
+
+    Raises KeyMissingError when it cannot be run, fails or takes longer than COMMAND_SECONDS; what it said is told nowhere.
+    """
+    try:
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
+    except subprocess.CalledProcessError as error:
+        raise KeyMissingError(
+            f"the command in {COMMAND_VARIABLE} ended with code {error.returncode}: run it by hand to see why"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise KeyMissingError(
+            f"the command in {COMMAND_VARIABLE} gave no key within {COMMAND_SECONDS} seconds: run it by hand to see why"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise KeyMissingError(
+            f"the command in {COMMAND_VARIABLE} cannot be run ({type(error).__name__}): give a program's path and its arguments"
+        ) from None
+    return done.stdout.strip()
