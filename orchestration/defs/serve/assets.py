@@ -63,11 +63,13 @@ def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materi
 )
 def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Raise saying what went wrong, and which sources it was."""
-    from orchestration.serving.report import write_report
+    from orchestration.serving.report import last_run, write_report
 
     with Step("verdict", context.run_id):
+        before = last_run(house.home())
         wrong = pipeline.conclude(house.home(), context.run_id)
-        write_report(house.home())  # once more, with or without the banner
+        if wrong or (before and before["status"] == "failed"):
+            write_report(house.home())  # once more, with or without the banner
         alerts.send(house.home())
     if wrong:
         raise dg.Failure("; ".join(wrong))
