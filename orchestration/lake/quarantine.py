@@ -95,7 +95,8 @@ def change(
     asked = wanted[part["kind"]]
     gone, changed = rewriting.concerned_sql(asked)
     row = con.execute(
-        f"SELECT count(*) FILTER ({gone}), count(*) FILTER ({changed}) FROM ({lake.read_sql(part['kind'], [path])}) AS r"
+        f"SELECT count(*) FILTER ({gone}), count(*) FILTER ({changed}) FROM ({lake.read_sql(part['kind'], [path])}) AS r "
+        f"{asked.beside}"
     ).fetchone() or (0, 0)
     if dry_run or not any(row):
         return row[0], row[1]

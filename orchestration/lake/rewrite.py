@@ -35,12 +35,14 @@ class Change:
     `gone`: an SQL condition on its protected columns (of row `r`); rows that meet it are left out and stay counted in the ledger as
     withheld, for the reason that `reason` (an SQL expression giving one of WITHHELD) tells.
     `becomes`: new values of columns, as SQL expressions, in the rows left that meet `concerns`.
+    `beside`: a join that puts beside each row `r` what the other expressions ask for, one row at most.
     """
 
     gone: str = "false"
     reason: str = "'expired'"
     becomes: Mapping[str, str] = field(default_factory=dict)
     concerns: str = "false"
+    beside: str = ""
 
 
 def concerned_sql(change: Change) -> tuple[str, str]:
@@ -61,11 +63,11 @@ def copy(
     """Write the rows of some files as `change` leaves them to one encrypted file; returns how many. `key`: its name on `con`."""
     gone, changed = concerned_sql(change)
     replaced = ", ".join(
-        f"CASE WHEN {changed} THEN {value} ELSE {identifier(column)} END AS {identifier(column)}"
+        f"CASE WHEN {changed} THEN {value} ELSE r.{identifier(column)} END AS {identifier(column)}"
         for column, value in change.becomes.items()
     )
     row = con.execute(
-        f"COPY (SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(kind, files)}) AS r "
+        f"COPY (SELECT r.*{f' REPLACE ({replaced})' if replaced else ''} FROM ({lake.read_sql(kind, files)}) AS r {change.beside} "
         f"WHERE NOT {gone}) TO {literal(str(target))} "
         f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
     ).fetchone()
@@ -207,9 +209,9 @@ def _concerned(
     rows = con.execute(
         f"""
         WITH told AS (
-            SELECT filename AS file, source, load_id, loaded_at, {gone} AS is_gone, {changed} AS is_changed,
+            SELECT r.filename AS file, r.source, r.load_id, r.loaded_at, {gone} AS is_gone, {changed} AS is_changed,
                    {change.reason} AS reason
-            FROM ({lake.read_sql(kind, files, with_filename=True)}) AS r
+            FROM ({lake.read_sql(kind, files, with_filename=True)}) AS r {change.beside}
         ), by_load AS (
             SELECT file, source, load_id, max(loaded_at) AS loaded_at, count(*) AS n,
                    count(*) FILTER (is_gone) AS gone, count(*) FILTER (is_changed) AS changed,

@@ -219,12 +219,7 @@ def _changed_purposes(
 def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
     """Rows used for what a person, or a child's guardian, consents to no more, or had struck out; needs the vault."""
     withdrawal.prepare(con, every, policy)
-    failed = 0
-    for kind, change in withdrawal.changes(con, every, policy).items():
-        row = con.execute(
-            f"SELECT count(*) FILTER (({change.gone}) OR ({change.concerns})) FROM lake.{identifier(kind)} AS r"
-        ).fetchone()
-        failed += row[0] if row else 0
+    failed = sum(gone + struck for gone, struck in withdrawal.decide_lake(con, every, policy).values())
     n = con.execute("SELECT coalesce(sum(len(purposes)), 0) FROM _withdrawn").fetchone()
     words, used = restriction.unheeded(con)
     told = "consents withdrawn, restrictions and objections; rows of the lake that still rest on one, or are used against one"

@@ -8,9 +8,10 @@ so that a home put back from one forgets again.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -33,6 +34,7 @@ from orchestration.records import KINDS, Record
 from orchestration.sources.contract import CROSS_BORDER, Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
+JUDGED = tuple(k for k, r in KINDS.items() if r.has_person and k not in UNCONSENTED_KINDS)
 
 
 @dataclass(frozen=True)
@@ -109,44 +111,86 @@ def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
     )
 
 
-def changes(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> dict[str, Change]:
-    """By kind what becomes of rows by the tables of `prepare`; needs the lake registered on `con`."""
+def decide(
+    con: duckdb.DuckDBPyConnection,
+    sources: Mapping[str, Settings],
+    policy: Policy,
+    kind: str,
+    rows: str,
+    names: Sequence[str],
+) -> tuple[int, int]:
+    """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind's) that change, one row each.
+
+    Asked are the rows of the persons concerned alone. `names`: purposes, every one that the rows have. Returns rows gone and
+    rows changed. By the tables of `prepare`.
+    """
+    record, leaves = KINDS[kind], _leaves(sources, policy)
+    decided = identifier(f"_decided_{kind}")
+    columns = ["source", "content_hash", "loaded_at", "subject_key", "jurisdiction", "purposes", "basis"]
+    columns += [record.event_time] if record.event_time and record.event_time not in columns else []
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _concerned AS
+        SELECT {", ".join(f"r.{identifier(c)}" for c in columns)}, coalesce(w.purposes, []) AS taken_back, u.guarded
+        FROM {rows} AS r
+        LEFT JOIN (SELECT subject_key, any_value(purposes) AS purposes FROM _withdrawn GROUP BY 1) w USING (subject_key)
+        LEFT JOIN (SELECT subject_key, any_value(guarded) AS guarded FROM _unguarded GROUP BY 1) u USING (subject_key)
+        WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
+                              UNION ALL SELECT subject_key FROM _noticed)
+        """
+    )
+    if not _number(con, "SELECT count(*) FROM _concerned"):
+        return 0, 0
+    grounds = {p: _ground(sources, p) for p in names}
+    lapsed = _lapsed(sources, policy, record, grounds, leaves)
+    refused = {
+        p: f"({grounds[p]} = 'consent' AND (list_contains(r.taken_back, {literal(p)}) "
+        f"OR {leaves} AND list_contains(r.taken_back, {literal(CROSS_BORDER)})) "
+        f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true))"
+        for p in names
+    }
+    without = _kept(refused) if _are_listed(sources, policy) else "[]::VARCHAR[]"
+    basis = " ".join(
+        f"WHEN list_has_any(r.left_purposes, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}"
+        for p in reversed(names)
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {decided} AS
+        WITH left_over AS (
+            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS left_purposes, {without} AS but_for_notice
+            FROM _concerned r
+        )
+        SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
+               len(left_purposes) = 0 AS is_gone, left_purposes,
+               CASE WHEN len(but_for_notice) = 0 THEN 'withdrawn' ELSE '{OTHER_NOTICE}' END AS gone_for,
+               coalesce({f"CASE {basis} END, " if basis else ""}r.basis) AS left_basis
+        FROM left_over r WHERE len(left_purposes) = 0 OR len(left_purposes) < len(r.purposes)
+        """
+    )
+    gone = _number(con, f"SELECT count(*) FROM {decided} WHERE is_gone")
+    return gone, _number(con, f"SELECT count(*) FROM {decided}") - gone
+
+
+def decide_lake(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy
+) -> dict[str, tuple[int, int]]:
+    """`decide` for every kind of the lake, registered on `con`; rows gone and rows changed, of kinds that have any."""
     names = _purposes(con, policy)
-    leaves = _leaves(sources, policy)
-    lists = _are_listed(sources, policy)
-    found = {}
-    for kind, record in KINDS.items():
-        if not record.has_person or kind in UNCONSENTED_KINDS:
-            continue
-        taken_back = (
-            "coalesce((SELECT any_value(w.purposes) FROM _withdrawn w WHERE w.subject_key = r.subject_key), [])"
-        )
-        guarded = "(SELECT any_value(u.guarded) FROM _unguarded u WHERE u.subject_key = r.subject_key)"
-        grounds = {p: _ground(sources, p) for p in names}
-        lapsed = _lapsed(sources, policy, record, grounds, leaves)
-        refused = {
-            p: f"({grounds[p]} = 'consent' AND (list_contains({taken_back}, {literal(p)}) "
-            f"OR {leaves} AND list_contains({taken_back}, {literal(CROSS_BORDER)})) "
-            f"OR NOT coalesce(list_contains({guarded}, {literal(p)}), true))"
-            for p in names
-        }
-        left = _kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})
-        basis = " ".join(
-            f"WHEN list_has_any({left}, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}" for p in reversed(names)
-        )
-        ours = (
-            "(r.subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded "
-            "UNION ALL SELECT subject_key FROM _noticed))"
-        )
-        found[kind] = Change(
-            gone=f"CASE WHEN {ours} THEN len({left}) = 0 ELSE false END",
-            reason=f"CASE WHEN len({_kept(refused)}) = 0 THEN 'withdrawn' ELSE '{OTHER_NOTICE}' END"
-            if lists
-            else "'withdrawn'",
-            becomes={"purposes": left, "basis": f"coalesce(CASE {basis} END, r.basis)"},
-            concerns=f"CASE WHEN {ours} THEN len({left}) < len(r.purposes) ELSE false END",
-        )
-    return found
+    found = {k: decide(con, sources, policy, k, f"lake.{identifier(k)}", names) for k in JUDGED}
+    return {k: n for k, n in found.items() if any(n)}
+
+
+def _as_decided(kind: str) -> Change:
+    """The change of a kind's rows by its table of `decide`."""
+    return Change(
+        gone="d.is_gone",
+        reason="d.gone_for",
+        becomes={"purposes": "d.left_purposes", "basis": "d.left_basis"},
+        concerns="NOT d.is_gone",
+        beside=f"LEFT JOIN {identifier(f'_decided_{kind}')} AS d ON d.of_content = r.content_hash "
+        "AND d.of_version = r.loaded_at AND d.of_source = r.source",
+    )
 
 
 def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
@@ -161,7 +205,8 @@ def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Set
         if record.has_person and kind not in UNCONSENTED_KINDS:
             lapsed = _lapsed(sources, policy, record, {p: _ground(sources, p) for p in names}, leaves)
             used = " OR ".join(f"list_contains(r.purposes, {literal(p)}) AND {lapsed[p]}" for p in names)
-            n += _number(con, f"SELECT count(*) FROM lake.{identifier(kind)} AS r WHERE {used or 'false'}")
+            rows = f"(SELECT * FROM lake.{identifier(kind)} WHERE subject_key IN (SELECT subject_key FROM _noticed))"
+            n += _number(con, f"SELECT count(*) FROM {rows} AS r WHERE {used or 'false'}")
     return n
 
 
@@ -204,20 +249,38 @@ def _take_out(
     dry_run: bool,
 ) -> Withdrawn:
     lake.register(con)
-    wanted = changes(con, sources, policy)
-    counted = rewriting.count(con, lake, wanted)
+    waiting = sum(_change_batch(con, lake, sources, policy, note, dry_run) for note in quarantine.batches(home))
+    counted = decide_lake(con, sources, policy)
     gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
-    waiting = sum(sum(quarantine.change(con, lake, note, wanted, dry_run)) for note in quarantine.batches(home))
     found = Withdrawn(gone, struck, waiting)
     if dry_run or found == Withdrawn():
         return found
     AuditLog(home, keyring).append("withdrawal", rows=gone, purposes=struck, quarantined=waiting)
+    wanted = {kind: _as_decided(kind) for kind in counted}
     rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
     if gone or struck:
         # DuckDB keeps what was deleted in the free blocks of its file; the models make another.
         home.warehouse.unlink(missing_ok=True)
         home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
     return found
+
+
+def _change_batch(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    sources: Mapping[str, Settings],
+    policy: Policy,
+    note: dict[str, Any],
+    dry_run: bool,
+) -> int:
+    """A waiting batch as the lake is to be; how many of its rows go or change."""
+    kind, path = note["part"]["kind"], lake.home.root / "quarantine" / f"{note['batch']}.parquet"
+    if kind not in JUDGED or not path.exists():
+        return 0
+    rows = f"({lake.read_sql(kind, [path])})"
+    if not any(decide(con, sources, policy, kind, rows, _purposes(con, policy, [rows]))):
+        return 0
+    return sum(quarantine.change(con, lake, note, {kind: _as_decided(kind)}, dry_run))
 
 
 def _kept(lost: Mapping[str, str]) -> str:
@@ -298,9 +361,10 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
     return _number(con, "SELECT count(*) FROM _withdrawn")
 
 
-def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy) -> list[str]:
-    """Every purpose that a row of the lake has, in the order in which sources list them, then the house's: of rows that wait."""
-    rows = " UNION ALL ".join(f"SELECT purposes FROM lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person)
+def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy, relations: Sequence[str] = ()) -> list[str]:
+    """Every purpose that a row of `relations` (default: the lake's) has, in the order in which sources list them, then the house's."""
+    held = relations or [f"lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person]
+    rows = " UNION ALL ".join(f"SELECT DISTINCT purposes FROM {relation}" for relation in held)
     found = con.execute(
         f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
         f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
