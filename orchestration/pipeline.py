@@ -180,12 +180,10 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     except SourceError as error:
         Outcomes(home, run_id).fail(settings.name, "guard", str(error))
         return done
-    fresh = [
-        (load, 0) for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)
-    ]
-    for load, replay in fresh:
+    fresh = [load for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)]
+    for load in fresh:
         try:
-            done.append(guard(home, keyring, settings, load, replay))
+            done.append(guard(home, keyring, settings, load))
             event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
@@ -196,13 +194,14 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     """Judge anew what was refused, or let in for fewer purposes, before all was known that is by now; rows staged.
 
     After every source was read: whoever comes last may tell who the persons of the others are, or what they agreed to.
-    What it stages `load_staged` commits. Refused rows need their sealed pages; rows in the lake do not.
+    What it stages `load_staged` commits. Refused rows wait as long as their sealed pages; rows in the lake need none.
     """
     active = {n: s for n, s in sources(home).items() if not flows.missing(s, Policy.of(home))}
     staged = 0
-    for load, replay in _known_better(home, keyring, active):
+    for again in _known_better(home, keyring, active):
+        load = again.load
         try:
-            done = guard(home, keyring, active[load.source], load, replay)
+            done = guard(home, keyring, active[load.source], load, again)
             event("guard.passed", load=load.load_id, read=done.read, staged=done.staged)
             staged += done.staged
         except ContractError as error:
@@ -210,8 +209,8 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     return staged + widening.run(home, keyring, active)
 
 
-def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings]) -> list[tuple[pages.Load, int]]:
-    """Committed loads in landing with refused rows of whose persons more is known by now, and the number of their replay."""
+def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings]) -> list[refusals.Again]:
+    """Refused rows of committed loads in landing of whose persons more is known by now."""
     if not (home.folder("vault") / "vault.duckdb").exists():
         return []
     loads: list[pages.Load] = []

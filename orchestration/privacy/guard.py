@@ -57,14 +57,15 @@ class Guarded:
     redactions: int
 
 
-def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: int = 0) -> Guarded:
+def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: refusals.Again | None = None) -> Guarded:
     """Bring one load from landing to staging, part by part. Repeatable: a second time stages what the first did.
 
-    `replay` > 0 goes over a committed load again, because more is known of its persons: it takes up only rows that were
-    refused then for want of a basis or consent, and its ledger moves each from the reason it was counted under.
+    `again`: rows of a committed load that were refused for want of a basis or consent and are judged anew, because more is
+    known of their persons; nothing else of the load is gone over, and its ledger moves each from the reason it was counted under.
     Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
     """
     loaded_at = now().replace(tzinfo=None)
+    replay = again.replay if again else 0
     policy = Policy.of(home)
     for language in policy.name_models:
         ner.load(language)
@@ -76,11 +77,14 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, replay: 
         con.execute(f"PRAGMA add_parquet_key('{LAKE_KEY}', '{lake.key}')")
         pseudonyms.install(con, keyring)
         with scratch(con, home.temp) as rows:
-            scales = stage.known_sql(home, lake, "scale")
-            result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at, company_scales=scales)
-            derive_deletions(con, rows, settings, lake, loaded_at, load.load_id, result)
-            if replay:
-                refusals.show(con, rows, home, keyring, load, replay)
+            result = None
+            if again:
+                refusals.show(con, rows, home, keyring, again)
+                result = refusals.take_up(con, rows, home, keyring, load, settings.kinds)
+            if result is None:
+                scales = stage.known_sql(home, lake, "scale")
+                result = conform(con, rows, settings, open_load(home, keyring, load), loaded_at, company_scales=scales)
+                derive_deletions(con, rows, settings, lake, loaded_at, load.load_id, result)
             held = {
                 kind: _find_fresh(con, rows, stage.held_sql(home, lake, manifest, kind), kind, bool(replay))
                 for kind in result.kinds
@@ -205,6 +209,8 @@ def _protect_parts(
         if protected.rows:
             stage.write_part(con, home, manifest, kind, f"SELECT * FROM protected_{kind}")
         rows.add("refused", f"SELECT {literal(kind)} AS kind, * FROM _refused")
+        if not manifest.replay:
+            refusals.set_aside(con, rows, kind)
         con.execute(f"DROP VIEW protected_{kind}; DROP TABLE _judged; DROP TABLE _batch; DROP TABLE _refused")
         yield protected
 

@@ -1,29 +1,43 @@
 """Refusals: which rows of a load were refused for want of consent, so that they can be taken up when it is given.
 
-Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, and what was known of the row's person then, under
-the key of the load's sealed pages: when those expire, so do these. A row is gone over again once more is known of its
+Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, what was known of the row's person then, and the
+rows as they were conformed, so that a few can be taken up without going over the whole load: under the key of the load's
+sealed pages, which hold them too. When those expire, so do these. A row is gone over again once more is known of its
 person, a consent, a country, who else it is, or once the policy or the source's own settings say something else.
 """
 
 import base64
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from orchestration.engine import literal
-from orchestration.home import Home
+from orchestration.engine import identifier, literal
+from orchestration.home import Home, place_durably
+from orchestration.lake.store import duckdb_type
 from orchestration.landing.pages import Load, refusals
+from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.protect import OTHER_NOTICE
+from orchestration.privacy.protect import OTHER_NOTICE, content_hash_sql
 from orchestration.privacy.scratch import Scratch
+from orchestration.records import KINDS, TYPES
 
 REASONS = ("no_basis", "no_consent", "minor_without_guardian", OTHER_NOTICE)
 EMPTY = (
     "SELECT ''::VARCHAR AS kind, ''::VARCHAR AS content_hash, 0::BIGINT AS copies, ''::VARCHAR AS reason, "
     "''::VARCHAR AS subject_id, ''::VARCHAR AS known WHERE false"
 )
+
+
+@dataclass(frozen=True)
+class Again:
+    """A load to be gone over again: the number of this going over, and the rows (kind, content_hash) concerned."""
+
+    load: Load
+    replay: int
+    rows: pa.Table
 
 
 def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
@@ -51,60 +65,133 @@ def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
     )
 
 
+def set_aside(con: duckdb.DuckDBPyConnection, rows: Scratch, kind: str) -> None:
+    """Add to the set `waiting_<kind>` the rows of `_batch`, as conformed, that `_refused` says may come in later."""
+    fields = ", ".join(f"b.{identifier(f.name)}" for f in KINDS[kind].fields)
+    wanted = f"SELECT content_hash FROM _refused WHERE reason IN {REASONS}"
+    if con.execute(f"SELECT 1 FROM ({wanted}) LIMIT 1").fetchone():
+        rows.add(f"waiting_{kind}", f"SELECT b._record, {fields} FROM _batch b WHERE b._content IN ({wanted})")
+
+
 def keep(
     con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, replay: int, version: str
 ) -> None:
     """Write what of the set `refused` (kind, content_hash, copies, reason, subject_id) waits for more to be known.
 
+    Beside it, the first time, the sets `waiting_<kind>`; of a replay, what waits still and was not gone over.
     `version`: of the policy it was refused by (Policy.version_for).
     """
-    path = refusals(home) / f"{load.load_id}.{replay}.parquet"
     refused = rows.relation("refused") if rows.rows("refused") else f"SELECT * EXCLUDE (known) FROM ({EMPTY})"
     key = _key(con, keyring, load)
-    con.execute(
-        f"COPY (SELECT r.*, k.known || {literal(version)} AS known FROM ({refused}) r LEFT JOIN _person_state k USING (subject_id) WHERE reason IN {REASONS}) "
-        f"TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
+    told = (
+        f"SELECT r.*, coalesce(k.known, '') || {literal(version)} AS known FROM ({refused}) r "
+        f"LEFT JOIN _person_state k USING (subject_id) WHERE reason IN {REASONS}"
     )
-    os.chmod(path, 0o600)
+    if replay:
+        told = f"{told} UNION ALL BY NAME SELECT * FROM refused_still"
+    else:
+        for path in refusals(home).glob(f"{load.load_id}.*.rows"):
+            path.unlink()
+        for kind in KINDS:
+            if rows.rows(f"waiting_{kind}"):
+                _write(con, rows.relation(f"waiting_{kind}"), _rows_of(home, load, kind), key)
+    _write(con, told, refusals(home) / f"{load.load_id}.{replay}.parquet", key)
 
 
 def changed(
     con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, loads: list[Load], versions: Mapping[str, str]
-) -> list[tuple[Load, int]]:
-    """Loads with a refused row of whose person more is known than then, and the number of their next going over.
+) -> list[Again]:
+    """Refused rows of whose persons more is known than then, by load.
 
-    `versions` of the policy, by source: loads refused by another one count too. Needs the vault and `_consents`.
+    `versions` of the policy, by source: rows refused by another one count too. Needs the vault and `_consents`.
     """
-    newest = {load: paths[-1] for load in loads if (paths := _lists(home, load))}
+    known = keyring.purposes()
+    newest = {load: paths[-1] for load in loads if f"landing:{load.load_id}" in known and (paths := _lists(home, load))}
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _waiting (load_id VARCHAR, version VARCHAR, subject_id VARCHAR, known VARCHAR)"
     )
     for load, path in newest.items():
-        if f"landing:{load.load_id}" in keyring.purposes():
-            waiting = _read(path, _key(con, keyring, load))
-            con.execute(
-                f"INSERT INTO _waiting SELECT DISTINCT {literal(load.load_id)}, {literal(versions[load.source])}, subject_id, known "
-                f"FROM ({waiting}) "
-                "WHERE subject_id IS NOT NULL"
-            )
+        con.execute(
+            f"INSERT INTO _waiting SELECT DISTINCT {literal(load.load_id)}, {literal(versions[load.source])}, subject_id, known "
+            f"FROM ({_read(path, _key(con, keyring, load))})"
+        )
     prepare(con, "SELECT subject_id FROM _waiting")
-    rows = con.execute(
-        "SELECT DISTINCT load_id FROM _waiting w JOIN _person_state k USING (subject_id) WHERE k.known || w.version IS DISTINCT FROM w.known"
-    ).fetchall()
-    better = {load_id for (load_id,) in rows}
-    return [(load, _number(path) + 1) for load, path in newest.items() if load.load_id in better]
+    # Of whom the vault knows nothing any more nothing new can be known.
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _better AS SELECT w.load_id, w.subject_id, w.known AS known_then "
+        "FROM _waiting w LEFT JOIN _person_state k USING (subject_id) "
+        "WHERE CASE WHEN w.subject_id IS NULL THEN w.version ELSE coalesce(k.known || w.version, w.known) END "
+        "IS DISTINCT FROM w.known"
+    )
+    better = {load_id for (load_id,) in con.execute("SELECT DISTINCT load_id FROM _better").fetchall()}
+    return [
+        Again(load, _number(path) + 1, _concerned(con, keyring, load, path))
+        for load, path in newest.items()
+        if load.load_id in better
+    ]
 
 
-def show(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, replay: int) -> None:
-    """The set `refused_before`: what the load's guards before this one refused and none has let in since."""
-    earlier = [path for path in _lists(home, load) if _number(path) < replay]
+def _concerned(con: duckdb.DuckDBPyConnection, keyring: Keyring, load: Load, path: Path) -> pa.Table:
+    """The rows (kind, content_hash) of a list that temp table `_better` speaks of."""
+    return con.execute(
+        f"SELECT DISTINCT l.kind, l.content_hash FROM ({_read(path, _key(con, keyring, load))}) l JOIN _better b "
+        f"ON b.load_id = {literal(load.load_id)} AND b.subject_id IS NOT DISTINCT FROM l.subject_id "
+        "AND b.known_then IS NOT DISTINCT FROM l.known"
+    ).to_arrow_table()
+
+
+def show(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, again: Again) -> None:
+    """The sets `refused_before`, what is to be judged anew now, and `refused_still`, what else of the load's list waits."""
+    earlier = [path for path in _lists(home, again.load) if _number(path) < again.replay]
+    told = _read(earlier[-1], _key(con, keyring, again.load)) if earlier else EMPTY
+    con.register("_again", again.rows)
+    for name, which in (("refused_before", "SEMI"), ("refused_still", "ANTI")):
+        rows.put(name, f"SELECT t.* FROM ({told}) t {which} JOIN _again USING (kind, content_hash)")
+    con.unregister("_again")
+
+
+def take_up(
+    con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, load: Load, kinds: Iterable[str]
+) -> Conformed | None:
+    """`conformed_<kind>` of the rows of `refused_before`, as they were conformed when their load first came.
+
+    None where the list was written by a release that did not keep them: the load has to be conformed again.
+    """
+    wanted = {kind for (kind,) in con.execute("SELECT DISTINCT kind FROM refused_before").fetchall()}
+    if any(not _rows_of(home, load, kind).exists() for kind in wanted):
+        return None
     key = _key(con, keyring, load)
-    rows.put("refused_before", _read(earlier[-1], key) if earlier else EMPTY)
+    found = Conformed([k for k in kinds if k in wanted], {}, {}, {})
+    for kind in found.kinds:
+        record = KINDS[kind]
+        empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields)
+        fields = ", ".join(identifier(f.name) for f in record.fields)
+        kept = f"SELECT {empty} WHERE false UNION ALL BY NAME {_read(_rows_of(home, load, kind), key)}"
+        rows.put(
+            f"given_{kind}",
+            f"SELECT _record, {fields}, NULL::VARCHAR AS _reason FROM ({kept}) "
+            f"WHERE {content_hash_sql(record)} IN (SELECT content_hash FROM refused_before WHERE kind = {literal(kind)})",
+        )
+        show_conformed(rows, record)
+    return found
 
 
 def _lists(home: Home, load: Load) -> list[Path]:
     """The lists of a load, one for each going over, the newest last."""
     return sorted(refusals(home).glob(f"{load.load_id}.*.parquet"), key=_number)
+
+
+def _rows_of(home: Home, load: Load, kind: str) -> Path:
+    """The refused rows of a load, one file for each kind."""
+    return refusals(home) / f"{load.load_id}.{kind}.rows"
+
+
+def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path, key: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    con.execute(
+        f"COPY ({select}) TO {literal(str(draft))} (FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{key}'}})"
+    )
+    place_durably(draft, path)
 
 
 def _read(path: Path, key: str) -> str:

@@ -10,7 +10,6 @@ import pytest
 
 from orchestration import backup, pipeline
 from orchestration.home import Home
-from orchestration.lake import rewrite as rewriting
 from orchestration.privacy import withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -85,7 +84,7 @@ def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypa
     def opened(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(rewriting, "count", opened)
+    monkeypatch.setattr(withdrawal, "decide_lake", opened)
     every = pipeline.sources(filled.home)
     assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()
     filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
@@ -94,7 +93,7 @@ def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypa
         withdrawal.run(filled.home, filled.keyring, every)  # the control
     monkeypatch.undo()
     assert withdrawal.run(filled.home, filled.keyring, every).rows == 2
-    monkeypatch.setattr(rewriting, "count", opened)
+    monkeypatch.setattr(withdrawal, "decide_lake", opened)
     assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()  # nothing has changed since
 
 
