@@ -407,17 +407,58 @@ def test_a_consent_of_the_same_source_lets_older_rows_in_at_once(house: TestHous
     assert pipeline.ledger_faults(house.home, house.keyring) == []
 
 
-def test_a_broken_contract_while_going_over_a_load_again_is_an_outcome_too(house: TestHouse) -> None:
+def _refused_case(house: TestHouse) -> None:
+    """A case refused for want of a consent, of a source whose SQL is broken since; then the consent is read."""
     write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
     desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
     write_source(house.sources, "desk", {"case": desk.replace("from rows", "from cases")}, stream="cases", cn="consent")
-    house.drop("cases.jsonl", lines(case(1, account="later", country="CN")))
+    house.drop("cases.jsonl", lines(*(case(i, account=who, country="CN") for i, who in ((1, "later"), (2, "never")))))
     house.take("register", "desk")
     (house.sources / "desk" / "case.sql").write_text("select _record, 'x' as no_such_column from cases")
     grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
     house.drop("rows.jsonl", lines({"id": "c1", "account": "later", **grant}))
+
+
+def test_a_refused_row_is_taken_up_by_itself_and_its_load_not_gone_over(house: TestHouse) -> None:
+    _refused_case(house)
+    house.take("register", "desk")
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    # The other waits on: the list that was written last still holds it, and what was conformed of it is there.
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop("rows_2.jsonl", lines({"id": "c2", "account": "never", **grant}))
+    house.take("register", "desk")
+    assert house.rows("select count(*), count(distinct case_key) from lake.case") == [(2, 2)]
+    assert house.ledger()[("case", "rejected", "no_consent")] == 0
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_refused_rows_go_with_the_pages_of_their_load(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    _refused_case(house)
+    folder = house.home.root / "landing" / "_refused"
+    (kept,) = folder.glob("*.case.rows")
+    assert b"later" not in kept.read_bytes() and kept.read_bytes()[:4] == b"PARE"
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", f"{datetime.now(UTC) + timedelta(days=15):%Y-%m-%dT%H:%M:%SZ}")
+    pipeline.expire(house.home, house.keyring, "test")
+    assert list(folder.iterdir()) == []
+
+
+def test_rows_that_an_earlier_release_refused_are_conformed_again_and_a_broken_contract_is_an_outcome(
+    house: TestHouse,
+) -> None:
+    _refused_case(house)
+    for kept in house.home.root.glob("landing/_refused/*.rows"):  # it kept none
+        kept.unlink()
+    sql = house.sources / "desk" / "case.sql"
+    broken = sql.read_text()
     house.take("register", "desk")
     assert list(pipeline.Outcomes(house.home, "test").failures) == ["desk"]
+    assert house.rows("select count(*) from lake.case") == [(0,)]
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    sql.write_text(desk.replace("from rows", "from cases"))
+    assert sql.read_text() != broken
+    house.take("register", "desk")
+    assert house.rows("select count(*) from lake.case") == [(1,)]
 
 
 def test_a_withdrawal_under_the_id_of_its_grant_counts(house: TestHouse) -> None:
