@@ -97,7 +97,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 _remember_consents(con, settings, result)
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
-                prepare_consents(con)
+                prepare_consents(con, "SELECT subject_id FROM _subject_map")
                 prepare_unproved(con, settings.name)
                 refusals.prepare(con, "SELECT written_id FROM _subject_map")
                 marks.prepare(con)

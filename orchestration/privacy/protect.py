@@ -41,8 +41,11 @@ class Protected:
     redactions: int
 
 
-def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table `_consents`: grants in force now (not withdrawn since), with the stretch they cover and their notice."""
+def prepare_consents(con: duckdb.DuckDBPyConnection, persons: str | None = None) -> None:
+    """Temp table `_consents`: grants in force now (not withdrawn since), with the stretch they cover and their notice.
+
+    `persons`: a select of whose (their current ids in the vault); None: everybody's.
+    """
     kept = con.execute(
         "SELECT 1 FROM duckdb_columns() WHERE database_name = 'vault' AND table_name = 'consent' AND column_name = 'notice_version'"
     ).fetchone()  # not yet in a vault that was only read since versions are kept
@@ -51,7 +54,7 @@ def prepare_consents(con: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE _consents AS
         WITH given AS (
             SELECT c.* REPLACE (s.current_id AS subject_id) FROM vault.consent c JOIN vault.subject s USING (subject_id)
-            WHERE s.current_id IS NOT NULL
+            WHERE {f"s.current_id IN ({persons})" if persons else "s.current_id IS NOT NULL"}
         )
         SELECT g.subject_id, g.purpose, g.consent_type = 'guardian' AS is_guardian,
                coalesce(g.consent_type IN ('separate', 'guardian'), false) AS is_separate, g.given_at AS valid_from,

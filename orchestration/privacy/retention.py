@@ -76,8 +76,10 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
         found["audit_lines"] = log.expire()
         if not Expired(**found).nothing:
             log.append("retention", **found)
-        rewriting.rewrite(con, lake, "retention", changes, {"rows": found["rows"], "texts": found["texts"]})
-        lake.register(con)
+        if found["rows"] or found["texts"]:
+            due = {kind: change for kind, change in changes.items() if any(counted.get(kind, ()))}
+            rewriting.rewrite(con, lake, "retention", due, {"rows": found["rows"], "texts": found["texts"]})
+            lake.register(con)
         _note_due(con, home, lake, sources, at if persons_due else None)
     finally:
         con.close()
