@@ -87,7 +87,7 @@ def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) 
     old = {load.load_id for load in loads(home, source) if load.started_at < limit}
     for load_id in sorted(old):
         keyring.drop(f"landing:{load_id}")
-        for path in refusals(home).glob(f"{load_id}.*"):
+        for path in refusals(home).glob(f"*{load_id}.*"):
             path.unlink()
     for path in _files(home, source):
         if set(_load_ids(path, source)) <= old:

@@ -289,7 +289,7 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
     parts = [path for kind in KINDS for path in lake.parts(kind)]
     for folder in ("quarantine", "published"):
         parts += (home.root / folder).rglob("*.parquet")
-    parts += pages.refusals(home).iterdir()
+    parts += [p for p in pages.refusals(home).iterdir() if p.suffix in (".parquet", ".rows")]
     for path in parts:
         checked += 1
         with path.open("rb") as handle:

@@ -90,7 +90,7 @@ def keep(
     if replay:
         told = f"{told} UNION ALL BY NAME SELECT * FROM refused_still"
     else:
-        for path in refusals(home).glob(f"{load.load_id}.*.rows"):
+        for path in refusals(home).glob(f"*{load.load_id}.*"):  # of an attempt that broke off
             path.unlink()
         for kind in KINDS:
             if rows.rows(f"waiting_{kind}"):
