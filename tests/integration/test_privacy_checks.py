@@ -61,7 +61,7 @@ def test_a_row_let_in_after_its_consent_was_withdrawn_shows(filled: TestHouse, m
     # The control: a gate that does not know of withdrawals.
     from orchestration.privacy import guard
 
-    def careless(con: duckdb.DuckDBPyConnection) -> None:
+    def careless(con: duckdb.DuckDBPyConnection, persons: str) -> None:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE _consents AS SELECT s.current_id AS subject_id, purpose, "
             "false AS is_guardian, false AS is_separate, given_at AS valid_from, TIMESTAMP '9999-12-31' AS valid_to, consent_ref, '' AS notice "
