@@ -125,6 +125,7 @@ def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, A
         "privacy_dpia",
         "privacy_report",
         "retention_run",
+        "rows_export",
         "subject_request",
     ]
     assert graph["jobs"] == [*operations, "voicehouse"]
