@@ -26,8 +26,11 @@ from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
+from orchestration.records import KINDS
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
+# Rows of the lake beyond which two models at once would need more than engine.MEMORY for the cells of their metrics.
+ROWS_SIDE_BY_SIDE = 2_000_000
 # Rows of these kinds decide what rows of others come to, long models among them: new ones ask for a full build.
 LEANT_ON = ("question", "calendar", "sla_policy")
 
@@ -151,11 +154,13 @@ class Build:
 
     increment: Increment
     why_full: str  # empty for an increment
+    rows: int  # of the lake
 
     @property
     def arguments(self) -> list[str]:
-        """What dbt has to be told."""
-        return ["--full-refresh"] if self.why_full else []
+        """What dbt has to be told; models of a large lake are made one at a time, unless a person says how much memory is there."""
+        one_by_one = self.rows > ROWS_SIDE_BY_SIDE and not os.environ.get("VOICEHOUSE_MEMORY_LIMIT")
+        return [*(["--full-refresh"] if self.why_full else []), *(["--threads", "1"] if one_by_one else [])]
 
 
 @contextmanager
@@ -185,7 +190,8 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     increment.note(home, taken)
     state["number"] = taken.number
     try:
-        yield Build(taken, why)
+        rows = sum(part["rows"] for kind in KINDS for part in lake.part_entries(kind))
+        yield Build(taken, why, rows)
     finally:
         increment.forget(home)
     with _warehouse(lake, keyring) as con:
