@@ -26,7 +26,6 @@ from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
-from orchestration.records import KINDS
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 # Rows of the lake beyond which two models at once would need more than engine.MEMORY for the cells of their metrics.
@@ -81,7 +80,14 @@ def as_known_at(home: Home, keyring: Keyring, known_at: datetime) -> Path:
     try:
         run(
             home,
-            ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables(home))],
+            [
+                "build",
+                "--exclude-resource-type",
+                "unit_test",
+                "--vars",
+                json.dumps(variables(home)),
+                *_threads(lake.rows),
+            ],
             {
                 **environment(home, keyring, known_at.isoformat()),
                 "VOICEHOUSE_WAREHOUSE": str(scratch),
@@ -148,6 +154,14 @@ def run(home: Home, arguments: list[str], env: Mapping[str, str]) -> None:
         raise VoicehouseError(f"dbt {arguments[0]} failed:\n{tail}\n(the whole log: dbt/logs in the home)")
 
 
+def _threads(rows: int) -> list[str]:
+    """dbt's arguments for a lake of so many rows: of a large one models are made one at a time.
+
+    Unless a person says how much memory there is.
+    """
+    return ["--threads", "1"] if rows > ROWS_SIDE_BY_SIDE and not os.environ.get("VOICEHOUSE_MEMORY_LIMIT") else []
+
+
 @dataclass(frozen=True)
 class Build:
     """One build of the models: full, or of what is new."""
@@ -158,9 +172,8 @@ class Build:
 
     @property
     def arguments(self) -> list[str]:
-        """What dbt has to be told; models of a large lake are made one at a time, unless a person says how much memory is there."""
-        one_by_one = self.rows > ROWS_SIDE_BY_SIDE and not os.environ.get("VOICEHOUSE_MEMORY_LIMIT")
-        return [*(["--full-refresh"] if self.why_full else []), *(["--threads", "1"] if one_by_one else [])]
+        """What dbt has to be told."""
+        return [*(["--full-refresh"] if self.why_full else []), *_threads(self.rows)]
 
 
 @contextmanager
@@ -190,8 +203,7 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     increment.note(home, taken)
     state["number"] = taken.number
     try:
-        rows = sum(part["rows"] for kind in KINDS for part in lake.part_entries(kind))
-        yield Build(taken, why, rows)
+        yield Build(taken, why, lake.rows)
     finally:
         increment.forget(home)
     with _warehouse(lake, keyring) as con:

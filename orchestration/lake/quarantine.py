@@ -61,16 +61,22 @@ def replay(home: Home, keyring: Keyring, batch: str) -> bool:
     result = audit_batch(table, part.kind, is_public=bool(note["about"]["is_public_set"]))
     if not result.passed:
         return False
-    number = 1 + len(list(home.folder("lake", "_commits").glob(f"{note['load_id']}.*.json")))
+    load_id = note["load_id"]
     manifest = Manifest(
-        note["load_id"], note["source"], now().replace(tzinfo=None).isoformat(), note["about"], replay=number
+        load_id,
+        note["source"],
+        now().replace(tzinfo=None).isoformat(),
+        note["about"],
+        replay=stage.next_replay(home, load_id),
     )
     target = stage.folder(home) / manifest.stem / path.name
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.write_bytes(path.read_bytes())
-    manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), part.rows, part.shape))
+    # Of the file, not of its note: a death between the two leaves a note of rows that have gone.
+    rows = table.num_rows
+    manifest.parts.append(Part(part.kind, part.number, str(target.relative_to(home.lake)), rows, part.shape))
     # The rows were staged and quarantined under the load's first commit; now they move over.
-    manifest.count("rows", part.kind, "quarantined", -part.rows, told)
+    manifest.count("rows", part.kind, "quarantined", -rows, told)
     stage.finish(home, manifest)
     promote(home, manifest, {})
     _forget(path)

@@ -59,6 +59,21 @@ def folder(home: Home) -> Path:
     return home.folder("lake", "_staged")
 
 
+def next_replay(home: Home, load_id: str) -> int:
+    """The number of a load's next commit: one name for each, whoever makes it (rows taken up, a batch let in again)."""
+    made = (p for where in _made(home) for p in where.glob(f"{load_id}.*.json"))
+    return 1 + max((int(p.name.split(".")[-2]) for p in made), default=0)
+
+
+def is_made(home: Home, load_id: str, replay: int) -> bool:
+    """Whether rows of a load's later commit are staged or committed."""
+    return any((where / f"{load_id}.{replay}.json").exists() for where in _made(home))
+
+
+def _made(home: Home) -> tuple[Path, Path]:
+    return home.folder("lake", "_commits"), folder(home)
+
+
 def begin(home: Home, manifest: Manifest) -> None:
     """Forget what an earlier, broken attempt at this load left."""
     # The manifest first: a death in between leaves files that nobody lists, not a list of files that are gone.

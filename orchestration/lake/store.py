@@ -122,6 +122,11 @@ class Lake:
         listed += [p for r in self.rewrites for p in r["parts"]]
         return [p for p in listed if p["kind"] == kind and p["path"] not in replaced]
 
+    @property
+    def rows(self) -> int:
+        """How many rows its files hold, all kinds and versions."""
+        return sum(part["rows"] for kind in KINDS for part in self.part_entries(kind))
+
     def parts(self, kind: str) -> list[Path]:
         """The committed Parquet files of a kind."""
         return [self.home.lake / p["path"] for p in self.part_entries(kind)]

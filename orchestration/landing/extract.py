@@ -227,7 +227,7 @@ def _forget_keys(home: Home, keyring: Keyring, source: str) -> None:
         return
     for purpose in keyring.purposes():
         if purpose.startswith("landing:") and purpose.endswith(f"-{source}") and purpose not in kept:
-            keyring.drop(purpose)
+            pages.forget(home, keyring, purpose.removeprefix("landing:"))
 
 
 def _pipeline(home: Home, source: str) -> Any:

@@ -18,6 +18,7 @@ from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page
 
+KEY = "landing:"  # purpose of a load's key, before its id
 DAMAGED = (pa.ArrowException, LookupError, OSError, ValueError)  # what Arrow raises where bytes of a file were changed
 
 
@@ -84,20 +85,34 @@ def _missing(load: Load, number: int) -> VoicehouseError:
 def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) -> list[str]:
     """Drop the keys of loads older than `days` and delete files that hold nothing else; returns their ids."""
     limit = now.replace(tzinfo=None) - timedelta(days=days)
+    # Keys and refused rows go by the load's own time, whether its pages can be read, or are there, or not.
+    sealed = {p.removeprefix(KEY) for p in keyring.purposes() if p.startswith(KEY) and p.endswith(f"-{source}")}
+    for load_id in sealed | {load.load_id for load in refused_loads(home) if load.source == source}:
+        if Load(source, load_id).started_at < limit:
+            forget(home, keyring, load_id)
     old = {load.load_id for load in loads(home, source) if load.started_at < limit}
-    for load_id in sorted(old):
-        keyring.drop(f"landing:{load_id}")
-        for path in refusals(home).glob(f"*{load_id}.*"):
-            path.unlink()
     for path in _files(home, source):
         if set(_load_ids(path, source)) <= old:
             path.unlink()
     return sorted(old)
 
 
+def forget(home: Home, keyring: Keyring, load_id: str) -> None:
+    """Drop the key of a load and what waits of it under that key."""
+    keyring.drop(f"{KEY}{load_id}")
+    for path in refusals(home).glob(f"*{load_id}.*"):
+        path.unlink()
+
+
 def refusals(home: Home) -> Path:
-    """Where lists of rows refused for want of consent lie, as long as the pages they came from."""
+    """Where rows refused for want of consent and their lists lie, as long as the pages they came from."""
     return home.folder("landing", "_refused")
+
+
+def refused_loads(home: Home) -> set[Load]:
+    """Every load of which something lies among the refusals."""
+    ids = {path.name.lstrip(".").partition(".")[0] for path in refusals(home).iterdir()}
+    return {Load(load_id.split("-", 2)[2], load_id) for load_id in ids}
 
 
 def is_whole(path: Path) -> bool:

@@ -266,10 +266,11 @@ def _overdue(
     """What is kept beyond its term, a day's grace for what goes by whole days: rows, texts, sealed loads, batches, lines."""
     rows, late = retention.overdue(con, every, at)
     day = timedelta(days=1)
-    sealed: list[datetime] = []
+    landed = pages.refused_loads(home)
     for name in pages.sources(home):
         with suppress(SourceError):  # torn pages are told by the gate
-            sealed += [load.started_at for load in pages.loads(home, name)]
+            landed.update(pages.loads(home, name))
+    sealed = [load.started_at for load in landed]
     held = [
         datetime.fromisoformat(b["loaded_at"])
         for b in quarantine.batches(home)

@@ -27,8 +27,8 @@ COMMAND_SECONDS = 60
 class Keyring:
     """Keys of one home. `key(purpose)` gives 32 bytes, the newest version, made at first use.
 
-    The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from what VOICEHOUSE_MASTER_KEY_COMMAND prints
-    (a key service's own client), else from `keys/master.key` (0600), made on the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
+    The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from what VOICEHOUSE_MASTER_KEY_COMMAND
+    prints (a key service's own client), else from `keys/master.key` (0600), made on the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
     """
 
     def __init__(self, home: Home):

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from orchestration.engine import identifier, literal
 from orchestration.home import Home, place_durably
+from orchestration.lake import stage
 from orchestration.lake.store import duckdb_type
 from orchestration.landing.pages import Load, refusals
 from orchestration.privacy.conform import Conformed, show_conformed
@@ -125,7 +126,7 @@ def changed(
     )
     better = {load_id for (load_id,) in con.execute("SELECT DISTINCT load_id FROM _better").fetchall()}
     return [
-        Again(load, _number(path) + 1, _concerned(con, keyring, load, path))
+        Again(load, stage.next_replay(home, load.load_id), _concerned(con, keyring, load, path))
         for load, path in newest.items()
         if load.load_id in better
     ]
@@ -177,8 +178,12 @@ def take_up(
 
 
 def _lists(home: Home, load: Load) -> list[Path]:
-    """The lists of a load, one for each going over, the newest last."""
-    return sorted(refusals(home).glob(f"{load.load_id}.*.parquet"), key=_number)
+    """The lists of a load, one for each going over, the newest last.
+
+    One whose rows a death kept from being staged counts for nothing: what it let in waits on the list before it.
+    """
+    found = sorted(refusals(home).glob(f"{load.load_id}.*.parquet"), key=_number)
+    return [p for p in found if not _number(p) or stage.is_made(home, load.load_id, _number(p))]
 
 
 def _rows_of(home: Home, load: Load, kind: str) -> Path:
