@@ -76,8 +76,8 @@ def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: N
 def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:
     """Strike a purpose (None: all) out of the person's rows, or `lift` that; close the request. Returns rows changed.
 
-    The models are gone until the next run makes them anew: what is made from rows that may not be used leaves the house by no
-    export meanwhile.
+    Where rows of the lake change, the models are gone first, until the next run makes them anew: what is made from rows that
+    may not be used leaves the house by no export meanwhile.
     """
     con = _desk(home, keyring, request)
     try:
@@ -89,9 +89,6 @@ def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None
         con.close()
     if lift:
         restriction.renew(home, keyring)  # what was lifted may be struck out by another word of theirs
-    elif changed:
-        home.warehouse.unlink(missing_ok=True)
-        home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
     return changed
 
 

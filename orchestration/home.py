@@ -162,6 +162,15 @@ class Home:
     def warehouse(self) -> Path:
         return self.root / "warehouse.duckdb"
 
+    def remove_warehouse(self) -> None:
+        """Remove the warehouse, durably: before rows it was made from go or change, for none to leave the house by it.
+
+        DuckDB keeps what was deleted in the free blocks of its file. The next run makes another.
+        """
+        self.warehouse.unlink(missing_ok=True)
+        self.warehouse.with_name(self.warehouse.name + ".wal").unlink(missing_ok=True)
+        sync_folder(self.root)
+
     @property
     def serving(self) -> Path:
         path = self.root / "serving"

@@ -408,9 +408,9 @@ def fingerprint(home: Home) -> str:
 
 
 def is_served(home: Home) -> bool:
-    """Whether what is served was made from exactly what the home holds now."""
+    """Whether what is served was made from exactly what the home holds now, and the models it was made by are there."""
     path = home.folder("ops") / "served.json"
-    if postgres.is_due(home):
+    if postgres.is_due(home) or not home.warehouse.exists():
         return False
     return path.exists() and json.loads(path.read_text())["fingerprint"] == fingerprint(home)
 

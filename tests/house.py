@@ -61,6 +61,11 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings(write_source(tmp_path / "some", "some", {}))
 
 
+def died(*_: object, **__: object) -> None:
+    """Stands where a process dies."""
+    raise KeyboardInterrupt
+
+
 def copy_of(made: "TestHouse", folder: Path) -> "TestHouse":
     """A copy of a home that several tests begin with, for one of them to change."""
     shutil.copytree(made.home.root.parent, folder)

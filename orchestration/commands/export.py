@@ -45,21 +45,22 @@ def command(
         raise click.UsageError(text("export.no_file"))
     home = Home.open()
     roles.require(home, Keyring(home), role, "export")
-    con = pipeline.open_warehouse(home, Keyring(home))
-    try:
-        done = export(
-            con,
-            home,
-            dataset,
-            recipient=recipient,
-            role=role,
-            purpose=purpose,
-            into=None if dry_run else out,
-            quasi=[q.strip() for q in quasi.split(",") if q.strip()] if quasi else (),
-            leave_out=leave_out,
-        )
-    finally:
-        con.close()
+    with home.writing("export"):  # whatever takes rows back waits, or has taken the models away
+        con = pipeline.open_warehouse(home, Keyring(home))
+        try:
+            done = export(
+                con,
+                home,
+                dataset,
+                recipient=recipient,
+                role=role,
+                purpose=purpose,
+                into=None if dry_run else out,
+                quasi=[q.strip() for q in quasi.split(",") if q.strip()] if quasi else (),
+                leave_out=leave_out,
+            )
+        finally:
+            con.close()
     if as_json:
         say_json(asdict(done))
         return

@@ -215,11 +215,14 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
 
 
 def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
-    """Rewrite lake and quarantine without the person, then the vault; models and what they serve are to be made anew."""
+    """Remove the models, to be made anew; then rewrite lake and quarantine without the person, then the vault."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
     lake.register(con)
     subjects.set_person(con, entry.subject_ids)
     conditions = subjects.reach(con)
+    # What is made from the lake holds the person still.
+    home.remove_warehouse()
+    (home.serving / "team.duckdb").unlink(missing_ok=True)
     say("lake")
     changes = {kind: Change(condition, "'erased'") for kind, condition in conditions.items()}
     rewriting.rewrite(con, lake, "erasure", changes, {"request": entry.request_id})
@@ -239,10 +242,6 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             publish_subjects(con, lake)
         renew_vault(con, home, keyring)
     WithdrawnList(home, keyring).forget(entry.subject_ids)
-    # What is made from the lake holds the person still, and DuckDB keeps deleted rows in its free blocks.
-    home.warehouse.unlink(missing_ok=True)
-    home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
-    (home.serving / "team.duckdb").unlink(missing_ok=True)
 
 
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:

@@ -10,11 +10,12 @@ staff is made of it.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 
 from orchestration.engine import connect, identifier, literal
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now, sync_folder, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
@@ -31,16 +32,19 @@ def restrict(
 ) -> int:
     """Strike out (or `lift`) a purpose, None for all, in every row of `_person`; returns how many rows changed.
 
-    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds.
+    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds. Cut short
+    between rows and vault, the next run (`renew`) holds the rows against the words that stand.
     """
     wanted = changes(con, purpose, lift)
+    _noted(lake.home).unlink(missing_ok=True)
+    sync_folder(_noted(lake.home).parent)
     con.execute("DELETE FROM vault.restriction WHERE subject_id IN (FROM _person) AND purpose = ?", [purpose or EVERY])
     if not lift:
         con.execute(
             "INSERT INTO vault.restriction SELECT subject_id, ?, ?, ?, ? FROM _person",
             [purpose or EVERY, "objection" if purpose else "restriction", now().replace(tzinfo=None), request_id],
         )
-    return _apply(con, lake, wanted, {"request": request_id})
+    return _apply(con, lake, wanted, {"request": request_id}, keeps_models=lift)
 
 
 def renew(home: Home, keyring: Keyring) -> int:
@@ -51,7 +55,7 @@ def renew(home: Home, keyring: Keyring) -> int:
     if not (home.folder("vault") / "vault.duckdb").exists():
         return 0
     lake = Lake(home, keyring.base64(LAKE_KEY))
-    path = home.folder("ops") / "restrictions.json"
+    path, log = _noted(home), AuditLog(home, keyring)
     changed = 0
     con = connect(home.temp)
     try:
@@ -62,13 +66,11 @@ def renew(home: Home, keyring: Keyring) -> int:
                 return 0
             lake.register(con)
             for wanted in _standing(con):
-                if n := _apply(con, lake, wanted, {}):
+                if n := _apply(con, lake, wanted, {}, log):
                     changed += n
                     lake.register(con)
     finally:
         con.close()
-    if changed:
-        AuditLog(home, keyring).append("restrictions renewed", rows=changed)
     write_durably(path, json.dumps({"state": state}).encode())
     return changed
 
@@ -114,10 +116,36 @@ def _standing(con: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Change]]:
         yield changes(con, None if purpose == EVERY else purpose)
 
 
-def _apply(con: duckdb.DuckDBPyConnection, lake: Lake, wanted: Mapping[str, Change], facts: dict[str, str]) -> int:
-    """Rewrite the lake and the batches that wait in quarantine; returns how many rows changed."""
-    waiting = sum(quarantine.change(con, lake, note, wanted)[1] for note in quarantine.batches(lake.home))
-    return waiting + sum(rewriting.rewrite(con, lake, "withdrawal", wanted, facts).changed.values())
+def _apply(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    wanted: Mapping[str, Change],
+    facts: dict[str, str],
+    log: AuditLog | None = None,
+    keeps_models: bool = False,
+) -> int:
+    """Rewrite the lake and the batches that wait in quarantine; returns how many rows changed.
+
+    Before any does, the line of `log` is written and the models of rows of the lake are gone, unless they may be used still.
+    """
+    notes = quarantine.batches(lake.home)
+    waiting = sum(quarantine.change(con, lake, note, wanted, dry_run=True)[1] for note in notes)
+    used = sum(changed for _, changed in rewriting.count(con, lake, wanted).values())
+    if log and used + waiting:
+        log.append("restrictions renewed", rows=used + waiting)
+    if used and not keeps_models:
+        lake.home.remove_warehouse()
+    if waiting:
+        for note in notes:
+            quarantine.change(con, lake, note, wanted)
+    if used:
+        rewriting.rewrite(con, lake, "withdrawal", wanted, facts)
+    return used + waiting
+
+
+def _noted(home: Home) -> Path:
+    """Where the state is noted in which every word was last heeded."""
+    return home.folder("ops") / "restrictions.json"
 
 
 def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str | None:

@@ -77,15 +77,13 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
         if not Expired(**found).nothing:
             log.append("retention", **found)
         if found["rows"] or found["texts"]:
+            home.remove_warehouse()
             due = {kind: change for kind, change in changes.items() if any(counted.get(kind, ()))}
             rewriting.rewrite(con, lake, "retention", due, {"rows": found["rows"], "texts": found["texts"]})
             lake.register(con)
         _note_due(con, home, lake, sources, at if persons_due else None)
     finally:
         con.close()
-    if found["rows"] or found["texts"]:
-        # DuckDB keeps what was deleted in the free blocks of its file; the models make another.
-        home.warehouse.unlink(missing_ok=True)
     return Expired(**found)
 
 

@@ -84,9 +84,9 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
         }
         keyring.prepare(fresh, replaced=REPLACED, commit=f"lake/_rewrites/{commit}.json", moves=moves)
         changes = {kind: change(record) for kind, record in KINDS.items()}
+        home.remove_warehouse()
         rewriting.rewrite(con, lake, "rotation", changes, {}, next_key=key, commit=commit)
-        for path in (home.warehouse, home.serving / "team.duckdb"):
-            path.unlink(missing_ok=True)
+        (home.serving / "team.duckdb").unlink(missing_ok=True)
         keyring.complete()
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         rows_after, subjects_after = _tally(con)

@@ -257,11 +257,9 @@ def _take_out(
         return found
     AuditLog(home, keyring).append("withdrawal", rows=gone, purposes=struck, quarantined=waiting)
     wanted = {kind: _as_decided(kind) for kind in counted}
-    rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
     if gone or struck:
-        # DuckDB keeps what was deleted in the free blocks of its file; the models make another.
-        home.warehouse.unlink(missing_ok=True)
-        home.warehouse.with_name(home.warehouse.name + ".wal").unlink(missing_ok=True)
+        home.remove_warehouse()
+    rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
     return found
 
 

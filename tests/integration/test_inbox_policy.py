@@ -62,6 +62,7 @@ def test_a_file_whose_load_is_in_the_lake_is_kept_moved_or_deleted(
     house.drop("rows_1.jsonl", ROWS)
     assert take() == {}
     assert lies(house) == left
+    house.home.warehouse.write_bytes(b"the models")
     pipeline.mark_served(house.home)
     assert take() == {} and pipeline.is_served(house.home)  # nothing new
     assert house.rows("select count(*), count(distinct load_id) from lake.case") == [(2, 1)]

@@ -7,13 +7,14 @@ import pytest
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.home import Home
+from orchestration.lake import rewrite as rewriting
 from orchestration.lake.store import Lake
 from orchestration.privacy import retention
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.retention import Expired
 from orchestration.privacy.vault import open_vault
 from orchestration.sources.registry import discover
-from tests.house import TestHouse, write_source
+from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, found_under, lines
 
 
@@ -75,6 +76,15 @@ def test_texts_go_first_then_persons_then_rows_each_at_its_term(
     assert [
         line["facts"]["rows"] for line in AuditLog(filled.home, filled.keyring).lines() if line["action"] == "retention"
     ] == [0, 2]
+
+
+def test_models_are_gone_before_a_row_they_were_made_of_is(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.home.warehouse.write_bytes(b"made of rows that will be gone")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2027-02-01T00:00:00Z")
+    monkeypatch.setattr(rewriting, "rewrite", died)
+    with pytest.raises(KeyboardInterrupt):
+        run(filled)
+    assert not filled.home.warehouse.exists()
 
 
 def test_nothing_due_opens_no_file(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:

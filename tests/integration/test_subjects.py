@@ -1,5 +1,6 @@
 """What one person may ask of the house: found, told, restricted, erased, and not coming back. Keep out: rotation of keys."""
 
+import fcntl
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from orchestration import pipeline
+from orchestration import answering, pipeline
 from orchestration.cli import main
 from orchestration.engine import connect
 from orchestration.home import Home
@@ -19,7 +20,7 @@ from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
-from tests.house import TestHouse, copy_of, write_source
+from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, case, lines
 
 EVENT = """
@@ -235,6 +236,7 @@ def test_a_restricted_persons_rows_are_used_for_nothing_until_lifted(
     assert filled.rows("select count(*) from lake.case where list_contains(purposes, 'service')") == [(5,)]
 
 
+EXPORT = ["export", "orders", "--recipient", "lab", "--role", "analyst", "--purpose", "analytics", "--dry-run"]
 USED = "select count(*) from lake.{} where list_contains(purposes, 'analytics')"
 
 
@@ -275,6 +277,12 @@ def test_what_turns_out_to_be_theirs_is_struck_out_with_the_next_run(
     filled.drop("rows_4.jsonl", lines(one))
     filled.take()
     assert checks(filled)["C3"].n_failed == 2  # the case of what is his address, and an event of his case
+    filled.home.warehouse.write_bytes(b"made of rows that are not to be used")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rewriting, "rewrite", died)
+        pipeline.let_go(filled.home, filled.keyring)
+    assert not filled.home.warehouse.exists()
+    assert AuditLog(filled.home, filled.keyring).newest("restrictions renewed")["facts"] == {"rows": 2}
     pipeline.let_go(filled.home, filled.keyring)
     assert [filled.rows(USED.format(kind)) for kind in ("case", "case_event")] == [[(3,)], [(1,)]]
     found = checks(filled)["C3"]
@@ -286,13 +294,28 @@ def test_nobody_restricted_opens_no_file_of_the_lake(filled: TestHouse, monkeypa
     def opened(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(rewriting, "rewrite", opened)
+    monkeypatch.setattr(rewriting, "count", opened)
     assert restriction.renew(filled.home, filled.keyring) == 0
     monkeypatch.undo()
     command(filled, monkeypatch, "subject", "object", "--account", "desk:O1", *WHO)
-    monkeypatch.setattr(rewriting, "rewrite", opened)
+    monkeypatch.setattr(rewriting, "count", opened)
     with pytest.raises(AssertionError):
         restriction.renew(filled.home, filled.keyring)  # the control
+
+
+def test_a_lifting_that_was_cut_short_is_undone_by_the_next_run(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = ["--account", "desk:O1", *WHO]
+    assert command(filled, monkeypatch, "subject", "object", *by).exit_code == 0
+    pipeline.let_go(filled.home, filled.keyring)
+    struck = filled.rows(USED.format("case"))
+    with monkeypatch.context() as patch:
+        patch.setattr(answering.requests, "close", died)  # the lake is rewritten, the vault not written yet
+        assert command(filled, monkeypatch, "subject", "object", "--lift", *by).exit_code == 130
+    assert filled.rows(USED.format("case")) != struck and checks(filled)["C3"].n_failed > 0
+    pipeline.let_go(filled.home, filled.keyring)
+    assert filled.rows(USED.format("case")) == struck and checks(filled)["C3"].n_failed == 0
 
 
 def test_rows_of_who_was_restricted_are_not_exported_before_the_models_know(
@@ -303,9 +326,48 @@ def test_rows_of_who_was_restricted_are_not_exported_before_the_models_know(
     assert command(filled, monkeypatch, "subject", "restrict", *by, "--dry-run").exit_code == 0
     assert filled.home.warehouse.exists()
     assert command(filled, monkeypatch, "subject", "restrict", *by).exit_code == 0
-    done = command(filled, monkeypatch, "export", "orders", "--recipient", "lab", "--role", "analyst",
-                   "--purpose", "analytics", "--dry-run")  # fmt: skip
+    done = command(filled, monkeypatch, *EXPORT)
     assert done.exit_code == 1 and "voicehouse run" in done.stderr
+
+
+def test_models_are_gone_before_a_row_they_were_made_of_changes(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriting, "rewrite", died)
+    monkeypatch.setattr(erasure, "_rows_of_database", lambda *_: 1)
+    for action in (["restrict"], ["erase", "--yes"]):
+        filled.home.warehouse.write_bytes(b"made of rows that are not to be used")
+        assert command(filled, monkeypatch, "subject", *action, "--account", "desk:O1", *WHO).exit_code == 130
+        assert not filled.home.warehouse.exists(), action
+
+
+def test_models_stay_when_only_rows_that_wait_are_struck_out(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 1, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        filled.drop("rows_7.jsonl", lines(case(7, account="N1")))
+        filled.take()
+    filled.home.warehouse.write_bytes(b"made of other rows")
+    done = command(filled, monkeypatch, "subject", "restrict", "--account", "desk:N1", *WHO, "--json")
+    assert json.loads(done.stdout)["rows"] == 1
+    assert filled.home.warehouse.exists()
+
+
+def test_a_home_whose_models_are_gone_has_something_to_make(filled: TestHouse) -> None:
+    filled.home.warehouse.write_bytes(b"the models")
+    pipeline.mark_served(filled.home)
+    assert pipeline.is_served(filled.home)
+    filled.home.warehouse.unlink()
+    assert not pipeline.is_served(filled.home)
+
+
+def test_no_rows_are_exported_while_another_writes(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (filled.home.root / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        done = command(filled, monkeypatch, *EXPORT)
+    assert done.exit_code == 3 and "is writing to this home" in done.stderr
 
 
 def test_an_address_that_is_not_theirs_is_taken_away_and_parts_whom_it_joined(

@@ -10,12 +10,13 @@ import pytest
 
 from orchestration import backup, pipeline
 from orchestration.home import Home
+from orchestration.lake import rewrite as rewriting
 from orchestration.privacy import withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.withdrawal import Withdrawn
-from tests.house import TestHouse, copy_of, write_source
+from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_privacy_checks import checks
 from tests.integration.test_subjects import erase
@@ -68,13 +69,16 @@ def test_rows_that_rest_on_it_go_with_the_next_run_and_others_stay_for_what_they
     filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
     filled.take("register")
     assert checks(filled)["C3"].status == "failed" and checks(filled)["C3"].n_failed == 4  # the control
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rewriting, "rewrite", died)
+        expire(filled)
+    assert not filled.home.warehouse.exists()  # before a row goes
     assert expire(filled) == 2
     assert held(filled, "desk") == [("consent", ["analytics"], 1)]
     assert held(filled, "shop") == [("consent", ["service", "analytics"], 1), ("contract", ["service"], 2)]
     assert checks(filled)["C3"].status == "passed" and checks(filled)["C3"].n_checked == 1
     assert filled.ledger()[("case", "withheld", "withdrawn")] == 2
     assert pipeline.ledger_faults(filled.home, filled.keyring) == []
-    assert not filled.home.warehouse.exists()
     line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
     assert line and line["facts"] == {"rows": 2, "purposes": 2, "quarantined": 0}
     assert expire(filled) == 0

@@ -29,6 +29,15 @@ def test_readers_of_the_group_reach_serving_whatever_the_umask(tmp_path: Path) -
     assert modes == [0o710, 0o750, 0o700]
 
 
+def test_a_warehouse_goes_with_what_is_not_yet_in_its_file(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    for name in ("warehouse.duckdb", "warehouse.duckdb.wal"):
+        (home.root / name).write_bytes(b"rows")
+    for _ in range(2):
+        home.remove_warehouse()
+        assert [p.name for p in home.root.iterdir()] == ["format.json"]
+
+
 def test_a_home_of_another_format_is_refused_with_a_word_on_what_to_do(tmp_path: Path) -> None:
     home = Home.open(tmp_path)
     (home.root / "format.json").write_text('{"format": 99}')
