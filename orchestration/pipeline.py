@@ -198,7 +198,7 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     """
     active = {n: s for n, s in sources(home).items() if not flows.missing(s, Policy.of(home))}
     staged = 0
-    for again in _known_better(home, keyring, active):
+    for again in _known_better(home, keyring, active, run_id):
         load = again.load
         try:
             done = guard(home, keyring, active[load.source], load, again)
@@ -206,11 +206,16 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
             staged += done.staged
         except ContractError as error:
             Outcomes(home, run_id).fail(load.source, "guard", str(error))
+        except SourceError as error:  # neither the rows that wait nor their pages open
+            Outcomes(home, run_id).fail(load.source, "files", str(error))
     return staged + widening.run(home, keyring, active)
 
 
-def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings]) -> list[refusals.Again]:
-    """Refused rows of committed loads in landing of whose persons more is known by now."""
+def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings], run_id: str) -> list[refusals.Again]:
+    """Refused rows of committed loads in landing of whose persons more is known by now.
+
+    A list of them that does not open is its source's failure.
+    """
     if not (home.folder("vault") / "vault.duckdb").exists():
         return []
     loads: list[pages.Load] = []
@@ -224,9 +229,13 @@ def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings]) 
         with open_vault(con, home, keyring, read_only=True):
             prepare_consents(con)
             policy = Policy.of(home)
-            return refusals.changed(con, home, keyring, loads, {n: policy.version_for(s) for n, s in active.items()})
+            versions = {n: policy.version_for(s) for n, s in active.items()}
+            better, broken = refusals.changed(con, home, keyring, loads, versions)
     finally:
         con.close()
+    for load, error in broken.items():
+        Outcomes(home, run_id).fail(load.source, "files", str(error))
+    return better
 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:

@@ -53,7 +53,7 @@ def loads(home: Home, source: str) -> list[Load]:
 def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
     """Pages of a load in their order, opened in memory.
 
-    Raises VoicehouseError where the key is gone, or one of them was changed, moved or taken away.
+    Raises VoicehouseError where the key is gone, SourceError where one of them was changed, moved or taken away.
     """
     purpose = f"landing:{load.load_id}"
     if purpose not in keyring.purposes():
@@ -78,8 +78,8 @@ def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
         raise _missing(load, awaited)
 
 
-def _missing(load: Load, number: int) -> VoicehouseError:
-    return VoicehouseError(f"{load.source}: page {number} of load {load.load_id} is missing: ask again with --since")
+def _missing(load: Load, number: int) -> SourceError:
+    return SourceError(f"{load.source}: page {number} of load {load.load_id} is missing: ask again with --since")
 
 
 def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) -> list[str]:
@@ -112,7 +112,12 @@ def refusals(home: Home) -> Path:
 def refused_loads(home: Home) -> set[Load]:
     """Every load of which something lies among the refusals."""
     ids = {path.name.lstrip(".").partition(".")[0] for path in refusals(home).iterdir()}
-    return {Load(load_id.split("-", 2)[2], load_id) for load_id in ids}
+    return {Load(source_of(load_id), load_id) for load_id in ids}
+
+
+def source_of(load_id: str) -> str:
+    """The source that a load's id names."""
+    return load_id.split("-", 2)[2]
 
 
 def is_whole(path: Path) -> bool:

@@ -14,7 +14,7 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import SourceError
 from orchestration.sources.contract import Page
 from orchestration.sources.files import json_line
 
@@ -49,12 +49,12 @@ def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id
 def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int) -> tuple[Page, bool]:
     """The page behind a sealed value, and whether it is the last of its load.
 
-    Raises VoicehouseError when the value was changed, moved, or sealed under another key.
+    Raises SourceError when the value was changed, moved, or sealed under another key.
     """
     try:
         packed = AESGCM(key).decrypt(sealed[:12], sealed[12:], _bound_to(source, load_id, stream, number))
     except InvalidTag:
-        raise VoicehouseError(
+        raise SourceError(
             f"{source}: page {number} of load {load_id} does not open: it was changed or moved, or its key is another"
         ) from None
     raw = zstandard.ZstdDecompressor().decompress(packed)

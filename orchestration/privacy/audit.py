@@ -294,7 +294,10 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
     for path in parts:
         checked += 1
         with path.open("rb") as handle:
-            if handle.read(4) != b"PARE":  # the magic of Parquet with an encrypted footer
+            if handle.read(4) not in (
+                b"PARE",
+                b"",
+            ):  # the magic of Parquet with an encrypted footer; empty: nothing to open
                 bad.append(path.name)
     for name in ("vault/vault.duckdb", "warehouse.duckdb", "serving/team.duckdb"):
         path = home.root / name

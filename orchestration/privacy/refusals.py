@@ -7,6 +7,7 @@ person, a consent, a country, who else it is, or once the policy or the source's
 """
 
 import base64
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.engine import identifier, literal
+from orchestration.errors import SourceError, is_disk_full
 from orchestration.home import Home, place_durably
 from orchestration.lake import stage
 from orchestration.lake.store import duckdb_type
-from orchestration.landing.pages import Load, refusals
+from orchestration.landing.pages import KEY, Load, refusals, source_of
+from orchestration.logs import event
 from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.protect import OTHER_NOTICE, content_hash_sql
@@ -101,13 +104,21 @@ def keep(
 
 def changed(
     con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, loads: list[Load], versions: Mapping[str, str]
-) -> list[Again]:
-    """Refused rows of whose persons more is known than then, by load.
+) -> tuple[list[Again], dict[Load, SourceError]]:
+    """Refused rows of whose persons more is known than then, by load; and of the lists that do not open, what to do.
 
     `versions` of the policy, by source: rows refused by another one count too. Needs the vault and `_consents`.
     """
     known = keyring.purposes()
-    newest = {load: paths[-1] for load in loads if f"landing:{load.load_id}" in known and (paths := _lists(home, load))}
+    newest: dict[Load, Path] = {}
+    broken: dict[Load, SourceError] = {}
+    for load in loads:
+        if f"{KEY}{load.load_id}" in known and (paths := _lists(home, load)):
+            try:
+                prove(con, paths[-1], _key(con, keyring, load))
+                newest[load] = paths[-1]
+            except SourceError as error:
+                broken[load] = error
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _waiting (load_id VARCHAR, version VARCHAR, subject_id VARCHAR, known VARCHAR)"
     )
@@ -125,11 +136,30 @@ def changed(
         "IS DISTINCT FROM w.known"
     )
     better = {load_id for (load_id,) in con.execute("SELECT DISTINCT load_id FROM _better").fetchall()}
-    return [
+    again = [
         Again(load, stage.next_replay(home, load.load_id), _concerned(con, keyring, load, path))
         for load, path in newest.items()
         if load.load_id in better
     ]
+    return again, broken
+
+
+def prove(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
+    """Read a list of refused rows whole, under a key by its name in the connection.
+
+    Raises SourceError where it does not open. It is not made anew from its pages: which of them were let in, withdrawn or
+    erased since is told by it alone.
+    """
+    try:
+        con.execute(f"SELECT bit_xor(hash(l)) FROM ({_read(path, key)}) l").fetchall()
+    except duckdb.Error as error:
+        if is_disk_full(error):
+            raise
+        load_id = path.name.partition(".")[0]
+        raise SourceError(
+            f"{source_of(load_id)}: refused rows of load {load_id} wait on a list that does not open ({path.name}): remove "
+            "the load's files in landing/_refused, then ask again with --since"
+        ) from None
 
 
 def _concerned(con: duckdb.DuckDBPyConnection, keyring: Keyring, load: Load, path: Path) -> pa.Table:
@@ -156,7 +186,8 @@ def take_up(
 ) -> Conformed | None:
     """`conformed_<kind>` of the rows of `refused_before`, as they were conformed when their load first came.
 
-    None where the list was written by a release that did not keep them: the load has to be conformed again.
+    None where the list was written by a release that did not keep them, or they do not open: the load has to be conformed
+    again.
     """
     wanted = {kind for (kind,) in con.execute("SELECT DISTINCT kind FROM refused_before").fetchall()}
     if any(not _rows_of(home, load, kind).exists() for kind in wanted):
@@ -168,11 +199,17 @@ def take_up(
         empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {identifier(f.name)}" for f in record.fields)
         fields = ", ".join(identifier(f.name) for f in record.fields)
         kept = f"SELECT {empty} WHERE false UNION ALL BY NAME {_read(_rows_of(home, load, kind), key)}"
-        rows.put(
-            f"given_{kind}",
+        waiting = (
             f"SELECT _record, {fields}, NULL::VARCHAR AS _reason FROM ({kept}) "
-            f"WHERE {content_hash_sql(record)} IN (SELECT content_hash FROM refused_before WHERE kind = {literal(kind)})",
+            f"WHERE {content_hash_sql(record)} IN (SELECT content_hash FROM refused_before WHERE kind = {literal(kind)})"
         )
+        try:
+            rows.put(f"given_{kind}", waiting)
+        except duckdb.Error as error:
+            if is_disk_full(error):
+                raise
+            event("refusals.unreadable", logging.WARNING, load=load.load_id, file=_rows_of(home, load, kind).name)
+            return None
         show_conformed(rows, record)
     return found
 
@@ -209,6 +246,6 @@ def _number(path: Path) -> int:
 
 
 def _key(con: duckdb.DuckDBPyConnection, keyring: Keyring, load: Load) -> str:
-    key = base64.b64encode(keyring.key(f"landing:{load.load_id}")).decode()
+    key = base64.b64encode(keyring.key(f"{KEY}{load.load_id}")).decode()
     con.execute(f"PRAGMA add_parquet_key('refusals', '{key}')")
     return "refusals"

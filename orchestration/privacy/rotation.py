@@ -28,6 +28,7 @@ from orchestration.privacy import evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK, STAFF
+from orchestration.privacy.refusals import prove
 from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
 
@@ -256,6 +257,7 @@ def _refusals(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> d
         name = f"refusals_{len(moves)}"
         con.execute(f"PRAGMA add_parquet_key('{name}', '{keyring.base64(purpose)}')")
         read = f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{name}'}})"
+        prove(con, path, name)
         moves |= _copied(con, f"SELECT * REPLACE (next_content(content_hash) AS content_hash) FROM {read}", path, name)
     return moves
 

@@ -5,14 +5,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration import pipeline
-from orchestration.errors import ContractError
+from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import stage
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy.keys import Keyring
+from orchestration.sources.contract import Window
 from tests.house import TestHouse, write_source
 
 CASE = """
@@ -513,6 +516,84 @@ def test_refused_rows_and_their_key_go_in_time_whatever_became_of_their_pages(
     pipeline.expire(house.home, house.keyring, "test")
     assert list((house.home.root / "landing" / "_refused").iterdir()) == []
     assert [p for p in Keyring(house.home).purposes() if p.startswith("landing:") and p.endswith("-desk")] == []
+
+
+@pytest.mark.parametrize("place", [0.5, "emptied", "cut"])
+def test_refused_rows_that_do_not_open_are_read_again_from_their_pages(house: TestHouse, place: float | str) -> None:
+    _refused_case(house)
+    _mend_sql(house)
+    (kept,) = house.home.root.glob("landing/_refused/*.case.rows")
+    _damage(kept, place)
+    house.take("register", "desk")
+    assert pipeline.Outcomes(house.home, "test").failures == {}
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    assert house.ledger()[("case", "rejected", "no_consent")] == 1
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+@pytest.mark.parametrize("place", [0.5, "emptied"])
+def test_a_list_of_refused_rows_that_does_not_open_is_its_sources_failure_and_the_others_go_on(
+    house: TestHouse, place: float | str
+) -> None:
+    _refused_case(house)
+    _mend_sql(house)
+    shop = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    write_source(house.sources, "shop", {"case": shop.replace("from rows", "from sales")}, stream="sales", cn="consent")
+    house.drop("sales.jsonl", lines(case(9, account="later", country="CN")))
+    settings = pipeline.sources(house.home)["shop"]
+    pipeline.extract(house.home, house.keyring, settings, Window(), "test")
+    pipeline.guard_source(house.home, house.keyring, settings, "test")
+    pipeline.load_staged(house.home, house.keyring)
+    (kept,) = house.home.root.glob("landing/_refused/*-desk.0.parquet")
+    whole = kept.read_bytes()
+    _damage(kept, place)
+    house.take("register", "desk", "shop")
+    failure = pipeline.Outcomes(house.home, "test").failures
+    assert list(failure) == ["desk"]
+    assert kept.name in failure["desk"]["reason"] and "--since" in failure["desk"]["reason"]
+    assert house.rows("select source, count(*) from lake.case group by 1") == [("shop", 1)]
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+    check = next(c for c in pipeline.check_privacy(house.home, house.keyring) if c.check_id == "C8")
+    assert check.status != "failed"
+    with pytest.raises(VoicehouseError, match="desk: refused rows of load"):
+        pipeline.rotate_keys(house.home, house.keyring)
+    kept.write_bytes(whole)  # what did not open is put back: nothing of it was lost
+    house.take("desk")
+    assert sorted(house.rows("select source, count(*) from lake.case group by 1")) == [("desk", 1), ("shop", 1)]
+
+
+def test_refused_rows_that_open_neither_in_their_file_nor_in_their_pages_are_their_sources_failure(
+    house: TestHouse,
+) -> None:
+    _refused_case(house)
+    _mend_sql(house)
+    (kept,) = house.home.root.glob("landing/_refused/*.case.rows")
+    _damage(kept, 0.5)
+    (sealed,) = house.home.root.glob("landing/desk/pages/*.parquet")
+    table = pq.read_table(sealed)
+    changed = [value.as_py()[:-1] + b"x" for value in table["sealed"]]
+    pq.write_table(table.set_column(table.schema.get_field_index("sealed"), "sealed", pa.array(changed)), sealed)
+    house.take("register", "desk")
+    assert "does not open" in pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    assert house.rows("select count(*) from lake.consent") == [(1,)]
+    assert house.ledger()[("case", "rejected", "no_consent")] == 2
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def _mend_sql(house: TestHouse) -> None:
+    """The SQL of `_refused_case` as it was before it broke."""
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
+    (house.sources / "desk" / "case.sql").write_text(desk.replace("from rows", "from cases"))
+
+
+def _damage(path: Path, place: float | str) -> None:
+    """Change the byte that stands at a part of a file's length, empty it or cut it in half."""
+    whole = path.read_bytes()
+    if isinstance(place, str):
+        path.write_bytes(whole[: len(whole) // 2] if place == "cut" else b"")
+        return
+    at = int(place * len(whole))
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
 
 
 def test_refused_rows_go_with_the_pages_of_their_load(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
