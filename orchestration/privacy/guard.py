@@ -93,7 +93,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 collect(con, settings.name, result.kinds)
                 erased.block(con, home, keyring, settings.name, result.kinds)
                 resolution = resolve(con, load.load_id, loaded_at.isoformat())
-                _remember_agents(con, settings, result)
+                _remember_agents(con, settings, result, load.load_id)
                 _remember_consents(con, settings, result)
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
@@ -261,21 +261,29 @@ def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed) -> None:
-    """Names of staff into the vault, for redaction of the texts they write and receive."""
+def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed, load_id: str) -> None:
+    """Names of staff into the vault, for redaction of the texts they write and receive; with the load that told them first.
+
+    They are known from here on, whatever becomes of the batch of the directory.
+    """
     if "agent" not in result.kinds:
         return
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _agents AS
-        SELECT hmac_pseudonym_agent({scoped("agent_id", settings.name, "agent.id")}) AS agent_key,
-               list_distinct(list(agent_name) FILTER (agent_name IS NOT NULL)) AS names,
-               list_distinct(list(agent_email) FILTER (agent_email IS NOT NULL)) AS emails, any_value(agent_id) AS original
-        FROM conformed_agent WHERE agent_id IS NOT NULL GROUP BY 1
+        WITH told AS (
+            SELECT hmac_pseudonym_agent({scoped("agent_id", settings.name, "agent.id")}) AS agent_key,
+                   list_distinct(list(agent_name) FILTER (agent_name IS NOT NULL)) AS names,
+                   list_distinct(list(agent_email) FILTER (agent_email IS NOT NULL)) AS emails, any_value(agent_id) AS original
+            FROM conformed_agent WHERE agent_id IS NOT NULL GROUP BY 1
+        )
+        SELECT t.*, CASE WHEN list_has_all(v.names, t.names) THEN coalesce(v.first_load, {literal(load_id)})
+                    ELSE {literal(load_id)} END AS first_load
+        FROM told t LEFT JOIN vault.agent v USING (agent_key)
         """
     )
     con.execute("DELETE FROM vault.agent WHERE agent_key IN (SELECT agent_key FROM _agents)")
-    con.execute("INSERT INTO vault.agent SELECT * FROM _agents")
+    con.execute("INSERT INTO vault.agent BY NAME SELECT * FROM _agents")
 
 
 def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed) -> None:

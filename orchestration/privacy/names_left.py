@@ -5,8 +5,7 @@ Keep out: how names are looked for (known_names.py), and what patterns and numbe
 The gate masks names that the vault knows; one that the vault learns later it could not. So a name counts against the house
 in texts that came with it or after it, told by the vault's generations: every commit says with which it was made. Rows that
 come again for more purposes (widening.py) bring a text of before, so their loads date none. Names of staff count in rows that
-name them, where the gate masks them, and against the house only while the directory's one row of them tells since when the
-name was known: of several versions none says which brought it.
+name them, where the gate masks them, and are dated as a whole: by the load that brought the newest of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,7 +110,10 @@ def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str
     row = con.execute(
         f"""
         WITH place AS (SELECT DISTINCT * FROM ({rows}) WHERE t IN (SELECT t FROM _named_any)),
-        told AS (SELECT {bare} AS agent_key, min(load_id) AS load_id FROM lake.agent GROUP BY 1 HAVING count(*) = 1),
+        told AS (
+            SELECT agent_key, first_load AS load_id FROM (
+                SELECT NULL::VARCHAR AS first_load WHERE false UNION ALL BY NAME FROM vault.agent)
+        ),
         judged AS (
             SELECT p.t, bool_or(coalesce(a.load_id = p.load_id OR born.last <= came.first, false)) AS is_known
             FROM _named_any n JOIN _staff_names s USING (index_hash)

@@ -38,7 +38,9 @@ CREATE TABLE IF NOT EXISTS vault.merge (
     subject_id VARCHAR, current_id VARCHAR, merged_at TIMESTAMP, reason VARCHAR, load_id VARCHAR,
     number BIGINT);
 CREATE TABLE IF NOT EXISTS vault.shared (index_hash VARCHAR, since_load VARCHAR);
-CREATE TABLE IF NOT EXISTS vault.agent (agent_key VARCHAR, names VARCHAR[], emails VARCHAR[], original VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.agent (
+    agent_key VARCHAR, names VARCHAR[], emails VARCHAR[], original VARCHAR, first_load VARCHAR);
+ALTER TABLE vault.agent ADD COLUMN IF NOT EXISTS first_load VARCHAR;
 CREATE TABLE IF NOT EXISTS vault.generation (number BIGINT);
 CREATE TABLE IF NOT EXISTS vault.request (
     request_id VARCHAR, action VARCHAR, subject_ids VARCHAR[], received_at TIMESTAMP, due_at TIMESTAMP, closed_at TIMESTAMP,

@@ -208,14 +208,16 @@ def test_a_name_that_the_vault_knew_shows_and_one_learnt_since_is_told(
     assert found(house) == (2, 1)
 
 
+CASES_OF_STAFF = (
+    CASE.replace("as text,", "as text, raw ->> '$.agent' as agent_id,") + " where raw ->> '$.priority' is not null"
+)
+STAFF = (
+    "select _record, raw ->> '$.agent' as agent_id, raw ->> '$.called' as agent_name, 'service' as team, "
+    "raw ->> '$.at' as updated_at from rows where raw ->> '$.called' is not null"
+)
+
+
 def test_a_name_of_staff_shows_in_a_row_that_names_them(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    case_sql = (
-        CASE.replace("as text,", "as text, raw ->> '$.agent' as agent_id,") + " where raw ->> '$.priority' is not null"
-    )
-    staff_sql = (
-        "select _record, raw ->> '$.agent' as agent_id, raw ->> '$.called' as agent_name, 'service' as team, "
-        "raw ->> '$.at' as updated_at from rows where raw ->> '$.called' is not null"
-    )
     at = {"at": "2025-01-02T03:04:05Z"}
     loads = (
         [{"agent": "a7", "called": "Mona Quint", **at}, {"agent": "a8", "called": "Nils Oberg", **at}],
@@ -228,7 +230,7 @@ def test_a_name_of_staff_shows_in_a_row_that_names_them(house: TestHouse, monkey
     )
 
     def found(each: TestHouse) -> tuple[int, str]:
-        write_source(each.sources, "desk", {"case": case_sql, "agent": staff_sql})
+        write_source(each.sources, "desk", {"case": CASES_OF_STAFF, "agent": STAFF})
         for number, rows in enumerate(loads):
             each.drop(f"rows_{number}.jsonl", lines(*rows))
             each.take()
@@ -239,6 +241,35 @@ def test_a_name_of_staff_shows_in_a_row_that_names_them(house: TestHouse, monkey
     assert found(TestHouse(house.home.root / "gated")) == (0, "1")  # who was unknown when the text came
     take_texts_as_they_come(monkeypatch)
     assert found(house) == (1, "1")
+
+
+def test_a_new_name_of_staff_is_known_since_the_load_that_told_it_though_its_batch_was_refused(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASES_OF_STAFF, "agent": STAFF})
+    take_texts_as_they_come(monkeypatch)
+    at = {"at": "2025-01-02T03:04:05Z"}
+    for number, rows in enumerate(
+        ([{"agent": "a7", "called": "Mona Quint", **at}], [case(1, agent="a7", text="Mona Oberg was slow")])
+    ):
+        house.drop(f"rows_{number}.jsonl", lines(*rows))
+        house.take()
+    from orchestration.lake import audit
+    from orchestration.lake.audit import AuditResult, CheckResult
+
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 1, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        house.drop("rows_2.jsonl", lines({"agent": "a7", "called": "Mona Oberg", **at}))
+        house.take()
+    failed, evidence = left(house)
+    assert (failed, re.findall(r"learnt since[^:]*: (\d+)", evidence)) == (
+        0,
+        ["1"],
+    )  # nobody knew it when the text came
+    house.drop("rows_3.jsonl", lines(case(2, agent="a7", text="told Mona Oberg again")))
+    house.take()
+    assert left(house)[0] == 1  # now the vault did
 
 
 def test_a_text_that_comes_again_for_more_purposes_is_as_old_as_it_was(house: TestHouse) -> None:
