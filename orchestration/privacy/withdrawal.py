@@ -249,7 +249,8 @@ def _take_out(
     dry_run: bool,
 ) -> Withdrawn:
     lake.register(con)
-    waiting = sum(_change_batch(con, lake, sources, policy, note, dry_run) for note in quarantine.batches(home))
+    batches = quarantine.batches(home)
+    waiting = sum(_change_batch(con, lake, sources, policy, note, dry_run=True) for note in batches)
     counted = decide_lake(con, sources, policy)
     gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
     found = Withdrawn(gone, struck, waiting)
@@ -260,6 +261,8 @@ def _take_out(
     if gone or struck:
         home.remove_warehouse()
     rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
+    for note in batches if waiting else ():
+        _change_batch(con, lake, sources, policy, note, dry_run=False)
     return found
 
 

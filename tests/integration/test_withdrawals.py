@@ -127,7 +127,10 @@ def test_whoever_withdrew_under_another_account_is_known_once_both_are_one(fille
     assert ("consent", ["analytics"], 1) in held(filled, "desk")
 
 
-def test_quarantined_rows_go_too(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dies_first", [False, True])
+def test_quarantined_rows_go_too_and_the_audit_log_tells_it_first(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, dies_first: bool
+) -> None:
     from orchestration.lake import audit, quarantine
     from orchestration.lake.audit import AuditResult, CheckResult
 
@@ -140,6 +143,13 @@ def test_quarantined_rows_go_too(filled: TestHouse, monkeypatch: pytest.MonkeyPa
         filled.take("desk")
     filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
     filled.take("register")
+    if dies_first:
+        with monkeypatch.context() as patch:
+            patch.setattr(quarantine, "place_durably", died)
+            with pytest.raises(KeyboardInterrupt):
+                expire(filled)
+        line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
+        assert line and line["facts"]["quarantined"] == 1
     expire(filled)
     line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
     assert line and line["facts"]["quarantined"] == 1
