@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, sync_folder
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake import stage
 from orchestration.lake.quarantine import batches
@@ -85,9 +85,8 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
         }
         keyring.prepare(fresh, replaced=REPLACED, commit=f"lake/_rewrites/{commit}.json", moves=moves)
         changes = {kind: change(record) for kind, record in KINDS.items()}
-        home.remove_warehouse()
+        _remove_made(home)
         rewriting.rewrite(con, lake, "rotation", changes, {}, next_key=key, commit=commit)
-        (home.serving / "team.duckdb").unlink(missing_ok=True)
         keyring.complete()
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         rows_after, subjects_after = _tally(con)
@@ -101,6 +100,17 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
         f"rows and {subjects_after} subjects counted before and after the last rotation; pseudonyms of before found after",
     )  # fmt: skip
     return done
+
+
+def _remove_made(home: Home) -> None:
+    """Remove, durably, what is made from the lake under keys that go: a death after the commit must not leave it under them.
+
+    The next run makes models and served rows; looks back are made when they are asked for again.
+    """
+    home.remove_warehouse()
+    for path in (home.serving / "team.duckdb", *home.folder("known_at").glob("*.duckdb*")):
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
 
 def change(record: Record) -> Change:
