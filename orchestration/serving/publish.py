@@ -42,6 +42,7 @@ from orchestration.serving.swap import discard, swap
 VALUES = "kpi_values"
 REGISTRY = "kpi_metrics"
 DICTIONARY = "kpi_columns"
+CHOICES = "kpi_choices"
 PROVED = "privacy_checks"
 LEDGER = "load_ledger"
 STAGED = {f"stg_{name}": kind for kind in KINDS for name in (kind, f"{kind}s", f"{kind[:-1]}ies")}
@@ -51,8 +52,9 @@ RESTRICTED_MODE = 0o600
 # Rows per case, agent or training: the restricted file only.
 TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
 
-# The columns that every question about figures fixes first (docs/bi.md).
-ASKED_BY = ("metric_id", "variant", "period_grain", "breakdown", "period_start")
+# The columns that every question about figures fixes (docs/bi.md), and the order in which dashboards ask.
+FIXED = ("metric_id", "variant", "period_grain", "breakdown")
+ASKED_BY = (*FIXED, "period_start")
 
 Checks = Callable[[Path], list[str]]
 """Given the path of a closed candidate file: the codes of the checks that failed on it, no values."""
@@ -117,6 +119,7 @@ def publish(
         _describe(con, chosen, known_at, published_at, disclosed, held)
         exact_state(con, f"{catalog}.kpis.{VALUES}", "last_state", removals, "memory.main.exact_state")
         history.prepare(shown, "memory.main.exact_state", published_at)
+        _list_choices(con, shown)
         rows = {
             name: _count(con, f"candidate.main.{identifier(name)}")
             for name in sorted(_tables(con, "candidate", "main"))
@@ -309,6 +312,18 @@ def _public_dimensions(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str
     core = {name: columns for name, columns in _tables(con, catalog, "core").items() if not are_row_level(columns)}
     told = con.execute(f"SELECT DISTINCT mart FROM {catalog}.kpis.{DICTIONARY} ORDER BY mart").fetchall()
     return [identifier(name) for (name,) in told if name in core]
+
+
+def _list_choices(con: duckdb.DuckDBPyConnection, shown: str) -> None:
+    """What can be asked of the figures as they are shown, one row a choice: filter boxes need not read every figure.
+
+    Made of nothing but what is published beside it, so that it tells of no cell that is not.
+    """
+    con.execute(
+        f"CREATE TABLE candidate.main.{CHOICES} AS SELECT {', '.join(FIXED)}, count(*) AS n_rows, "
+        "count(suppressed_reason) AS n_rows_hidden, count(DISTINCT period_start) + max(CAST(period_start IS NULL AS BIGINT)) "
+        f"AS n_periods, min(period_start) AS first_period, max(period_start) AS last_period FROM {shown} GROUP BY ALL"
+    )
 
 
 def _show_kept(con: duckdb.DuckDBPyConnection, shown: str) -> None:

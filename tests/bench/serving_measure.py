@@ -43,7 +43,7 @@ QUERIES = {
     "limit 30",
     "retention by cohort": "select cohort_age_months, period_start, value from kpi_values "
     "where metric_id = 'retention_rate' and period_grain = 'month' order by 2, 1 limit 1000",
-    "what can be chosen": "select distinct metric_id, variant, period_grain, breakdown from kpi_values order by all",
+    "what can be chosen": "select metric_id, variant, period_grain, breakdown from kpi_choices order by all",
 }
 
 

@@ -457,6 +457,20 @@ def test_every_question_of_the_page_on_bi_tools_has_an_answer(run: SampleRun, nu
         assert (shown["csat"] < shown["target_value"]).all()
 
 
+def test_what_can_be_chosen_has_a_name_once_and_is_what_the_figures_have(run: SampleRun) -> None:
+    """The SQL of docs/bi.md as it stands: each choice of the published figures, and none twice over a metric's versions."""
+    page = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    boxes = re.search(r"Fill filter boxes.*?```sql\n(.*?)```", page, re.S)
+    fixed = "metric_id, variant, period_grain, breakdown"
+    with run.served() as con:
+        offered = con.execute(f"select {fixed} from ({boxes[1]}) order by all").fetchall()  # type: ignore[index]
+        assert offered == con.execute(f"select distinct {fixed} from kpi_values order by all").fetchall()
+        told = con.execute(
+            "select column_name from kpi_columns where mart = 'kpi_choices' and is_key_column order by column_position"
+        )
+        assert [name for (name,) in told.fetchall()] == fixed.split(", ")
+
+
 def test_the_served_files_are_where_the_readme_says(run: SampleRun) -> None:
     serving = Path(run.home.root / "serving")
     for name in ("kpi.duckdb", "team.duckdb", "parquet/kpi_values.parquet", "report/index.html"):

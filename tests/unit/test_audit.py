@@ -283,6 +283,28 @@ def test_every_table_of_a_published_file_is_judged_by_its_own_threshold(tmp_path
     assert published_failures(path) == ["kpi_values:cells about persons have enough of them"]
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("select 1", set()),
+        ("insert into kpi_choices select * replace ('staff' as breakdown) from kpi_choices", {"what is offered is what stands in the published figures"}),
+        ("delete from kpi_choices", {"what is offered is what stands in the published figures"}),
+        ("update kpi_choices set n_rows_hidden = n_rows + 1", {"rows are there, and hidden ones among them"}),
+        ("update kpi_choices set first_period = last_period + 1", {"the first period is not after the last"}),
+    ],
+)  # fmt: skip
+def test_choices_are_those_of_the_published_figures(change, expected):
+    with duckdb.connect() as con:
+        con.execute(CELLS)
+        con.execute(
+            "create table kpi_choices as select metric_id, variant, period_grain, breakdown, count(*) as n_rows, "
+            "0 as n_rows_hidden, 1 as n_periods, date '2026-01-01' as first_period, date '2026-01-01' as last_period "
+            "from kpi_values group by all"
+        )
+        con.execute(change)
+        assert set(broken(audit_mart(con, "kpi_choices", threshold=10))) == expected
+
+
 DICTIONARY = """
     create table kpi_columns as select * from (values
         ('dim_stores', 1, 'store_id', 'varchar', true, '门店', 'Store'),

@@ -15,10 +15,14 @@ QUESTIONS = re.findall(r"^\*\*(\d\. .*?)\*\*.*?```sql\n(.*?)```", BI, re.M | re.
 
 @pytest.fixture(scope="module")
 def published():
-    """Every published mart without rows, with the columns its contract enforces."""
+    """Every published table without rows, with the columns its contract enforces."""
     with duckdb.connect() as con:
         for path in sorted((ROOT / "dbt_project" / "models" / "marts" / "kpis").glob("*.yml")):
-            for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+            told = yaml.safe_load(path.read_text(encoding="utf-8"))
+            for table in (t for source in told["sources"] for t in source["tables"]):
+                columns = ", ".join(f'"{c["name"]}" {c["data_type"]}' for c in table["columns"])
+                con.execute(f"create table {table['name']} ({columns})")
+            for model in told["models"]:
                 columns = ", ".join(f'"{c["name"]}" {c["data_type"]}' for c in model["columns"])
                 if "suppressed_reason" not in columns and '"breakdown"' in columns:
                     columns += ", suppressed_reason varchar"  # publication adds it
@@ -36,6 +40,11 @@ def test_data_dictionary_is_what_its_command_writes():
 
 def test_page_on_bi_asks_five_questions():
     assert [q[0] for q, _ in QUESTIONS] == ["1", "2", "3", "4", "5"]
+
+
+def test_filter_boxes_are_filled_from_the_table_of_choices(published):
+    boxes = re.search(r"Fill filter boxes.*?```sql\n(.*?)```", BI, re.S)
+    assert published.execute(boxes[1]).fetchall() == []
 
 
 @pytest.mark.parametrize("question", [q for q, _ in QUESTIONS])

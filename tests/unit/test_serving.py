@@ -59,6 +59,7 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
         "privacy_checks",
         "load_ledger",
         "kpi_restatements",
+        "kpi_choices",
         "dim_channels",
         "publication",
     }
@@ -71,6 +72,18 @@ def test_publishing_serves_marts_dimensions_and_their_parquet_copies(home: Home,
         assert shown == (0,)
     assert stat.S_IMODE(result.path.stat().st_mode) == 0o640
     assert not list(home.serving.glob("*.wal")) and not list(home.serving.glob(".*.duckdb"))
+
+
+def test_what_can_be_chosen_is_what_the_published_figures_have(home: Home, house: duckdb.DuckDBPyConnection):
+    with duckdb.connect(str(served(home, house).path), read_only=True) as con:
+        told = con.execute("FROM kpi_choices ORDER BY ALL").fetchall()
+        counted = con.execute(
+            "SELECT metric_id, variant, period_grain, breakdown, count(*), count(*) FILTER (suppressed_reason IS NOT NULL), "
+            "greatest(count(DISTINCT period_start), 1), min(period_start), max(period_start) FROM kpi_values "
+            "GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    assert told == counted and len(told) > 100
+    assert {row[6] for row in told if row[2] == "all"} == {1}
 
 
 def test_what_publication_writes_itself_is_what_the_dictionary_of_columns_is_told(

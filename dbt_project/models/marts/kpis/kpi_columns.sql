@@ -1,6 +1,6 @@
 -- One row per column of every published table: what it is called. Read from the contracts and descriptions ('zh | en')
 -- of public models, and of what publication itself writes beside them (source `served`). A key is what a test of the
--- model says to be unique; in marts of cells, what names a cell.
+-- model says to be unique, of what publication writes what its `meta` says; in marts of cells, what names a cell.
 {% set published, keys = [], {} %}
 {% if execute %}
     {% do published.extend(
@@ -31,7 +31,7 @@ from
             (null, null, null, null, false, null, null)
             {% for node in published | sort(attribute="name") %}
                 {% set is_cells = "suppressed_reason" in node.columns %}
-                {% set key = cell_columns() if is_cells else keys.get(node.unique_id, []) %}
+                {% set key = cell_columns() if is_cells else keys.get(node.unique_id, node.config.meta.get("key", [])) %}
                 {% for column in node.columns.values() %}
                     {% set labels = (column.description | replace("\x27", "\x27\x27")).split("|") %},
                     (
