@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.engine import connect, open_read_only, prepare, sweep_spills
 from orchestration.errors import VoicehouseError
+from tests.bench import serving_measure
 
 ROOT = Path(__file__).parents[2]
 SUM = "SELECT sum(a), sum(b), count(*) FROM many"
@@ -76,6 +77,7 @@ def test_readers_of_a_served_file_share_no_spills(tmp_path: Path) -> None:
             assert con.execute(told).fetchone() == ("",)
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "bi.md").read_text(), re.S)
     given = json.loads(blocks[0])["connect_args"]
+    assert given == {"read_only": True, "config": serving_measure.SETTINGS}, "the bench reads as the page tells"
     with duckdb.connect(str(served), **given) as con:
         assert con.execute(told).fetchone() == ("",)
 

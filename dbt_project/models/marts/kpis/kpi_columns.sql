@@ -31,7 +31,9 @@ from
             (null, null, null, null, false, null, null)
             {% for node in published | sort(attribute="name") %}
                 {% set is_cells = "suppressed_reason" in node.columns %}
-                {% set key = cell_columns() if is_cells else keys.get(node.unique_id, node.config.meta.get("key", [])) %}
+                {% set key = (
+                    cell_columns() if is_cells else keys.get(node.unique_id, node.config.meta.get("key", []))
+                ) %}
                 {% for column in node.columns.values() %}
                     {% set labels = (column.description | replace("\x27", "\x27\x27")).split("|") %},
                     (
