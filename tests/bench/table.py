@@ -14,13 +14,13 @@ from rich.table import Table
 class Row:
     """One measured figure.
 
-    `value` in `unit`; `target` as a person reads it, '' where none is set; `met` None where there is no target.
+    `value` in `unit`, None where it was not measured (`spread` says why); `target` as a person reads it, '' where none is set; `met` None where there is no target.
     `spread` says how much the figure moved over its rounds, '' when it was measured once.
     """
 
     group: str
     name: str
-    value: float
+    value: float | None
     unit: str
     target: str = ""
     met: bool | None = None
@@ -29,12 +29,17 @@ class Row:
     @property
     def figure(self) -> str:
         """The value as it is printed."""
-        return f"{self.value:,.0f}" if abs(self.value) >= 100 else f"{self.value:,.3g}"
+        return "not measured" if self.value is None else rounded(self.value)
 
     @property
     def verdict(self) -> str:
         """'yes', 'no' or '' against the target."""
         return "" if self.met is None else "yes" if self.met else "no"
+
+
+def rounded(value: float) -> str:
+    """A figure as the table prints it: three digits, and all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
 
 
 HEADINGS = ("measure", "figure", "unit", "target", "met", "spread")
