@@ -9,7 +9,7 @@ import click
 
 from orchestration.commands import as_json
 from orchestration.home import Home
-from orchestration.messages import text
+from orchestration.messages import text, translated
 
 
 @click.group(help=text("audit.help"))
@@ -30,7 +30,7 @@ def verify(as_json: bool) -> None:
         click.echo(json.dumps({"lines": n, "wrong": wrong}, indent=1))
     else:
         for sentence in wrong:
-            click.echo(sentence)
+            click.echo(translated(sentence))
         click.echo(text("audit.broken" if wrong else "audit.sound", n=n))
     if wrong:
         raise SystemExit(1)

@@ -15,7 +15,7 @@ import click
 
 from orchestration.commands import as_json
 from orchestration.home import Home, now
-from orchestration.messages import text
+from orchestration.messages import text, translated
 
 
 def staff(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -250,7 +250,7 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
         for store, before in receipt.before.items():
             click.echo(text("subject.store", store=store, before=before, after=receipt.after[store]))
         for told in receipt.by_schedule.values():
-            click.echo(f"  {told}")
+            click.echo(f"  {translated(told)}")
         click.echo(text("subject.erased", path=path, seconds=sum(receipt.seconds.values())))
     if failed or not receipt.is_complete:
         raise SystemExit(1)

@@ -18,6 +18,7 @@ from orchestration.lake import quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.messages import translated
 from orchestration.privacy import pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
 from orchestration.privacy.erased import RECORD, Erased, ErasedList, WithdrawnList, erased_now
@@ -78,7 +79,7 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
     if exported := _exported(log):
         receipt.by_schedule["exports"] = (
             f"rows left the house before, under pseudonyms of their recipients, and may hold the person's: tell "
-            f"{', '.join(f'{recipient} (last on {day})' for recipient, day in exported.items())}"
+            f"{'; '.join(f'{recipient} (last on {day})' for recipient, day in exported.items())}"
         )
     keep(home, receipt)
     log.append("erasure", request=request.request_id, before=receipt.before, after=receipt.after)
@@ -100,7 +101,9 @@ def _before(home: Home, request_id: str) -> dict[str, int]:
 def keep(home: Home, receipt: Receipt) -> Path:
     """Write a receipt durably."""
     path = home.folder("ops", "receipts") / f"{receipt.request_id}.json"
-    write_durably(path, json.dumps(asdict(receipt) | {"is_complete": receipt.is_complete}, indent=1).encode())
+    chinese = {store: translated(told, "zh") for store, told in receipt.by_schedule.items()}
+    content = asdict(receipt) | {"by_schedule_zh": chinese, "is_complete": receipt.is_complete}
+    write_durably(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
     return path
 
 

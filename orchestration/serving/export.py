@@ -113,7 +113,7 @@ def export(
             l=found.l_values,
             t=round(found.t_distance, 4),
         )
-        raise VoicehouseError("not exported: " + "; ".join(short) + _advice(con, kept, about.sensitive))
+        raise VoicehouseError("not exported: " + "; ".join([*short, *_advice(con, kept, about.sensitive)]))
     columns = ("subject", *kept, about.sensitive)
     receipt = Exported(
         dataset, recipient, role, purpose, columns, found, left_out, kept_back, now().isoformat(), None, None, None
@@ -217,11 +217,11 @@ def _leave_out(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> int:
     return int(row[0]) if row else 0
 
 
-def _advice(con: duckdb.DuckDBPyConnection, kept: Sequence[str], sensitive: str) -> str:
+def _advice(con: duckdb.DuckDBPyConnection, kept: Sequence[str], sensitive: str) -> list[str]:
     """What leaving one quasi-identifier out would give."""
     found = []
     for q in kept:
         rest = [c for c in kept if c != q]
         without = measure(con, "exported", "subject", rest, sensitive)
         found.append(f"without {q}: k = {without.k_persons}, l = {without.l_values}, t = {without.t_distance:.2f}")
-    return ". " + "; ".join(found) if found else ""
+    return found

@@ -63,6 +63,8 @@ def test_whoever_got_rows_before_the_erasure_is_named_on_the_receipt(mentioned: 
     assert "agency" in receipt.by_schedule["exports"] and "institute" in receipt.by_schedule["exports"]
     kept = json.loads((mentioned.home.root / "ops" / "receipts" / f"{receipt.request_id}.json").read_text())
     assert kept["by_schedule"] == receipt.by_schedule
+    assert "institute" in kept["by_schedule_zh"]["exports"]
+    assert all(kept["by_schedule_zh"][store] != told for store, told in receipt.by_schedule.items())
     other = erase(mentioned, Sought(account="desk:O1"))
     assert "exports" in other.by_schedule  # rows of his may have left too: pseudonyms of a recipient tell nobody apart
 

@@ -165,7 +165,16 @@ def test_an_erasure_that_postgresql_has_yet_to_hear_of_is_not_done(
     done = command(filled, monkeypatch, "subject", "erase", "--account", "desk:Z1", *WHO, "--yes")
     assert done.exit_code == 1 and "voicehouse publish postgres" in done.stdout
     (receipt,) = (filled.home.root / "ops" / "receipts").glob("*.json")
-    assert "did not answer" in json.loads(receipt.read_text())["by_schedule"]["postgres"]
+    kept = json.loads(receipt.read_text())
+    assert "did not answer" in kept["by_schedule"]["postgres"] and "没有应答" in kept["by_schedule_zh"]["postgres"]
+
+
+def test_a_receipt_is_told_in_the_readers_language(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "rebuild", lambda *_: ())
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    done = command(filled, monkeypatch, "subject", "erase", "--account", "desk:Z1", *WHO, "--yes")
+    assert "封存的页面至迟于" in done.stdout and "sealed pages expire" not in done.stdout, done.output
+    assert "恢复备份时会再次删除" in done.stdout
 
 
 @pytest.mark.parametrize("step", ["lake", "quarantine", "vault"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.home import Home
+from orchestration.messages import translated
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 
@@ -54,7 +55,8 @@ def changed(lines: list[str]) -> list[str]:
 def test_a_line_deleted_reordered_or_changed_shows(log: AuditLog, tamper: Callable[[list[str]], list[str]]) -> None:
     lines = path(log).read_text().splitlines()
     path(log).write_text("".join(f"{line}\n" for line in tamper(lines)))
-    assert log.verify()[1] != []
+    wrong = log.verify()[1]
+    assert wrong != [] and all(translated(sentence, "zh") != sentence for sentence in wrong)
 
 
 def test_a_chain_made_anew_without_the_key_shows(log: AuditLog, tmp_path: Path) -> None:

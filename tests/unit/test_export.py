@@ -15,6 +15,7 @@ from orchestration import pipeline
 from orchestration.defs import operations
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.messages import translated
 from orchestration.privacy.audit import exports_checked
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -91,8 +92,11 @@ def test_two_recipients_cannot_join_what_they_got(house, home: Home, tmp_path: P
 
 
 def test_too_little_anonymity_is_refused_with_reasons_and_nothing_written(house, home: Home, tmp_path: Path) -> None:
-    with pytest.raises(VoicehouseError, match=r"k = 1.*without region: k = 55"):
+    with pytest.raises(VoicehouseError, match=r"k = 1.*without region: k = 55") as told:
         exported(house, home, tmp_path / "rows.parquet", leave_out=False)
+    assert "不含 region 时：k = 55" in translated(str(told.value), "zh") and "class" not in translated(
+        str(told.value), "zh"
+    )
     assert list(tmp_path.glob("*.parquet*")) == []
     line = list(AuditLog(home, Keyring(home)).lines())[-1]
     assert line["action"] == "export_refused" and line["facts"]["k"] == 1
