@@ -80,14 +80,7 @@ def as_known_at(home: Home, keyring: Keyring, known_at: datetime) -> Path:
     try:
         run(
             home,
-            [
-                "build",
-                "--exclude-resource-type",
-                "unit_test",
-                "--vars",
-                json.dumps(variables(home)),
-                *_threads(lake.rows),
-            ],
+            Build(Increment(), "", lake.rows, variables(home)).arguments(),
             {
                 **environment(home, keyring, known_at.isoformat()),
                 "VOICEHOUSE_WAREHOUSE": str(scratch),
@@ -169,11 +162,12 @@ class Build:
     increment: Increment
     why_full: str  # empty for an increment
     rows: int  # of the lake
+    variables: Mapping[str, str]  # dbt's
 
-    @property
-    def arguments(self) -> list[str]:
-        """What dbt has to be told."""
-        return [*(["--full-refresh"] if self.why_full else []), *_threads(self.rows)]
+    def arguments(self, *left_out: str) -> list[str]:
+        """What dbt has to be told; `left_out`: types of its resources, besides unit tests, which prove models, not data."""
+        command = ["build", "--exclude-resource-type", "unit_test", *left_out, "--vars", json.dumps(self.variables)]
+        return [*command, *(["--full-refresh"] if self.why_full else []), *_threads(self.rows)]
 
 
 @contextmanager
@@ -203,7 +197,7 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     increment.note(home, taken)
     state["number"] = taken.number
     try:
-        yield Build(taken, why, lake.rows)
+        yield Build(taken, why, lake.rows, variables(home))
     finally:
         increment.forget(home)
     with _warehouse(lake, keyring) as con:

@@ -566,18 +566,7 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     modelling.manifest(home, keyring)
     check_home(home, keyring, sources(home))
     with modelling.building(home, keyring) as build:
-        modelling.run(
-            home,
-            [
-                "build",
-                "--exclude-resource-type",
-                "unit_test",
-                *build.arguments,
-                "--vars",
-                json.dumps(modelling.variables(home)),
-            ],
-            modelling.environment(home, keyring),
-        )
+        modelling.run(home, build.arguments(), modelling.environment(home, keyring))
     Outcomes(home, run_id).begin()
     result = publish(home, keyring, run_id)
     write_report(home)

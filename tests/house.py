@@ -3,7 +3,6 @@
 Keep out: assertions.
 """
 
-import json
 import os
 import shutil
 import time
@@ -107,15 +106,10 @@ class TestHouse:
             verdicts += pipeline.load_staged(self.home, self.keyring)
         return verdicts
 
-    def dbt_arguments(self, build: modelling.Build) -> list[str]:
-        """What dbt is told to build the models, without their tests."""
-        left_out = ["--exclude-resource-type", "unit_test", "test"]
-        return ["build", *left_out, "--vars", json.dumps(modelling.variables(self.home)), *build.arguments]
-
     def build(self) -> modelling.Build:
         """Build the models as a run does, without their tests."""
         with modelling.building(self.home, self.keyring) as build:
-            modelling.run(self.home, self.dbt_arguments(build), modelling.environment(self.home, self.keyring))
+            modelling.run(self.home, build.arguments("test"), modelling.environment(self.home, self.keyring))
         return build
 
     def rows(self, sql: str) -> list[tuple]:

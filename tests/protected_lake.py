@@ -95,11 +95,7 @@ class ProtectedLake:
             done = subprocess.run(
                 [
                     modelling.executable(),
-                    "build",
-                    "--exclude-resource-type",
-                    "unit_test",
-                    "test",
-                    *build.arguments,
+                    *build.arguments("test"),
                     *arguments,
                 ],
                 env={**os.environ, **modelling.environment(self.home, self.keyring)},

@@ -195,7 +195,7 @@ def killed_in_dbt(marts: Marts) -> int:
     with pytest.raises(KilledError) as killed, modelling.building(home, keyring) as build:
         before = home.warehouse.stat().st_mtime_ns
         started = subprocess.Popen(
-            [modelling.executable(), *marts.house.dbt_arguments(build)],
+            [modelling.executable(), *build.arguments("test")],
             env={**os.environ, **modelling.environment(home, keyring)},
             cwd=modelling.PROJECT,
             stdout=subprocess.DEVNULL,

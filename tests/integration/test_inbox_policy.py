@@ -130,14 +130,14 @@ def test_rows_that_a_csv_reader_cannot_split_keep_their_file_and_one_without_row
     assert lies(house) == ["tills_1.csv"]
 
 
-def test_a_load_that_failed_keeps_its_files_until_it_is_mended(house: TestHouse, take: Take) -> None:
+@pytest.mark.parametrize("broken", ["desk", "archive"])
+def test_a_file_waits_until_its_one_source_or_both_took_it_in(house: TestHouse, take: Take, broken: str) -> None:
     is_policy(house, "delete")
+    folder = write_source(house.sources, broken, {"case": "select _record, no_such_column as case_id from rows"})
     house.drop("rows_1.jsonl", ROWS)
-    sql = house.sources / "desk" / "case.sql"
-    sql.write_text("select _record, no_such_column as case_id from rows")
-    assert take()["desk"]["step"] == "guard"
+    assert {source: failure["step"] for source, failure in take().items()} == {broken: "guard"}
     assert lies(house) == ["rows_1.jsonl"]
-    sql.write_text(CASE)
+    (folder / "case.sql").write_text(CASE)
     assert take() == {} and lies(house) == []
 
 
@@ -178,16 +178,6 @@ def test_a_file_that_changed_since_it_was_read_stays_and_is_read_again(
     assert lies(house) == ["rows_1.jsonl"]
     take()
     assert lies(house) == [] and house.rows("select count(*) from lake.case") == [(4,)]
-
-
-def test_a_file_that_two_sources_read_waits_for_both(house: TestHouse, take: Take) -> None:
-    is_policy(house, "delete")
-    second = write_source(house.sources, "archive", {"case": "select _record, no_such_column as case_id from rows"})
-    house.drop("rows_1.jsonl", ROWS)
-    assert set(take()) == {"archive"}
-    assert lies(house) == ["rows_1.jsonl"]
-    (second / "case.sql").write_text(CASE)
-    assert take() == {} and lies(house) == []
 
 
 def test_a_crash_between_commit_and_move_is_made_up_for_by_the_next_run(house: TestHouse, take: Take) -> None:

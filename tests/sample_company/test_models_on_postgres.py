@@ -13,6 +13,7 @@ import pytest
 
 from orchestration import modelling
 from orchestration.engine import connect, identifier, load_extension
+from orchestration.lake.increment import Increment
 from orchestration.lake.store import LAKE_KEY, Lake
 from tests.postgres import Server
 from tests.protected_lake import differences
@@ -70,11 +71,7 @@ def _dbt_build(sample: SampleRun, socket: Path) -> None:
     done = subprocess.run(
         [
             modelling.executable(),
-            "build",
-            "--exclude-resource-type",
-            "unit_test",
-            "--vars",
-            f"{{reporting_tz: {home.house.reporting_tz}}}",
+            *modelling.Build(Increment(), "", 0, modelling.variables(home)).arguments(),
         ],
         env={
             **os.environ,

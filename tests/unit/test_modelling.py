@@ -13,8 +13,9 @@ def test_models_of_a_large_lake_are_made_one_at_a_time_unless_somebody_gives_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("VOICEHOUSE_MEMORY_LIMIT", raising=False)
-    assert Build(Increment(), "", ROWS_SIDE_BY_SIDE).arguments == []
-    large = Build(Increment(), "first", ROWS_SIDE_BY_SIDE + 1)
-    assert large.arguments == ["--full-refresh", "--threads", "1"]
+    small = Build(Increment(), "", ROWS_SIDE_BY_SIDE, {"reporting_tz": "UTC"}).arguments("test")
+    assert small == ["build", "--exclude-resource-type", "unit_test", "test", "--vars", '{"reporting_tz": "UTC"}']
+    large = Build(Increment(), "first", ROWS_SIDE_BY_SIDE + 1, {})
+    assert large.arguments()[-3:] == ["--full-refresh", "--threads", "1"]
     monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "8GB")
-    assert large.arguments == ["--full-refresh"]
+    assert large.arguments()[-1] == "--full-refresh"

@@ -3,7 +3,6 @@
 Keep out: SQL (dbt_project/).
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
@@ -58,8 +57,6 @@ def defs() -> dg.Definitions:
         if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run_id).failures:
             context.log.info("nothing new: what is served was made from just what the lake holds")
             return
-        # Unit tests prove the models, not the data: they run in `make test`.
-        arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(modelling.variables(home))]
         with (
             ids(run=context.run_id),
             modelling.building(home, keyring) as build,
@@ -67,7 +64,7 @@ def defs() -> dg.Definitions:
         ):
             event("model.started", why_full=build.why_full)
             yield from dbt.cli(
-                [*arguments, *build.arguments],
+                build.arguments(),
                 context=context,
                 target_path=home.folder("dbt", "target"),
                 raise_on_error=True,
