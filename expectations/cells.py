@@ -73,7 +73,10 @@ def rules(columns: dict[str, str], registry: frozenset[str], schema: str, thresh
 
 
 def _registered(columns: dict[str, str], registry: frozenset[str], schema: str, threshold: int) -> list[Rule]:
-    """What the registry says of a row's metric: that there is one, bounds by unit, who is counted, by what it is cut."""
+    """What the registry says of a row's metric.
+
+    That there is one, bounds by unit, who is counted, by what it is cut.
+    """
     if not registry:
         return []
     has = columns.__contains__

@@ -1,6 +1,7 @@
 """What a batch owes by its kind's contract, from shape to lineage, and a mart by its own: shape and key.
 
-Keep out: anything a single kind or mart adds (entering/<kind>.py, leaving/<mart>.py) and what privacy asks (privacy.py).
+Keep out: anything a single kind or mart adds (entering/<kind>.py, leaving/<mart>.py) and what privacy asks
+(privacy.py).
 Nothing is typed in here: rules of batches are derived from orchestration/records, those of marts from the dictionary of
 columns that is published with them.
 """

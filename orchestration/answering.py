@@ -1,6 +1,9 @@
-"""Answering a request of the register: access, erasure, restriction, objection; the command line and Dagster both call it.
+"""Answering a request of the register: access, erasure, restriction, objection.
 
-Keep out: finding the person and who may ask (commands/subject.py, defs/operations.py). The caller holds the home's lock.
+The command line and Dagster both call it.
+
+Keep out: finding the person and who may ask (commands/subject.py, defs/operations.py). The caller holds the home's
+lock.
 """
 
 import time
@@ -76,8 +79,8 @@ def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: N
 def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:
     """Strike a purpose (None: all) out of the person's rows, or `lift` that; close the request. Returns rows changed.
 
-    Where rows of the lake change, the models are gone first, until the next run makes them anew: what is made from rows that
-    may not be used leaves the house by no export meanwhile.
+    Where rows of the lake change, the models are gone first, until the next run makes them anew: what is made from rows
+    that may not be used leaves the house by no export meanwhile.
     """
     con = _desk(home, keyring, request)
     try:

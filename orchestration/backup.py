@@ -3,8 +3,8 @@
 Keep out: what stores mean, and the erasures that a restored home has to be shown (privacy/).
 
 The file: a line of JSON (format, key derivation, salt, when), then chunks of a zstd-packed tar, each sealed with
-AES-256-GCM under a key of this file alone. A chunk's nonce counts, and tells the last one from the others; the first line
-is bound to every chunk. So nothing can be cut off, moved or exchanged unseen.
+AES-256-GCM under a key of this file alone. A chunk's nonce counts, and tells the last one from the others; the first
+line is bound to every chunk. So nothing can be cut off, moved or exchanged unseen.
 """
 
 import io
@@ -130,7 +130,8 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
                 sealed.finish()
                 raw.flush()
                 os.fsync(raw.fileno())
-            # Where it lies is nobody's business here; that it is there has to be known when persons ask, or something happened.
+            # Where it lies is nobody's business here; that it is there has to be known when persons ask, or something
+            # happened.
             AuditLog(home, Keyring(home)).append("backup", files=len(files))
         os.replace(draft, target)
         sync_folder(target.parent)
@@ -142,10 +143,11 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
 def restore(
     source: Path, root: Path, secret: Secret, progress: Say | None = None, erased: Path | None = None
 ) -> Backup:
-    """Make a home at `root` from a backup. It appears when it is whole, and has forgotten what was to be forgotten since.
+    """Make a home at `root` from a backup.
 
-    `erased`: the folder with the lists of erased persons and withdrawn consents, as it was last; the home appears with it,
-    and with their words done again: nobody opens a store of it before.
+    It appears when it is whole, and has forgotten what was to be forgotten since.
+    `erased`: the folder with the lists of erased persons and withdrawn consents, as it was last; the home appears with
+    it, and with their words done again: nobody opens a store of it before.
     Raises VoicehouseError when something is at `root`, KeyMissingError when the secret does not open the file.
     """
     root = root.resolve()

@@ -80,7 +80,10 @@ class Swept:
 
 
 def hatch() -> tuple[Canary, ...]:
-    """Three persons whom nobody is: of the mainland, of Germany, and one who is written about in a file's name alone."""
+    """Three persons whom nobody is.
+
+    Of the mainland, of Germany, and one who is written about in a file's name alone.
+    """
     nobody = _canary("CN")
     return _canary("CN"), _canary("DE"), Canary({"email": nobody.values["email"]}, nobody.country)
 
@@ -122,7 +125,7 @@ def prove(home: Home, say: Say = lambda _: None) -> Swept:
 
 
 def sweep(home: Home, values: Iterable[str]) -> Swept:
-    """Look for values in every byte and name below a home, and in every column of words of lake, warehouse and served files.
+    """Look for values in every byte and name below a home, and in every column of words of lake, models, served files.
 
     Batches in quarantine and the vault are sealed stores that may know persons: theirs are searched byte by byte only.
     """
@@ -141,7 +144,10 @@ def sweep(home: Home, values: Iterable[str]) -> Swept:
 
 
 def plant(root: Path, canaries: tuple[Canary, ...]) -> Home:
-    """A home below `root` with canaries in its inbox: in fields, in texts, in the name of a file; as JSON and as CSV."""
+    """A home below `root` with canaries in its inbox: in fields, in texts, in the name of a file.
+
+    As JSON and as CSV.
+    """
     sources, inbox = root / "sources", root / "inbox"
     inbox.mkdir()
     fields = ", ".join(f"raw ->> '$.{'at' if f == 'at' else f}' as {'opened' if f == 'at' else f}" for f in FIELDS)
@@ -158,7 +164,7 @@ def plant(root: Path, canaries: tuple[Canary, ...]) -> Home:
 
 
 def _break(root: Path, canaries: tuple[Canary, ...]) -> None:
-    """What fails: a select that stumbles over a value, a torn file, a line that is none, an identity where none belongs."""
+    """What fails: a select that stumbles over a value, a torn file, a line that is none, an identity out of place."""
     sources, inbox = root / "sources", root / "inbox"
     stumble = "select _record, raw ->> '$.id' as case_id, cast(raw ->> '$.email' as timestamp) as opened_at from rows"
     _source(sources / "canary_stumble", "stumble*", "jsonl", (), {"case": stumble})

@@ -1,4 +1,4 @@
-"""The `voicehouse` command: finds its commands in orchestration/commands/, and ends every fault in a sentence and a code.
+"""The `voicehouse` command: finds its commands in orchestration/commands/, ends every fault in a sentence and a code.
 
 Keep out: commands themselves (a file each) and work of any step.
 """
@@ -33,7 +33,10 @@ class Commands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Every fault ends in a sentence and an exit code, not in a traceback; a foreign one is told without its text."""
+        """Every fault ends in a sentence and an exit code, not in a traceback.
+
+        A foreign one is told without its text.
+        """
         try:
             with Step("command", run="", ours=(click.ClickException, click.exceptions.Exit, click.Abort)):
                 return super().invoke(ctx)

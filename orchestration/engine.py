@@ -22,7 +22,8 @@ MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to enc
 def open_read_only(path: Path, **config: str) -> duckdb.DuckDBPyConnection:
     """A finished DuckDB file to read from, by the engine's settings alone, but that nothing is spilled.
 
-    Spills would go to a folder beside the file that all its readers share, and DuckDB names them alike in every process.
+    Spills would go to a folder beside the file that all its readers share, and DuckDB names them alike in every
+    process.
     DuckDB refuses the setting where it comes before `enable_external_access`.
     """
     con = duckdb.connect(str(path), read_only=True, config={**config, "temp_directory": ""})

@@ -20,8 +20,9 @@ FORMATS = {
 
 
 def check(store: str, found: int | None) -> None:
-    """Let a store pass that is in the format of this release; one that says none was written before stores did: format 1.
+    """Let a store pass that is in the format of this release.
 
+    One that says none was written before stores did: format 1.
     Raises VoicehouseError that names the store and says what to do.
     """
     found, known = found or 1, FORMATS[store]

@@ -141,8 +141,9 @@ class Home:
 
     @property
     def inbox_policy(self) -> str:
-        """What becomes of a file once its rows are in the lake: VOICEHOUSE_INBOX_POLICY, else the home's setting, else keep.
+        """What becomes of a file once its rows are in the lake.
 
+        VOICEHOUSE_INBOX_POLICY, else the home's setting, else keep.
         Raises VoicehouseError for another word than keep, move or delete, and where the inbox is an object store.
         """
         given = os.environ.get("VOICEHOUSE_INBOX_POLICY") or self.house.inbox_policy

@@ -64,8 +64,9 @@ def executable() -> str:
 
 
 def as_known_at(home: Home, keyring: Keyring, known_at: datetime) -> Path:
-    """The exact marts as they were known at an instant (naive UTC): a closed file of their own, encrypted as the warehouse.
+    """The exact marts as they were known at an instant (naive UTC).
 
+    A closed file of their own, encrypted as the warehouse.
     Made in a scratch database that is gone afterwards; what is served and the warehouse stay as they are.
     Raises VoicehouseError when nothing was known yet.
     """
@@ -165,7 +166,10 @@ class Build:
     variables: Mapping[str, str]  # dbt's
 
     def arguments(self, *left_out: str) -> list[str]:
-        """What dbt has to be told; `left_out`: types of its resources, besides unit tests, which prove models, not data."""
+        """What dbt has to be told.
+
+        `left_out`: types of its resources, besides unit tests, which prove models, not data.
+        """
         command = ["build", "--exclude-resource-type", "unit_test", *left_out, "--vars", json.dumps(self.variables)]
         return [*command, *(["--full-refresh"] if self.why_full else []), *_threads(self.rows)]
 

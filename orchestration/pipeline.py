@@ -296,7 +296,10 @@ def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
 
 
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
-    """Drop what is past its term or rests on a withdrawn consent, in every store; a page that expires unread is its source's failure."""
+    """Drop what is past its term or rests on a withdrawn consent, in every store.
+
+    A page that expires unread is its source's failure.
+    """
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
     counts["copies"] = _expire_copies(home, policy.landing_days)
@@ -431,7 +434,10 @@ def mark_served(home: Home) -> None:
 
 
 def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
-    """The privacy checks on the home as it stands, written where the models find them; left alone when nothing is new."""
+    """The privacy checks on the home as it stands, written where the models find them.
+
+    Left alone when nothing is new.
+    """
     return [] if is_served(home) else check_home(home, keyring, sources(home))
 
 
@@ -559,7 +565,8 @@ def rotate_keys(home: Home, keyring: Keyring) -> tuple[rotation.Rotated, tuple[s
 def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     """Make models and served files anew from the lake as it is, without asking any source; the codes of failed checks.
 
-    For operations that rewrote the lake: what was taken out of it must not wait for the next run. The caller holds the lock.
+    For operations that rewrote the lake: what was taken out of it must not wait for the next run. The caller holds the
+    lock.
     """
     from orchestration.serving.report import write_report
 

@@ -1,8 +1,8 @@
 """Dagster's run history in SQLite, kept without waiting for the disk at every event.
 
-Keep out: what a run is (running.py). A run tells about a thousand events and Dagster opens, commits and closes a database
-for each: every one waited for the disk twice. The history survives a crash of the process as before; after a power cut
-its newest events may be missing, never torn. Nothing else of the home depends on it.
+Keep out: what a run is (running.py). A run tells about a thousand events and Dagster opens, commits and closes a
+database for each: every one waited for the disk twice. The history survives a crash of the process as before; after a
+power cut its newest events may be missing, never torn. Nothing else of the home depends on it.
 """
 
 import sqlite3

@@ -12,7 +12,8 @@ from tests.house import TestHouse
 
 ROOT = Path(__file__).parents[1]
 
-# The same examples on every build of a commit; on a developer's machine new ones each time, which is how they are found.
+# The same examples on every build of a commit; on a developer's machine new ones each time, which is how they are
+# found.
 settings.register_profile("build", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("build")

@@ -1,4 +1,7 @@
-"""Looking for very many values at once in very many bytes, in numpy alone. Keep out: what is looked for, and assertions."""
+"""Looking for very many values at once in very many bytes, in numpy alone.
+
+Keep out: what is looked for, and assertions.
+"""
 
 import re
 from collections import Counter, defaultdict
@@ -34,7 +37,10 @@ class Needles:
         self.table[_slots(np.array(list(self.known), dtype="<u8"))] = True
 
     def found(self, content: bytes, whole_words: bool = False) -> set[str]:
-        """Which values stand in the content. whole_words: not those inside of a longer run of ASCII letters and digits."""
+        """Which values stand in the content.
+
+        whole_words: not those inside of a longer run of ASCII letters and digits.
+        """
         found: set[str] = set()
         for shift in range(WINDOW):
             n = (len(content) - shift) // WINDOW
@@ -65,7 +71,7 @@ def _inside(content: bytes, start: int, end: int) -> bool:
 
 
 def _is_by_chance(content: bytes, start: int, end: int) -> bool:
-    """Whether digits are decimals of a fraction as Python writes one (15 to 17 digits), or part of 32 or more hex digits."""
+    """Whether digits are decimals of a fraction as Python writes one (15 to 17), or part of 32 or more hex digits."""
     before, after = content[max(start - 64, 0) : start], content[end : end + 64]
     fraction = re.search(rb"\d+\.\d*\Z", before)
     if fraction and len(fraction[0]) + end - start + len(_run(rb"\d*", after)) >= 15:

@@ -61,7 +61,7 @@ def marts(home: Home, keyring: Keyring) -> Tables:
 
 
 def differences(here: Tables, there: Tables) -> dict[str, int]:
-    """Tables that are not equal whatever pseudonyms are called, with how many rows one side has and the other has not."""
+    """Tables that are not equal whatever pseudonyms are called, with how many rows one side alone has."""
     ours, theirs = _renamed(here), _renamed(there)
     found = {}
     for name in sorted(ours.keys() | theirs.keys()):

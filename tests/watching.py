@@ -1,4 +1,6 @@
-"""Looking at temporary files while something runs: which there are, how large they grow, and whether a value is in them.
+"""Looking at temporary files while something runs.
+
+Which there are, how large they grow, and whether a value is in them.
 
 Keep out: assertions. The watcher is a process of its own: a thread would hold this one's interpreter lock against the
 engine's workers, and its end would have to be waited for.

@@ -1,7 +1,9 @@
-"""Operations on persons' data as jobs: a request answered by its number, exports, retention, keys, reports, incidents, canaries.
+"""Operations on persons' data as jobs.
 
-Keep out: the operations themselves, and asking by whom a person is known: run configuration is kept by Dagster, so it holds
-numbers of the register (`voicehouse subject register`), never an identifier. Metadata are counts.
+A request answered by its number, exports, retention, keys, reports, incidents, canaries.
+
+Keep out: the operations themselves, and asking by whom a person is known: run configuration is kept by Dagster, so it
+holds numbers of the register (`voicehouse subject register`), never an identifier. Metadata are counts.
 """
 
 import os
@@ -36,7 +38,8 @@ class Asked(dg.Config):
 class Leaving(dg.Config):
     """Which rows go to whom, for what; `out`: the file they go to, needed unless `dry_run`.
 
-    `quasi`: the quasi-identifiers to export, all of the dataset's unless told; `leave_out` drops classes that are too small.
+    `quasi`: the quasi-identifiers to export, all of the dataset's unless told; `leave_out` drops classes that are too
+    small.
     """
 
     dataset: str
@@ -50,7 +53,7 @@ class Leaving(dg.Config):
 
 
 class Noticed(dg.Config):
-    """What happened, in few words without anybody's data, its ticket, and when somebody first knew (ISO 8601; now unless told)."""
+    """What happened, in few words without anybody's data, its ticket, when somebody first knew (ISO 8601; else now)."""
 
     reason: str
     ticket: str
@@ -59,7 +62,10 @@ class Noticed(dg.Config):
 
 
 class Touched(dg.Config):
-    """An incident of the register, and what it is about: a time (ISO 8601), sources, kinds, loads, stores; all unless told."""
+    """An incident of the register, and what it is about: a time (ISO 8601), sources, kinds, loads, stores.
+
+    All unless told.
+    """
 
     incident: str
     since: str = ""

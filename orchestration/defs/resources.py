@@ -17,7 +17,10 @@ WAIT_SECONDS = 600.0  # a run that finds another one writing waits this long, th
 
 
 class HouseResource(dg.ConfigurableResource):
-    """The home at VOICEHOUSE_HOME, under its one write lock. Holds no secret: the keyring reads its master key itself."""
+    """The home at VOICEHOUSE_HOME, under its one write lock.
+
+    Holds no secret: the keyring reads its master key itself.
+    """
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HouseResource"]:

@@ -236,7 +236,10 @@ def _by_values(
 
 
 def _facts(column: str, type_: str) -> str:
-    """SQL: how many rows have a value, and the values; the least and the greatest of two truth values are all there are."""
+    """SQL: how many rows have a value, and the values.
+
+    The least and the greatest of two truth values are all there are.
+    """
     ends = f"[min({column}), max({column})]"
     return f"count({column}), " + (
         ends if type_ == "BOOLEAN" else f"list(distinct {column})[1:{SOME_VALUES}] || {ends}"
@@ -264,7 +267,10 @@ def _by_evidence(
 
 
 def _question(rule: "Rule") -> str:
-    """What a rule asks of its values, whatever their column is called; the share it allows is left aside (`strictly`)."""
+    """What a rule asks of its values, whatever their column is called.
+
+    The share it allows is left aside (`strictly`).
+    """
     apart = {"column", "meta", "mostly", "severity"}
     return f"{rule.expectation.expectation_type} {rule.expectation.json(exclude=apart)}"
 

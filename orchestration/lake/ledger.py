@@ -11,8 +11,8 @@ def faults(lines: list[dict[str, Any]]) -> list[str]:
     """Identities that do not hold, as sentences without values.
 
     Per load and stream: read = conformed + reference + rejected. Per load and kind:
-    emitted + widened = staged + rejected + duplicate, and staged = promoted + quarantined. Widened are rows the lake held
-    already that come in again for more purposes (privacy/widening.py).
+    emitted + widened = staged + rejected + duplicate, and staged = promoted + quarantined. Widened are rows the lake
+    held already that come in again for more purposes (privacy/widening.py).
     """
     sums: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for line in lines:

@@ -1,8 +1,8 @@
 """The registry of metrics as a house extends it: `reference/metrics.csv` of the home, held against the shipped one.
 
-Keep out: computing metrics (dbt_project/). The models compute; a file can name an owner, say what a metric is called, ask
-for more answers, publish less of it or close it more. What was shipped is not overwritten: what changes a figure or its
-meaning is a new version, and the newest one is in force.
+Keep out: computing metrics (dbt_project/). The models compute; a file can name an owner, say what a metric is called,
+ask for more answers, publish less of it or close it more. What was shipped is not overwritten: what changes a figure or
+its meaning is a new version, and the newest one is in force.
 """
 
 import csv

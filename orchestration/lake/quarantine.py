@@ -1,4 +1,4 @@
-"""The quarantine: batches that failed, listed by reason and count, checked again on request, rewritten as the lake is, expired by age.
+"""The quarantine: batches that failed, listed, checked again on request, rewritten as the lake is, expired by age.
 
 Keep out: what put them there (promote.py).
 """
@@ -39,7 +39,10 @@ def find(home: Home, batch: str) -> dict[str, Any]:
 
 
 def replay(home: Home, keyring: Keyring, batch: str) -> bool:
-    """Audit a batch again; when it passes, commit it as the load's next commit and empty its place. Returns the verdict."""
+    """Audit a batch again; when it passes, commit it as the load's next commit and empty its place.
+
+    Returns the verdict.
+    """
     from orchestration.lake.audit import audit_batch
 
     note = find(home, batch)
@@ -90,8 +93,9 @@ def change(
     wanted: Mapping[str, Change],
     dry_run: bool = False,
 ) -> tuple[int, int]:
-    """A waiting batch as `wanted` (by kind) leaves it, as rewriting does with the lake; its reasons and their counts stay.
+    """A waiting batch as `wanted` (by kind) leaves it, as rewriting does with the lake.
 
+    Its reasons and their counts stay.
     Returns how many rows go and how many change; `dry_run` leaves them.
     """
     part = note["part"]

@@ -1,8 +1,8 @@
 """Rewriting: files of the lake written anew without some rows, or with other values, under a commit of their own.
 
-Keep out: which rows and why (privacy/erasure.py, privacy/retention.py, privacy/rotation.py). Five operations may call it;
-the lake is append-only for everything else. New files come first, then the commit that lets them take the place of the
-old, then the old go; run again after a death it does the same once.
+Keep out: which rows and why (privacy/erasure.py, privacy/retention.py, privacy/rotation.py). Five operations may call
+it; the lake is append-only for everything else. New files come first, then the commit that lets them take the place of
+the old, then the old go; run again after a death it does the same once.
 """
 
 import json
@@ -32,8 +32,8 @@ NEXT_KEY = "lake_next"
 class Change:
     """What becomes of the rows of one kind.
 
-    `gone`: an SQL condition on its protected columns (of row `r`); rows that meet it are left out and stay counted in the ledger as
-    withheld, for the reason that `reason` (an SQL expression giving one of WITHHELD) tells.
+    `gone`: an SQL condition on its protected columns (of row `r`); rows that meet it are left out and stay counted in
+    the ledger as withheld, for the reason that `reason` (an SQL expression giving one of WITHHELD) tells.
     `becomes`: new values of columns, as SQL expressions, in the rows left that meet `concerns`.
     `beside`: a join that puts beside each row `r` what the other expressions ask for, one row at most.
     """
@@ -60,7 +60,10 @@ def copy(
     target: Path,
     key: str = LAKE_KEY,
 ) -> int:
-    """Write the rows of some files as `change` leaves them to one encrypted file; returns how many. `key`: its name on `con`."""
+    """Write the rows of some files as `change` leaves them to one encrypted file; returns how many.
+
+    `key`: its name on `con`.
+    """
     gone, changed = concerned_sql(change)
     replaced = ", ".join(
         f"CASE WHEN {changed} THEN {value} ELSE r.{identifier(column)} END AS {identifier(column)}"

@@ -94,7 +94,10 @@ def held_sql(home: Home, lake: Lake, manifest: Manifest, kind: str) -> str | Non
 
 
 def known_sql(home: Home, lake: Lake, kind: str) -> str | None:
-    """A select over the rows of a kind that the lake or any staged load holds, all versions; None where there are none."""
+    """A select over the rows of a kind that the lake or any staged load holds, all versions.
+
+    None where there are none.
+    """
     paths = [*lake.parts(kind), *(home.lake / p.path for m in staged(home) for p in m.parts if p.kind == kind)]
     return lake.read_sql(kind, paths) if paths else None
 

@@ -205,7 +205,10 @@ def _cursor(home: Home, source: str) -> dict[str, Any]:
 
 
 def _settle(home: Home, source: str) -> None:
-    """Bring pages, then the cursor that passed them, to the disk itself, which dlt leaves to the system; it is done then."""
+    """Bring pages, then the cursor that passed them, to the disk itself, which dlt leaves to the system.
+
+    It is done then.
+    """
     since = time.time() - 24 * 3600  # older files have long been settled
     for folder in (home.folder("landing") / source, home.folder("dlt") / f"landing_{source}"):
         for path in folder.rglob("*"):

@@ -15,8 +15,9 @@ from orchestration.home import Home, write_durably
 
 @dataclass(frozen=True)
 class Complete:
-    """One complete extraction of a source (times naive UTC): all that there was at `started_at` had been given by `ended_at`.
+    """One complete extraction of a source (times naive UTC).
 
+    All that there was at `started_at` had been given by `ended_at`.
     loads: those of the source that waited in landing then, its own among them; it tells of nothing before they are in
     the lake.
     """
@@ -29,8 +30,8 @@ class Complete:
 def note(home: Home, source: str, done: Complete, newest_load: datetime | None) -> None:
     """Add a complete extraction to the source's, durably.
 
-    newest_load: loaded_at of the lake's newest. What was noted since then with the same loads gives way: figures are as of
-    a load, so none was made, or can be made, of what it says.
+    newest_load: loaded_at of the lake's newest. What was noted since then with the same loads gives way: figures are as
+    of a load, so none was made, or can be made, of what it says.
     """
     before = _noted(home, source)
     if before and before[-1].loads == done.loads and not (newest_load and newest_load >= before[-1].ended_at):
@@ -40,7 +41,10 @@ def note(home: Home, source: str, done: Complete, newest_load: datetime | None) 
 
 
 def extracted_at(home: Home, source: str, loads: Collection[str], known_at: datetime) -> datetime | None:
-    """Start of the last extraction that was complete at `known_at`, when `loads` were in the lake; None where there was none."""
+    """Start of the last extraction that was complete at `known_at`, when `loads` were in the lake.
+
+    None where there was none.
+    """
     told = [e.started_at for e in _noted(home, source) if e.ended_at <= known_at and set(e.loads) <= set(loads)]
     return max(told, default=None)
 

@@ -62,8 +62,9 @@ def text(key: str, **values: Any) -> str:
 
 
 def translated(message: str, into: str | None = None) -> str:
-    """An error's or a proof's words in the reader's language, or `into` another; as they are when no catalogue knows them.
+    """An error's or a proof's words in the reader's language, or `into` another.
 
+    As they are when no catalogue knows them.
     What is filled in may be sentences of the catalogue itself, and so may what stands between `; `.
     """
     into = into or language()

@@ -24,7 +24,8 @@ RESTS_ON = ("basis", "purposes", "policy_version")  # the customer's, where the 
 def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[str, int]:
     """Write all of `_person` to `path` (JSON, 0600): identities, consents, requests, every row; rows by kind.
 
-    Needs the lake, the vault and keyed hashes on `con`. That every row is there is counted a second way and kept as evidence (C17).
+    Needs the lake, the vault and keyed hashes on `con`. That every row is there is counted a second way and kept as
+    evidence (C17).
     """
     conditions = subjects.reach(con)
     of_staff = subjects.is_staff(con)
@@ -57,8 +58,9 @@ def _columns(record: Record) -> list[str]:
 
 
 def _told_to_staff(record: Record) -> list[str]:
-    """SQL of columns of a row that a member of staff may see: of customers neither pseudonym nor what narrows them down.
+    """SQL of columns of a row that a member of staff may see.
 
+    Of customers neither pseudonym nor what narrows them down.
     What somebody wrote is theirs to have if they wrote it, as far as the source says so (GDPR 15(4)).
     """
     names = set(record.protected_schema.names)

@@ -30,8 +30,8 @@ def affected(
 ) -> dict[str, Any]:
     """What came in within [since, until) (UTC; None: open) from `sources`, of `kinds`, with `loads` (empty: all).
 
-    Returns `rows` (source, kind, rows, loads, first and last load), `persons` (distinct, with those merged as one, by law,
-    minors, and how many the vault knows each identifier of), `staff`, `sensitive_texts`, `fields` by class.
+    Returns `rows` (source, kind, rows, loads, first and last load), `persons` (distinct, with those merged as one, by
+    law, minors, and how many the vault knows each identifier of), `staff`, `sensitive_texts`, `fields` by class.
     """
     con = connect(home.temp)
     try:

@@ -88,7 +88,10 @@ BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
 @dataclass(frozen=True)
 class Check:
-    """One row of `privacy_checks`. status: passed, failed, or not_proved (its proof is not built or had no occasion)."""
+    """One row of `privacy_checks`.
+
+    status: passed, failed, or not_proved (its proof is not built or had no occasion).
+    """
 
     check_id: str
     name_zh: str
@@ -188,7 +191,7 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
 
 
 def _noticed(found: tuple[int, int, str], untold: int, n: int) -> tuple[int, int, str]:
-    """C1 with the consents of which no notice is known, and the rows that rest on one under a notice that is not listed."""
+    """C1 with the consents of which no notice is known, and the rows that rest on one whose notice is not listed."""
     checked, failed, evidence = found
     evidence += (
         f"; consents in force from before notices were written down, which count as valid under any list: {untold}"
@@ -263,7 +266,10 @@ def _overdue(
     policy: Policy,
     at: datetime,
 ) -> tuple[int, int, str]:
-    """What is kept beyond its term, a day's grace for what goes by whole days: rows, texts, sealed loads, batches, lines."""
+    """What is kept beyond its term, a day's grace for what goes by whole days.
+
+    Rows, texts, sealed loads, batches, lines.
+    """
     rows, late = retention.overdue(con, every, at)
     day = timedelta(days=1)
     landed = pages.refused_loads(home)
@@ -332,7 +338,10 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
-    """The audit chain by its own hashes, and against what commits say of the vault: lines cut off with their head show."""
+    """The audit chain by its own hashes, and against what commits say of the vault.
+
+    Lines cut off with their head show.
+    """
     lines, wrong = AuditLog(home, keyring).verify()
     head = home.folder("audit") / "head.json"
     told = json.loads(head.read_text())["vault_generation"] if head.exists() else 0
@@ -358,7 +367,10 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
 
 
 def analyst_reach(home: Home, served: Path) -> tuple[int, int, str]:
-    """Modes of what is closed, and what a connection to `served` as docs/bi.md has it can do beyond reading: all is tried."""
+    """Modes of what is closed, and what a connection to `served` as docs/bi.md has it can do beyond reading.
+
+    All is tried.
+    """
     checked, bad, _ = _modes(home)
     reach = (
         f"ATTACH {literal(str(home.warehouse))} AS closed (READ_ONLY); SELECT 1",
@@ -424,7 +436,10 @@ def _sent(home: Home, persons: dict[str, int]) -> dict[str, int]:
 
 
 def assessment_material(home: Home) -> dict[str, Any] | None:
-    """The newest material for the impact assessment (serving/dpia.py), as its JSON says; None where none was written."""
+    """The newest material for the impact assessment (serving/dpia.py), as its JSON says.
+
+    None where none was written.
+    """
     found = sorted((home.root / "ops" / "dpia").glob("*.json"))
     return json.loads(found[-1].read_text()) if found else None
 

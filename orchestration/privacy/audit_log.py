@@ -37,7 +37,10 @@ class AuditLog:
         self._keyring = keyring
 
     def append(self, action: str, **facts: Any) -> int:
-        """Add a line durably; returns its number. `facts` are names, counts and codes, never values of somebody's data."""
+        """Add a line durably; returns its number.
+
+        `facts` are names, counts and codes, never values of somebody's data.
+        """
         with (self._path.with_name("lock")).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._path.exists() and not self._head.exists():
@@ -84,7 +87,10 @@ class AuditLog:
             yield from _parsed(self._path.read_bytes())
 
     def verify(self) -> tuple[int, list[str]]:
-        """Lines read, and what is wrong with the chain: lines changed, missing or out of order; empty when all is well."""
+        """Lines read, and what is wrong with the chain: lines changed, missing or out of order.
+
+        Empty when all is well.
+        """
         wrong, previous, number = [], START, 0
         whole, head = self._settled()
         lines, written = list(_parsed(whole)), self._read_head()

@@ -1,6 +1,7 @@
 """Hiding more cells until no total gives one away: the fix-point of rule 4 of disclosure.py, over arrays.
 
-Keep out: which cells are hidden for what they are, which equations there are, and the audit of the result (disclosure.py).
+Keep out: which cells are hidden for what they are, which equations there are, and the audit of the result
+(disclosure.py).
 
 A pass looks at every equation and changes a few cells, and there are a hundred passes: the temp tables `cells` and
 `terms` are read once a call, and what changed is written back at its end.
@@ -49,7 +50,10 @@ def widen(con: duckdb.DuckDBPyConnection, computable: Iterable[int], each: int) 
 
 
 class _Fates:
-    """Cells in the order of their ids: where each stands, what it counts, and why it is hidden (a place in REASONS, or 0)."""
+    """Cells in the order of their ids.
+
+    Where each stands, what it counts, and why it is hidden (a place in REASONS, or 0).
+    """
 
     def __init__(self, con: duckdb.DuckDBPyConnection):
         figures = ", ".join(
@@ -69,7 +73,7 @@ class _Fates:
         self._before = self.reason.copy()
 
     def spread(self) -> None:
-        """Hide what counts the same persons, or the same numbers at the same place, as a hidden cell, to a fix-point."""
+        """Hide what counts the same persons, or the same numbers at one place, as a hidden cell, to a fix-point."""
         before = -1
         while before != (now := int(np.count_nonzero(self.reason))):
             before = now
@@ -91,7 +95,10 @@ class _Fates:
 
 
 class _Equations(_Fates):
-    """Cells and the equations they stand in: terms (a part of a total) lie equation by equation, the narrowest totals first."""
+    """Cells and the equations they stand in.
+
+    Terms (a part of a total) lie equation by equation, the narrowest totals first.
+    """
 
     def __init__(self, con: duckdb.DuckDBPyConnection):
         super().__init__(con)
@@ -131,8 +138,9 @@ class _Equations(_Fates):
         return np.flatnonzero(np.where(self.reason[self.total] == SHOWN, told, hidden == 0))
 
     def reveal(self, found: Any) -> int:
-        """Show the cells that only their table hides where an equation gives them away: that costs nothing, hiding would.
+        """Show the cells that only their table hides where an equation gives them away.
 
+        That costs nothing, hiding would.
         A cell is large enough to be known when no figure at its place is hidden for another reason.
         """
         hidden = self.reason != SHOWN
@@ -147,7 +155,10 @@ class _Equations(_Fates):
         return len(places)
 
     def parts_of_narrowest(self, found: Any) -> tuple[Any, Any]:
-        """Of the narrowest of these equations, (total, cell that may be hidden): its shown parts, else the total itself."""
+        """Of the narrowest of these equations, (total, cell that may be hidden).
+
+        Its shown parts, else the total itself.
+        """
         found = found[self.kind[found] == self.kind[found].min()]
         terms = np.flatnonzero(np.isin(self.equation, found))
         terms = terms[self.reason[self.part[terms]] == SHOWN]
@@ -194,7 +205,8 @@ class _Equations(_Fates):
     def hide_cheapest(self, wanted: Any, cells: Any, each: int) -> int:
         """Hide, for every `wanted`, the `each` cheapest of its `cells`; how many of whose persons that were.
 
-        Cheap is a cell whose equations have a hidden member already, so that hiding it opens few new ones; then a small one.
+        Cheap is a cell whose equations have a hidden member already, so that hiding it opens few new ones; then a small
+        one.
         """
         whole = (self._hidden_parts() == 0) & (self.reason[self.total] == SHOWN)
         opens = np.bincount(self.part[whole[self.equation]], minlength=len(self.ids))

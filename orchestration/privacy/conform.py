@@ -75,7 +75,8 @@ class StreamCount:
 class Conformed:
     """A load's typed rows: views `conformed_<kind>` of the contract's fields, `_record` and `_row_no` (from 1 on).
 
-    `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'. `sweeps` are the lists of ids that came.
+    `emitted` and `rejected` count rows by kind; reasons read 'unparsable:field'. `sweeps` are the lists of ids that
+    came.
     """
 
     kinds: list[str]
@@ -379,7 +380,10 @@ def _conform_kind(
 
 
 def show_conformed(scratch: Scratch, record: Record) -> None:
-    """The view `conformed_<kind>` over the rows given: those not refused; `_who` is equal where the person's fields are."""
+    """The view `conformed_<kind>` over the rows given: those not refused.
+
+    `_who` is equal where the person's fields are.
+    """
     who = ""
     if record.has_person:
         told = ", ".join(f"coalesce({identifier(f.name)}::VARCHAR, chr(30))" for f in person())

@@ -411,8 +411,8 @@ def _equations(con: duckdb.DuckDBPyConnection) -> None:
 def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
     """Hidden cells that can be computed, by the equations alone or with what is known of sizes.
 
-    When the program takes too long the finest tables are hidden whole and it is asked again. Raises VoicehouseError when
-    it still does.
+    When the program takes too long the finest tables are hidden whole and it is asked again. Raises VoicehouseError
+    when it still does.
     """
     if found := computable(con):
         return found
@@ -450,8 +450,8 @@ def computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     unknowns = _unknowns(con)
     if unknowns is None:
         return []
-    # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it undoes
-    # what the ridge leaves behind.
+    # Projection on the null space, x - A'(AA')^-1 A x; the ridge makes redundant equations harmless, repeating it
+    # undoes what the ridge leaves behind.
     matrix = unknowns.matrix
     gram = splu((matrix @ matrix.T + RIDGE * eye_array(matrix.shape[0])).tocsc(), permc_spec="MMD_AT_PLUS_A")
     random = np.random.default_rng(20260101)
@@ -464,10 +464,11 @@ def computable(con: duckdb.DuckDBPyConnection) -> list[int]:
 def bounded(con: duckdb.DuckDBPyConnection, threshold: int) -> list[int] | None:
     """Ids of hidden cells whose size follows from the equations and from what a reader knows of the others' sizes.
 
-    A hidden row tells that somebody is in it, and its reason tells more: one hidden as 'complement' has N answers. Twelve
-    answers on twelve hidden days are one a day. A cell whose size is always at its bound is found by one linear program
-    for all (HiGHS): the greatest number of cells that can rise above their bounds together, on the cone over the
-    solutions, so that all that can do so (Freund, Roundy & Todd 1985, identifying the set of always-active constraints).
+    A hidden row tells that somebody is in it, and its reason tells more: one hidden as 'complement' has N answers.
+    Twelve answers on twelve hidden days are one a day. A cell whose size is always at its bound is found by one linear
+    program for all (HiGHS): the greatest number of cells that can rise above their bounds together, on the cone over
+    the solutions, so that all that can do so (Freund, Roundy & Todd 1985, identifying the set of always-active
+    constraints).
     None when it takes longer than AUDIT_SECONDS. Equations that the exact figures do not keep tell nobody anything.
     """
     from scipy.optimize import linprog
@@ -499,7 +500,10 @@ def bounded(con: duckdb.DuckDBPyConnection, threshold: int) -> list[int] | None:
 
 @dataclass(frozen=True)
 class Unknowns:
-    """The hidden cells and the equations they stand in: `matrix` times their sizes is `rest`, the published figures' sum."""
+    """The hidden cells and the equations they stand in.
+
+    `matrix` times their sizes is `rest`, the published figures' sum.
+    """
 
     ids: Any
     sizes: Any
@@ -622,7 +626,10 @@ def key(columns: Iterable[str], replaced: Mapping[str, str] | None = None, prefi
 
 
 def same(columns: Iterable[str], left: str, right: str, replaced: Mapping[str, str] | None = None) -> str:
-    """SQL: two relations agree in columns, nulls being a value of their own; `replaced`: expressions in place of the right's."""
+    """SQL: two relations agree in columns, nulls being a value of their own.
+
+    `replaced`: expressions in place of the right's.
+    """
     return " AND ".join(
         f"{left}.{identifier(c)} IS NOT DISTINCT FROM {(replaced or {}).get(c, f'{right}.{identifier(c)}')}"
         for c in columns

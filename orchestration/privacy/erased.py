@@ -1,8 +1,8 @@
 """The erased list: who asked to be forgotten, as keyed hashes, so that nobody comes back by replay or from a backup.
 
 Beside it the list of withdrawals: which of the vault's random ids took a consent back, so that a backup does not give
-it back. Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no backup
-holds; its key is in the same folder, wrapped by the master key, and stays when other keys rotate.
+it back. Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no
+backup holds; its key is in the same folder, wrapped by the master key, and stays when other keys rotate.
 """
 
 import json
@@ -102,7 +102,10 @@ class ErasedList(_Sealed):
         self._seal([asdict(e) for e in (*kept, entry)])
 
     def install(self, con: duckdb.DuckDBPyConnection) -> int:
-        """Macro `hmac_erased(text)` and temp table `_erased` (mark, erased_at) on a connection; returns how many marks."""
+        """Macro `hmac_erased(text)` and temp table `_erased` (mark, erased_at) on a connection.
+
+        Returns how many marks.
+        """
         install_macro(con, "hmac_erased", [self._key])
         pairs = [(mark, e.erased_at) for e in self.entries() for mark in e.marks]
         con.register(
@@ -124,9 +127,9 @@ class ErasedList(_Sealed):
 def block(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, source: str, kinds: list[str]) -> int:
     """Keep rows of erased persons from the gate: fills temp table `_erased_rows` (kind, row_no); returns how many.
 
-    Needs what `resolve.collect` made, and takes out of it whom no other row names: nothing reaches the vault. A row is blocked
-    when it names an erased person at or before the erasure (or tells no time), or belongs to a record that was erased;
-    what the person does later starts a new subject.
+    Needs what `resolve.collect` made, and takes out of it whom no other row names: nothing reaches the vault. A row is
+    blocked when it names an erased person at or before the erasure (or tells no time), or belongs to a record that was
+    erased; what the person does later starts a new subject.
     """
     if not (home.folder("erased") / "list.sealed").exists() or not ErasedList(home, keyring).install(con):
         return 0

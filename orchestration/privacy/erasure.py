@@ -108,8 +108,9 @@ def keep(home: Home, receipt: Receipt) -> Path:
 
 
 def reapply_erasures(home: Home, keyring: Keyring) -> int:
-    """After a backup was put back: erase again whoever was erased since it was made; returns how many erasures had work.
+    """After a backup was put back: erase again whoever was erased since it was made.
 
+    Returns how many erasures had work.
     Needs the erased list as it was before the restore, which no backup holds. The caller holds the home's lock.
     """
     n = 0

@@ -1,4 +1,6 @@
-"""Evidence of what is proved when it happens: the last access, erasure, rotation, canaries, kept for the privacy checks.
+"""Evidence of what is proved when it happens.
+
+The last access, erasure, rotation, canaries, kept for the privacy checks.
 
 Keep out: checks that every run proves (audit.py).
 """

@@ -1,7 +1,7 @@
 """Flows: where persons' data comes from and goes to, over which borders, under which agreement; and who answers for it.
 
-Keep out: legal bases (policy.py) and moving the data. What a flow lacks keeps it from running: pipeline.py asks before a
-source is read, serving/export.py before rows leave. Lists and ages are defaults for a lawyer to confirm.
+Keep out: legal bases (policy.py) and moving the data. What a flow lacks keeps it from running: pipeline.py asks before
+a source is read, serving/export.py before rows leave. Lists and ages are defaults for a lawyer to confirm.
 """
 
 import hashlib
@@ -28,7 +28,10 @@ MECHANISMS["other"] = ("none_needed", *MECHANISMS["CN"], *MECHANISMS["EU"])
 
 @dataclass(frozen=True)
 class Flow:
-    """One way that persons' data takes: `name` of the source or recipient, ISO 3166 codes of both ends, the mechanism."""
+    """One way that persons' data takes.
+
+    `name` of the source or recipient, ISO 3166 codes of both ends, the mechanism.
+    """
 
     name: str
     start: str
@@ -73,7 +76,10 @@ def of_recipient(name: str, policy: Policy) -> Flow:
 
 
 def of_server(postgres: Mapping[str, Any], policy: Policy) -> Flow | None:
-    """The way to a PostgreSQL that gets what is served, as house.toml has it under [postgres]; None where it names none."""
+    """The way to a PostgreSQL that gets what is served, as house.toml has it under [postgres].
+
+    None where it names none.
+    """
     if not postgres.get("schema"):
         return None
     return Flow("[postgres]", policy.place, postgres.get("place", policy.place), postgres.get("transfer", ""))
@@ -104,7 +110,10 @@ def missing_vendor(settings: Settings) -> list[str]:
 
 
 def missing_recipient(name: str, policy: Policy) -> list[str]:
-    """What keeps rows from leaving for a recipient: not listed, no role, no agreement (GDPR 26, 28; PIPL 20, 21, 23), no way."""
+    """What keeps rows from leaving for a recipient.
+
+    Not listed, no role, no agreement (GDPR 26, 28; PIPL 20, 21, 23), no way.
+    """
     if name not in policy.recipients:
         return [
             f"policy.toml lists no recipient {name}: add [recipients.{name}] with role (one of {', '.join(ROLES)}), "

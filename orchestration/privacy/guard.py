@@ -60,8 +60,9 @@ class Guarded:
 def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: refusals.Again | None = None) -> Guarded:
     """Bring one load from landing to staging, part by part. Repeatable: a second time stages what the first did.
 
-    `again`: rows of a committed load that were refused for want of a basis or consent and are judged anew, because more is
-    known of their persons; nothing else of the load is gone over, and its ledger moves each from the reason it was counted under.
+    `again`: rows of a committed load that were refused for want of a basis or consent and are judged anew, because more
+    is known of their persons; nothing else of the load is gone over, and its ledger moves each from the reason it was
+    counted under.
     Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
     """
     loaded_at = now().replace(tzinfo=None)
@@ -262,8 +263,9 @@ def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed, load_id: str) -> None:
-    """Names of staff into the vault, for redaction of the texts they write and receive; with the load that told them first.
+    """Names of staff into the vault, for redaction of the texts they write and receive.
 
+    With the load that told them first.
     They are known from here on, whatever becomes of the batch of the directory.
     """
     if "agent" not in result.kinds:
@@ -305,7 +307,10 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
 
 
 def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, kind: str) -> None:
-    """The way back from a keyed hash to the source's record, for follow-up; only what names records of the kind itself."""
+    """The way back from a keyed hash to the source's record, for follow-up.
+
+    Only what names records of the kind itself.
+    """
     record = KINDS[kind]
     for f in record.own_keys:
         value = scoped(f"c.{identifier(f.name)}", settings.name, str(f.domain))

@@ -97,8 +97,8 @@ def _changes(con: duckdb.DuckDBPyConnection, values: str, last: str, state: str,
     """Table `changes`: every protected cell, what changed in it since the last publication, and whether it may show.
 
     is_changed: since the last publication. was_told: its figures of that time are public. is_moved: since it was last
-    shown, if it was (was_shown); has_past: it is not new, so disclosure alone does not speak for it. is_settled: it shows
-    what it is. is_released: it may be shown as it is now.
+    shown, if it was (was_shown); has_past: it is not new, so disclosure alone does not speak for it. is_settled: it
+    shows what it is. is_released: it may be shown as it is now.
     """
     changed = " OR ".join(_differs(f"e.{f}", f"s.{f}") for f in FIGURES)
     moved = " OR ".join(_differs(f"e.{f}", f"l.shown_{f}") for f in ("n", "subjects", "value"))

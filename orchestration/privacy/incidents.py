@@ -1,7 +1,7 @@
-"""The register of incidents: what happened to persons' data, whom it touches, until when it has to be told, how it ended.
+"""The register of incidents: what happened to persons' data, whom it touches, when it has to be told, how it ended.
 
-Keep out: what is sent to an authority (serving/notification.py). One line a step in `ops/incidents.jsonl`, and one in the
-audit log: names, counts and what people wrote, never anybody's data. Terms are defaults for a lawyer to confirm.
+Keep out: what is sent to an authority (serving/notification.py). One line a step in `ops/incidents.jsonl`, and one in
+the audit log: names, counts and what people wrote, never anybody's data. Terms are defaults for a lawyer to confirm.
 """
 
 import json
@@ -63,7 +63,10 @@ class Incident:
         return next((line["scope"] for line in reversed(self.lines) if line["what"] == "scoped"), None)
 
     def terms(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
-        """By law of the persons in the stores counted: how many, until when their authority has to know, what says so."""
+        """By law of the persons in the stores counted.
+
+        How many, until when their authority has to know, what says so.
+        """
         noticed = datetime.fromisoformat(self.noticed_at)
         return [
             {"law": law, "persons": n, "due_at": (noticed + timedelta(hours=hours)).isoformat(), "ground": ground}
@@ -138,8 +141,9 @@ def scope(
     loads: Collection[str] = (),
     stores: Collection[str] = (),
 ) -> dict[str, Any]:
-    """What lay in the house or left it between two moments (UTC): rows and persons, sealed pages, exports, files served.
+    """What lay in the house or left it between two moments (UTC).
 
+    Rows and persons, sealed pages, exports, files served.
     `reached` says by store (those of `stores`; all unless told) how many of these rows and persons it holds. Rows and
     persons that were deleted since are in no count. Only counts, names and times.
     """

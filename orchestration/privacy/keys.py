@@ -28,7 +28,8 @@ class Keyring:
     """Keys of one home. `key(purpose)` gives 32 bytes, the newest version, made at first use.
 
     The master key comes from VOICEHOUSE_MASTER_KEY (base64, 32 bytes), else from what VOICEHOUSE_MASTER_KEY_COMMAND
-    prints (a key service's own client), else from `keys/master.key` (0600), made on the first run. Losing it means: the lake, the warehouse, the vault and all sealed pages can no longer be opened.
+    prints (a key service's own client), else from `keys/master.key` (0600), made on the first run. Losing it means: the
+    lake, the warehouse, the vault and all sealed pages can no longer be opened.
     """
 
     def __init__(self, home: Home):
@@ -138,8 +139,9 @@ class Keyring:
         write_durably(self._folder / "rotating.json", json.dumps(content).encode())
 
     def complete(self) -> bool:
-        """Finish a rotation whose commit is there, or forget one whose commit never came; returns whether one was finished.
+        """Finish a rotation whose commit is there, or forget one whose commit never came.
 
+        Returns whether one was finished.
         Does the same whoever calls it and however often: what was moved is not there to be moved again.
         """
         path = self._folder / "rotating.json"
@@ -202,7 +204,8 @@ class Keyring:
 def _printed(command: str) -> str:
     """What a key service's client prints, asked once a process; no shell reads the command.
 
-    Raises KeyMissingError when it cannot be run, fails or takes longer than COMMAND_SECONDS; what it said is told nowhere.
+    Raises KeyMissingError when it cannot be run, fails or takes longer than COMMAND_SECONDS; what it said is told
+    nowhere.
     """
     try:
         done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)

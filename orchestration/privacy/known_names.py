@@ -33,7 +33,7 @@ def name_hash(name: str) -> str:
 
 
 def find(texts: str, hashes: str) -> str:
-    """A query (row_no, field, names) of the texts (row_no, field, t) that hold names whose hash is in a table (index_hash)."""
+    """A query (row_no, field, names) of texts (row_no, field, t) that hold names hashed in a table (index_hash)."""
     words = f"[A-Z][{LATIN}''’\\-]+"
     person = f"[{SURNAMES}]{NAME_SIGN}{{2}}"
     # One name may begin inside what another took: at its second character, or at its third.

@@ -4,8 +4,8 @@ Keep out: identifiers of unknown persons (rules/), and the pipeline (redaction.p
 
 Three sieves, each for what the one before left. `near`: a text and a value of its record that share a gate, a stretch
 that stands unbroken in every spelling of the value; it is made of the value as it came, for all of them. `prepare`: the
-values that are near a text become needles, each a `probe`, plain letters that a text must hold, and a `pattern`, a regular
-expression that says exactly what is masked. `find`: texts that hold a probe pay for a pattern of their own.
+values that are near a text become needles, each a `probe`, plain letters that a text must hold, and a `pattern`, a
+regular expression that says exactly what is masked. `find`: texts that hold a probe pay for a pattern of their own.
 """
 
 from functools import cache
@@ -72,7 +72,8 @@ _TITLES_ZH = [
     "大哥",
     "大姐",
 ]
-# Characters that names are made of and that are seldom words of their own: what a slip may turn a name's character into.
+# Characters that names are made of and that are seldom words of their own: what a slip may turn a name's character
+# into.
 _GIVEN_SIGNS = (
     "伟薇炜玮威巍芳娜静敏磊洋艳燕超霞婷鹏杰洁捷婕涛韬琳霖丽莉俐强军君钧峻俊骏娟辉晖慧惠蕙勇咏泳刚钢玲凌铃龄斌彬宾滨波博勃宇雨羽禹语钰玉煜昱"
     "浩皓昊颢豪欣鑫馨昕佳嘉家珈倩茜谦雪学旭栩宁柠凝雯文纹玟萍苹平屏红鸿泓虹弘宏梅美玫媚莹盈颖影瑛樱英映晶菁菲妃飞非斐霏翔祥湘香萱轩瑄宣璇旋"
@@ -148,11 +149,12 @@ def syllables() -> pa.Table:
 
 
 def near(con: DuckDBPyConnection, texts: str, own: str) -> None:
-    """Temp tables `_near`, `_near_number` (row_no, field, value_no): what of its record a text may hold, however it is spelt.
+    """Temp tables `_near`, `_near_number` (row_no, field, value_no).
 
-    `texts` is a table (row_no, field, t), `own` one of (row_no, value_no, role, value), the values of their records. Values
-    that share a number are looked for together. Masking adds no stretch of letters or digits to a text, so what is not
-    near now never will be.
+    What of its record a text may hold, however it is spelt.
+    `texts` is a table (row_no, field, t), `own` one of (row_no, value_no, role, value), the values of their records.
+    Values that share a number are looked for together. Masking adds no stretch of letters or digits to a text, so what
+    is not near now never will be.
     """
     distinct = f"(select distinct value_no, role, value from {own} where {{}})"
     gates = _gates(distinct.format("role not in ('email', 'phone')"))
@@ -185,10 +187,11 @@ def near(con: DuckDBPyConnection, texts: str, own: str) -> None:
 
 
 def find(texts: str) -> str:
-    """What of the records' own values stands in their texts: gives a query (row_no, field, self_pattern, agent_pattern).
+    """What of the records' own values stands in their texts.
 
-    `texts` is a table (row_no, field, t) of texts that `near` saw, whole or masked since; a pattern is empty where there
-    is nothing of the kind.
+    Gives a query (row_no, field, self_pattern, agent_pattern).
+    `texts` is a table (row_no, field, t) of texts that `near` saw, whole or masked since; a pattern is empty where
+    there is nothing of the kind.
     """
     ordered = (
         "coalesce(list_aggregate(list_transform(list_sort(list_distinct(list({{'place': place, 'longest': -length(pattern), "
@@ -233,7 +236,7 @@ def find(texts: str) -> str:
 
 
 def prepare(con: DuckDBPyConnection, own: str) -> None:
-    """Temp table `_needle`: what to look for, of the values of a table (row_no, value_no, role, value) that are near."""
+    """Temp table `_needle`: what to look for, of the near values of a table (row_no, value_no, role, value)."""
     con.register("_syllable_given", syllables())
     con.execute("create or replace temp table _syllable as from _syllable_given")
     con.unregister("_syllable_given")
@@ -260,11 +263,12 @@ def _folded(values: str) -> str:
 
 
 def _gates(values: str) -> str:
-    """A query (value_no, gate, also) of values: each needle of a value, however it is spelt, holds a gate and its `also` unbroken.
+    """A query (value_no, gate, also) of values.
 
-    Of a name its words, its first initial and its Chinese characters, and any letter where it may stand in pinyin; of an
-    address its numbers and its first word. Of the two plain words of a name, a short one is a gate only beside what stands
-    with it: the initial of the other, a title, or, where the other has a slip, the half of it that is right.
+    Each needle of a value, however it is spelt, holds a gate and its `also` unbroken.
+    Of a name its words, its first initial and its Chinese characters, and any letter where it may stand in pinyin; of
+    an address its numbers and its first word. Of the two plain words of a name, a short one is a gate only beside what
+    stands with it: the initial of the other, a title, or, where the other has a slip, the half of it that is right.
     """
     word = rf"[^\s,.·_''’ʼ@()（）\"“”0-9\-{HAN}]+"
     pair = "{{'gate': {}, 'also': {}}}".format

@@ -1,7 +1,7 @@
 """Marks: a purpose that a person had struck out stays in its row behind a mark, and is none for whoever reads it.
 
-So does the key of a member of staff who objected, in rows about others. Keep out: striking out rows that are in the lake
-already (restriction.py).
+So does the key of a member of staff who objected, in rows about others. Keep out: striking out rows that are in the
+lake already (restriction.py).
 """
 
 import duckdb
@@ -30,7 +30,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
 def strike(
     con: duckdb.DuckDBPyConnection, struck: str = "_restrictions r WHERE r.written_id = _basis.written_id"
 ) -> None:
-    """Mark the purposes in temp table `_basis` (row_no, written_id, purposes) that the persons of its rows had struck out.
+    """Mark the purposes in temp table `_basis` (row_no, written_id, purposes) that the rows' persons had struck out.
 
     `struck`: SQL of relation `r` and how its `struck` joins; default those of `prepare`.
     """

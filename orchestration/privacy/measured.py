@@ -1,4 +1,6 @@
-"""What redaction was measured to find: figures kept as reviewed data, written by a command, and whether they still hold.
+"""What redaction was measured to find.
+
+Figures kept as reviewed data, written by a command, and whether they still hold.
 
 Keep out: measuring (tests/bench/bench_redaction.py, which the users of this package do not have the public texts for).
 """

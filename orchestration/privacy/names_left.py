@@ -2,10 +2,11 @@
 
 Keep out: how names are looked for (known_names.py), and what patterns and numbers tell (residue.py).
 
-The gate masks names that the vault knows; one that the vault learns later it could not. So a name counts against the house
-in texts that came with it or after it, told by the vault's generations: every commit says with which it was made. Rows that
-come again for more purposes (widening.py) bring a text of before, so their loads date none. Names of staff count in rows that
-name them, where the gate masks them, and are dated as a whole: by the load that brought the newest of them.
+The gate masks names that the vault knows; one that the vault learns later it could not. So a name counts against the
+house in texts that came with it or after it, told by the vault's generations: every commit says with which it was made.
+Rows that come again for more purposes (widening.py) bring a text of before, so their loads date none. Names of staff
+count in rows that name them, where the gate masks them, and are dated as a whole: by the load that brought the newest
+of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,10 @@ from orchestration.records import KINDS
 
 @dataclass(frozen=True)
 class Named:
-    """Names looked for, of persons and of staff; texts that hold one known when they came; texts that hold one learnt since only."""
+    """Names looked for, of persons and of staff; texts that hold one known when they came.
+
+    Texts that hold one learnt since only.
+    """
 
     persons: int
     staff: int
@@ -33,8 +37,10 @@ class Named:
 def find(con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mapping[str, Sequence[str]]) -> Named:
     """Names that stand in texts.
 
-    `texts`: a table with a column `t`, each text once; `columns`: by kind the columns of the lake they may be from. A text that
-    stands in no row of the lake holds no other names than the lake's do. Needs lake, vault and the keyed hashes on `con`.
+    `texts`: a table with a column `t`, each text once; `columns`: by kind the columns of the lake they may be from. A
+    text that stands in no row of the lake holds no other names than the lake's do. Needs lake, vault and the keyed
+    hashes on
+    `con`.
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _names_known AS "
@@ -129,7 +135,10 @@ def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str
 
 
 def _date(con: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """Temp table `_dated` (load_id, first, last): the generations of the vault that a load's texts went through the gate with."""
+    """Temp table `_dated` (load_id, first, last).
+
+    The generations of the vault that a load's texts went through the gate with.
+    """
     con.execute("CREATE OR REPLACE TEMP TABLE _dated (load_id VARCHAR, first BIGINT, last BIGINT)")
     found: dict[str, list[int]] = {}
     for commit in read_commits(home, "_commits"):

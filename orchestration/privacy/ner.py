@@ -4,8 +4,8 @@ Keep out: names that the record, the vault or the words around tell (linked.py, 
 house asks for it (policy.py).
 
 A model sees only texts that hold something like a name after the rules, each distinct text once and alone, so that what
-it finds depends on nothing else in the batch. A name found is masked wherever it stands in its text. Whatever stands for
-a token is one sign to the model, so a text that was redacted before is read as it was then.
+it finds depends on nothing else in the batch. A name found is masked wherever it stands in its text. Whatever stands
+for a token is one sign to the model, so a text that was redacted before is read as it was then.
 """
 
 import re
@@ -38,7 +38,10 @@ _AS_READ = str.maketrans(dict.fromkeys([*SIGNS.values(), *GIVEN_SIGNS.values()],
 
 @dataclass(frozen=True)
 class Model:
-    """A language model: its package, the extra that installs it, which texts it reads (SQL over `t`), how it is loaded."""
+    """A language model.
+
+    Its package, the extra that installs it, the texts it reads (SQL over `t`), how it is loaded.
+    """
 
     package: str
     extra: str

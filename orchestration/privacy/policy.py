@@ -50,7 +50,8 @@ EU = [
     "NO",
     "GB",
 ]  # the EEA, and the United Kingdom's like regime
-# Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian consents.
+# Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian
+# consents.
 ADULT_AGE = {"CN": 14, "EU": 16}
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
@@ -170,7 +171,10 @@ def furnish(home: Home, name: str = "", contact: str = "", assessment: str = "")
 
 
 def minor_sql(flag: str, age: str, country: str) -> str:
-    """SQL: whether a person is told to be a minor, by a flag or by an age; null where nothing is told: age is never guessed."""
+    """SQL: whether a person is told to be a minor, by a flag or by an age.
+
+    Null where nothing is told: age is never guessed.
+    """
     return (
         f"coalesce({flag}, {age} < CASE WHEN upper({country}) = 'CN' THEN {ADULT_AGE['CN']} ELSE {ADULT_AGE['EU']} END)"
     )
@@ -185,8 +189,8 @@ def jurisdiction_sql(country: str) -> str:
 def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     """SQL: the basis for one purpose by jurisdiction, null where there is none.
 
-    A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the law
-    knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent.
+    A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the
+    law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent.
     """
     other = settings.basis["other"].get(purpose)
     by_law = {
@@ -200,10 +204,10 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
 
 
 def notice_sql(lists: Iterable[Notices], jurisdiction: str, purpose: str, notice: str) -> str:
-    """SQL: whether a consent to `purpose` under the version `notice` ('' for none told) is valid by every one of `lists`.
+    """SQL: whether a consent to `purpose` under the version `notice` ('' for none told) is valid by each of `lists`.
 
-    A law that a list does not name takes what it says of `other`; an unknown jurisdiction has to meet them all. A consent
-    written down before versions were (null) is not judged by one.
+    A law that a list does not name takes what it says of `other`; an unknown jurisdiction has to meet them all. A
+    consent written down before versions were (null) is not judged by one.
     """
     named = [n for n in lists if n]
     if not named:

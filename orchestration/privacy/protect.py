@@ -1,8 +1,8 @@
 """Protect: conformed rows in, protected rows out; identities replaced, text redacted, refusals counted.
 
 Keep out: who is who (resolve.py), the rules of redaction (redaction.py, rules/), storing (lake/).
-One SQL statement a kind, no per-row Python, the same result whatever the batch size: it reads the connection's tables and
-nothing else (docs/decisions/0014).
+One SQL statement a kind, no per-row Python, the same result whatever the batch size: it reads the connection's tables
+and nothing else (docs/decisions/0014).
 """
 
 from dataclasses import dataclass
@@ -69,8 +69,9 @@ def prepare_consents(con: duckdb.DuckDBPyConnection, persons: str | None = None)
 
 
 def prepare_unproved(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Temp table `_unproved` (who, unproved_key): whom a row counts as in thresholds, at its source, if nobody is proved.
+    """Temp table `_unproved` (who, unproved_key).
 
+    Whom a row counts as in thresholds, at its source, if nobody is proved.
     Identity is not decided by it. Ten posts of one handle are one author's; two rows of one name count as one person's:
     rather too few than too many. An address or number that proves today may prove nothing once many share it, so that
     only rows that name an account go without. Needs `_ident`.
@@ -145,9 +146,10 @@ def protect(
     load_id: str,
     loaded_at: datetime,
 ) -> Protected:
-    """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal rows, itself one).
+    """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal, itself too).
 
-    Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_restricted_agents`, `_consents`, `_own`, `_agents`, `_name_hashes`.
+    Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_restricted_agents`, `_consents`, `_own`,
+    `_agents`, `_name_hashes`.
     loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused: temp table
     `_refused` (content_hash, copies, reason, subject_id as written).
     """
@@ -193,8 +195,8 @@ def basis_of_rows(
     """SQL that makes temp table `_basis`: per row the subject, jurisdiction, the purposes granted and on which basis.
 
     Needs `_batch` (alias c: _row_no, _who), `_subject_map` (m) and `_consents`. `event`, `law`: SQL of a row's time and
-    jurisdiction. Rows that leave the mainland: consents of its people have to name that separately; so for the unknown. A
-    consent under a notice that is not listed covers nothing.
+    jurisdiction. Rows that leave the mainland: consents of its people have to name that separately; so for the unknown.
+    A consent under a notice that is not listed covers nothing.
     """
     kind = record.kind
     purposes = policy.purposes_of(settings)
@@ -351,7 +353,8 @@ def _select_sql(
                 f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
             )
         elif f.generalise == "region":
-            # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or slash.
+            # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or
+            # slash.
             value = (
                 f"coalesce(nullif(regexp_extract({column}, '^.{{2,9}}?(?:市|自治州|盟|地区)'), ''), "
                 f"trim(split_part(split_part({column}, ',', 1), '/', 1)))"

@@ -1,8 +1,8 @@
 """Keyed hashes inside SQL: pseudonyms of persons, keys of records, blind indexes, content hashes.
 
-Keep out: which column gets which (protect.py). HMAC-SHA256, RFC 2104, equal to Python's hmac. A key that was rotated goes on
-as the inner of two: hash = HMAC(new, HMAC(old, value)), so that hashes whose value nobody keeps can be carried over, and
-without the new key no hash of before leads to one of now.
+Keep out: which column gets which (protect.py). HMAC-SHA256, RFC 2104, equal to Python's hmac. A key that was rotated
+goes on as the inner of two: hash = HMAC(new, HMAC(old, value)), so that hashes whose value nobody keeps can be carried
+over, and without the new key no hash of before leads to one of now.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ def install(con: duckdb.DuckDBPyConnection, keyring: Keyring, purposes: Iterable
 
 
 def install_macro(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[bytes]) -> None:
-    """Create a macro `<name>(text)`: the keyed hash under `keys` (32 bytes each), one after the other, the oldest first."""
+    """Create a macro `<name>(text)`: the keyed hash under `keys` (32 bytes each), one by one, the oldest first."""
     con.execute("CREATE OR REPLACE TEMP TABLE _hmac (name VARCHAR, pad BLOB)")
     value = "v"
     for version, key in enumerate(keys):

@@ -2,10 +2,10 @@
 
 Keep out: what else an incident touches (affected.py) and the register (incidents.py).
 
-Concerned are the rows of the lake that came in a time, from some sources, of some kinds, with some loads; quarantined rows
-alike; and whom they are about. Of published files nothing is told: they hold no row of a person. A PostgreSQL with restricted
-tables shows what the restricted file held when it was filled from it; where it has yet to hear of the newest, what it shows is
-not known here, and counts as all that the lake holds of them.
+Concerned are the rows of the lake that came in a time, from some sources, of some kinds, with some loads; quarantined
+rows alike; and whom they are about. Of published files nothing is told: they hold no row of a person. A PostgreSQL with
+restricted tables shows what the restricted file held when it was filled from it; where it has yet to hear of the
+newest, what it shows is not known here, and counts as all that the lake holds of them.
 """
 
 from collections.abc import Collection
@@ -154,7 +154,7 @@ def _count(con: duckdb.DuckDBPyConnection, store: str, rows: str) -> None:
 
 
 def _count_landing(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, about: Concerned) -> None:
-    """Sealed loads: records by the ledger, persons by their rows in the lake and by whom they were the first to tell of."""
+    """Sealed loads: records by the ledger, persons by their rows in the lake and by whom they were first to tell of."""
     loads = [
         load.load_id
         for name in pages.sources(home)
@@ -175,7 +175,10 @@ def _count_landing(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, about
 
 
 def _count_database(con: duckdb.DuckDBPyConnection, store: str, path: Path, key: str) -> None:
-    """Rows under the pseudonyms of those concerned in every table of an encrypted DuckDB file; of the loads, where it says."""
+    """Rows under the pseudonyms of those concerned in every table of an encrypted DuckDB file.
+
+    Of the loads, where it says.
+    """
     if not path.exists():
         return
     con.execute(f"ATTACH {literal(str(path))} AS searched (READ_ONLY, ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")

@@ -52,8 +52,8 @@ def redact(
     """Temp table `into` (row_no, field, text, n, counts, residual, is_sensitive) from a query of texts.
 
     `texts` is a query (row_no BIGINT, field VARCHAR, text VARCHAR), one row per row_no and field; `own` one of
-    (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the number
-    of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
+    (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the
+    number of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
     identifier: such a text must not pass. Texts that are NULL give no row. `known` is a table (index_hash) of names the
     vault holds; it needs the macro hmac_blind_index. `models` are languages in which a model looks for further names in
     texts that the rules leave alone; raises VoicehouseError where one is not installed.
@@ -79,7 +79,8 @@ def redact(
     )
     turns = _TURNS * 2 if models else _TURNS
     for turn in range(1, turns + 1):
-        # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed point.
+        # What one pass changes may uncover more: texts that changed are read again, so that the result is a fixed
+        # point.
         con.execute(
             f"create or replace temp table _read as select row_no, field, t, t = before as is_settled "
             f"from {_pass(con, has_own, known)}"
@@ -166,8 +167,8 @@ def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
 def _own_masked(texts: str, found: str) -> str:
     """A query (row_no, field, spelt): texts (row_no, field, t) without what `found` says of their own values.
 
-    A pattern that differs from row to row is compiled for each; so short texts with the same pattern are put side by side,
-    a mark between them, which no pattern matches, and are cut apart again.
+    A pattern that differs from row to row is compiled for each; so short texts with the same pattern are put side by
+    side, a mark between them, which no pattern matches, and are cut apart again.
     """
     relation = f"(select row_no, field, t, self_pattern, agent_pattern from {texts} join {found} using (row_no, field))"
     mark = sql_text(MARK)
@@ -193,7 +194,7 @@ def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:
 
 
 def normal_form(relation: str) -> str:
-    """A subquery over a relation with `t`: signs that show nothing gone, letters folded, HTML and %xx read, tokens marked."""
+    """A query over a relation with `t`: signs that show nothing gone, letters folded, HTML, %xx read, tokens marked."""
     entity = r"&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?"
     mark = sql_text(MARK)
     code = (

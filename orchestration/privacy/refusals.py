@@ -1,9 +1,9 @@
 """Refusals: which rows of a load were refused for want of consent, so that they can be taken up when it is given.
 
-Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, what was known of the row's person then, and the
-rows as they were conformed, so that a few can be taken up without going over the whole load: under the key of the load's
-sealed pages, which hold them too. When those expire, so do these. A row is gone over again once more is known of its
-person, a consent, a country, who else it is, or once the policy or the source's own settings say something else.
+Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, what was known of the row's person then, and
+the rows as they were conformed, so that a few can be taken up without going over the whole load: under the key of the
+load's sealed pages, which hold them too. When those expire, so do these. A row is gone over again once more is known of
+its person, a consent, a country, who else it is, or once the policy or the source's own settings say something else.
 """
 
 import base64
@@ -45,8 +45,9 @@ class Again:
 
 
 def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
-    """Temp table `_person_state` (subject_id, known): digest of what the vault knows of persons as written that decides a refusal.
+    """Temp table `_person_state` (subject_id, known).
 
+    Digest of what the vault knows of persons as written that decides a refusal.
     `subjects`: a select of their ids. Needs the vault and `_consents`.
     """
     con.execute(
@@ -147,8 +148,8 @@ def changed(
 def prove(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
     """Read a list of refused rows whole, under a key by its name in the connection.
 
-    Raises SourceError where it does not open. It is not made anew from its pages: which of them were let in, withdrawn or
-    erased since is told by it alone.
+    Raises SourceError where it does not open. It is not made anew from its pages: which of them were let in, withdrawn
+    or erased since is told by it alone.
     """
     try:
         con.execute(f"SELECT bit_xor(hash(l)) FROM ({_read(path, key)}) l").fetchall()
@@ -172,7 +173,7 @@ def _concerned(con: duckdb.DuckDBPyConnection, keyring: Keyring, load: Load, pat
 
 
 def show(con: duckdb.DuckDBPyConnection, rows: Scratch, home: Home, keyring: Keyring, again: Again) -> None:
-    """The sets `refused_before`, what is to be judged anew now, and `refused_still`, what else of the load's list waits."""
+    """The sets `refused_before`, what is to be judged anew now, and `refused_still`, what else of the list waits."""
     earlier = [path for path in _lists(home, again.load) if _number(path) < again.replay]
     told = _read(earlier[-1], _key(con, keyring, again.load)) if earlier else EMPTY
     con.register("_again", again.rows)
@@ -186,8 +187,8 @@ def take_up(
 ) -> Conformed | None:
     """`conformed_<kind>` of the rows of `refused_before`, as they were conformed when their load first came.
 
-    None where the list was written by a release that did not keep them, or they do not open: the load has to be conformed
-    again.
+    None where the list was written by a release that did not keep them, or they do not open: the load has to be
+    conformed again.
     """
     wanted = {kind for (kind,) in con.execute("SELECT DISTINCT kind FROM refused_before").fetchall()}
     if any(not _rows_of(home, load, kind).exists() for kind in wanted):

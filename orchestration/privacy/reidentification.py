@@ -1,7 +1,9 @@
-"""The way back: who is behind a pseudonym, and where at the source an item lies; both by rule, on record, and never in bulk.
+"""The way back: who is behind a pseudonym, and where at the source an item lies.
 
-Keep out: requests of the person itself (access.py). A name leaves the vault only for one pseudonym at a time, or for more
-when two persons have said so; an item's place at its source names nobody.
+Both by rule, on record, and never in bulk.
+
+Keep out: requests of the person itself (access.py). A name leaves the vault only for one pseudonym at a time, or for
+more when two persons have said so; an item's place at its source names nobody.
 """
 
 import json

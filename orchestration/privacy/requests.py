@@ -28,7 +28,10 @@ NOT_OF_STAFF = (
 
 @dataclass(frozen=True)
 class Request:
-    """One request. Times are naive UTC; `subject_ids`, of staff keys after marks.STAFF, is empty once the person is erased."""
+    """One request. Times are naive UTC.
+
+    `subject_ids`, of staff keys after marks.STAFF, is empty once the person is erased.
+    """
 
     request_id: str
     action: str

@@ -30,9 +30,11 @@ HASHED = ("_key", "_keys", "_hash", "_ref", "_id")  # columns of hashes and of t
 def identifiers_left(
     con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, candidate: Path
 ) -> tuple[int, int, str]:
-    """Rows read, what in them shows somebody, and in how many columns was looked: every row of lake, warehouse, candidate.
+    """Rows read, what in them shows somebody, and in how many columns was looked.
 
-    `candidate` is the closed file that is about to be served. Needs the lake on `con`, and the vault where there is one. The restricted file is copied from the warehouse after.
+    Every row of lake, warehouse, candidate.
+    `candidate` is the closed file that is about to be served. Needs the lake on `con`, and the vault where there is
+    one. The restricted file is copied from the warehouse after.
     """
     found = _Search(con)
     columns = {}
@@ -64,7 +66,10 @@ class _Search:
         con.execute("CREATE OR REPLACE TEMP TABLE _texts (t VARCHAR)")
 
     def look_into(self, store: str, path: Path, key: str = "", but: str = "") -> None:
-        """Every column of words of every table of a file, `but` one; one that is not there, or was left half-made, holds none."""
+        """Every column of words of every table of a file, `but` one.
+
+        One that is not there, or was left half-made, holds none.
+        """
         if not _attached(self._con, path, key):
             return
         tables = self._con.execute(
@@ -133,7 +138,10 @@ def _known(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _attached(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> bool:
-    """Whether a file could be attached as `searched`; one that a death left half-made is made anew by the next build."""
+    """Whether a file could be attached as `searched`.
+
+    One that a death left half-made is made anew by the next build.
+    """
     if not path.exists():
         return False
     how = f", ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM'" if key else ""

@@ -75,7 +75,10 @@ def _told_age(record: Record) -> dict[str, str]:
 
 
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
-    """Temp table `_named`: one row per person as written (`who`, first `seen` where); `_ident`: one per identifier of it."""
+    """Temp table `_named`: one row per person as written (`who`, first `seen` where).
+
+    `_ident`: one per identifier of it.
+    """
     role = ", ".join(f"'{m}'" for m in ROLE_MAILBOXES)
     columns = {
         "account": scoped("nullif(trim(person_account_id), '')", source, "person.account"),
@@ -286,7 +289,8 @@ def _regroup(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> di
     """Who is one with whom, anew for every subject that the new links reach; returns how many changed, by reason.
 
     Subjects that hang together by identifiers which are not shared are one person, the oldest standing for all;
-    where more than CLUSTER_CAP accounts hang together, something is shared that does not look so: each stays for itself.
+    where more than CLUSTER_CAP accounts hang together, something is shared that does not look so: each stays for
+    itself.
     """
     con.execute(
         """
@@ -350,7 +354,10 @@ def _regroup(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> di
 
 
 def unlink(con: duckdb.DuckDBPyConnection, index_hash: str, reference: str, at: str) -> int:
-    """Take an identifier that is not theirs away from `_person`, and group anew whom it joined; returns links removed."""
+    """Take an identifier that is not theirs away from `_person`, and group anew whom it joined.
+
+    Returns links removed.
+    """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _new_links AS SELECT subject_id, domain, index_hash, is_proving FROM vault.identity "
         "WHERE index_hash = ? AND subject_id IN (FROM _person)",

@@ -1,10 +1,12 @@
-"""Restriction and objection: a person's rows stay, and are not used: for anything (GDPR 18), or for one purpose (21; PIPL 44).
+"""Restriction and objection: a person's rows stay, and are not used.
+
+For anything (GDPR 18), or for one purpose (21; PIPL 44).
 
 Keep out: withdrawn consents, which come from the sources. A purpose is struck out with a mark, in the rows of lake and
-quarantine and in rows to come; lifting takes the mark away. Rows that turn out to be theirs later, because two persons are
-one or a record's owner became known, follow with the next run (`renew`). Of a member of staff the directory's rows are treated
-so; rows about others, or of the house, stay as they are, and the key in them goes behind the mark: no figure and no row of
-staff is made of it.
+quarantine and in rows to come; lifting takes the mark away. Rows that turn out to be theirs later, because two persons
+are one or a record's owner became known, follow with the next run (`renew`). Of a member of staff the directory's rows
+are treated so; rows about others, or of the house, stay as they are, and the key in them goes behind the mark: no
+figure and no row of staff is made of it.
 """
 
 import hashlib
@@ -32,8 +34,8 @@ def restrict(
 ) -> int:
     """Strike out (or `lift`) a purpose, None for all, in every row of `_person`; returns how many rows changed.
 
-    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds. Cut short
-    between rows and vault, the next run (`renew`) holds the rows against the words that stand.
+    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds.
+    Cut short between rows and vault, the next run (`renew`) holds the rows against the words that stand.
     """
     wanted = changes(con, purpose, lift)
     _noted(lake.home).unlink(missing_ok=True)
@@ -76,7 +78,10 @@ def renew(home: Home, keyring: Keyring) -> int:
 
 
 def unheeded(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """Words that stand, of persons and purposes, and rows of the lake used against one; needs the lake and the vault."""
+    """Words that stand, of persons and purposes, and rows of the lake used against one.
+
+    Needs the lake and the vault.
+    """
     row = con.execute("SELECT count(*) FROM vault.restriction").fetchone()
     used = 0
     for wanted in _standing(con):
@@ -99,7 +104,10 @@ def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = Fa
 
 
 def _standing(con: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Change]]:
-    """What is to become of rows by every word that stands, purpose by purpose, of persons and of staff; sets `_person`."""
+    """What is to become of rows by every word that stands, purpose by purpose, of persons and of staff.
+
+    Sets `_person`.
+    """
     words = con.execute(
         f"SELECT DISTINCT purpose, starts_with(subject_id, '{STAFF}') FROM vault.restriction ORDER BY ALL"
     ).fetchall()
@@ -126,7 +134,8 @@ def _apply(
 ) -> int:
     """Rewrite the lake and the batches that wait in quarantine; returns how many rows changed.
 
-    Before any does, the line of `log` is written and the models of rows of the lake are gone, unless they may be used still.
+    Before any does, the line of `log` is written and the models of rows of the lake are gone, unless they may be used
+    still.
     """
     notes = quarantine.batches(lake.home)
     waiting = sum(quarantine.change(con, lake, note, wanted, dry_run=True)[1] for note in notes)

@@ -160,7 +160,10 @@ def _staff_term(sources: Mapping[str, Settings]) -> str:
 
 
 def _in_force(table: str, at: datetime) -> str:
-    """SQL on a row of consents in the lake: a grant that has neither ended nor been withdrawn since is evidence still."""
+    """SQL on a row of consents in the lake.
+
+    A grant that has neither ended nor been withdrawn since is evidence still.
+    """
     return (
         f"action = 'grant' AND coalesce(expires_at, TIMESTAMP '{NEVER}') >= TIMESTAMP '{at}' AND NOT EXISTS ("
         f"SELECT 1 FROM lake.{table} w WHERE w.action = 'withdraw' AND w.subject_key = r.subject_key "
@@ -176,7 +179,10 @@ def _expire_vault(
     at: datetime,
     dry_run: bool,
 ) -> dict[str, int]:
-    """Identities of persons not heard of for a term, and consents out of force for theirs; the vault's file is new after."""
+    """Identities of persons not heard of for a term, and consents out of force for theirs.
+
+    The vault's file is new after.
+    """
     if not (home.folder("vault") / "vault.duckdb").exists():
         return {"identities": 0, "consents": 0}
     months = {n: s.identity_retention_months for n, s in sources.items()}
@@ -236,8 +242,8 @@ def _expire_vault(
 def _silent_agents(home: Home, months: Mapping[str, int | None], at: datetime) -> str:
     """SQL: temp table `_silent_agents`, members of staff whose term has ended since they left, or were last heard of.
 
-    Who is still employed by the newest row about them is heard of. One of whom the lake holds nothing (any more) goes, unless
-    batches wait in quarantine that may tell of them.
+    Who is still employed by the newest row about them is heard of. One of whom the lake holds nothing (any more) goes,
+    unless batches wait in quarantine that may tell of them.
     """
     heard = " UNION ALL ".join(
         f"SELECT {marks.bare('agent_key')} AS agent_key, {_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)} AS until FROM lake.{identifier(k)}"

@@ -1,7 +1,7 @@
 """Roles: which operation asks for which role, and whether the person at work has it.
 
-Keep out: the operations. Who has which role stands in policy.toml, [roles], by account name; a house that names nobody is
-run by one person, who says in which role. Files are closed by their modes; roles bind those who may run the command.
+Keep out: the operations. Who has which role stands in policy.toml, [roles], by account name; a house that names nobody
+is run by one person, who says in which role. Files are closed by their modes; roles bind those who may run the command.
 """
 
 import tomllib

@@ -1,10 +1,11 @@
 """Rotation: every kind of key replaced at once; the same rows, the same subjects, and no pseudonym of before left.
 
-Keep out: keeping keys (keys.py) and building the models anew. What is written comes first, under fresh keys that nothing
-uses yet; the commit of the rewritten lake lets them count; Keyring then moves the other files into place. Cut short before
-the commit, nothing has happened; after it, whoever opens the keyring next completes it.
+Keep out: keeping keys (keys.py) and building the models anew. What is written comes first, under fresh keys that
+nothing uses yet; the commit of the rewritten lake lets them count; Keyring then moves the other files into place. Cut
+short before the commit, nothing has happened; after it, whoever opens the keyring next completes it.
 Not rotated: the key of the erased list, which has to know persons for good; keys of sealed pages, one per load and gone
-with it; the key of file ids, which records without a number of their own are counted by; the master key, which wraps all.
+with it; the key of file ids, which records without a number of their own are counted by; the master key, which wraps
+all.
 """
 
 import base64
@@ -103,8 +104,9 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
 
 
 def _remove_made(home: Home) -> None:
-    """Remove, durably, what is made from the lake under keys that go: a death after the commit must not leave it under them.
+    """Remove, durably, what is made from the lake under keys that go.
 
+    A death after the commit must not leave it under them.
     The next run makes models and served rows; looks back are made when they are asked for again.
     """
     home.remove_warehouse()
@@ -132,7 +134,10 @@ def change(record: Record) -> Change:
 
 
 def _next_agent(key: str, before: str, others: str = "") -> str:
-    """SQL: the next key of a member of staff where `before` stands in front of it; what it does not: `others`, or the next too."""
+    """SQL: the next key of a member of staff where `before` stands in front of it.
+
+    What it does not: `others`, or the next too.
+    """
     inner = f"substr({key}, {len(before) + 1})"
     rest = others or f"next_pseudonym_agent({key})"
     return f"CASE WHEN starts_with({key}, '{before}') THEN '{before}' || next_pseudonym_agent({inner}) ELSE {rest} END"

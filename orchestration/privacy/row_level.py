@@ -1,7 +1,7 @@
 """Columns that tell a single person, record, member of staff or text: no published table has one.
 
-Keep out: which rows of cells are hidden (disclosure.py). Nothing is listed: the names follow from the privacy classes of
-the record contracts, before and behind the gate.
+Keep out: which rows of cells are hidden (disclosure.py). Nothing is listed: the names follow from the privacy classes
+of the record contracts, before and behind the gate.
 """
 
 from collections.abc import Iterable

@@ -44,7 +44,10 @@ class Scratch:
         return rows
 
     def put(self, name: str, select: str) -> int:
-        """Make a set of the rows of a select, in the place of an earlier one, and a view of its name; returns how many."""
+        """Make a set of the rows of a select, in the place of an earlier one, and a view of its name.
+
+        Returns how many.
+        """
         self.drop(name)
         rows = self.add(name, select)
         self.show(name, self.relation(name))

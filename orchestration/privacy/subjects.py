@@ -1,4 +1,6 @@
-"""Finding one person: by an identifier, a pseudonym or a record's own id; and what of the lake is theirs. Staff by their id.
+"""Finding one person: by an identifier, a pseudonym or a record's own id; and what of the lake is theirs.
+
+Staff by their id.
 
 Keep out: what is done with it (access.py, erasure.py, restriction.py).
 """
@@ -17,7 +19,10 @@ from orchestration.records import KINDS, Field, Privacy, Record
 
 @dataclass(frozen=True)
 class Sought:
-    """By what a person is sought; one of these. `account` is source:id, `record` source:kind:id, `agent` (staff) source:id."""
+    """By what a person is sought; one of these.
+
+    `account` is source:id, `record` source:kind:id, `agent` (staff) source:id.
+    """
 
     email: str | None = None
     phone: str | None = None
@@ -31,7 +36,8 @@ class Sought:
 def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     """Temp table `_person` (subject_id): every subject as written that is the person sought; returns the ids.
 
-    Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
+    Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the
+    keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
     Raises VoicehouseError when it is not said by what, or the identifier is none.
     """
     given = [n for n in ("email", "phone", "account", "pseudonym", "record", "agent") if getattr(sought, n)]

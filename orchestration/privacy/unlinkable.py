@@ -1,8 +1,11 @@
-"""Check C7 on what lies in the house: hashes are alike within a domain, others across domains, and nobody's without the key.
+"""Check C7 on what lies in the house.
+
+Hashes are alike within a domain, others across domains, and nobody's without the key.
 
 Keep out: how hashes are made (pseudonyms.py) and every other check (audit.py).
 
-Looked at are hashes below a bound, about `AT_MOST` rows' worth: a keyed hash is as good as random, so that they stand for all.
+Looked at are hashes below a bound, about `AT_MOST` rows' worth: a keyed hash is as good as random, so that they stand
+for all.
 Domains: pseudonyms of persons, of staff, keys of records, contents, the vault's blind index, and each recipient's own.
 """
 
@@ -124,7 +127,10 @@ def _within(con: duckdb.DuckDBPyConnection, bound: str) -> tuple[int, int]:
 
 
 def _across(con: duckdb.DuckDBPyConnection, keyring: Keyring) -> tuple[int, int, int]:
-    """Values, keys they were hashed under, and hashes that two domains share: of these values, and of what lies in the house."""
+    """Values, keys they were hashed under, and hashes that two domains share.
+
+    Of these values, and of what lies in the house.
+    """
     recipients = tuple(p for p in keyring.purposes() if p.startswith(EXPORTS))
     pseudonyms.install(con, keyring, recipients)
     con.execute(
@@ -151,8 +157,9 @@ def _across(con: duckdb.DuckDBPyConnection, keyring: Keyring) -> tuple[int, int,
 
 
 def _attacked(con: duckdb.DuckDBPyConnection, bound: str) -> tuple[int, int, int]:
-    """Guesses of who has the code and true values but no key; how many hashes they give, and, the control, how many with it.
+    """Guesses of who has the code and true values but no key.
 
+    How many hashes they give, and, the control, how many with it.
     True values are written as the code writes them before it hashes; guessed are plain SHA-256, and HMAC without a key.
     """
     known = con.execute(

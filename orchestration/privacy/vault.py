@@ -54,9 +54,11 @@ SCHEMA += f"INSERT INTO vault.format SELECT {FORMATS[VAULT]} WHERE NOT EXISTS (F
 
 @contextmanager
 def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, read_only: bool = False) -> Iterator[int]:
-    """Attach the vault as catalog `vault`, inside one transaction that ends durably or not at all; yields its generation.
+    """Attach the vault as catalog `vault`, inside one transaction that ends durably or not at all.
 
-    Each opening for writing is a generation; its number stands in the vault, the audit chain and the commits made with it.
+    Yields its generation.
+    Each opening for writing is a generation; its number stands in the vault, the audit chain and the commits made with
+    it.
     Raises VoicehouseError when the vault is gone, older than what was written with it, or of another release's format.
     """
     path = home.folder("vault") / "vault.duckdb"
@@ -152,7 +154,10 @@ def _note_generation(home: Home, keyring: Keyring, number: int) -> None:
 
 
 def renew_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: bytes | None = None) -> None:
-    """Write what the vault holds into a new file, under another `key` if given: what was deleted is in the old one still."""
+    """Write what the vault holds into a new file, under another `key` if given.
+
+    What was deleted is in the old one still.
+    """
     path = home.folder("vault") / "vault.duckdb"
     draft = home.folder("vault") / ".vault.draft.duckdb"
     draft.unlink(missing_ok=True)

@@ -28,8 +28,9 @@ from orchestration.sources.contract import Settings
 
 
 def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> int:
-    """Stage what rows of `sources` gained, a load a source; returns how many rows. Nothing is opened where nothing is new.
+    """Stage what rows of `sources` gained, a load a source; returns how many rows.
 
+    Nothing is opened where nothing is new.
     The caller holds the home's lock; staged loads were committed before.
     """
     if not (home.folder("vault") / "vault.duckdb").exists():
@@ -126,7 +127,10 @@ def _gained_sql(settings: Settings, policy: Policy, kind: str, load_id: str, loa
 
 
 def _map_subjects(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table `_subject_map` as resolve.py makes it, of everybody the vault knows; who is the pseudonym as written."""
+    """Temp table `_subject_map` as resolve.py makes it, of everybody the vault knows.
+
+    Who is the pseudonym as written.
+    """
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE _subject_map AS
@@ -141,7 +145,10 @@ def _map_subjects(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _state(con: duckdb.DuckDBPyConnection, policy: Policy, sources: Mapping[str, Settings]) -> str:
-    """What the outcome depends on: every word of consent, who is who and from where, what was struck out, the policy."""
+    """What the outcome depends on.
+
+    Every word of consent, who is who and from where, what was struck out, the policy.
+    """
     row = con.execute(
         "SELECT (SELECT coalesce(bit_xor(hash(c)), 0) FROM vault.consent c), (SELECT count(*) FROM vault.consent), "
         "(SELECT coalesce(bit_xor(hash(subject_id, current_id, country, is_minor)), 0) FROM vault.subject), "

@@ -1,7 +1,8 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
-Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row that
-rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons told to be minors keep what a guardian's consent in force stands for.
+Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row
+that rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons
+told to be minors keep what a guardian's consent in force stands for.
 Sealed pages go with their term; nothing of the person is used from them. Who withdrew is kept outside every backup too,
 so that a home put back from one forgets again.
 """
@@ -47,8 +48,9 @@ class Withdrawn:
 
 
 def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: bool = False) -> Withdrawn:
-    """Take out what rests on withdrawn consents; `dry_run` counts it. Opens no file of the lake when nothing can have changed.
+    """Take out what rests on withdrawn consents; `dry_run` counts it.
 
+    Opens no file of the lake when nothing can have changed.
     The caller holds the home's lock. `sources`: every source configured, switched off ones too.
     """
     if not (home.folder("vault") / "vault.duckdb").exists():
@@ -78,10 +80,11 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
 
 
 def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
-    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, `_noticed`; needs the vault.
+    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, `_noticed`.
 
-    The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in force of
-    those persons of whom one was given under a notice that some list of versions does not hold.
+    Needs the vault.
+    The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in
+    force of those persons of whom one was given under a notice that some list of versions does not hold.
     """
     prepare_consents(con)
     strictest = notice_sql([policy.notices, *(s.notices for s in sources.values())], "NULL", "c.purpose", "c.notice")
@@ -119,10 +122,10 @@ def decide(
     rows: str,
     names: Sequence[str],
 ) -> tuple[int, int]:
-    """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind's) that change, one row each.
+    """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind) that change, one row each.
 
-    Asked are the rows of the persons concerned alone. `names`: purposes, every one that the rows have. Returns rows gone and
-    rows changed. By the tables of `prepare`.
+    Asked are the rows of the persons concerned alone. `names`: purposes, every one that the rows have. Returns rows
+    gone and rows changed. By the tables of `prepare`.
     """
     record, leaves = KINDS[kind], _leaves(sources, policy)
     decided = identifier(f"_decided_{kind}")
@@ -216,8 +219,9 @@ def untold(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Withdrawn:
-    """After a backup was put back: withdraw again what was withdrawn since it was made; the caller holds the home's lock.
+    """After a backup was put back: withdraw again what was withdrawn since it was made.
 
+    The caller holds the home's lock.
     Needs the list of withdrawals as it was before the restore, which no backup holds.
     """
     told = WithdrawnList(home, keyring).entries()
@@ -285,7 +289,7 @@ def _change_batch(
 
 
 def _kept(lost: Mapping[str, str]) -> str:
-    """SQL: the purposes of row `r`, marked as they are, less those of which a condition (by purpose) tells that they are lost."""
+    """SQL: the purposes of row `r`, marked as they are, less those that a condition (by purpose) tells to be lost."""
     each = ", ".join(
         f"CASE WHEN NOT ({condition}) THEN CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
         f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
@@ -310,7 +314,8 @@ def _lapsed(
 ) -> dict[str, str]:
     """SQL by purpose: whether consents cover row `r`, each under a notice that is not listed.
 
-    A consent counts where it is what the row rests on, as at the gate: a guardian's for a minor, whatever the ground (`grounds`).
+    A consent counts where it is what the row rests on, as at the gate: a guardian's for a minor, whatever the ground
+    (`grounds`).
     """
     if not _are_listed(sources, policy):
         return dict.fromkeys(grounds, "false")
@@ -334,7 +339,10 @@ def _lapsed(
 
 
 def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, versions: list[str]) -> str:
-    """What the outcome depends on: every word of consent, who is a minor, who is who, batches that came late, the policy."""
+    """What the outcome depends on.
+
+    Every word of consent, who is a minor, who is who, batches that came late, the policy.
+    """
     row = con.execute(
         "SELECT (SELECT coalesce(bit_xor(hash(c)), 0) FROM vault.consent c), (SELECT count(*) FROM vault.consent), "
         "(SELECT coalesce(bit_xor(hash(subject_id)), 0) FROM vault.subject WHERE is_minor)"
@@ -363,7 +371,7 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
 
 
 def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy, relations: Sequence[str] = ()) -> list[str]:
-    """Every purpose that a row of `relations` (default: the lake's) has, in the order in which sources list them, then the house's."""
+    """Every purpose that a row of `relations` (the lake's) has, in the order of sources' lists, then the house's."""
     held = relations or [f"lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person]
     rows = " UNION ALL ".join(f"SELECT DISTINCT purposes FROM {relation}" for relation in held)
     found = con.execute(
@@ -374,7 +382,10 @@ def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy, relations: Sequenc
 
 
 def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
-    """SQL: the basis of a purpose in row `r`, by its source; of a source that is not configured any more the row's own."""
+    """SQL: the basis of a purpose in row `r`, by its source.
+
+    Of a source that is not configured any more the row's own.
+    """
     by_source = " ".join(
         f"WHEN {literal(name)} THEN {basis_sql(s, purpose, '''nullif(r.jurisdiction, 'unknown')''')}"
         for name, s in sorted(sources.items())

@@ -25,7 +25,10 @@ TARGET_METRICS = ("first_reply", "resolution")
 
 @dataclass(frozen=True)
 class Policy:
-    """Targets of one helpdesk in minutes, by priority; business time except where `around_the_clock` names a priority."""
+    """Targets of one helpdesk in minutes, by priority.
+
+    Business time except where `around_the_clock` names a priority.
+    """
 
     policy_id: str
     source: str

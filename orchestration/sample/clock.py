@@ -92,7 +92,8 @@ def month_starts(zone: str = REPORTING_TZ) -> list[int]:
     return [instant(f, zone) for f in firsts]
 
 
-# Public holidays and 调休 working days of mainland China as announced for 2024 and 2025 (main ones), and those of Berlin.
+# Public holidays and 调休 working days of mainland China as announced for 2024 and 2025 (main ones), and those of
+# Berlin.
 SHANGHAI = Calendar(
     "lanqiao_cn",
     "Asia/Shanghai",

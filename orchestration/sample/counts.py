@@ -1,4 +1,6 @@
-"""Expected ledger of the sample company: records read, rows emitted, refused by reason, duplicates, and what a check stops.
+"""Expected ledger of the sample company.
+
+Records read, rows emitted, refused by reason, duplicates, and what a check stops.
 
 Keep out: KPIs. The figures hold when the files of both waves are loaded at once, `crm` before the sources that need its
 consents.

@@ -1,8 +1,8 @@
 """Synthetic identifiers with valid checksums, made from numbers that nobody can have.
 
 Keep out: who they belong to. Phone numbers lie in ranges that are not assigned (China 142, 143, 154) or kept for films
-(France 06 39 98, Germany 0171 39200 and 0176 040690, USA 555-01xx); resident ids carry a prefecture that does not exist;
-mail domains end in `.example`; IBANs name a bank that does not exist.
+(France 06 39 98, Germany 0171 39200 and 0176 040690, USA 555-01xx); resident ids carry a prefecture that does not
+exist; mail domains end in `.example`; IBANs name a bank that does not exist.
 """
 
 import numpy as np

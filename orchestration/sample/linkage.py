@@ -14,8 +14,9 @@ from orchestration.sample.world import World
 
 
 def identifiers(world: World) -> pd.DataFrame:
-    """Every identifier of every account: person, source, account, type, value as written, normal form, proving from wave.
+    """Every identifier of every account.
 
+    Person, source, account, type, value as written, normal form, proving from wave.
     proves_from: 1 or 2, 0 for never (unverified address, American number, shared mailbox or switchboard).
     """
     accounts = world.frame(

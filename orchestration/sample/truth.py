@@ -1,4 +1,6 @@
-"""What is true of the sample company: who is who, where identities were planted, how much was read and refused, every KPI.
+"""What is true of the sample company.
+
+Who is who, where identities were planted, how much was read and refused, every KPI.
 
 Keep out: reading back what was exported. All of it comes from the model; it lies outside of any home.
 """
@@ -30,9 +32,9 @@ TEXTS = {
 def write(world: World, folder: Path, waves: tuple[int, ...]) -> None:
     """Write the truth files.
 
-    identifiers.csv (every identifier of every account and from which wave it proves), subjects.csv (who is one subject),
-    fields.csv (every value of a person in a field of a record), planted.csv (values in free text and in which field),
-    persons.csv, company.json; and when both waves are written:
+    identifiers.csv (every identifier of every account and from which wave it proves), subjects.csv (who is one
+    subject), fields.csv (every value of a person in a field of a record), planted.csv (values in free text and in which
+    field), persons.csv, company.json; and when both waves are written:
     ledger.csv (expected counts by source, with both waves loaded at once) and kpis.parquet (expected values).
     """
     folder.mkdir(parents=True, exist_ok=True)

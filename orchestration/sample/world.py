@@ -1,6 +1,7 @@
 """The model of the sample company while it is made: DuckDB tables, and random numbers by name.
 
-Keep out: what the tables mean. One seed and one name give one stream of numbers, so that adding a table changes no other.
+Keep out: what the tables mean. One seed and one name give one stream of numbers, so that adding a table changes no
+other.
 """
 
 from collections import Counter

@@ -1,9 +1,12 @@
-"""Material for the record of processing and the impact assessment: what the house knows, and blanks for what it does not.
+"""Material for the record of processing and the impact assessment.
+
+What the house knows, and blanks for what it does not.
 
 Keep out: what is on file of sources and flows (privacy/flows.py) and the proof of checks (privacy/audit.py).
 
-Two files in `ops/dpia/`, named after the moment: JSON, and one HTML page in Chinese and English. GDPR 30 and 35(7), PIPL 55
-and 56 say what belongs there; what a lawyer decides stands as a named blank. Check C16 tells when it has grown old.
+Two files in `ops/dpia/`, named after the moment: JSON, and one HTML page in Chinese and English. GDPR 30 and 35(7),
+PIPL 55 and 56 say what belongs there; what a lawyer decides stands as a named blank. Check C16 tells when it has grown
+old.
 """
 
 import json

@@ -81,8 +81,8 @@ def export(
     """Write the rows of `dataset` to the Parquet file `into`, with its receipt beside it; without `into` only measure.
 
     `quasi`: the quasi-identifiers to export, default all of the dataset's. `leave_out` drops classes of too few persons
-    or of one answer, up to a fifth of the rows. Refuses with the reasons, written to the audit log: a role or purpose that may
-    not, a recipient without role or agreement, or too little anonymity (privacy check C14).
+    or of one answer, up to a fifth of the rows. Refuses with the reasons, written to the audit log: a role or purpose
+    that may not, a recipient without role or agreement, or too little anonymity (privacy check C14).
     """
     keyring = Keyring(home)
     log = AuditLog(home, keyring)

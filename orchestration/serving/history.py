@@ -44,7 +44,7 @@ class History:
         con.execute(f"PRAGMA add_parquet_key('{KEY}', '{Keyring(home).base64(KEY)}')")
 
     def settle(self, served_at: datetime | None) -> None:
-        """Keep the draft of the publication that is served (or was, when nothing is), drop that of one that never was."""
+        """Keep the draft of the publication that is (or last was) served, drop that of one that never was."""
         note = self._folder / "draft.json"
         if not note.exists():
             return
@@ -55,7 +55,10 @@ class History:
             self.drop()
 
     def load(self, values: str) -> None:
-        """Temp tables `last_published` (newest row per cell, and what it last showed) and `last_state`; empty at first."""
+        """Temp tables `last_published` (newest row per cell, and what it last showed) and `last_state`.
+
+        Empty at first.
+        """
         columns = ", ".join(
             f"{identifier(c)} {t}" for c, t, *_ in self._con.execute(f"DESCRIBE SELECT * FROM {values}").fetchall()
         )
@@ -199,7 +202,10 @@ class History:
         return self._folder / f"state-{self._profile.name}.parquet"
 
     def _content(self, shown: str) -> str:
-        """SQL: a digest of what a row says, without its stamps; figures to nine digits, so that rounding says nothing."""
+        """SQL: a digest of what a row says, without its stamps.
+
+        Figures to nine digits, so that rounding says nothing.
+        """
         types = {c: t for c, t, *_ in self._con.execute(f"DESCRIBE SELECT * FROM {shown}").fetchall()}
         said = [
             f"printf('%.9g', {identifier(c)})" if t == "DOUBLE" else f"CAST({identifier(c)} AS VARCHAR)"

@@ -1,7 +1,9 @@
-"""What an authority and the persons concerned are told of an incident: the house's facts, and blanks for what it cannot know.
+"""What an authority and the persons concerned are told of an incident.
 
-Keep out: the register (privacy/incidents.py). Two files in `ops/incidents/`, named after the incident: JSON, and one HTML
-page in Chinese and English (GDPR 33(3), 34; PIPL 57). Nothing in them is anybody's data.
+The house's facts, and blanks for what it cannot know.
+
+Keep out: the register (privacy/incidents.py). Two files in `ops/incidents/`, named after the incident: JSON, and one
+HTML page in Chinese and English (GDPR 33(3), 34; PIPL 57). Nothing in them is anybody's data.
 """
 
 import json

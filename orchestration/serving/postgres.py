@@ -57,8 +57,8 @@ class PostgresTarget:
     def of(cls, home: Home) -> "PostgresTarget | None":
         """What house.toml says, with the connection from the secrets; None where it names no schema.
 
-        Raises VoicehouseError when it does and the secret is missing, or the server lies abroad (`place`) and no mechanism
-        (`transfer`) is named.
+        Raises VoicehouseError when it does and the secret is missing, or the server lies abroad (`place`) and no
+        mechanism (`transfer`) is named.
         """
         given = home.house.postgres
         if not given.get("schema"):
@@ -120,7 +120,10 @@ def _due(home: Home) -> Path:
 
 
 def _withdraw(con: duckdb.DuckDBPyConnection, target: PostgresTarget) -> None:
-    """Empty every table of both schemas at once; schemas, tables and grants stay, so that readers see nothing, not an error."""
+    """Empty every table of both schemas at once.
+
+    Schemas, tables and grants stay, so that readers see nothing, not an error.
+    """
     _run(con, _emptied(target.schema) + "; " + _emptied(target.team_schema))
 
 
@@ -188,7 +191,10 @@ def _reading(schema: str, readers: tuple[str, ...]) -> list[str]:
 
 
 def _restricting(con: duckdb.DuckDBPyConnection, target: PostgresTarget) -> list[str]:
-    """SQL: row security on every restricted table. A row shows to the roles of its team, and without a team to those of all."""
+    """SQL: row security on every restricted table.
+
+    A row shows to the roles of its team, and without a team to those of all.
+    """
     schema = target.team_schema
     columns: dict[str, set[str]] = {}
     for table, column in con.execute(

@@ -2,8 +2,8 @@
 
 Keep out: proving anything (privacy/audit.py) and the managers' report (report.py).
 
-Two files in `ops/privacy/`, named after the moment of publication: JSON for machines, and one HTML page without network,
-in Chinese and English, that prints on A4. `sha256` is that of the JSON without it; a sign-off names it.
+Two files in `ops/privacy/`, named after the moment of publication: JSON for machines, and one HTML page without
+network, in Chinese and English, that prints on A4. `sha256` is that of the JSON without it; a sign-off names it.
 """
 
 import hashlib

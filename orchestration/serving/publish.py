@@ -92,9 +92,10 @@ def publish(
     """Build `serving/kpi.duckdb` and what stands beside it from the exact marts in `<catalog>.kpis`.
 
     `con` has the warehouse attached as `catalog`. The candidate is closed, then asked for the privacy checks
-    that speak of it, which its own `privacy_checks` tells, and checked by `person_free` and `checks`; only when nothing failed it takes the place of the served file, Parquet copies and the restricted file
-    follow; with `waits` all of that comes with `release`. Raises VoicehouseError when the profile is refused or the
-    disclosure audit fails: nothing is swapped then.
+    that speak of it, which its own `privacy_checks` tells, and checked by `person_free` and `checks`; only when nothing
+    failed it takes the place of the served file, Parquet copies and the restricted file follow; with `waits` all of
+    that comes with `release`. Raises VoicehouseError when the profile is refused or the disclosure audit fails: nothing
+    is swapped then.
     """
     marts = _tables(con, catalog, "kpis")
     if missing := sorted({VALUES, REGISTRY, DICTIONARY} - set(marts)):
@@ -152,7 +153,10 @@ def waiting(home: Home) -> Path:
 
 
 def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> None:
-    """Serve what waits: the swap, the history, Parquet copies, the restricted file. `con` has the warehouse attached."""
+    """Serve what waits: the swap, the history, Parquet copies, the restricted file.
+
+    `con` has the warehouse attached.
+    """
     served, ready = home.serving / "kpi.duckdb", waiting(home)
     with open_read_only(ready) as opened:
         row = opened.execute("SELECT profile, published_at FROM publication").fetchone()
@@ -166,7 +170,10 @@ def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> 
 
 
 def _prove(con: duckdb.DuckDBPyConnection, home: Home, draft: Path) -> list[str]:
-    """Let the candidate's `privacy_checks` say what the closed file itself proves; the codes of what it must not be served with."""
+    """Let the candidate's `privacy_checks` say what the closed file itself proves.
+
+    The codes of what it must not be served with.
+    """
     found = check_candidate(home, Keyring(home), draft)
     at = now().replace(tzinfo=None)
     for check_id, (checked, failed, evidence) in found.items():
@@ -288,8 +295,9 @@ def _fill(
 def _account(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
     """What became of every promoted row, into the candidate's ledger: nobody is kept out of figures without a word.
 
-    promoted = current + superseded + deleted + withheld. A version that a newer one took the place of is superseded, whatever
-    it was withheld for, so that withheld are records; what a rewriting took out of the lake stands there as withheld.
+    promoted = current + superseded + deleted + withheld. A version that a newer one took the place of is superseded,
+    whatever it was withheld for, so that withheld are records; what a rewriting took out of the lake stands there as
+    withheld.
     """
     staged = _tables(con, catalog, "staging")
     states = [

@@ -79,7 +79,10 @@ def write_report(home: Home) -> Path:
 
 
 def last_run(home: Home) -> Row | None:
-    """The newest run of the history that found something to do, or None: one with nothing new says nothing of its own."""
+    """The newest run of the history that found something to do, or None.
+
+    One with nothing new says nothing of its own.
+    """
     path = home.root / "ops" / "runs.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     runs: Iterator[Row] = (json.loads(line) for line in reversed(lines) if line.strip())

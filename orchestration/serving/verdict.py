@@ -1,6 +1,7 @@
 """The verdict on what is served: which bytes passed which checks; it stands as long as neither changed.
 
-Keep out: the checks themselves (lake/audit.py, privacy/audit.py, publish.py) and what follows when they fail (pipeline.py).
+Keep out: the checks themselves (lake/audit.py, privacy/audit.py, publish.py) and what follows when they fail
+(pipeline.py).
 """
 
 import hashlib

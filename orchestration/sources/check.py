@@ -26,7 +26,10 @@ SOME_DAY = datetime(2100, 1, 1)  # a load time after anything in a fixture; no c
 
 @dataclass(frozen=True)
 class Trial:
-    """What a source's SQL made of pages: rows per kind that came out, and rejected ones per kind or stream and reason."""
+    """What a source's SQL made of pages.
+
+    Rows per kind that came out, and rejected ones per kind or stream and reason.
+    """
 
     rows: dict[str, int]
     rejected: dict[str, dict[str, int]]

@@ -240,8 +240,9 @@ def read_settings(folder: Path) -> Settings:
 
 
 def read_notices(raw: Mapping[str, Any], purposes: tuple[str, ...], where: str) -> Notices:
-    """[notices] of a source.toml or of policy.toml: by law the versions for every purpose (a list), or for each (a table).
+    """[notices] of a source.toml or of policy.toml.
 
+    By law the versions for every purpose (a list), or for each (a table).
     Raises ContractError that names `where` and the setting: a misspelt law or purpose would let any version pass.
     """
     found: dict[str, dict[str, tuple[str, ...]]] = {}

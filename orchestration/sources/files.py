@@ -141,8 +141,9 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     """A stream's files as (name under the inbox, dlt's item), by name; a link to nothing has no item.
 
     A file that can be reached by several ways (links, loops of links) stands here once, by its shortest name. What
-    lies outside the inbox is left out. A pattern with `@` in front means files beside source.toml, with `~` files in the
-    home. What was moved away is never listed. Raises SourceError when the pattern leaves its folder, or asks for that.
+    lies outside the inbox is left out. A pattern with `@` in front means files beside source.toml, with `~` files in
+    the home. What was moved away is never listed. Raises SourceError when the pattern leaves its folder, or asks for
+    that.
     """
     from dlt.sources.filesystem import filesystem
 

@@ -39,8 +39,8 @@ def test_repeated_lines_are_purchases_of_their_own(purchases, exact_marts):
 def triangle(purchases: pd.DataFrame) -> dict[tuple[pd.Timestamp, int], float | None]:
     """(cohort month, age in months) → percent of the cohort still active.
 
-    Active: bought within the 90 days before the end of that month of age (0: the month of the first purchase). None where
-    that end lies after the observation.
+    Active: bought within the 90 days before the end of that month of age (0: the month of the first purchase). None
+    where that end lies after the observation.
     """
     cohort = purchases.groupby("customer")["at"].min().dt.to_period("M")
     oldest = cohort.min()
@@ -61,7 +61,10 @@ def cohort_rows(marts) -> pd.DataFrame:
 
 
 def test_cohort_triangle_by_month_of_first_purchase(triangle, marts):
-    """Trap: a cell is measured at its own instant: who bought once is not kept for ever, who comes back is active again."""
+    """Trap: a cell is measured at its own instant.
+
+    Who bought once is not kept for ever, who comes back is active again.
+    """
     rows = cohort_rows(marts)
     measured = {(r.period_start, int(r.cohort_age_months)): r.value for r in rows[rows["value"].notna()].itertuples()}
     expected = {cell: value for cell, value in triangle.items() if value is not None}

@@ -27,7 +27,10 @@ def overall(data: Path, year: int) -> pd.Series:
 
 @pytest.mark.parametrize("year", YEARS)
 def test_overall_rating_is_read_from_the_column_of_its_year_without_blank_and_never_used(data, marts, year):
-    """Trap: the item is Q6N, Q8N, Q8N_WHOLE, Q7O_WHOLE, Q7ALL by year; 0 and 6 look like scores; 2017 writes 'Blank'."""
+    """Trap: the item is Q6N, Q8N, Q8N_WHOLE, Q7O_WHOLE, Q7ALL by year; 0 and 6 look like scores.
+
+    2017 writes 'Blank'.
+    """
     expected = overall(data, year)
     row = marts.row("rating_mean", "per_response", source="sfo_survey", year=year)
     assert row["value"] == pytest.approx(expected.mean(), rel=APPROX)

@@ -72,7 +72,10 @@ def test_reopen_rate_counts_incidents_that_came_back(log, incidents, marts):
 
 @pytest.mark.parametrize(("variant", "q"), [("km_p50_calendar", 0.5), ("km_p90_calendar", 0.9)])
 def test_resolution_quantile_stops_at_the_first_resolution(incidents, marts, kaplan_meier, variant, q):
-    """Trap: resolved_at is the last resolution and stands on every event, 1,556 incidents lack it; the log has the first."""
+    """Trap: resolved_at is the last resolution and stands on every event, 1,556 incidents lack it.
+
+    The log has the first.
+    """
     expected = kaplan_meier(incidents["hours"], incidents["hours"].notna(), q)
     row = marts.row("resolution_hours", variant, source="uci_incident")
     assert row["value"] == pytest.approx(expected, rel=APPROX)

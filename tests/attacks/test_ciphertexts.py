@@ -1,4 +1,7 @@
-"""Attacks on what lies sealed: another key, a byte flipped, a value moved to another person. Keep out: forging the log."""
+"""Attacks on what lies sealed: another key, a byte flipped, a value moved to another person.
+
+Keep out: forging the log.
+"""
 
 import json
 import shutil

@@ -1,4 +1,7 @@
-"""Attacks on what a row may be used for: consent gone, of another kind, of another time. Keep out: the law (policy.py)."""
+"""Attacks on what a row may be used for: consent gone, of another kind, of another time.
+
+Keep out: the law (policy.py).
+"""
 
 import duckdb
 import pytest

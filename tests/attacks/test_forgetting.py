@@ -1,4 +1,7 @@
-"""Attacks on an erasure: traces in what others wrote, in what left the house, in a backup. Keep out: what tests/integration has."""
+"""Attacks on an erasure: traces in what others wrote, in what left the house, in a backup.
+
+Keep out: what tests/integration has.
+"""
 
 import json
 from pathlib import Path
@@ -46,7 +49,8 @@ def test_what_others_wrote_about_an_erased_person_names_nobody_and_is_not_read_a
     assert [value for value in ZORA if value in told or value.split("@")[0] in told] == []
     assert len(found_under(mentioned.inbox, ZORA)) == 4  # the control: the search finds them where they are
     assert found_under(mentioned.home.root, ZORA) == set()
-    # The whole file once more, with a line of new: her name is unknown now, and no text of before is read a second time.
+    # The whole file once more, with a line of new: her name is unknown now, and no text of before is read a second
+    # time.
     again = (mentioned.inbox / "rows_1.jsonl").read_text() + lines(case(5, account="O1", text="thanks"))
     mentioned.drop("rows_1.jsonl", again)
     mentioned.take()

@@ -47,7 +47,10 @@ def hashes(house: TestHouse) -> set[str]:
 
 
 def guesses(strange: Keyring) -> set[str]:
-    """What the code gives for every true value without this home's keys: unkeyed, under keys one would try, under another's."""
+    """What the code gives for every true value without this home's keys.
+
+    Unkeyed, under keys one would try, under another's.
+    """
     keys = [b"", bytes(32), b"voicehouse", *(strange.key(p) for p in pseudonyms.PURPOSES)]
     found = {hashlib.sha256(v.encode()).hexdigest() for v in WRITTEN}
     return found | {hmac.new(k, v.encode(), hashlib.sha256).hexdigest() for k in keys for v in WRITTEN}

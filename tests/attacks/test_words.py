@@ -68,7 +68,10 @@ def test_no_name_however_chosen_blacks_out_what_others_say(house: TestHouse) -> 
 
 
 def test_what_looks_like_sql_or_a_pattern_is_data_in_every_field(house: TestHouse) -> None:
-    """In names, accounts, addresses, numbers, ids and texts at once: the same rows come out, nothing is run, nothing opened."""
+    """In names, accounts, addresses, numbers, ids and texts at once.
+
+    The same rows come out, nothing is run, nothing opened.
+    """
     write_source(house.sources, "desk", {"case": CASE})
     records = [
         {**case(i, account=f"{n}-{i}", name=n, email=n, phone=n, country=n, text=f"first {n} last"), "id": f"{n}-{i}"}
@@ -91,7 +94,7 @@ def test_what_looks_like_sql_or_a_pattern_is_data_in_every_field(house: TestHous
 
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
 def test_no_id_passes_for_a_hash_made_before_or_for_the_id_of_another_source(house: TestHouse, format: str) -> None:
-    """The house's own marks for "hashed already" and "of that source", written into a ticket's number and an account."""
+    """The house's own marks for "hashed already" and "of that source", written into a ticket's number or account."""
     write_source(house.sources, "shop", {"case": CASE})
     house.drop("rows.jsonl", lines(case(1, account="A1")))
     house.take()

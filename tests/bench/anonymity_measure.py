@@ -1,7 +1,8 @@
 """k, l and t in SQL beside pycanon, same table, by turns: python -m tests.bench.anonymity_measure PYTHON [--rows N].
 
-Keep out: whether they are right on odd tables (tests/properties/test_anonymity_properties.py). PYTHON: an interpreter with
-pycanon, which needs pandas below 3 and other fixed versions: that of the bench environment (requirements-bench.lock).
+Keep out: whether they are right on odd tables (tests/properties/test_anonymity_properties.py). PYTHON: an interpreter
+with pycanon, which needs pandas below 3 and other fixed versions: that of the bench environment
+(requirements-bench.lock).
 """
 
 import json

@@ -5,8 +5,8 @@ Keep out: thresholds (the tests and C19 hold them), where texts come from, how s
     python -m tests.bench.bench_redaction [--public FOLDER] [--presidio PYTHON] [--write]
 
 --public: folder of labelled public sentences (presidio-research, *.json.gz). --presidio: interpreter of an environment
-made from requirements-bench.lock. --write: keep the figures in orchestration/privacy/redaction_measured.json and the table
-in docs/privacy.md (needs both).
+made from requirements-bench.lock. --write: keep the figures in orchestration/privacy/redaction_measured.json and the
+table in docs/privacy.md (needs both).
 """
 
 import argparse
@@ -29,7 +29,8 @@ from tests.bench.third_persons import plain, third_labelled
 
 MEASURED = Path(__file__).parents[2] / "orchestration" / "privacy" / "redaction_measured.json"
 
-# The two large public files name the same thing differently; places, dates, titles and names of firms are no identifiers.
+# The two large public files name the same thing differently; places, dates, titles and names of firms are no
+# identifiers.
 PUBLIC_LABELS = {
     "PHONE_NUMBER": "PHONE", "CREDIT_CARD": "CARD", "US_SSN": "ID", "US_DRIVER_LICENSE": "ID", "IBAN_CODE": "IBAN",
     "EMAIL_ADDRESS": "EMAIL", "IP_ADDRESS": "IP", "DOMAIN_NAME": "DOMAIN", "PERSON": "NAME", "ADDRESS": "ADDRESS",
@@ -164,7 +165,10 @@ def _print_quality(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _presidio_recall(samples: list[Labelled], found: list[list[list[Any]]]) -> dict[str, float]:
-    """Recall of Presidio's default on the same labelled texts: all letters and digits of a value inside what it found."""
+    """Recall of Presidio's default on the same labelled texts.
+
+    All letters and digits of a value inside what it found.
+    """
     n: dict[str, int] = {}
     hits: dict[str, int] = {}
     for sample, stretches in zip(samples, found, strict=True):

@@ -33,8 +33,9 @@ for wave, name in ((1, 'history'), (2, 'increment')):
 
 
 def write(folder: Path, records: int) -> tuple[int, int]:
-    """Write `folder`/history and `folder`/increment; returns how many records each holds, history with `folder`/reference.
+    """Write `folder`/history and `folder`/increment.
 
+    Returns how many records each holds, history with `folder`/reference.
     In a process of its own, so that neither its memory nor its clock stays with the measure.
     """
     script = WRITE.format(

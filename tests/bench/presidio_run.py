@@ -2,9 +2,9 @@
 
 Keep out: imports of this project; this file runs in an environment of its own (requirements-bench.lock).
 
-Input: JSON {"texts": [...], "model": name of a spaCy package}. Output: JSON with seconds of CPU, and per text the stretches
-found, of the default configuration (all recognisers loaded by default, the small spaCy model) and of its patterns alone
-(the same without the recogniser of the model, over empty artefacts: no language model runs at all).
+Input: JSON {"texts": [...], "model": name of a spaCy package}. Output: JSON with seconds of CPU, and per text the
+stretches found, of the default configuration (all recognisers loaded by default, the small spaCy model) and of its
+patterns alone (the same without the recogniser of the model, over empty artefacts: no language model runs at all).
 """
 
 import json

@@ -37,7 +37,10 @@ class Ratio:
 
 
 def measure(sets: Mapping[str, list[str]], presidio: Path | None) -> list[Row]:
-    """Rows of each set of texts, by name; without an interpreter that has Presidio, the ratios are told as not measured."""
+    """Rows of each set of texts, by name.
+
+    Without an interpreter that has Presidio, the ratios are told as not measured.
+    """
     return [row for name, texts in sets.items() for row in _rows(name, len(texts), speed(texts, presidio))]
 
 
@@ -55,9 +58,9 @@ def ratios(measured: Iterable[dict[str, Any]]) -> Iterator[Ratio]:
 def speed(texts: list[str], presidio: Path | None, models: Iterable[str] = ()) -> list[dict[str, Any]]:
     """CPU seconds, texts/s and MB/s of all rules on one thread, beside Presidio; medians of rounds, on the same texts.
 
-    Every text has a record of its own: a name, an e-mail address, a telephone number, and an agent. One record in ten is
-    named in its text. A round is many times the texts, so that a start counts as it does for a batch. `models`: languages
-    whose models (extras) read the texts too, in a row of its own.
+    Every text has a record of its own: a name, an e-mail address, a telephone number, and an agent. One record in ten
+    is named in its text. A round is many times the texts, so that a start counts as it does for a batch. `models`:
+    languages whose models (extras) read the texts too, in a row of its own.
     """
     megabytes = sum(len(t.encode()) for t in texts) / 1e6
     times = max(1, 50_000 // len(texts))

@@ -18,7 +18,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Run:
-    """One run: wall and CPU seconds in all, wall seconds by group of steps, peak resident memory in MB (all processes)."""
+    """One run: wall and CPU seconds in all, wall seconds by group of steps, peak memory in MB (all processes)."""
 
     seconds: float
     cpu_seconds: float

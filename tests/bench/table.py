@@ -14,7 +14,8 @@ from rich.table import Table
 class Row:
     """One measured figure.
 
-    `value` in `unit`, None where it was not measured (`spread` says why); `target` as a person reads it, '' where none is set; `met` None where there is no target.
+    `value` in `unit`, None where it was not measured (`spread` says why); `target` as a person reads it, '' where none
+    is set; `met` None where there is no target.
     `spread` says how much the figure moved over its rounds, '' when it was measured once.
     """
 

@@ -62,7 +62,10 @@ def dagster(home: Path, log: Path) -> Iterator[str]:
 
 
 def graph(address: str, shot: Path, profile: Path) -> chromium.Visit:
-    """The asset graph by its groups, with what Dagster asks a first visitor skipped; `texts["page"]` is what it shows."""
+    """The asset graph by its groups, with what Dagster asks a first visitor skipped.
+
+    `texts["page"]` is what it shows.
+    """
     steps = [(15.0, SKIP), (8.0, SKIP), (4.0, "document.body.innerText")]
     return chromium.look(f"{address}/asset-groups", shot, profile, steps, (1800, 900), is_whole=False)
 

@@ -1,4 +1,6 @@
-"""The pages a compliance officer reads, in a headless Chromium: privacy report, assessment material, an incident's material.
+"""The pages a compliance officer reads, in a headless Chromium.
+
+Privacy report, assessment material, an incident's material.
 
 Keep out: what they say (tests/unit/test_privacy_report.py, tests/integration/test_flows.py, test_incidents.py).
 """

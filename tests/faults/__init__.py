@@ -1,1 +1,4 @@
-"""What happens when things break: deaths, sources that are down, figures that fail. Keep out: what works (elsewhere)."""
+"""What happens when things break: deaths, sources that are down, figures that fail.
+
+Keep out: what works (elsewhere).
+"""

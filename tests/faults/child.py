@@ -1,4 +1,6 @@
-"""One load from a source to the lake, in a process that dies at a given point: `python -m tests.faults.child HOME POINT`.
+"""One load from a source to the lake, in a process that dies at a given point.
+
+`python -m tests.faults.child HOME POINT`.
 
 Keep out: assertions.
 """

@@ -1,4 +1,6 @@
-"""What every test of this folder shares: its marker, which keeps it out of `make test`, and runs that nothing disturbed.
+"""What every test of this folder shares.
+
+Its marker, which keeps it out of `make test`, and runs that nothing disturbed.
 
 Keep out: fixtures that one file alone needs.
 """

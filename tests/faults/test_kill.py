@@ -42,7 +42,8 @@ DEATHS = (
     ("in_the_commit", "later"),
     ("while_forgetting", "later"),
 )
-# Deaths in a home whose models stood before, so that what follows is an increment; a build takes longer than all else here.
+# Deaths in a home whose models stood before, so that what follows is an increment; a build takes longer than all else
+# here.
 BUILT = ("in_the_vaults_transaction", "while_forgetting")
 
 # Ten pages and more, so that dlt has written some of them to its folder before the end.
@@ -87,7 +88,10 @@ from rows where raw ->> '$.what' = 'consent'
 
 
 def furnish(house: TestHouse, load: str) -> None:
-    """A source of 45 records about 11 persons: one line broken, one record twice; before a later load, an earlier one."""
+    """A source of 45 records about 11 persons: one line broken, one record twice.
+
+    Before a later load, an earlier one.
+    """
     folder = write_source(house.sources, "desk", {"case": CASE, "consent": CONSENT})
     (folder / "extract.py").write_text(EXTRACT)
     if load == "later":
@@ -195,7 +199,7 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
 def test_a_whole_run_killed_while_extracting_leaves_nothing_readable_in_any_tools_folder(
     house: TestHouse, tmp_path: Path
 ) -> None:
-    """Under the command itself: Dagster has written of the run, dlt holds pages, dbt's folder stands from a build before."""
+    """Under the command itself: Dagster has written of the run, dlt holds pages, dbt's folder is of a build before."""
     furnish(house, "later")
     house.build()
     died = whole_run(house, tmp_path, "extracting")

@@ -1,4 +1,7 @@
-"""Whatever order loads come in, every fact, dimension and mart is the same. Keep out: single resolutions (tests/properties)."""
+"""Whatever order loads come in, every fact, dimension and mart is the same.
+
+Keep out: single resolutions (tests/properties).
+"""
 
 import shutil
 from pathlib import Path

@@ -138,7 +138,10 @@ def extraction(root: Path, load: str) -> Recorded:
 
 
 def cut_extractions(run: Recorded) -> dict[str, dict[str, bytes | None]]:
-    """Some of the states the disk may be left in: along the way, and the worst: the cursor is there, its pages are not."""
+    """Some of the states the disk may be left in: along the way, and the worst.
+
+    The cursor is there, its pages are not.
+    """
     along = list(states(run).items())
     found = dict(along[:: len(along) // 4])
     whole = run.recording.state(run.base, len(run.recording.steps), "kind")

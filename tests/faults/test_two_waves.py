@@ -31,7 +31,8 @@ def run(house: TestHouse) -> None:
 
 def compared(house: TestHouse, folder: Path) -> tuple[list[Differing], int, int]:
     with pipeline.open_warehouse(house.home, house.keyring) as con:
-        # What was taken in before a person withdrew was never refused: it leaves, and n_excluded_consent does not tell it.
+        # What was taken in before a person withdrew was never refused: it leaves, and n_excluded_consent does not tell
+        # it.
         told = [p for p in PARTS if p != "n_excluded_consent"]
         return against_truth(con, folder / "kpis.parquet", told)
 

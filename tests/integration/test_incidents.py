@@ -1,4 +1,7 @@
-"""Incidents: written down, counted, told, closed; counts and names only. Keep out: what opens one by itself (test_serving.py)."""
+"""Incidents: written down, counted, told, closed; counts and names only.
+
+Keep out: what opens one by itself (test_serving.py).
+"""
 
 import json
 from dataclasses import replace
@@ -121,7 +124,10 @@ def test_what_the_page_says_stands_there_in_chinese_too(filled: TestHouse, monke
 
 @pytest.fixture
 def spread(filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TestHouse:
-    """Zora (two subjects) and Otto, with rows in every store: one in quarantine, two built, one restricted, a backup, an export."""
+    """Zora (two subjects) and Otto, with rows in every store.
+
+    One in quarantine, two built, one restricted, a backup, an export.
+    """
     with monkeypatch.context() as failing:
         failing.setattr(audit, "audit_batch", lambda *_, **__: AuditResult((CheckResult("x", False, 1, 1),)))
         filled.drop("rows_9.jsonl", lines(case(9, account="O1", country="CN", text="held")))

@@ -1,4 +1,7 @@
-"""Rotation of keys: the same rows and subjects, no pseudonym of before, and everything goes on. Keep out: erasure itself."""
+"""Rotation of keys: the same rows and subjects, no pseudonym of before, and everything goes on.
+
+Keep out: erasure itself.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""What a member of staff may ask of the house: a copy, to be left out, and back in. Keep out: customers (test_subjects.py)."""
+"""What a member of staff may ask of the house: a copy, to be left out, and back in.
+
+Keep out: customers (test_subjects.py).
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""What one person may ask of the house: found, told, restricted, erased, and not coming back. Keep out: rotation of keys."""
+"""What one person may ask of the house: found, told, restricted, erased, and not coming back.
+
+Keep out: rotation of keys.
+"""
 
 import fcntl
 import json
@@ -34,7 +37,10 @@ WHO = ["--role", "compliance", "--reason", "asked by letter"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
-    """Zora under an account and two addresses, the second proved one only later; an event of her case without a person."""
+    """Zora under an account and two addresses, the second proved one only later.
+
+    An event of her case without a person.
+    """
     house = TestHouse(tmp_path_factory.mktemp("made"))
     write_source(house.sources, "desk", {"case": CASE, "case_event": EVENT})
     zora = {"name": "Zora Quill", "verified": "true", "country": "DE"}

@@ -1,4 +1,7 @@
-"""Check C7 in its three parts, each on a home where it holds and on one where it does not. Keep out: attacks (tests/attacks)."""
+"""Check C7 in its three parts, each on a home where it holds and on one where it does not.
+
+Keep out: attacks (tests/attacks).
+"""
 
 import re
 
@@ -41,7 +44,8 @@ def test_a_home_proves_all_three_and_says_how_many(filled: TestHouse) -> None:
     filled.keyring.key("pseudonym.export.lab")
     found = proved(filled)
     assert (found.status, parts(found)) == ("passed", (0, 0, 0)) and found.n_checked > 20
-    # Four cases of persons under case_key; what two persons have in the lake and the vault, under the keys of a recipient too.
+    # Four cases of persons under case_key; what two persons have in the lake and the vault, under the keys of a
+    # recipient too.
     assert "alike: 4 rows" in found.evidence and "under 6 keys" in found.evidence and "100 % of all" in found.evidence
     assert int(re.findall(r"with the key (\d+) do", found.evidence)[0]) > 10
     assert translated(found.evidence, "zh").startswith("密钥哈希，占全部的 100%；域内一致")

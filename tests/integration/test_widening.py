@@ -1,4 +1,7 @@
-"""Whatever is known of a person last: the rows let in, and for what, are the same. Keep out: single consents (attacks/)."""
+"""Whatever is known of a person last: the rows let in, and for what, are the same.
+
+Keep out: single consents (attacks/).
+"""
 
 from pathlib import Path
 
@@ -96,7 +99,7 @@ def drop(house: TestHouse) -> None:
 
 
 def granted(house: TestHouse) -> dict[str, list[list[str]]]:
-    """By kind the purposes of every row, of its newest version, once minors told late have left, as every run sees to it."""
+    """By kind the purposes of every row, of its newest version, once minors told late have left, as after every run."""
     pipeline.expire(house.home, house.keyring, "test")
     newest = "qualify row_number() over (partition by content_hash order by loaded_at desc) = 1"
     return {

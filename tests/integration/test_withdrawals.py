@@ -178,7 +178,10 @@ def test_a_child_told_of_late_or_no_longer_consented_for_goes(house: TestHouse) 
 
 
 def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHouse, tmp_path: Path) -> None:
-    """Made before Ann withdrew and Bob was erased: with the lists kept outside both are done again, without them not."""
+    """Made before Ann withdrew and Bob was erased.
+
+    With the lists kept outside both are done again, without them not.
+    """
     backup.write(filled.home, tmp_path / "b", SECRET)
     filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
     filled.take("register")

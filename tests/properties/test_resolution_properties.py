@@ -76,7 +76,10 @@ def partition(keyring: Keyring, loads: list[list[tuple[int, Row]]]) -> dict[int,
 
 
 def expected(all_rows: list[Row]) -> dict[int, frozenset[int] | None]:
-    """The rule in plain words: subjects as written, shared mailboxes left out, joined hand over hand, too large ones apart."""
+    """The rule in plain words.
+
+    Subjects as written, shared mailboxes left out, joined one by one, too large ones apart.
+    """
     written = [("account", r[0]) if r[0] is not None else ("rest", r[1], r[2]) for r in all_rows]
     links = defaultdict(set)  # subject as written → identifiers
     for w, (account, mailbox, phone) in zip(written, all_rows, strict=True):

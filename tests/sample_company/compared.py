@@ -18,7 +18,8 @@ def against_truth(
 ) -> tuple[list[Differing], int, int]:
     """What differs in `wh.kpis.kpi_values`, how many cells were compared, how many of them are figures.
 
-    By metric, variant, grain and breakdown: cells missing in the mart, cells that the truth does not know, all that differ.
+    By metric, variant, grain and breakdown: cells missing in the mart, cells that the truth does not know, all that
+    differ.
     `truth`: kpis.parquet. Leaves the temporary table `compared`.
     """
     equal = " and ".join(

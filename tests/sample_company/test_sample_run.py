@@ -68,7 +68,10 @@ def test_every_rejected_duplicate_and_read_count_is_what_was_planted(run: Sample
 
 
 def test_what_a_check_stopped_is_in_quarantine_and_the_run_says_so(run: SampleRun) -> None:
-    """One batch of ratings claims the wrong scale: no row of it enters, the rest of its load does, and all else is served."""
+    """One batch of ratings claims the wrong scale.
+
+    No row of it enters, the rest of its load does, and all else is served.
+    """
     (planned,) = [line for line in run.read("ledger.csv") if line["measure"] == "quarantined"]
     (held,) = json.loads(run.voicehouse("quarantine", "list", "--json").stdout)
     assert (held["source"], held["part"]["kind"], held["part"]["rows"]) == (
@@ -150,7 +153,10 @@ def test_every_comparison_with_the_period_before_is_that_of_the_truth(run: Sampl
 
 
 def test_intervals_of_shares_are_those_of_wilson(run: SampleRun) -> None:
-    """All of shares that are neither weighted nor clustered: the roots of (p - k / n)^2 = z^2 p (1 - p) / n; some by scipy."""
+    """All of shares that are neither weighted nor clustered: the roots of (p - k / n)^2 = z^2 p (1 - p) / n.
+
+    Some by scipy.
+    """
     with run.exact() as con:
         found = con.execute(
             "select distinct numerator, denominator, ci_low, ci_high from wh.kpis.kpi_values "
@@ -200,8 +206,9 @@ def test_every_fact_dimension_and_mart_has_rows(run: SampleRun) -> None:
 
 
 def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) -> None:
-    """Every proving identifier of the truth against the vault's: none missing, none too many, the same persons behind them.
+    """Every proving identifier of the truth against the vault's.
 
+    None missing, none too many, the same persons behind them.
     Whoever gave a number that no account carries, a guest or a caller, is one by this number alone. A call tells no
     country: what a German caller wrote as 0176/… proves nobody. Nobody is missing
     from the vault for being refused, quarantined or erased: the vault knows who was read, whatever became of the rows.
@@ -260,7 +267,7 @@ def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) ->
 
 
 def test_every_identity_in_a_field_is_gone_from_lake_warehouse_and_served_files(run: SampleRun) -> None:
-    """Every account, name, e-mail, phone, address and handle of a field, against every text and whole number of every store.
+    """Every account, name, e-mail, phone, address and handle of a field, against every text and number of every store.
 
     Names of two Chinese signs are searched too, though some could be words: in what this sample says none is.
     """
@@ -291,7 +298,10 @@ def _inbox_texts(run: SampleRun) -> list[str]:
 
 
 def test_planted_identities_in_free_text_are_redacted(run: SampleRun) -> None:
-    """All that is planted is found by rule or is a known person's; bare names of third persons, a stated limit, are not."""
+    """All that is planted is found by rule or is a known person's.
+
+    Bare names of third persons, a stated limit, are not.
+    """
     whole = "\n".join(_texts_of_lake(run))
     planted = run.read("planted.csv")
     missed = Counter(p["entity"] for p in planted if p["value"] in whole)
@@ -339,7 +349,7 @@ def _texts_of_served(run: SampleRun) -> list[str]:
 
 
 def test_no_planted_value_stands_in_any_byte_under_the_home_and_temp(run: SampleRun, tmp_path: Path) -> None:
-    """Every value planted in free text or standing in a field, in UTF-8 and UTF-16, in names of files and in packed ones."""
+    """Every value planted in free text or standing in a field, in UTF-8 and UTF-16, in names of files, packed ones."""
     values = {p["value"] for p in run.read("planted.csv")} | {f["written"] for f in run.read("fields.csv")}
     needles = Needles(values, ("utf-8", "utf-16-le"))
     assert len(needles.sought) > 16_000
@@ -458,7 +468,10 @@ def test_every_question_of_the_page_on_bi_tools_has_an_answer(run: SampleRun, nu
 
 
 def test_what_can_be_chosen_has_a_name_once_and_is_what_the_figures_have(run: SampleRun) -> None:
-    """The SQL of docs/bi.md as it stands: each choice of the published figures, and none twice over a metric's versions."""
+    """The SQL of docs/bi.md as it stands.
+
+    Each choice of the published figures, and none twice over a metric's versions.
+    """
     page = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
     boxes = re.search(r"Fill filter boxes.*?```sql\n(.*?)```", page, re.S)
     fixed = "metric_id, variant, period_grain, breakdown"

@@ -1,4 +1,7 @@
-"""Which further cells the fix-point of disclosure hides. Keep out: which are hidden for what they are (test_disclosure.py)."""
+"""Which further cells the fix-point of disclosure hides.
+
+Keep out: which are hidden for what they are (test_disclosure.py).
+"""
 
 import duckdb
 import pytest

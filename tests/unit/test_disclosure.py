@@ -302,7 +302,7 @@ def test_the_audit_finds_what_a_naive_suppression_leaves_open():
 
 
 def test_the_audit_finds_a_cell_that_takes_two_equations():
-    """Both rows and both columns of a crossed table hide two cells, save that one chain of them ends in a single one."""
+    """Both rows and both columns of a crossed table hide two cells, but one chain of them ends in a single one."""
     table = {("a", "x"): 20, ("a", "y"): 30, ("b", "x"): 25, ("b", "y"): 35, ("c", "x"): 40, ("c", "y"): 45}
     rows = [cell(sum(table.values()))]
     rows += [cell(sum(n for (s, _), n in table.items() if s == k), store=k) for k in "abc"]

@@ -89,7 +89,7 @@ def one_person_told(before: dict[str, dict[str, Any]], after: dict[str, dict[str
 
 
 def rests(shown: dict[str, dict[str, Any]]) -> dict[tuple[Any, ...], int]:
-    """The attack on totals: what is left of each published one after taking its published parts away, and which those are."""
+    """The attack on totals: what is left of each published one without its published parts, and which those are."""
     totals = {(r["period_grain"], r["period_start"]): r for r in shown.values() if r["breakdown"] == "" and r["value"]}
     found = {}
     for place, total in totals.items():

@@ -14,7 +14,8 @@ from orchestration.sources.contract import Settings
 
 def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
     key = dg.AssetKey(["guard", settings.name])
-    # Sources that know consents, the names of staff or the words of scales go first, so that the same run can act on them.
+    # Sources that know consents, the names of staff or the words of scales go first, so that the same run can act on
+    # them.
     first = [] if settings.name in registers else [dg.AssetKey(["guard", n]) for n in registers]
 
     @dg.asset(

@@ -17,7 +17,8 @@ from orchestration.defs.resources import HouseResource
 from orchestration.home import Home, environment_set
 from orchestration.logs import event, ids
 
-# Written by the step itself before it builds (modelling.building): what this build is, and what the last one did not know.
+# Written by the step itself before it builds (modelling.building): what this build is, and what the last one did not
+# know.
 PREPARED = ("_build", "_fresh", "_metrics", "_remapped")
 
 

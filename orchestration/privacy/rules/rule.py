@@ -38,8 +38,8 @@ class Pattern:
     """One constant expression, with a token of its own where it differs from the rule's.
 
     `before` and `after` are context that stays; `value` is what the token replaces.
-    `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides. Most candidates are
-    short runs of digits: a check asks for their length first (`in_turn`).
+    `check` builds a SQL boolean from the SQL of a candidate; None means that the pattern alone decides. Most candidates
+    are short runs of digits: a check asks for their length first (`in_turn`).
     Groups inside the three parts must not capture.
     """
 
@@ -66,9 +66,10 @@ class Rule:
     reads: Literal["words", "chinese", "digits", "numbers"] = "words"
 
     def steps(self) -> list[tuple[str, str]]:
-        """Columns made anew, each with its SQL expression over a normalised text `t`, to be computed one after the other.
+        """Columns made anew, each with its SQL expression over a normalised text `t`, to be computed one by one.
 
-        They make `t`, and a boolean `is_needed` on the way. Few steps, because the engine binds each anew for every batch.
+        They make `t`, and a boolean `is_needed` on the way. Few steps, because the engine binds each anew for every
+        batch.
         """
         if not any(p.check for p in self.patterns):
             return [("t", f"case when {self.guard} then {_put('t', self.patterns, self.token)} else t end")]

@@ -1,4 +1,4 @@
-"""Every KPI of the first marts, in every period and breakdown, computed from the model in numpy, to compare the marts with.
+"""Every KPI of the first marts, in every period and breakdown, computed in numpy, to compare the marts with.
 
 Keep out: SQL of any mart, and what the models make of it. Rows that the gate refuses or that were deleted are left out
 here by the people's own story. Definitions: the registry of metrics; times in the reporting zone.

@@ -168,7 +168,10 @@ def _reopenings(cases: pd.DataFrame) -> list[Block]:
 
 
 def _backlog(cases: pd.DataFrame) -> list[Block]:
-    """Open at the end of every period, or on the last day observed where that comes first; a cell once seen stays in."""
+    """Open at the end of every period, or on the last day observed where that comes first.
+
+    A cell once seen stays in.
+    """
     first, last = local_day(cases["opened"]).min(), local_day(np.array([END - 1]))[0]
     days = np.arange(first, last + 1)
     case, night = _open_nights(cases, first)

@@ -143,8 +143,8 @@ def placed(at: "pd.Series | npt.NDArray[np.int64] | None", n: int, grains: Seque
 def cut(items: pd.DataFrame, entries: Placed, breakdowns: Iterable[str], measure: Measure) -> list[Block]:
     """The cells of some metrics. items: one row per item, dimensions as columns (those not there are unknown).
 
-    A measure tells, for the cells of one breakdown, the parts of every metric and variant; the part `is_there` says which
-    cells exist (without it: all).
+    A measure tells, for the cells of one breakdown, the parts of every metric and variant; the part `is_there` says
+    which cells exist (without it: all).
     """
     blocks: list[Block] = []
     members: dict[str, tuple[Ints, npt.NDArray[np.object_]]] = {}
@@ -257,7 +257,10 @@ def shares(metric: str, variant: str, hits: Numbers, subject: Numbers, censored:
 
 
 def quantile(group: Group, values: Floats, q: float) -> Floats:
-    """The q-quantile of each cell's numbers, interpolated (type 7 of Hyndman and Fan 1996); none where there are none."""
+    """The q-quantile of each cell's numbers, interpolated (type 7 of Hyndman and Fan 1996).
+
+    None where there are none.
+    """
     told = values[group.placed.item]
     known = ~np.isnan(told)
     of, told = group.of[known], told[known]
@@ -302,7 +305,7 @@ def timed(metric: str, clock: str, duration: Floats, happened: Bools, subject: N
 
 
 def refused(blocks: Iterable[Block], by_source: dict[str, int]) -> list[Block]:
-    """The same cells; those of all time, in all and by source, told how many records were refused for want of consent."""
+    """The same cells; those of all time, in all and by source, told how many records were refused for consent."""
     found = list(blocks)
     for block in found:
         if block.breakdown in ("", "source"):
@@ -312,7 +315,10 @@ def refused(blocks: Iterable[Block], by_source: dict[str, int]) -> list[Block]:
 
 
 def nobody(kind: str, frame: pd.DataFrame, named: pd.Series | None = None) -> pd.Series:
-    """Subjects for rows of a kind that prove nobody: one for each name they are `named` by, else for each row itself."""
+    """Subjects for rows of a kind that prove nobody.
+
+    One for each name they are `named` by, else for each row itself.
+    """
     number = np.arange(len(frame)) if named is None else pd.factorize(named)[0]
     return pd.Series(-(NAMELESS.index(kind) + 1) * 10**8 - number, index=frame.index)
 

@@ -55,7 +55,8 @@ def _calls(world: World, view: View) -> list[Block]:
         from call as c left join person as p on p.person = c.person where not is_outbound order by call
         """
     )
-    # A landline is nobody's own number, and one without its country's code might be anybody's: it tells no callers apart.
+    # A landline is nobody's own number, and one without its country's code might be anybody's: it tells no callers
+    # apart.
     known = (calls["caller"] != ABSENT) & ~calls["is_national"]
     subject = view.subjects_of("phone", calls["phone"].fillna(""), calls["caller"])
     calls["subject"] = subject.where(known, nobody("call", calls, calls["named"]))

@@ -110,7 +110,10 @@ def _purchases(bought: pd.DataFrame, view: View) -> list[Block]:
 
 
 def _cohorts(bought: pd.DataFrame) -> list[Block]:
-    """The triangle: of those who first bought in a month, who is active so many month ends later; blank if not observed."""
+    """The triangle: of those who first bought in a month, who is active so many month ends later.
+
+    Blank if not observed.
+    """
     cohort = start_of("month", bought.groupby("subject")["day"].min().to_numpy("datetime64[D]"))
     first = pd.Series(cohort, index=bought.groupby("subject")["day"].min().index)
     oldest = int((cohort.min() < BOUNDARIES).sum())
