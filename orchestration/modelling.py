@@ -25,6 +25,7 @@ from orchestration.home import Home
 from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.privacy import policy
 from orchestration.privacy.keys import Keyring
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
@@ -105,7 +106,7 @@ def as_known_at(home: Home, keyring: Keyring, known_at: datetime) -> Path:
 
 def variables(home: Home) -> dict[str, str]:
     """dbt's vars for this home."""
-    return {"reporting_tz": home.house.reporting_tz}
+    return {"reporting_tz": home.house.reporting_tz, "staff_purpose": policy.staff_purpose(home)}
 
 
 def manifest(home: Home, keyring: Keyring | None = None) -> Path:

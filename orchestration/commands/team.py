@@ -1,10 +1,13 @@
-"""`voicehouse team`: the restricted file and who may open it.
+"""`voicehouse team`: the restricted file, who may open it, and the names behind its keys for whoever leads the team.
 
-Keep out: making it (orchestration.serving.publish).
+Keep out: making it (orchestration.serving.publish) and the rule (orchestration.privacy.reidentification).
 """
+
+import json
 
 import click
 
+from orchestration.commands import as_json
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -30,3 +33,32 @@ def key(role: str, reason: str) -> None:
     roles.require(home, keyring, role, "team key")
     AuditLog(home, keyring).append("team_key_shown", role=role, reason=reason, key_version=keyring.version(TEAM_KEY))
     click.echo(keyring.hex(TEAM_KEY))
+
+
+@command.command(help=text("team.names"))
+@click.option("--team", required=True, help=text("team.team"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help=text("team.names_role"))
+@click.option("--reason", required=True, help=text("team.reason"))
+@as_json
+def names(team: str, role: str, reason: str, as_json: bool) -> None:
+    """Names of the members of one team, by the keys that the restricted file has for them."""
+    from orchestration.engine import connect
+    from orchestration.privacy import reidentification, roles
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.vault import open_vault
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "team names")
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring, read_only=True):
+            found = reidentification.names_of_team(con, home, keyring, team, role, reason)
+    finally:
+        con.close()
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for agent_key, told in found.items():
+        click.echo(f"{agent_key}  {', '.join(told)}")
+    click.echo(text("team.named", n=len(found), team=team))

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestration.engine import literal
 from orchestration.errors import ContractError
@@ -92,6 +93,12 @@ assessment = "{assessment}"
 # [notices.CN]
 # analytics = ["2025-03", "2026-01"]
 
+# Figures per member of staff (kpi_agents, in the restricted file alone) are made for the purpose named here, which their
+# notice has to tell; there are none as long as none is named. `leads` says by team which accounts may ask for its names.
+# [staff]
+# purpose = "coaching"
+# leads = {{ north = ["li.na"] }}
+
 # How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
 [terms]
 landing_days = 14
@@ -113,6 +120,8 @@ class Policy:
     recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     name_models: tuple[str, ...] = ()
     notices: Notices = field(default_factory=dict)
+    staff_purpose: str = ""
+    leads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def assessment(self) -> str:
@@ -147,6 +156,7 @@ class Policy:
                     f"policy.toml: [recipients.{name}] is a table of texts: role, agreement, place, transfer"
                 )
         found["name_models"] = tuple(raw.get("name_models", ()))
+        found |= _read_staff(raw.get("staff", {}))
         found["notices"] = read_notices(raw.get("notices", {}), tuple(raw["purposes"]), "policy.toml")
         return cls(str(raw["version"]), tuple(raw["purposes"]), tuple(raw.get("blocked_sources", ())), **terms, **found)
 
@@ -161,6 +171,27 @@ class Policy:
             [dict(settings.basis), settings.purposes, settings.retention_months, *listed], sort_keys=True, default=dict
         )
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
+
+
+def _read_staff(given: Mapping[str, Any]) -> dict[str, Any]:
+    """[staff]: what figures per member of staff are for, and who leads which team. Raises ContractError on anything else."""
+    purpose, leads = given.get("purpose", ""), given.get("leads", {})
+    is_said = isinstance(purpose, str) and re.fullmatch(r"[A-Za-z0-9_.-]*", purpose)
+    accounts = list(leads.values()) if isinstance(leads, dict) else [None]
+    if (
+        set(given) - {"purpose", "leads"}
+        or not is_said
+        or not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in accounts)
+    ):
+        raise ContractError(
+            "policy.toml: [staff] knows purpose, a name, and leads, a table of teams and lists of accounts"
+        )
+    return {"staff_purpose": purpose, "leads": {team: tuple(names) for team, names in leads.items()}}
+
+
+def staff_purpose(home: Home) -> str:
+    """What figures per member of staff are for in this home; empty where they are not made. Writes nothing."""
+    return Policy.of(home).staff_purpose if (home.root / "policy.toml").exists() else ""
 
 
 def furnish(home: Home, name: str = "", contact: str = "", assessment: str = "") -> None:

@@ -3,7 +3,7 @@
 Both by rule, on record, and never in bulk.
 
 Keep out: requests of the person itself (access.py). A name leaves the vault only for one pseudonym at a time, or for
-more when two persons have said so; an item's place at its source names nobody.
+more when two persons have said so, or for whoever leads the team; an item's place at its source names nobody.
 """
 
 import json
@@ -14,15 +14,19 @@ from typing import Any
 
 import duckdb
 
+from orchestration.engine import literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.privacy import marks
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 from orchestration.privacy.pseudonyms import scoped
+from orchestration.privacy.roles import NotAllowedError
 from orchestration.privacy.subjects import Sought, find
 from orchestration.privacy.vault import unseal_identities
 from orchestration.records import KINDS
+from orchestration.serving.postgres import TEAM_KEY
 
 AT_MOST = 10  # pseudonyms an hour and person, without a second one's approval
 HOURS = 1
@@ -104,6 +108,38 @@ def _use(home: Home, log: AuditLog, approval: str, n: int) -> None:
         log.append("refused", operation="reidentify", approval=approval)
         raise VoicehouseError(wrong)
     path.unlink()
+
+
+def names_of_team(
+    con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, team: str, role: str, reason: str
+) -> dict[str, list[str]]:
+    """Names, by key, of the members of staff of one team, for whoever leads it; the audit line is on the disk first.
+
+    Needs the vault on `con`, and the restricted file in the home. Raises NotAllowedError for any other account than those
+    policy.toml names as the team's leads, VoicehouseError where figures of staff are off or no file is served.
+    """
+    policy, log = Policy.of(home), AuditLog(home, keyring)
+    if not policy.staff_purpose:
+        raise VoicehouseError("figures of staff are off: policy.toml, [staff], names no purpose for them")
+    if actor() not in policy.leads.get(team, ()):
+        log.append("refused", operation="team names", team=team, role=role)
+        raise NotAllowedError(
+            "names of a team are for those who lead it: policy.toml, [staff] leads, does not name you"
+        )
+    path = home.serving / "team.duckdb"
+    if not path.exists():
+        raise VoicehouseError("there is no restricted file yet: run `voicehouse run` first")
+    con.execute(f"ATTACH {literal(str(path))} AS team (READ_ONLY, ENCRYPTION_KEY {literal(keyring.hex(TEAM_KEY))})")
+    try:
+        rows = con.execute(
+            "SELECT DISTINCT a.agent_key, a.names FROM team.dim_agents d JOIN vault.agent a USING (agent_key) "
+            "WHERE d.is_current AND d.team = ? ORDER BY 1",
+            [team],
+        ).fetchall()
+    finally:
+        con.execute("DETACH team")
+    log.append("team_names_shown", team=team, n=len(rows), role=role, reason=reason, purpose=policy.staff_purpose)
+    return {str(key): [str(n) for n in names or ()] for key, names in rows}
 
 
 def open_cases(con: duckdb.DuckDBPyConnection, agent: str, most: int) -> list[str]:

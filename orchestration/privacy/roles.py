@@ -20,6 +20,7 @@ ALLOWED = {
     "vault reinit": ("engineer",),
     "export": ("analyst", "compliance"),
     "team key": ("handler", "compliance"),
+    "team names": ("handler",),
     "privacy sign-off": ("compliance",),
     "incident": ("engineer", "compliance"),
     "incident export": ("compliance",),

@@ -50,7 +50,7 @@ PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group 
 RESTRICTED_MODE = 0o600
 
 # Rows per case, agent or training: the restricted file only.
-TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "fct_trainings", "fct_actions")
+TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "kpi_agents", "fct_trainings", "fct_actions")
 
 # The columns that every question about figures fixes (docs/bi.md), and the order in which dashboards ask.
 FIXED = ("metric_id", "variant", "period_grain", "breakdown")

@@ -1,0 +1,87 @@
+-- One row per figure, member of staff and period: what customers answered about the cases that are theirs, and how
+-- many of
+-- these were opened again. Restricted, and empty unless policy.toml names a purpose for it ([staff]): a figure needs 30
+-- answers or cases of 10 customers, its interval counts a customer once, and it decides nothing by itself.
+{% set answers, customers = 30, 10 %}
+with
+    cases as (
+        select *
+        from {{ ref("int_case_milestones") }}
+        where {{ "true" if var("staff_purpose", "") else "false" }} and not is_merged and not is_spam
+    ),
+
+    owners as (select case_key, agent_key from {{ ref("fct_cases") }} where agent_key is not null),
+
+    items as (
+        select
+            'csat' as metric_id,
+            'top2' as variant,
+            owners.agent_key,
+            coalesce(score.subject_key, score.counted_key, score.record_key) as person,
+            score.satisfied as hit,
+            score.anchor_at
+        from {{ ref("int_score_items") }} as score
+        inner join {{ ref("fct_survey_answers") }} as answer on score.record_key = answer.answer_key
+        inner join cases on answer.case_key = cases.case_key
+        inner join owners on cases.case_key = owners.case_key
+        where score.item_type = 'csat'
+        union all
+        select
+            'reopen_rate',
+            'ever_reopened',
+            owners.agent_key,
+            coalesce(cases.subject_key, cases.counted_key, cases.case_key),
+            case when cases.reopen_count > 0 then 1 else 0 end,
+            cases.opened_at
+        from cases
+        inner join owners on cases.case_key = owners.case_key
+        where cases.reopen_count is not null
+    ),
+
+    periodic as ({{ periods("items", "anchor_at", ["quarter", "year"]) }}),
+
+    counted as (
+        select
+            metric_id,
+            variant,
+            agent_key,
+            period_grain,
+            period_start,
+            period_end,
+            count(*) as n,
+            count(distinct person) as persons,
+            sum(hit) as hits
+        from periodic
+        group by metric_id, variant, agent_key, period_grain, period_start, period_end
+    ),
+
+    judged as (select *, n >= {{ answers }} and persons >= {{ customers }} as is_enough from counted)
+
+select
+    -- ids
+    judged.agent_key,
+    -- text
+    agent.team,
+    judged.metric_id,
+    judged.variant,
+    judged.period_grain,
+    case when not judged.is_enough then 'too_few' end as suppressed_reason,
+    -- numbers
+    case when judged.is_enough then cast(judged.n as {{ dbt.type_bigint() }}) end as n_answered,
+    case when judged.is_enough then cast(judged.persons as {{ dbt.type_bigint() }}) end as n_subjects,
+    case
+        when judged.is_enough then cast(100 * {{ ratio("judged.hits", "judged.n") }} as {{ type_double() }})
+    end as value,
+    case
+        when judged.is_enough
+        then cast(100 * {{ wilson_low("judged.hits", "judged.n", "judged.persons") }} as {{ type_double() }})
+    end as ci_low,
+    case
+        when judged.is_enough
+        then cast(100 * {{ wilson_high("judged.hits", "judged.n", "judged.persons") }} as {{ type_double() }})
+    end as ci_high,
+    -- times
+    judged.period_start,
+    judged.period_end
+from judged
+left join {{ ref("dim_agents") }} as agent on judged.agent_key = agent.agent_key and agent.is_current
