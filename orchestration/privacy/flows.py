@@ -138,7 +138,10 @@ def missing_papers(sources: Iterable[Settings], policy: Policy) -> list[str]:
 
 
 def needs_assessment(sources: Iterable[Settings], policy: Policy) -> list[str]:
-    """Why an impact assessment has to be on file: data entrusted, given to others, sent abroad (PIPL 55; GDPR 35)."""
+    """Why an impact assessment has to be on file: data entrusted, given to others, sent abroad; figures of staff.
+
+    PIPL 55; GDPR 35, for figures of staff by WP248 rev.01 (evaluation of vulnerable data subjects).
+    """
     own = [s for s in sources if not s.public_set]
     entrusted = sorted(s.name for s in own if s.vendor.get("role") == "processor")
     abroad = sorted(s.name for s in own if of_source(s, policy).crosses)
@@ -146,6 +149,7 @@ def needs_assessment(sources: Iterable[Settings], policy: Policy) -> list[str]:
         "entrusted to processors": entrusted,
         "given to recipients": sorted(policy.recipients) if own else [],
         "sent over a border": abroad,
+        "figures of staff": [policy.staff_purpose] if own and policy.staff_purpose else [],
     }
     return [f"{what}: {', '.join(names)}" for what, names in why.items() if names]
 
@@ -180,6 +184,7 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
         "controller": dict(policy.controller),
         "place": policy.place,
         "purposes": list(policy.purposes),
+        "staff_purpose": policy.staff_purpose,
         "notices": _listed(policy.notices),
         "terms_days": {"landing": policy.landing_days, "quarantine": policy.quarantine_days},
         "needs_assessment": needs_assessment(sources, policy),

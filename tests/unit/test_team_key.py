@@ -1,4 +1,4 @@
-"""The key of the restricted file: who may have it, and that the log knows before the answer is given.
+"""The key of the restricted file: who may have it, and that the log knows before the answer is given; policy on staff.
 
 Keep out: the audit log itself.
 """
@@ -6,9 +6,13 @@ Keep out: the audit log itself.
 import pytest
 from click.testing import CliRunner
 
+from orchestration import pipeline
 from orchestration.cli import main
+from orchestration.errors import ContractError
+from orchestration.privacy import flows
 from orchestration.privacy.audit_log import AuditLog
-from tests.house import TestHouse
+from orchestration.privacy.policy import Policy
+from tests.house import TestHouse, write_source
 
 
 def ask(house: TestHouse, role: str) -> tuple[int, str]:
@@ -32,3 +36,24 @@ def test_others_do_not_and_their_asking_is_logged(house: TestHouse, role: str) -
     assert code == 5 and house.keyring.hex("team") not in shown
     line = list(AuditLog(house.home, house.keyring).lines())[-1]
     assert (line["action"], line["facts"]["operation"]) == ("refused", "team key")
+
+
+@pytest.mark.parametrize(
+    "given", ['purpose = "two words"', "purpose = 3", 'leads = { north = "li.na" }', "leads = 3", 'lead = "li.na"']
+)
+def test_a_policy_that_says_of_staff_what_it_cannot_is_told(house: TestHouse, given: str) -> None:
+    policy = house.home.root / "policy.toml"
+    policy.write_text(f'version = "2"\npurposes = ["service"]\n[staff]\n{given}\n')
+    with pytest.raises(ContractError, match=r"\[staff\] knows purpose"):
+        Policy.of(house.home)
+
+
+def test_figures_of_staff_ask_for_an_impact_assessment(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": "select null as case_id where false"})
+    policy = house.home.root / "policy.toml"
+    policy.write_text('version = "2"\npurposes = ["service"]\n[staff]\npurpose = "coaching"\n')
+    assert "figures of staff: coaching" in flows.needs_assessment(
+        pipeline.sources(house.home).values(), Policy.of(house.home)
+    )
+    policy.write_text('version = "2"\npurposes = ["service"]\n')
+    assert flows.needs_assessment(pipeline.sources(house.home).values(), Policy.of(house.home)) == []

@@ -1,7 +1,7 @@
 -- One row per figure, member of staff and period: what customers answered about the cases that are theirs, and how
--- many of
--- these were opened again. Restricted, and empty unless policy.toml names a purpose for it ([staff]): a figure needs 30
--- answers or cases of 10 customers, its interval counts a customer once, and it decides nothing by itself.
+-- many of these were opened again. Restricted, and empty unless policy.toml names a purpose for it ([staff]): a
+-- figure needs 30 answers or cases of 10 customers, its interval counts a customer once, and it decides nothing by
+-- itself.
 {% set answers, customers = 30, 10 %}
 with
     cases as (
