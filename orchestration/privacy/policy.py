@@ -174,7 +174,7 @@ class Policy:
 
 
 def _read_staff(given: Mapping[str, Any]) -> dict[str, Any]:
-    """[staff]: what figures per member of staff are for, and who leads which team. Raises ContractError on anything else."""
+    """[staff]: what figures per member of staff are for, and who leads which team. Raises ContractError otherwise."""
     purpose, leads = given.get("purpose", ""), given.get("leads", {})
     is_said = isinstance(purpose, str) and re.fullmatch(r"[A-Za-z0-9_.-]*", purpose)
     accounts = list(leads.values()) if isinstance(leads, dict) else [None]

@@ -115,8 +115,8 @@ def names_of_team(
 ) -> dict[str, list[str]]:
     """Names, by key, of the members of staff of one team, for whoever leads it; the audit line is on the disk first.
 
-    Needs the vault on `con`, and the restricted file in the home. Raises NotAllowedError for any other account than those
-    policy.toml names as the team's leads, VoicehouseError where figures of staff are off or no file is served.
+    Needs the vault on `con`, and the restricted file in the home. Raises NotAllowedError for accounts that policy.toml
+    does not name as the team's leads, VoicehouseError where figures of staff are off or no file is served.
     """
     policy, log = Policy.of(home), AuditLog(home, keyring)
     if not policy.staff_purpose:

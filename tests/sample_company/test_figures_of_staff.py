@@ -1,4 +1,4 @@
-"""Figures per member of staff: off until policy names their purpose; then in the restricted file, and names for the lead.
+"""Figures per member of staff: off until policy names their purpose; then in the restricted file, names for the lead.
 
 Keep out: which rows are hidden (dbt's unit tests).
 """
