@@ -26,6 +26,7 @@ from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.messages import language, text
 from orchestration.privacy import evidence
 from orchestration.privacy.keys import Keyring
 from orchestration.records import KINDS
@@ -101,11 +102,11 @@ def prove(home: Home, say: Say = lambda _: None) -> Swept:
         say("control")
         _control(root, scratch, values)
         say("run")
-        printed = _run(scratch, expected=0)
+        printed = _run(scratch, 0, values)
         swept = [sweep(scratch, values)]
         say("failing run")
         _break(root, canaries)
-        printed += _run(scratch, expected=1)
+        printed += _run(scratch, 1, values)
         swept.append(sweep(scratch, values))
         # Whoever started the run may be told the real name of a file, and sees it nowhere else.
         shown = [v for v in values if v not in canaries[2].values.values()]
@@ -195,22 +196,35 @@ def _control(root: Path, home: Home, values: list[str]) -> None:
         raise VoicehouseError("the search for canaries misses some where they are in the clear: it proves nothing")
 
 
-def _run(home: Home, expected: int) -> bytes:
-    """A run as a user starts it, in a process of its own; what it printed."""
+def _run(home: Home, expected: int, values: Iterable[str]) -> bytes:
+    """A run as a user starts it, in a process of its own; what it printed.
+
+    Raises VoicehouseError when it ends otherwise than it should, with what it said last but for the values.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VOICEHOUSE_")}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-m", "orchestration.cli", "--home", str(home.root), "run"],
-        env={**environment, "PYTHONPATH": path},
+        env={**environment, "PYTHONPATH": path, "VOICEHOUSE_LANG": language()},
         cwd=home.root.parent,
         capture_output=True,
         check=False,
     )
     if done.returncode != expected:
+        why = f"{_where(home)}; {_last_words(done.stdout + done.stderr, values)}"
         raise VoicehouseError(
-            f"the run of canaries ended with {done.returncode}, not {expected} ({_where(home)}): nothing is proved"
+            f"the run of canaries ended with {done.returncode}, not {expected} ({why}): nothing is proved"
         )
     return done.stdout + done.stderr
+
+
+def _last_words(printed: bytes, values: Iterable[str]) -> str:
+    """The sentence in which a run said why it ended, else its last line; a question mark for each value."""
+    lines = [line for line in printed.decode(errors="replace").splitlines() if line.strip()]
+    reasons = ("voicehouse: ", text("run.failed", reason="\0").partition("\0")[0])
+    told = [line.removeprefix(r) for line in lines for r in reasons if line.startswith(r)]
+    last = [*lines, *told][-1:] or ["it said nothing"]
+    return re.sub("|".join(map(re.escape, values)), "?", last[0].strip(), flags=re.IGNORECASE)
 
 
 def _where(home: Home) -> str:

@@ -15,6 +15,7 @@ from orchestration import canary, pipeline
 from orchestration.defs import operations
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.messages import text
 from orchestration.privacy import evidence
 from orchestration.privacy.audit import Check, check_home
 from tests.house import TestHouse, write_source
@@ -105,6 +106,20 @@ def test_a_search_that_finds_nothing_in_the_clear_proves_nothing(
 def test_canaries_differ_from_proof_to_proof() -> None:
     first, second = ({v for c in canary.hatch() for v in c.values.values()} for _ in range(2))
     assert len(first) == 15 and not first & second
+
+
+def test_a_run_of_canaries_that_breaks_says_why_without_a_value(tmp_path: Path) -> None:
+    canaries = canary.hatch()
+    home = canary.plant(tmp_path, canaries)
+    values = [v for c in canaries for v in c.values.values()]
+    pipeline.Outcomes(home, "r").conclude(home, "r", "failed", "load")
+    (home.root / "house.toml").write_text("no TOML")
+    with pytest.raises(VoicehouseError, match=r"ended with 1, not 0 \(load; .*house.toml cannot be read"):
+        canary._run(home, 0, values)
+    reason = text("run.failed", reason=f"no news from letters ({values[1].upper()})")
+    words = f"[ 1.2 s] load\n{reason}\n\nmaster.key has been made\n".encode()
+    assert canary._last_words(words, values) == "no news from letters (?)"
+    assert canary._last_words(b"", values) == "it said nothing"
 
 
 @pytest.mark.operate
