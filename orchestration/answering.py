@@ -88,6 +88,7 @@ def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None
         with open_vault(con, home, keyring):
             changed = restriction.restrict(con, lake, purpose, request.request_id, lift)
             requests.close(con, request.request_id, "lifted" if lift else "done")
+            restriction.remember(con, home, keyring)
     finally:
         con.close()
     if lift:

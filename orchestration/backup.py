@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
-from orchestration.privacy import erasure, withdrawal
+from orchestration.privacy import erasure, restriction, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
@@ -71,6 +71,7 @@ class Backup:
     size: int
     erasures: int = 0  # done again while it was restored
     withdrawals: int = 0  # rows that rest on a consent taken back since
+    restrictions: int = 0  # rows of persons who restricted or objected since
 
 
 def passphrase(value: str) -> Secret:
@@ -173,10 +174,10 @@ def restore(
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")
-        erasures = withdrawals = 0
+        again = (0, 0, 0)
         if erased:
             shutil.copytree(erased, draft / "erased")
-            erasures, withdrawals = _forget_again(Home.open(draft))
+            again = _forget_again(Home.open(draft))
         if root.exists():
             root.rmdir()
         os.replace(draft, root)
@@ -185,13 +186,14 @@ def restore(
         raise VoicehouseError("the backup is damaged: nothing was restored") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return Backup(str(opened.head["made_at"]), files, total, erasures, withdrawals)
+    return Backup(str(opened.head["made_at"]), files, total, *again)
 
 
-def _forget_again(home: Home) -> tuple[int, int]:
-    """Erase and withdraw again in a home that is being restored; what it served goes where there was anything to do.
+def _forget_again(home: Home) -> tuple[int, int, int]:
+    """Erase, withdraw and strike out again in a home that is being restored.
 
-    Returns how many erasures had work, and how many rows rested on a consent withdrawn since.
+    What it served goes where there was anything to do. Returns how many erasures had work, and how many rows rested on
+    a consent withdrawn since or were restricted.
     """
     with home.writing("restore"):
         keyring = Keyring(home)
@@ -201,10 +203,11 @@ def _forget_again(home: Home) -> tuple[int, int]:
         except ContractError:  # their folders are not here yet: rows tell their own basis
             sources = {}
         again = withdrawal.reapply(home, keyring, sources)
-        if erasures or again.rows or again.purposes:
+        struck = restriction.reapply(home, keyring)
+        if erasures or again.rows or again.purposes or struck:
             publish.withdraw(home, "the home was put back from a backup, and persons were forgotten again")
             (home.folder("ops") / "served.json").unlink(missing_ok=True)
-    return erasures, again.rows
+    return erasures, again.rows, struck
 
 
 def _files(home: Home) -> Iterator[Path]:

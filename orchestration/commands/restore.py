@@ -26,6 +26,6 @@ def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
         done = backup.restore(file, root, secret, progress, erased)
     click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
     if erased:
-        click.echo(text("restore.erasures", n=done.erasures, rows=done.withdrawals))
+        click.echo(text("restore.erasures", n=done.erasures, rows=done.withdrawals, struck=done.restrictions))
     else:
         click.echo(text("restore.no_erasures"))

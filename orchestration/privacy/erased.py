@@ -1,7 +1,8 @@
 """The erased list: who asked to be forgotten, as keyed hashes, so that nobody comes back by replay or from a backup.
 
-Beside it the list of withdrawals: which of the vault's random ids took a consent back, so that a backup does not give
-it back. Keep out: erasing (erasure.py), withdrawing (withdrawal.py). The list lies in a folder of its own that no
+Beside it the lists of withdrawals and of restrictions: which of the vault's random ids took a consent back or had a
+purpose struck out, so that a backup does not undo it. Keep out: erasing (erasure.py), withdrawing (withdrawal.py),
+striking out (restriction.py). The list lies in a folder of its own that no
 backup holds; its key is in the same folder, wrapped by the master key, and stays when other keys rotate.
 """
 
@@ -64,17 +65,14 @@ class _Sealed:
         )
 
 
-class WithdrawnList(_Sealed):
-    """Consents taken back: the vault's random id, the purpose, the instant (ISO 8601, naive UTC)."""
+class _Words(_Sealed):
+    """What persons said: rows of words, the vault's random id first."""
 
-    name = "withdrawn.sealed"
-    bound_to = "withdrawn"
+    def entries(self) -> list[tuple[str, ...]]:
+        """Every word."""
+        return [tuple(row) for row in self._open()]
 
-    def entries(self) -> list[tuple[str, str, str]]:
-        """Every withdrawal."""
-        return [(s, p, at) for s, p, at in self._open()]
-
-    def write(self, entries: list[tuple[str, str, str]]) -> None:
+    def write(self, entries: list[tuple[str, ...]]) -> None:
         """Replace the list durably."""
         self._seal([list(e) for e in entries])
 
@@ -83,6 +81,20 @@ class WithdrawnList(_Sealed):
         kept = [e for e in self.entries() if e[0] not in subject_ids]
         if len(kept) < len(self.entries()):
             self.write(kept)
+
+
+class WithdrawnList(_Words):
+    """Consents taken back: the vault's random id, the purpose, the instant (ISO 8601, naive UTC)."""
+
+    name = "withdrawn.sealed"
+    bound_to = "withdrawn"
+
+
+class RestrictedList(_Words):
+    """Restrictions and objections that stand: the rows of vault.restriction."""
+
+    name = "restricted.sealed"
+    bound_to = "restricted"
 
 
 class ErasedList(_Sealed):

@@ -21,7 +21,7 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
 from orchestration.privacy import pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
-from orchestration.privacy.erased import RECORD, Erased, ErasedList, WithdrawnList, erased_now
+from orchestration.privacy.erased import RECORD, Erased, ErasedList, RestrictedList, WithdrawnList, erased_now
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
@@ -245,7 +245,8 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             )
             publish_subjects(con, lake)
         renew_vault(con, home, keyring)
-    WithdrawnList(home, keyring).forget(entry.subject_ids)
+    for words in (WithdrawnList, RestrictedList):
+        words(home, keyring).forget(entry.subject_ids)
 
 
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, sync_folder, write_durably
@@ -24,6 +25,7 @@ from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
 from orchestration.privacy import pseudonyms, subjects
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import EVERY, MARK, STAFF, bare
 from orchestration.privacy.vault import open_vault
@@ -49,6 +51,42 @@ def restrict(
     return _apply(con, lake, wanted, {"request": request_id}, keeps_models=lift)
 
 
+def remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> None:
+    """Keep the words that stand outside of every backup; needs the vault."""
+    told = con.execute(
+        "SELECT subject_id, purpose, reason, since::VARCHAR, request_id FROM vault.restriction ORDER BY ALL"
+    ).fetchall()
+    if told or (home.folder("erased") / RestrictedList.name).exists():
+        kept = RestrictedList(home, keyring)
+        if kept.entries() != told:
+            kept.write(told)
+
+
+def reapply(home: Home, keyring: Keyring) -> int:
+    """After a backup was put back: strike out again what was struck out since; returns how many rows changed.
+
+    Needs the list as it was before the restore, which no backup holds. What was lifted since stays struck out: somebody
+    has to say so again. Staff are known by the keys of the backup: after a rotation their words have to be said again.
+    """
+    told = RestrictedList(home, keyring).entries()
+    if not told or not (home.folder("vault") / "vault.duckdb").exists():
+        return 0
+    names = ("subject_id", "purpose", "reason", "since", "request_id")
+    con = connect(home.temp)
+    try:
+        con.register("_told", pa.table({n: pa.array([e[i] for e in told], pa.string()) for i, n in enumerate(names)}))
+        with open_vault(con, home, keyring):
+            con.execute(
+                "INSERT INTO vault.restriction SELECT * REPLACE (since::TIMESTAMP AS since) FROM _told t WHERE (subject_id IN "
+                f"(SELECT subject_id FROM vault.subject) OR subject_id IN (SELECT '{STAFF}' || agent_key FROM vault.agent)) "
+                "AND NOT EXISTS (SELECT 1 FROM vault.restriction r WHERE r.subject_id = t.subject_id AND r.purpose = t.purpose)"
+            )
+    finally:
+        con.close()
+    _noted(home).unlink(missing_ok=True)
+    return renew(home, keyring)
+
+
 def renew(home: Home, keyring: Keyring) -> int:
     """Strike out again, in rows that have come to be of persons who asked for it; returns how many rows changed.
 
@@ -63,6 +101,7 @@ def renew(home: Home, keyring: Keyring) -> int:
     try:
         pseudonyms.install(con, keyring)
         with open_vault(con, home, keyring, read_only=True):
+            remember(con, home, keyring)
             state = _state(con, home, lake)
             if state is None or (path.exists() and json.loads(path.read_text())["state"] == state):
                 return 0

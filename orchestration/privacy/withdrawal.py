@@ -360,7 +360,7 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
     rows = con.execute(
         "SELECT c.subject_id, c.purpose, max(c.given_at) FROM vault.consent c WHERE c.action = 'withdraw' GROUP BY 1, 2 ORDER BY ALL"
     ).fetchall()
-    told = {(s, p, at.isoformat()) for s, p, at in rows}
+    told: set[tuple[str, ...]] = {(s, p, at.isoformat()) for s, p, at in rows}
     if told and not dry_run:
         kept = WithdrawnList(home, keyring)
         since = (now().replace(tzinfo=None) - EVIDENCE).isoformat()
@@ -393,7 +393,7 @@ def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
     return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
 
 
-def _table(told: list[tuple[str, str, str]]) -> pa.Table:
+def _table(told: list[tuple[str, ...]]) -> pa.Table:
     names = ("subject_id", "purpose", "given_at")
     return pa.table({n: pa.array([e[i] for e in told], pa.string()) for i, n in enumerate(names)})
 

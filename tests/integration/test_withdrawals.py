@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import backup, pipeline
+from orchestration import answering, backup, pipeline
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
-from orchestration.privacy import withdrawal
+from orchestration.privacy import restriction, withdrawal
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.withdrawal import Withdrawn
 from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_privacy_checks import checks
-from tests.integration.test_subjects import erase
+from tests.integration.test_subjects import erase, request_for
 
 SECRET = backup.passphrase("correct horse battery")
 
@@ -200,6 +201,31 @@ def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHous
     assert rows_of(Home.open(tmp_path / "new")) == [("shop", ["service"]), ("shop", ["service"])]
     again = backup.restore(tmp_path / "b", tmp_path / "third", SECRET, erased=tmp_path / "new" / "erased")
     assert (again.erasures, again.withdrawals) == (1, 2)  # the list went on with the home
+
+
+def test_a_home_from_a_backup_heeds_what_was_restricted_and_objected_to_since(
+    filled: TestHouse, tmp_path: Path
+) -> None:
+    backup.write(filled.home, tmp_path / "b", SECRET)
+    for who, action, purpose in (("ann", "object", "analytics"), ("bob", "restrict", None)):
+        request = request_for(filled, Sought(account=f"register:{who}"), action)
+        assert answering.restrict(filled.home, filled.keyring, request, purpose)
+    wanted = rows_of(filled.home)
+    lists = shutil.copytree(filled.home.root / "erased", tmp_path / "lists")
+    assert not any(value in path.read_bytes() for path in lists.iterdir() for value in (b"ann", b"bob", b"analytics"))
+
+    backup.restore(tmp_path / "b", tmp_path / "bare", SECRET)
+    assert rows_of(Home.open(tmp_path / "bare")) != wanted  # the control
+
+    done = backup.restore(tmp_path / "b", tmp_path / "new", SECRET, erased=lists)
+    new = Home.open(tmp_path / "new")
+    assert done.restrictions and rows_of(new) == wanted
+    assert restriction.renew(new, Keyring(new)) == 0
+    erase(filled, Sought(account="register:bob"))
+    assert len(RestrictedList(filled.home, filled.keyring).entries()) == 1  # of whom is erased nothing is kept there
+    lifted = request_for(filled, Sought(account="register:ann"), "object")
+    answering.restrict(filled.home, filled.keyring, lifted, "analytics", lift=True)
+    assert RestrictedList(filled.home, filled.keyring).entries() == []
 
 
 def rows_of(home: Home) -> list[tuple]:
