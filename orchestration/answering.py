@@ -1,13 +1,14 @@
-"""Answering a request of the register: access, erasure, restriction, objection.
+"""Answering a request of the register: access, erasure, rectification, restriction.
 
 The command line and Dagster both call it.
 
-Keep out: finding the person and who may ask (commands/subject.py, defs/operations.py). The caller holds the home's
-lock.
+Keep out: finding the person (privacy/desk.py) and who may ask (commands/subject.py, defs/persons.py). The caller holds
+the home's lock.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,13 +16,13 @@ import duckdb
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, now
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, restriction, subjects
+from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction, subjects
 from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.requests import Request
-from orchestration.privacy.vault import open_vault
+from orchestration.privacy.vault import open_vault, publish_subjects
 from orchestration.serving import postgres
 
 Say = Callable[[str], object]
@@ -74,6 +75,38 @@ def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: N
     path = erasure.keep(home, receipt)
     erasure.close(home, keyring, request.request_id, "erased" if receipt.is_complete else "not complete")
     return receipt, path, bool(failed) or postgres.is_due(home)
+
+
+@dataclass(frozen=True)
+class Rectified:
+    """Links taken away from the person, and records (source, kind, id) that must be corrected at their source."""
+
+    removed: int
+    records: tuple[tuple[str, str, str], ...]
+
+    @property
+    def listed(self) -> list[dict[str, str]]:
+        return [{"source": source, "kind": kind, "id": record_id} for source, kind, record_id in self.records]
+
+
+def rectify(home: Home, keyring: Keyring, request: Request) -> Rectified:
+    """Take away what the register says is not the person's; where no record is left to correct, close the request."""
+    con = _desk(home, keyring, request)
+    try:
+        with open_vault(con, home, keyring):
+            at = now().replace(tzinfo=None).isoformat()
+            wrong = requests.take_wrong(con, request.request_id)
+            removed = sum(resolve.unlink(con, mark, request.request_id, at) for mark in wrong)
+            publish_subjects(con, Lake(home, keyring.base64(LAKE_KEY)))
+            records = con.execute(
+                "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
+                "AND domain NOT IN ('consent', 'deletion') ORDER BY ALL"
+            ).fetchall()
+            if removed and not records:
+                requests.close(con, request.request_id, "rectified")
+    finally:
+        con.close()
+    return Rectified(removed, tuple(records))
 
 
 def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:

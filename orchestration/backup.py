@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
-from orchestration.privacy import erasure, restriction, withdrawal
+from orchestration.privacy import answers, erasure, restriction, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
@@ -43,6 +43,7 @@ SHORTEST = 12  # characters of a passphrase
 # What a home makes anew by itself, what belongs to one process, and what must outlive every backup: the list of erased
 # persons, which is put beside the home by the restorer and never comes from a backup.
 LEFT_OUT = ("tmp", "lock", "extensions", "dbt", "dagster", "erased")
+IN_THE_CLEAR = (answers.TO_PERSONS, answers.TO_JOBS)  # for one reader, who may ask again
 
 Say = Callable[[int, int], Any]  # bytes done, bytes in all
 
@@ -219,7 +220,8 @@ def _folders(home: Home) -> Iterator[Path]:
 
 
 def _is_kept(home: Home, path: Path) -> bool:
-    return path.relative_to(home.root).parts[0] not in LEFT_OUT and ".draft" not in path.name
+    parts = path.relative_to(home.root).parts
+    return parts[0] not in LEFT_OUT and parts[:2] not in IN_THE_CLEAR and ".draft" not in path.name
 
 
 def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

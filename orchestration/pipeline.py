@@ -24,7 +24,17 @@ from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
-from orchestration.privacy import flows, incidents, refusals, restriction, retention, rotation, widening, withdrawal
+from orchestration.privacy import (
+    answers,
+    flows,
+    incidents,
+    refusals,
+    restriction,
+    retention,
+    rotation,
+    widening,
+    withdrawal,
+)
 from orchestration.privacy.audit import Check, check_home, check_served
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
@@ -33,7 +43,7 @@ from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
-from orchestration.serving.privacy_report import PrivacyReport, write_privacy_report
+from orchestration.serving.privacy_report import PrivacyReport, newest, read, sign_off, write_privacy_report
 from orchestration.serving.publish import PublishResult
 from orchestration.sources.contract import Settings, Window
 from orchestration.sources.registry import discover
@@ -302,7 +312,7 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
-    counts["copies"] = _expire_copies(home, policy.landing_days)
+    counts["copies"] = answers.expire(home, policy.landing_days)
     active = sources(home)
     for name in pages.sources(home):
         try:
@@ -319,15 +329,6 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
             Outcomes(home, run_id).fail(name, "expire", reason)
     withdrawn, expired = let_go(home, keyring)
     return counts | {"withdrawn": withdrawn.rows} | asdict(expired)
-
-
-def _expire_copies(home: Home, days: int) -> int:
-    """Delete copies that were made for persons and not fetched: they are the one thing here that is in the clear."""
-    limit = (now() - timedelta(days=days)).timestamp()
-    old = [p for p in home.folder("ops", "copies").glob("*.json") if p.stat().st_mtime < limit]
-    for path in old:
-        path.unlink()
-    return len(old)
 
 
 def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdrawal.Withdrawn, retention.Expired]:
@@ -531,6 +532,27 @@ def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:
     return write_privacy_report(
         home, keyring, sources(home), waiting if waiting.exists() else home.serving / "kpi.duckdb"
     )
+
+
+def to_sign(home: Home, read_one: str | None = None) -> tuple[Path, str]:
+    """The newest privacy report and its hash.
+
+    Raises VoicehouseError when there is none, or its hash is another than that of the one that was read.
+    """
+    path = newest(home)
+    if path is None:
+        raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")
+    found = str(read(path)["sha256"])
+    if read_one and found != read_one:
+        raise VoicehouseError("the newest privacy report is another than the one you read: read it, then sign it")
+    return path, found
+
+
+def sign(home: Home, keyring: Keyring, name: str, remark: str, read_one: str | None = None) -> tuple[str, int, bool]:
+    """Sign the newest privacy report and serve what waited for it: the report, its audit line, if anything was served."""
+    path, _ = to_sign(home, read_one)
+    signed = sign_off(home, keyring, path, name, remark)
+    return path.stem, int(signed["audit_line"]), serve_signed(home, keyring)
 
 
 def serve_signed(home: Home, keyring: Keyring) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from orchestration.commands import as_json, say_json
-from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -68,26 +67,19 @@ def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -
     from orchestration import pipeline
     from orchestration.privacy import roles
     from orchestration.privacy.keys import Keyring
-    from orchestration.serving.privacy_report import newest, read, sign_off
     from orchestration.serving.publish import waiting
 
     home = Home.open()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "privacy sign-off")
-    path = newest(home)
-    if path is None:
-        raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")
-    found = read(path)["sha256"]
-    if sha256 and found != sha256:
-        raise VoicehouseError("the newest privacy report is another than the one you read: read it, then sign it")
     if dry_run:
+        path, found = pipeline.to_sign(home, sha256)
         key = "privacy.would_serve" if waiting(home).exists() else "privacy.would_sign"
         click.echo(text(key, report=path.stem, sha256=found))
         return
     with home.writing("privacy sign-off"):
-        signed = sign_off(home, keyring, path, name, remark)
-        served = pipeline.serve_signed(home, keyring)
-    click.echo(text("privacy.signed", report=path.stem, line=signed["audit_line"]))
+        report, line, served = pipeline.sign(home, keyring, name, remark, sha256)
+    click.echo(text("privacy.signed", report=report, line=line))
     if served:
         click.echo(text("privacy.served"))
 

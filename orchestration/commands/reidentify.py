@@ -26,22 +26,14 @@ def command() -> None:
 @as_json
 def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, approval: str | None, as_json: bool) -> None:
     """Identities behind pseudonyms, after the audit lines are on the disk."""
-    from orchestration.engine import connect
-    from orchestration.privacy import pseudonyms as hashing
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
-    from orchestration.privacy.vault import open_vault
 
     home = Home.open()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
-    con = connect(home.temp)
-    try:
-        hashing.install(con, keyring)
-        with open_vault(con, home, keyring, read_only=True):
-            found = reidentification.reidentify(con, home, keyring, list(pseudonyms), role, reason, ticket, approval)
-    finally:
-        con.close()
+    by = reidentification.Asking(role, reason, ticket, (approval,) if approval else ())
+    found = reidentification.show(home, keyring, list(pseudonyms), by)
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return

@@ -5,8 +5,7 @@ before it answers, and registers a request with the day it is due.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,80 +52,43 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class Desk:
-    """A person's case on the desk: the home, its keys, a connection with the vault open, `_person` found."""
+def desk(about: dict[str, Any]) -> Any:
+    """The person's case, for a role that may; `-` asks for the value."""
+    from orchestration.privacy import roles
+    from orchestration.privacy.desk import Desk
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.subjects import Sought
 
-    def __init__(self, about: dict[str, Any], write: bool):
-        from orchestration.engine import connect
-        from orchestration.lake.store import LAKE_KEY, Lake
-        from orchestration.privacy import pseudonyms, roles
-        from orchestration.privacy.audit_log import AuditLog, tag
-        from orchestration.privacy.keys import Keyring
+    home = Home.open()
+    keyring = Keyring(home)
+    role, reason = about.pop("role"), about.pop("reason")
+    roles.require(home, keyring, role, "subject")
+    return Desk(home, keyring, Sought(**{k: _typed(k, v) for k, v in about.items()}), role, reason)
+
+
+def _typed(name: str, given: str | None) -> str | None:
+    return str(click.prompt(name, hide_input=True)) if given == "-" else given
+
+
+def not_theirs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say which identifier is not the person's; argument `wrong`."""
+
+    def collect(wrong_email: str | None, wrong_phone: str | None, **given: Any) -> Any:
         from orchestration.privacy.subjects import Sought
 
-        self.home = Home.open()
-        self.keyring = Keyring(self.home)
-        self.role, self.reason = about.pop("role"), about.pop("reason")
-        roles.require(self.home, self.keyring, self.role, "subject")
-        asked = {k: click.prompt(k, hide_input=True) if v == "-" else v for k, v in about.items()}
-        self.sought = Sought(**asked)
-        self.write = write
-        self.lake = Lake(self.home, self.keyring.base64(LAKE_KEY))
-        self.log = AuditLog(self.home, self.keyring)
-        self.con = connect(self.home.temp)
-        pseudonyms.install(self.con, self.keyring)
-        self.lake.register(self.con)  # before the vault is open: one transaction writes to one database
-        self._tag = tag
+        asked = {"email": _typed("wrong-email", wrong_email), "phone": _typed("wrong-phone", wrong_phone)}
+        return command(wrong=[Sought(**{k: v}) for k, v in asked.items() if v], **given)
 
-    @contextmanager
-    def open(self, action: str) -> Iterator[list[str]]:
-        """The vault open, the person found and the audit line written; raises where nobody is found."""
-        from orchestration.errors import VoicehouseError
-        from orchestration.privacy import subjects
-        from orchestration.privacy.vault import open_vault
+    collect.__name__, collect.__doc__ = command.__name__, command.__doc__
+    collect.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    phone = click.option("--wrong-phone", help=text("subject.wrong_phone"))(collect)
+    return click.option("--wrong-email", help=text("subject.wrong_email"))(phone)
 
-        try:
-            with open_vault(self.con, self.home, self.keyring, read_only=not self.write):
-                ids = subjects.find(self.con, self.sought)
-                by = [k for k, v in asdict(self.sought).items() if v and k != "country"][0]
-                self.log.append(
-                    f"subject {action}",
-                    role=self.role,
-                    reason=self.reason,
-                    by=by,
-                    subject=[self._tag(self.keyring, i) for i in ids],
-                )
-                if not ids:
-                    raise VoicehouseError("the vault knows nobody by that")
-                yield ids
-        finally:
-            if self.write:
-                self.con.close()
 
-    def register(self, action: str, verb: str | None = None) -> Any:
-        """The request, written into the register; the line in the audit log says `verb`."""
-        from orchestration.privacy import requests
-
-        with self.open(verb or action) as ids:
-            return requests.register(self.con, self.home, action, ids)
-
-    def begun(self, request_id: str) -> Any:
-        """An erasure of the register that did not come to its end."""
-        from orchestration import answering
-
-        self.con.close()
-        found = answering.open_request(self.home, self.keyring, request_id, "erase")
-        self.log.append("subject erase, resumed", role=self.role, reason=self.reason, request=request_id)
-        return found
-
-    def would(self, action: str, told: str, as_json: bool, counted: Callable[[Any], Any]) -> None:
-        """A dry run: what `counted` finds for the person, in the words of message `told`; nothing is changed."""
-        self.write = False
-        with self.open(f"{action}, dry run"):
-            found = counted(self.con)
-        self.con.close()
-        rows = sum(found.values()) if isinstance(found, dict) else found
-        click.echo(json.dumps(found) if as_json else text(told, rows=rows))
+def _told(found: Any, told: str, as_json: bool) -> None:
+    """What a dry run found, in the words of message `told`."""
+    rows = sum(found.values()) if isinstance(found, dict) else found
+    click.echo(json.dumps(found) if as_json else text(told, rows=rows))
 
 
 @click.group(help=text("subject.help"))
@@ -140,24 +102,11 @@ def command() -> None:
 @as_json
 def find(as_json: bool, **about: Any) -> None:
     """How much the house holds of a person, without showing it."""
-    from orchestration.privacy import subjects
-
-    desk = Desk(about, write=False)
-    with desk.open("find") as ids:
-        conditions = subjects.reach(desk.con)
-        identities = subjects.count_identities(desk.con)
-        held = "SELECT subject_key FROM _person_keys UNION ALL SELECT agent_key FROM _staff_keys ORDER BY 1"
-        keys = [k for (k,) in desk.con.execute(held).fetchall()]
-    found: dict[str, Any] = {
-        "pseudonyms": keys,
-        "identities": identities,
-        "rows": subjects.count_rows(desk.con, conditions),
-    }
-    desk.con.close()
+    found = desk(about).held()
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(text("subject.found", pseudonyms=len(ids)))
+    click.echo(text("subject.found", pseudonyms=len(found["pseudonyms"])))
     for name, n in [*found["identities"].items(), *found["rows"].items()]:
         click.echo(f"  {name:20} {n}")
 
@@ -171,24 +120,24 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @sought
 @staff
 @click.option(
-    "--action", required=True, type=click.Choice(("access", "erase", "restrict", "object")), help=text("subject.action")
+    "--action",
+    required=True,
+    type=click.Choice(("access", "erase", "rectify", "restrict", "object")),
+    help=text("subject.action"),
 )
+@not_theirs
 @dry_run
 @as_json
-def register(action: str, dry_run: bool, as_json: bool, **about: Any) -> None:
+def register(action: str, wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> None:
     """Write a request down, to be answered later by its number: by Dagster's job `subject_request`, say."""
-    from orchestration.privacy import requests
-
-    desk = Desk(about, write=not dry_run)
+    case = desk(about)
     if dry_run:
-        with desk.open("register, dry run") as ids:
-            due = requests.draft(desk.con, desk.home, action, ids).due_at
-        desk.con.close()
+        due = case.register(action, f"{action} registered", wrong, dry_run=True).due_at
         told = text("subject.would_register", action=action, due=f"{due:%Y-%m-%d}")
         click.echo(json.dumps({"due_at": due.isoformat()}) if as_json else told)
         return
-    with desk.home.writing("subject register"):
-        request = desk.register(action, f"{action} registered")
+    with case.home.writing("subject register"):
+        request = case.register(action, f"{action} registered", wrong)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "due_at": request.due_at.isoformat()}))
         return
@@ -206,13 +155,14 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
     from orchestration import answering
     from orchestration.privacy import subjects
 
-    desk = Desk(about, write=True)
+    case = desk(about)
     if dry_run:
-        desk.would("export", "subject.would_export", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
+        found = case.would("export", lambda con: subjects.count_rows(con, subjects.reach(con)))
+        _told(found, "subject.would_export", as_json)
         return
-    with desk.home.writing("subject export"):
-        request = desk.register("access", "export")
-        counts = answering.copy(desk.home, desk.keyring, request, to)
+    with case.home.writing("subject export"):
+        request = case.register("access", "export")
+        counts = answering.copy(case.home, case.keyring, request, to)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": counts, "to": str(to)}, indent=1))
         return
@@ -231,18 +181,19 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
     from orchestration import answering, pipeline
     from orchestration.privacy import subjects
 
-    desk = Desk(about, write=True)
+    case = desk(about)
     if dry_run:
-        desk.would("erase", "subject.would_erase", as_json, lambda con: subjects.count_rows(con, subjects.reach(con)))
+        found = case.would("erase", lambda con: subjects.count_rows(con, subjects.reach(con)))
+        _told(found, "subject.would_erase", as_json)
         return
     if not yes:
         click.confirm(text("subject.sure"), abort=True)
-    with desk.home.writing("subject erase"):
-        pipeline.load_staged(desk.home, desk.keyring)
-        request = desk.begun(resumed) if resumed else desk.register("erase")
+    with case.home.writing("subject erase"):
+        pipeline.load_staged(case.home, case.keyring)
+        request = _begun(case, resumed) if resumed else case.register("erase")
         _say(as_json, "subject.erasing", request=request.request_id, due=f"{request.due_at:%Y-%m-%d}")
         receipt, path, failed = answering.erase(
-            desk.home, desk.keyring, request, lambda store: _say(as_json, "subject.step", store=store)
+            case.home, case.keyring, request, lambda store: _say(as_json, "subject.step", store=store)
         )
     if as_json:
         click.echo(json.dumps(asdict(receipt) | {"is_complete": receipt.is_complete, "receipt": str(path)}, indent=1))
@@ -256,58 +207,42 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
         raise SystemExit(1)
 
 
+def _begun(case: Any, request_id: str) -> Any:
+    """An erasure of the register that did not come to its end."""
+    from orchestration import answering
+
+    found = answering.open_request(case.home, case.keyring, request_id, "erase")
+    case.log.append("subject erase, resumed", role=case.role, reason=case.reason, request=request_id)
+    return found
+
+
 @command.command(help=text("subject.rectify"))
 @sought
 @no_staff
-@click.option("--wrong-email", help=text("subject.wrong_email"))
-@click.option("--wrong-phone", help=text("subject.wrong_phone"))
+@not_theirs
 @dry_run
 @as_json
-def rectify(wrong_email: str | None, wrong_phone: str | None, dry_run: bool, as_json: bool, **about: Any) -> None:
+def rectify(wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> None:
     """Take an identifier away that is not theirs; say which sources must correct the rest."""
-    from orchestration.privacy import requests, resolve
-    from orchestration.privacy.vault import publish_subjects
+    from orchestration import answering
+    from orchestration.privacy import resolve, subjects
 
-    desk = Desk(about, write=True)
-    removed = 0
+    case = desk(about)
     if dry_run:
-        desk.would(
-            "rectify",
-            "subject.would_rectify",
-            as_json,
-            lambda con: resolve.links(con, _marks(con, wrong_email, wrong_phone)),
-        )
+        found = case.would("rectify", lambda con: resolve.links(con, [subjects.index_hash(con, w) for w in wrong]))
+        _told(found, "subject.would_rectify", as_json)
         return
-    with desk.home.writing("subject rectify"), desk.open("rectify") as ids:
-        request = requests.register(desk.con, desk.home, "rectify", ids)
-        at = now().replace(tzinfo=None).isoformat()
-        for mark in _marks(desk.con, wrong_email, wrong_phone):
-            removed += resolve.unlink(desk.con, mark, request.request_id, at)
-        publish_subjects(desk.con, desk.lake)
-        records = desk.con.execute(
-            "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
-            "AND domain NOT IN ('consent', 'deletion') ORDER BY ALL"
-        ).fetchall()
-        if removed and not records:
-            requests.close(desk.con, request.request_id, "rectified")
+    with case.home.writing("subject rectify"):
+        request = case.register("rectify", wrong=wrong)
+        done = answering.rectify(case.home, case.keyring, request)
     if as_json:
-        listed = [{"source": s, "kind": k, "id": i} for s, k, i in records]
-        click.echo(
-            json.dumps({"request": request.request_id, "removed": removed, "correct_at_source": listed}, indent=1)
-        )
+        told = {"request": request.request_id, "removed": done.removed, "correct_at_source": done.listed}
+        click.echo(json.dumps(told, indent=1))
         return
-    click.echo(text("subject.rectified", request=request.request_id, removed=removed, due=f"{request.due_at:%Y-%m-%d}"))
-    for source, kind, original in records:
-        click.echo(f"  {source}:{kind}:{original}")
-
-
-def _marks(con: Any, email: str | None, phone: str | None) -> list[str]:
-    """Blind indexes of what is not theirs."""
-    from orchestration.privacy.subjects import Sought, index_hash
-
-    given = [Sought(email=email)] if email else []
-    given += [Sought(phone=phone)] if phone else []
-    return [index_hash(con, sought) for sought in given]
+    due = f"{request.due_at:%Y-%m-%d}"
+    click.echo(text("subject.rectified", request=request.request_id, removed=done.removed, due=due))
+    for record in done.listed:
+        click.echo(f"  {record['source']}:{record['kind']}:{record['id']}")
 
 
 @command.command(help=text("subject.restrict"))
@@ -340,21 +275,18 @@ def _restrict(
     from orchestration.lake import rewrite
     from orchestration.privacy import restriction
 
-    desk = Desk(about, write=True)
+    case = desk(about)
     if dry_run:
-        desk.would(
-            action,
-            "subject.would_restrict",
-            as_json,
-            lambda con: {
-                kind: n
-                for kind, (_, n) in rewrite.count(con, desk.lake, restriction.changes(con, purpose, lift)).items()
-            },
-        )
+
+        def counted(con: Any) -> dict[str, int]:
+            changes = restriction.changes(con, purpose, lift)
+            return {kind: n for kind, (_, n) in rewrite.count(con, case.lake, changes).items()}
+
+        _told(case.would(action, counted), "subject.would_restrict", as_json)
         return
-    with desk.home.writing(f"subject {action}"):
-        request = desk.register(action, f"{action}, lifted" if lift else action)
-        changed = answering.restrict(desk.home, desk.keyring, request, purpose, lift)
+    with case.home.writing(f"subject {action}"):
+        request = case.register(action, f"{action}, lifted" if lift else action)
+        changed = answering.restrict(case.home, case.keyring, request, purpose, lift)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": changed}))
         return

@@ -20,7 +20,6 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help=text("vault.dry_run"))
 def reinit(role: str, yes: bool, dry_run: bool) -> None:
     """Start a new epoch: history stays, its persons are nobody the new vault knows."""
-    from orchestration.engine import connect
     from orchestration.privacy import roles, vault
     from orchestration.privacy.keys import Keyring
 
@@ -33,9 +32,5 @@ def reinit(role: str, yes: bool, dry_run: bool) -> None:
     if not yes:
         click.confirm(text("vault.sure"), abort=True)
     with home.writing("vault reinit"):
-        con = connect(home.temp)
-        try:
-            generation = vault.reinit(con, home, keyring)
-        finally:
-            con.close()
+        generation = vault.reinit(home, keyring)
     click.echo(text("vault.done", generation=generation))

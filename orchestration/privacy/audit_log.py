@@ -113,10 +113,10 @@ class AuditLog:
         found = [line for line in self.lines() if line["action"] == action]
         return found[-1] if found else None
 
-    def count_since(self, action: str, hours: int) -> int:
-        """How many lines of an action the actor of now wrote in the last hours."""
+    def since(self, action: str, hours: int) -> list[dict[str, Any]]:
+        """Lines of an action in the last hours."""
         since = (now() - timedelta(hours=hours)).isoformat()
-        return sum(x["action"] == action and x["actor"] == actor() and x["at"] >= since for x in self.lines())
+        return [x for x in self.lines() if x["action"] == action and x["at"] >= since]
 
     def expire(self, days: int = KEPT_DAYS) -> int:
         """Drop lines past their term from the front of the chain; returns how many."""

@@ -19,7 +19,7 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
-from orchestration.privacy import pseudonyms, requests, subjects
+from orchestration.privacy import answers, pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
 from orchestration.privacy.erased import RECORD, Erased, ErasedList, RestrictedList, WithdrawnList, erased_now
 from orchestration.privacy.keys import Keyring
@@ -237,10 +237,12 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     vault = home.folder("vault") / "vault.duckdb"
     if vault.exists():
         with open_vault(con, home, keyring):
+            for path in answers.about(home, _requests(con, entry)):
+                path.unlink()
             for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
             con.execute(
-                "UPDATE vault.request SET subject_ids = [] WHERE list_has_any(subject_ids, ?)",
+                "UPDATE vault.request SET subject_ids = [], wrong = [] WHERE list_has_any(subject_ids, ?)",
                 [list(entry.subject_ids)],
             )
             publish_subjects(con, lake)
@@ -250,7 +252,7 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 
 
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:
-    """Rows of one erased person in every store that can be asked."""
+    """Rows of one erased person in every store that can be asked; of answers the files that may tell of them."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
     lake.register(con)
     subjects.set_person(con, entry.subject_ids)
@@ -260,6 +262,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         "merges": _rows(con, "FROM lake._subjects", "r.subject_key IN (FROM _person_keys)"),
         "quarantine": 0,
         "vault": 0,
+        "answers": 0,
     }
     for note in quarantine.batches(home):
         path, kind = home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
@@ -269,12 +272,20 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         with open_vault(con, home, keyring, read_only=True):
             for table in ("identity", "record_key", "consent", "subject"):
                 found["vault"] += _rows(con, f"FROM vault.{table}", "r.subject_id IN (FROM _person)")
+            if found["vault"]:  # once nobody is known, nothing that jobs were asked can be about the person
+                found["answers"] = len(answers.about(home, _requests(con, entry)))
     for store, path, key in (
         ("warehouse", home.warehouse, keyring.hex("warehouse")),
         ("team.duckdb", home.serving / "team.duckdb", keyring.hex("team")),
     ):
         found[store] = _rows_of_database(con, path, key) if path.exists() else 0
     return found
+
+
+def _requests(con: duckdb.DuckDBPyConnection, entry: Erased) -> list[str]:
+    """Numbers of the person's requests, as far as the register knows them."""
+    mine = "SELECT request_id FROM vault.request WHERE list_has_any(subject_ids, ?)"
+    return [number for (number,) in con.execute(mine, [list(entry.subject_ids)]).fetchall()]
 
 
 def _rows_of_database(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> int:

@@ -3,10 +3,13 @@
 Both by rule, on record, and never in bulk.
 
 Keep out: requests of the person itself (access.py). A name leaves the vault only for one pseudonym at a time, or for
-more when two persons have said so, or for whoever leads the team; an item's place at its source names nobody.
+more when two persons have said so, or for whoever leads the team; an item's place at its source names nobody. Dagster
+knows not who starts a run: what is asked there counts for everybody's hour, and for many at once the two persons are
+those who approved.
 """
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,23 +17,26 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import literal
+from orchestration.engine import connect, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.privacy import marks
+from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.roles import NotAllowedError
 from orchestration.privacy.subjects import Sought, find
-from orchestration.privacy.vault import unseal_identities
+from orchestration.privacy.vault import open_vault, unseal_identities
 from orchestration.records import KINDS
 from orchestration.serving.postgres import TEAM_KEY
+from orchestration.sources.registry import discover
 
 AT_MOST = 10  # pseudonyms an hour and person, without a second one's approval
 HOURS = 1
 APPROVAL_HOURS = 24
+PSEUDONYM = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -43,33 +49,51 @@ class Item:
     link: str | None
 
 
-def reidentify(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    keyring: Keyring,
-    pseudonyms: list[str],
-    role: str,
-    reason: str,
-    ticket: str,
-    approval: str | None = None,
-) -> dict[str, list[dict[str, str]]]:
-    """Identities behind pseudonyms; the audit lines are on the disk first. Needs the vault on `con`.
+@dataclass(frozen=True)
+class Asking:
+    """In which role, why, under which ticket one asks, and what others approved; `run`: the Dagster run that asks."""
 
-    Raises VoicehouseError over AT_MOST an hour, unless `approval` is one that another person gave for this many.
+    role: str
+    reason: str
+    ticket: str
+    approvals: tuple[str, ...] = ()
+    run: str | None = None
+
+
+def show(home: Home, keyring: Keyring, asked: list[str], by: Asking) -> dict[str, list[dict[str, str]]]:
+    """`reidentify` on a connection of its own."""
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        with open_vault(con, home, keyring, read_only=True):
+            return reidentify(con, home, keyring, asked, by)
+    finally:
+        con.close()
+
+
+def reidentify(
+    con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, asked: list[str], by: Asking
+) -> dict[str, list[dict[str, str]]]:
+    """Identities behind the pseudonyms `asked`; the audit lines are on the disk first. Needs the vault on `con`.
+
+    Raises VoicehouseError over AT_MOST an hour, unless two persons have said so: whoever asks and approves.
     """
     log = AuditLog(home, keyring)
-    asked = log.count_since("reidentify", HOURS) + len(pseudonyms)
-    if approval:
-        _use(home, log, approval, len(pseudonyms))
-    elif asked > AT_MOST:
-        log.append("refused", operation="reidentify", asked=len(pseudonyms), ticket=ticket)
+    if any(not PSEUDONYM.fullmatch(p) for p in asked):
+        raise VoicehouseError("a pseudonym is written as in the lake: 64 digits and letters a to f")
+    if by.approvals:
+        _use(home, log, by, len(asked))
+    elif _asked_lately(log, by) + len(asked) > AT_MOST:
+        log.append("refused", operation="reidentify", asked=len(asked), ticket=by.ticket)
         raise VoicehouseError(
             f"more than {AT_MOST} persons within an hour need a second person: `voicehouse reidentify approve`"
         )
     found: dict[str, list[dict[str, str]]] = {}
-    for pseudonym in pseudonyms:
+    run = {"run": by.run} if by.run else {}
+    why = {"role": by.role, "reason": by.reason, "ticket": by.ticket, **run}
+    for pseudonym in asked:
         ids = find(con, Sought(pseudonym=pseudonym))
-        log.append("reidentify", pseudonym=pseudonym[:16], known=bool(ids), role=role, reason=reason, ticket=ticket)
+        log.append("reidentify", pseudonym=pseudonym[:16], known=bool(ids), **why)
         rows = con.execute(
             "SELECT v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) "
             "WHERE v.subject_id IN (FROM _person)"
@@ -90,24 +114,34 @@ def approve(home: Home, keyring: Keyring, n: int, ticket: str) -> str:
     return number
 
 
-def _use(home: Home, log: AuditLog, approval: str, n: int) -> None:
-    path = home.folder("ops", "approvals") / f"{approval}.json"
-    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() and approval.isalnum() else {}
+def _asked_lately(log: AuditLog, by: Asking) -> int:
+    """Pseudonyms asked for within the hour by whoever asks; nobody knows who that was in a run of Dagster."""
+    lines = log.since("reidentify", HOURS)
+    return len(lines) if by.run else sum(x["actor"] == actor() or "run" in x["facts"] for x in lines)
+
+
+def _use(home: Home, log: AuditLog, by: Asking, n: int) -> None:
+    """Use up approvals by which, with whoever asks, two persons have said so."""
+    folder = home.folder("ops", "approvals")
+    paths = [folder / f"{number}.json" for number in dict.fromkeys(by.approvals) if number.isalnum()]
+    told: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths if path.exists()]
+    persons = {one["by"] for one in told} | (set() if by.run else {actor()})
     wrong = (
         "there is no such approval, or it was used"
-        if not told
+        if len(told) < len(by.approvals)
         else "the second person has to be another"
-        if told["by"] == actor()
+        if len(persons) < 2
         else "the approval is for fewer persons"
-        if told["n"] < n
+        if any(one["n"] < n for one in told)
         else "the approval has expired"
-        if told["until"] < now().isoformat()
+        if any(one["until"] < now().isoformat() for one in told)
         else None
     )
     if wrong:
-        log.append("refused", operation="reidentify", approval=approval)
+        log.append("refused", operation="reidentify", approval=", ".join(by.approvals))
         raise VoicehouseError(wrong)
-    path.unlink()
+    for path in paths:
+        path.unlink()
 
 
 def names_of_team(
@@ -142,14 +176,35 @@ def names_of_team(
     return {str(key): [str(n) for n in names or ()] for key, names in rows}
 
 
-def open_cases(con: duckdb.DuckDBPyConnection, agent: str, most: int) -> list[str]:
-    """Keys of the open cases of an agent (source:id) whose rows may be used for service; the oldest first.
+def places(home: Home, keyring: Keyring, most: int, agent: str = "", agent_key: str = "") -> list[Item]:
+    """Where the open cases of a handler lie at their sources; told by `agent` (source:id) or their key."""
+    links = {n: str(s.options["case_link"]) for n, s in discover(home).items() if "case_link" in s.options}
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        keys = open_cases(con, key_of_agent(con, agent) if agent else agent_key, most)
+        with open_vault(con, home, keyring, read_only=True):
+            return worklist(con, home, keyring, [("case", k) for k in keys], links)
+    finally:
+        con.close()
 
-    Needs the lake and the keyed hashes on `con`.
-    """
+
+def key_of_agent(con: duckdb.DuckDBPyConnection, agent: str) -> str:
+    """The key under which rows name an agent (source:id). Needs the keyed hashes on `con`."""
     source, _, agent_id = agent.partition(":")
     if not agent_id:
         raise VoicehouseError("an agent is written source:id")
+    row = con.execute(
+        f"SELECT hmac_pseudonym_agent({scoped('$agent', source, 'agent.id')})", {"agent": agent_id}
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def open_cases(con: duckdb.DuckDBPyConnection, agent_key: str, most: int) -> list[str]:
+    """Keys of the open cases of an agent whose rows may be used for service, oldest first. Needs the lake on `con`."""
+    if not PSEUDONYM.fullmatch(agent_key):
+        raise VoicehouseError("a pseudonym is written as in the lake: 64 digits and letters a to f")
     rows = con.execute(
         f"""
         WITH ranked AS (
@@ -159,11 +214,11 @@ def open_cases(con: duckdb.DuckDBPyConnection, agent: str, most: int) -> list[st
             FROM lake."case"
         )
         SELECT case_key FROM ranked
-        WHERE version_rank = 1 AND {marks.bare("agent_key")} = hmac_pseudonym_agent({scoped("$agent", source, "agent.id")})
+        WHERE version_rank = 1 AND {marks.bare("agent_key")} = $agent
           AND coalesce(status, 'open') NOT IN ('resolved', 'closed', 'cancelled') AND list_contains(purposes, 'service')
         ORDER BY opened_at, case_key LIMIT $most
         """,
-        {"agent": agent_id, "most": most},
+        {"agent": agent_key, "most": most},
     ).fetchall()
     return [key for (key,) in rows]
 

@@ -7,6 +7,7 @@ Keep out: doing what was asked. Terms are defaults for a lawyer to confirm: one 
 import secrets
 import tomllib
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,10 +41,18 @@ class Request:
     due_at: datetime
     closed_at: datetime | None = None
     outcome: str | None = None
+    wrong: tuple[str, ...] = ()
 
 
-def draft(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
-    """A request of the persons in `_person` as it would be registered now."""
+def draft(
+    con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str], wrong: Sequence[str] = ()
+) -> Request:
+    """A request of the persons in `_person` as it would be registered now.
+
+    `wrong`: blind indexes of what a rectification takes away from them.
+    """
+    if wrong and action != "rectify":
+        raise VoicehouseError("what is not theirs is taken away by a request to rectify")
     if action not in ACTIONS:
         raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
     if action not in OF_STAFF and any(i.startswith(STAFF) for i in subject_ids):
@@ -51,15 +60,17 @@ def draft(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: 
     at = now().replace(tzinfo=None)
     row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
     number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"
-    return Request(number, action, tuple(subject_ids), at, due(home, at, row[0] if row else None))
+    return Request(number, action, tuple(subject_ids), at, due(home, at, row[0] if row else None), wrong=tuple(wrong))
 
 
-def register(con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str]) -> Request:
+def register(
+    con: duckdb.DuckDBPyConnection, home: Home, action: str, subject_ids: list[str], wrong: Sequence[str] = ()
+) -> Request:
     """Write a request of the persons in `_person` into the vault's register; the vault is open for writing on `con`."""
-    request = draft(con, home, action, subject_ids)
+    request = draft(con, home, action, subject_ids, wrong)
     con.execute(
-        "INSERT INTO vault.request VALUES (?, ?, ?, ?, ?, NULL, NULL)",
-        [request.request_id, action, subject_ids, request.received_at, request.due_at],
+        "INSERT INTO vault.request (request_id, action, subject_ids, received_at, due_at, wrong) VALUES (?, ?, ?, ?, ?, ?)",
+        [request.request_id, action, subject_ids, request.received_at, request.due_at, list(wrong)],
     )
     return request
 
@@ -79,6 +90,13 @@ def due(home: Home, received_at: datetime, country: str | None) -> datetime:
     if country == "CN":
         return mainland
     return gdpr if country in EU else min(gdpr, mainland)
+
+
+def take_wrong(con: duckdb.DuckDBPyConnection, request_id: str) -> list[str]:
+    """Blind indexes of what a rectification takes away from the person; the register forgets them."""
+    found = con.execute("SELECT unnest(wrong) FROM vault.request WHERE request_id = ?", [request_id]).fetchall()
+    con.execute("UPDATE vault.request SET wrong = [] WHERE request_id = ?", [request_id])
+    return [mark for (mark,) in found]
 
 
 def close(con: duckdb.DuckDBPyConnection, request_id: str, outcome: str, forget: bool = False) -> None:

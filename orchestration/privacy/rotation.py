@@ -193,11 +193,14 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
         "agent": "next_pseudonym_agent(agent_key) AS agent_key",
         "merge": "",
         "generation": "",
-        "request": f"list_transform(subject_ids, lambda i: {_next_agent('i', STAFF, others='i')}) AS subject_ids",
+        "request": f"list_transform(subject_ids, lambda i: {_next_agent('i', STAFF, others='i')}) AS subject_ids, "
+        "list_transform(wrong, lambda h: next_blind_index(h)) AS wrong",
         "restriction": f"{_next_agent('subject_id', STAFF, others='subject_id')} AS subject_id",
     }.items():
         columns = f"* REPLACE ({replaced})" if replaced else "*"
-        con.execute(f"INSERT INTO fresh.{table} BY NAME SELECT {columns} FROM vault.{table}")
+        # An earlier vault lacks columns that were added since.
+        every = f"FROM vault.{table} UNION ALL BY NAME FROM fresh.{table}"
+        con.execute(f"INSERT INTO fresh.{table} BY NAME SELECT {columns} FROM ({every})")
     _reseal(con)
     con.execute("CHECKPOINT fresh")
     con.execute("DETACH fresh")

@@ -14,7 +14,7 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from orchestration.engine import literal
+from orchestration.engine import connect, literal
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, VAULT, check
 from orchestration.home import Home, place_durably, write_durably
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS vault.generation (number BIGINT);
 CREATE TABLE IF NOT EXISTS vault.request (
     request_id VARCHAR, action VARCHAR, subject_ids VARCHAR[], received_at TIMESTAMP, due_at TIMESTAMP, closed_at TIMESTAMP,
     outcome VARCHAR);
+ALTER TABLE vault.request ADD COLUMN IF NOT EXISTS wrong VARCHAR[];
 CREATE TABLE IF NOT EXISTS vault.restriction (
     subject_id VARCHAR, purpose VARCHAR, reason VARCHAR, since TIMESTAMP, request_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.format (number BIGINT);
@@ -180,13 +181,17 @@ def next_epoch(home: Home) -> int:
     return known_generation(home) + 1
 
 
-def reinit(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> int:
+def reinit(home: Home, keyring: Keyring) -> int:
     """Start a new vault where the old is lost: history stays, its persons are nobody the new vault knows.
 
     Returns the first generation of the new epoch. Raises VoicehouseError when a vault is there.
     """
     generation = next_epoch(home)
-    _create(con, home, keyring, generation)
+    con = connect(home.temp)
+    try:
+        _create(con, home, keyring, generation)
+    finally:
+        con.close()
     AuditLog(home, keyring).append("vault reinit", vault_generation=generation)
     _note_generation(home, keyring, generation)
     return generation

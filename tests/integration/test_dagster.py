@@ -117,6 +117,7 @@ def test_steps_carry_their_checks(graph: dict[str, Any]) -> None:
 
 def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, Any]) -> None:
     operations = [
+        "incident_close",
         "incident_export",
         "incident_open",
         "incident_scope",
@@ -124,11 +125,16 @@ def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, A
         "privacy_canary",
         "privacy_dpia",
         "privacy_report",
+        "privacy_sign_off",
+        "reidentify",
         "retention_run",
         "rows_export",
+        "subject_find",
+        "subject_register",
         "subject_request",
+        "vault_reinit",
     ]
-    assert graph["jobs"] == [*operations, "voicehouse"]
+    assert graph["jobs"] == [*operations, "voicehouse", "worklist"]
     assert (graph["schedules"], graph["sensors"]) == (["daily"], ["inbox", "watch"])
     assert daily.default_status is dg.DefaultScheduleStatus.STOPPED
     assert {s.default_status for s in (inbox, watch)} == {dg.DefaultSensorStatus.STOPPED}

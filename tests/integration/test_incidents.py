@@ -200,7 +200,9 @@ def test_rows_that_went_to_postgresql_are_counted(spread: TestHouse) -> None:
     assert held() == (2, 6)  # of what it shows nothing is known but that the lake held it
 
 
-def test_an_incident_is_opened_counted_and_told_by_jobs(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incident_is_opened_counted_told_and_closed_by_jobs(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = run(filled, monkeypatch, "incident_open", reason="a laptop is gone", ticket="T-9", noticed_at="2026-03-02")
     number = str(metadata(done)["incident"])
     assert str(metadata(done)["due_at"]).startswith("2026-03-05T00:00")
@@ -211,4 +213,11 @@ def test_an_incident_is_opened_counted_and_told_by_jobs(filled: TestHouse, monke
     told = run(filled, monkeypatch, "incident_export", incident=number)
     material = json.loads((filled.home.root / "ops" / "incidents" / f"{number}.json").read_text())
     assert told.success and metadata(told)["sha256"] == material["sha256"]
+    ending = {"incident": number, "outcome": "reported, file 12"}
+    assert not run(filled, monkeypatch, "incident_close", **ending, role="engineer").success
+    assert run(filled, monkeypatch, "incident_close", **ending, dry_run=True).success
     assert steps(filled, number) == [f"incident {what}" for what in ("opened", "scoped", "exported")]
+    assert run(filled, monkeypatch, "incident_close", **ending).success
+    assert incidents.listed(filled.home, open_only=True) == [] and steps(filled, number)[-1] == "incident closed"
+    assert not run(filled, monkeypatch, "incident_close", **ending).success  # it is closed
+    assert found_under([filled.home.root / "ops", filled.home.root / "dagster"], PLANTED) == set()

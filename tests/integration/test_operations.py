@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from orchestration import canary
-from orchestration.defs import operations
+from orchestration.defs import incidents, operations, persons, started
 from orchestration.privacy import evidence
 from orchestration.privacy.audit_log import AuditLog
 from tests.faults.traces import found_under
@@ -89,7 +89,7 @@ def test_a_lost_vault_is_not_started_anew_by_a_dry_run(filled: TestHouse, monkey
 def run(house: TestHouse, monkeypatch: pytest.MonkeyPatch, name: str, **config: object) -> dg.ExecuteInProcessResult:
     """A job in this process, with Dagster's own storage in the home, as a user's Dagster has it."""
     monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
-    job = operations.defs().get_job_def(name)
+    job = dg.Definitions.merge(operations.defs(), persons.defs(), incidents.defs()).get_job_def(name)
     op = next(iter(job.nodes)).name
     with dg.DagsterInstance.local_temp(str(house.home.folder("dagster"))) as instance:
         asked = {"ops": {op: {"config": config}}} if config else {}
@@ -154,7 +154,7 @@ def test_retention_counts_and_deletes(filled: TestHouse, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", ["keys_rotate", "privacy_canary", "privacy_dpia", "privacy_report", "retention_run"])
 def test_no_job_writes_while_another_run_does(filled: TestHouse, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(operations, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(started, "WAIT_SECONDS", 0)
     before = stores(filled)
     with (filled.home.root / "lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
 from orchestration.cli import main
+from orchestration.commands import privacy, reidentify, subject, vault
+from orchestration.defs import incidents, operations, persons
 from tests.integration.test_operate_page import script
 
 __all__ = ["script"]
@@ -34,6 +37,29 @@ def test_ten_tasks_stand_on_the_page_and_every_command_there_exists(page: Module
         verbs = [w for w in words if w not in ("FILE",)]
         done = CliRunner().invoke(main, [*verbs, "--help"])
         assert done.exit_code == 0, verbs
+
+
+def test_the_table_tells_every_job_its_configuration_and_the_command_it_does_the_same_as() -> None:
+    table = PAGE.read_text(encoding="utf-8").partition("| command | job (op) | configuration |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    told, commands = {}, set()
+    for command, job, config in rows:
+        for words in re.findall(r"`voicehouse ([a-z -]+)`", command):
+            assert CliRunner().invoke(main, [*words.split(), "--help"]).exit_code == 0, words
+            commands.add(words)
+        if not job.startswith("none"):
+            name, op = re.findall(r"`(\w+)`", job)
+            told[name] = (op, set(re.findall(r"`(\w+)`", config)))
+    found = {}
+    for job in dg.Definitions.merge(operations.defs(), persons.defs(), incidents.defs()).jobs or ():
+        (node,) = job.nodes
+        schema = node.definition.config_schema.as_field().config_type
+        found[job.name] = (node.name, set(getattr(schema, "fields", None) or {}))
+    assert told == found
+    for group, members in (("subject", subject), ("privacy", privacy), ("reidentify", reidentify), ("vault", vault)):
+        for verb in members.command.commands:
+            known = f"{group} {verb}"
+            assert any(known == c or c.startswith(f"{known} ") for c in commands), known
 
 
 @pytest.mark.operate

@@ -146,6 +146,29 @@ def test_the_report_is_written_by_a_job(
     assert path and output.step_output_data.metadata["sha256"].value == json.loads(path.read_text())["sha256"]
 
 
+def test_a_job_signs_the_report_that_was_read_in_the_name_of_its_role(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+
+    def signed(**config: object) -> bool:
+        job = operations.defs().get_job_def("privacy_sign_off")
+        asked = {"ops": {"sign": {"config": config}}}
+        return bool(job.execute_in_process(run_config=asked, raise_on_error=False).success)
+
+    assert not signed(sha256="0" * 64)  # there is no report
+    publish(house, home, "internal", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    assert not signed(sha256="0" * 64) and not signed(sha256="") and not signed(sha256=done.sha256, role="analyst")
+    assert signed(sha256=done.sha256, dry_run=True) and sign_off_of(done.path) is None
+    refused = AuditLog(home, Keyring(home)).newest("refused")
+    assert refused and refused["facts"] == {"operation": "privacy sign-off", "role": "analyst"}
+    assert signed(sha256=done.sha256, remark="read")
+    found = sign_off_of(done.path)
+    assert found and (found["name"], found["remark"], found["sha256"]) == ("compliance", "read", done.sha256)
+    assert AuditLog(home, Keyring(home)).newest("privacy_signed_off")
+
+
 def test_figures_wait_for_the_sign_off_and_the_old_ones_stay(home: Home, house: duckdb.DuckDBPyConnection) -> None:
     home.furnish(House(waits_for_sign_off=True), anew=True)
     assert home.house.waits_for_sign_off

@@ -82,7 +82,7 @@ def test_every_voicehouse_command_of_the_docs_exists(monkeypatch, tmp_path):
 
     for path in DOCS:
         text = " ".join(path.read_text(encoding="utf-8").split())
-        for command in re.findall(r"`voicehouse ((?:[a-z]+ ?)+)", text):
+        for command in re.findall(r"`voicehouse ((?:[a-z]+(?:-[a-z]+)* ?)+)", text):
             result = CliRunner().invoke(main, [*command.split(), "--help"])
             assert result.exit_code == 0, f"{path.name}: voicehouse {command}"
 

@@ -1,0 +1,135 @@
+"""Jobs about one person or handler: found, a request registered or answered, who is behind a pseudonym.
+
+Keep out: the operations themselves, and what tells who somebody is: run configuration is kept by Dagster, so it holds
+numbers of the register and pseudonyms. Metadata are counts; what a job finds lies in a closed file
+(privacy/answers.py). Two persons' word is given on the command line (`voicehouse reidentify approve`): Dagster knows not who starts a run.
+"""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from orchestration import answering
+from orchestration.defs.started import job, writing
+from orchestration.privacy import answers, reidentification
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.desk import Desk
+from orchestration.privacy.subjects import Sought
+
+
+class Known(dg.Config):
+    """A person by their pseudonym, as in the lake; why one asks, in few words without anybody's data."""
+
+    pseudonym: str
+    reason: str
+    role: str = "compliance"
+
+
+class Registered(Known):
+    """What the person asks for: access, erase, rectify, restrict or object; `dry_run` only says when it is due."""
+
+    action: str
+    dry_run: bool = False
+
+
+class Asked(dg.Config):
+    """A request of the register. `role`: in which one answers. `purpose`: what an objection is to."""
+
+    request: str
+    role: str = "compliance"
+    purpose: str = "analytics"
+
+
+class Needed(dg.Config):
+    """Pseudonyms, and why one has to know, without anybody's data; `approvals`: of two persons, where they are many."""
+
+    pseudonyms: list[str]
+    role: str
+    reason: str
+    ticket: str
+    approvals: list[str] = []
+
+
+class Handler(dg.Config):
+    """A handler by the key under which rows name them (`agent_key`); at most so many cases."""
+
+    agent_key: str
+    most: int = 100
+    role: str = "handler"
+
+
+@job("subject_find")
+def find(context: dg.OpExecutionContext, config: Known) -> None:
+    """Counts what the house holds of the person behind a pseudonym."""
+    with writing(context, "subject find", config.role, of="subject") as (home, keyring):
+        case = Desk(home, keyring, Sought(pseudonym=config.pseudonym), config.role, config.reason)
+        found = case.held()
+        context.add_output_metadata({**found, "pseudonyms": len(found["pseudonyms"])})
+
+
+@job("subject_register")
+def register(context: dg.OpExecutionContext, config: Registered) -> None:
+    """Writes a request of the person behind a pseudonym down; `subject_request` answers it."""
+    with writing(context, "subject register", config.role, of="subject") as (home, keyring):
+        case = Desk(home, keyring, Sought(pseudonym=config.pseudonym), config.role, config.reason)
+        request = case.register(config.action, f"{config.action} registered", dry_run=config.dry_run)
+        number = {} if config.dry_run else {"request": request.request_id}
+        context.add_output_metadata({**number, "due_at": request.due_at.isoformat()})
+
+
+@job("subject_request")
+def answer(context: dg.OpExecutionContext, config: Asked) -> None:
+    """Answers a request of the register: access, erase, rectify, restrict, object.
+
+    A copy, or what must be corrected at its source, lies in `ops/copies/<request>.json`; a receipt in `ops/receipts/`.
+    """
+    with writing(context, "subject request", config.role, of="subject") as (home, keyring):
+        request = answering.open_request(home, keyring, config.request)
+        AuditLog(home, keyring).append(
+            f"subject {request.action}, by its number", role=config.role, request=request.request_id
+        )
+        if request.action == "access":
+            counts = answering.copy(home, keyring, request, answers.for_person(home, request.request_id))
+            context.add_output_metadata({"rows": sum(counts.values())})
+        elif request.action == "erase":
+            receipt, _, failed = answering.erase(home, keyring, request)
+            context.add_output_metadata({"before": sum(receipt.before.values()), "after": sum(receipt.after.values())})
+            if failed or not receipt.is_complete:
+                raise dg.Failure(
+                    "the erasure is not complete, or what was to be served failed its checks: see the receipt"
+                )
+        elif request.action == "rectify":
+            done = answering.rectify(home, keyring, request)
+            answers.write(answers.for_person(home, request.request_id), {"correct_at_source": done.listed})
+            context.add_output_metadata({"removed": done.removed, "correct_at_source": len(done.records)})
+        else:
+            purpose = None if request.action == "restrict" else config.purpose
+            context.add_output_metadata({"rows": answering.restrict(home, keyring, request, purpose)})
+
+
+@job("reidentify")
+def reidentify(context: dg.OpExecutionContext, config: Needed) -> None:
+    """Writes who is behind pseudonyms to `ops/answers/<run>.json`, closed, for a day."""
+    with writing(context, "reidentify", config.role) as (home, keyring):
+        by = reidentification.Asking(config.role, config.reason, config.ticket, tuple(config.approvals), context.run_id)
+        found = reidentification.show(home, keyring, config.pseudonyms, by)
+        path = answers.for_job(home, context.run_id)
+        answers.write(path, found)
+        known = sum(bool(identities) for identities in found.values())
+        context.add_output_metadata({"asked": len(found), "known": known, "file": f"ops/answers/{path.name}"})
+
+
+@job("worklist")
+def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
+    """Writes where the open cases of a handler lie at their sources to `ops/answers/<run>.json`, closed, for a day."""
+    with writing(context, "worklist", config.role) as (home, keyring):
+        found = reidentification.places(home, keyring, config.most, agent_key=config.agent_key)
+        path = answers.for_job(home, context.run_id)
+        answers.write(path, [asdict(item) for item in found])
+        context.add_output_metadata({"cases": len(found), "file": f"ops/answers/{path.name}"})
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Jobs that somebody starts; none has a schedule."""
+    return dg.Definitions(jobs=[find, register, answer, reidentify, list_cases])

@@ -1,0 +1,227 @@
+"""Jobs about persons, handlers and the vault, each run on a home: answers lie in closed files.
+
+Keep out: what each operation means (test_subjects.py); jobs on stores and incidents (test_operations.py,
+test_incidents.py).
+"""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration import answering, backup, pipeline
+from orchestration.engine import connect
+from orchestration.privacy import rotation
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.subjects import Sought
+from orchestration.privacy.vault import known_generation, open_vault
+from tests.faults.traces import found_under
+from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, case, lines
+from tests.integration.test_operations import PLANTED, ZORA, metadata, run
+from tests.integration.test_subjects import WHO, command, erase, filled, made, pseudonyms_of, request_count
+
+__all__ = ["filled", "made"]
+
+WHY = {"reason": "call back", "ticket": "T-1"}
+
+
+def zora(house: TestHouse) -> str:
+    """The pseudonym under which the lake has her first case."""
+    ((key,),) = house.rows("select distinct subject_key from lake.case where text = 'hello'")
+    return str(key)
+
+
+def refusals(house: TestHouse) -> list[str]:
+    return [x["facts"]["operation"] for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "refused"]
+
+
+def why(done: dg.ExecuteInProcessResult) -> str:
+    """What Dagster tells of a run that failed."""
+    (told,) = [e.step_failure_data.error.to_string() for e in done.all_events if e.is_step_failure]
+    return str(told)
+
+
+def answer_of(house: TestHouse, done: dg.ExecuteInProcessResult) -> Path:
+    path = house.home.root / str(metadata(done)["file"])
+    assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
+    return path
+
+
+def test_a_person_is_found_and_a_request_registered_by_pseudonym_and_answered(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = {"pseudonym": zora(filled), "reason": "asked in a ticket"}
+    found = metadata(run(filled, monkeypatch, "subject_find", **by))
+    told = command(filled, monkeypatch, "subject", "find", *ZORA, "--json")
+    same = json.loads(told.stdout)
+    assert found == {**same, "pseudonyms": len(same["pseudonyms"])} and found["rows"] == {"case": 3, "case_event": 1}
+    dry = run(filled, monkeypatch, "subject_register", **by, action="access", dry_run=True)
+    assert dry.success and set(metadata(dry)) == {"due_at"}
+    request = metadata(run(filled, monkeypatch, "subject_register", **by, action="access"))["request"]
+    listed = json.loads(command(filled, monkeypatch, "subject", "requests", "--open", "--json").stdout)
+    assert [r["request"] for r in listed] == [request]
+    assert metadata(run(filled, monkeypatch, "subject_request", request=request)) == {"rows": 4}
+    (filled.home.root / "ops" / "copies" / f"{request}.json").unlink()
+    assert not run(filled, monkeypatch, "subject_find", **(by | {"pseudonym": "0" * 64})).success
+    assert not run(filled, monkeypatch, "subject_register", **by, action="forget").success
+    for name, more in (("subject_find", {}), ("subject_register", {"action": "erase"})):
+        assert not run(filled, monkeypatch, name, **by, **more, role="handler").success
+    assert refusals(filled) == ["subject", "subject"]
+    assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_a_rectification_is_registered_with_what_is_wrong_and_done_by_its_number(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ["subject", "register", "--account", "desk:Z1", *WHO, "--wrong-email", "quill@example.net", "--json"]
+    refused = command(filled, monkeypatch, *ask, "--action", "erase")
+    assert refused.exit_code == 1 and "rectify" in refused.stderr
+    request = json.loads(command(filled, monkeypatch, *ask, "--action", "rectify").stdout)["request"]
+    assert request_count(filled, Sought(account="desk:Z1")) == 2
+    done = run(filled, monkeypatch, "subject_request", request=request)
+    assert done.success and metadata(done)["removed"] == 2
+    assert request_count(filled, Sought(account="desk:Z1")) == 1
+    path = filled.home.root / "ops" / "copies" / f"{request}.json"
+    told = json.loads(path.read_text())["correct_at_source"]
+    assert path.stat().st_mode & 0o077 == 0 and len(told) == metadata(done)["correct_at_source"] > 0
+    assert metadata(run(filled, monkeypatch, "subject_request", request=request))["removed"] == 0  # sources have yet to
+    assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_what_a_request_takes_away_outlives_a_rotation_also_of_a_vault_made_before(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con = connect(filled.home.temp)
+    with open_vault(con, filled.home, filled.keyring):
+        con.execute("ALTER TABLE vault.request DROP COLUMN wrong")
+    con.close()
+    rotation.rotate(filled.home, filled.keyring)
+    ask = [
+        "subject",
+        "register",
+        "--account",
+        "desk:Z1",
+        *WHO,
+        "--action",
+        "rectify",
+        "--wrong-email",
+        "quill@example.net",
+    ]
+    number = json.loads(command(filled, monkeypatch, *ask, "--json").stdout)["request"]
+    rotation.rotate(filled.home, Keyring(filled.home))
+    keyring = Keyring(filled.home)
+    request = answering.open_request(filled.home, keyring, number, "rectify")
+    assert answering.rectify(filled.home, keyring, request).removed == 2
+
+
+def test_who_is_behind_a_pseudonym_is_written_to_a_closed_file_alone(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = zora(filled)
+    done = run(filled, monkeypatch, "reidentify", pseudonyms=[one], role="handler", **WHY)
+    path = answer_of(filled, done)
+    assert metadata(done) == {"asked": 1, "known": 1, "file": f"ops/answers/{done.run_id}.json"}
+    assert "Zora Quill" in {x["value"] for x in json.loads(path.read_text())[one]}
+    line = AuditLog(filled.home, filled.keyring).newest("reidentify")
+    assert line and (line["facts"]["run"], line["facts"]["ticket"]) == (done.run_id, "T-1")
+    assert found_under([filled.home.root], PLANTED)  # the control: the answer is in the clear
+    backup.write(filled.home, filled.home.root.parent / "b", backup.passphrase("correct horse battery"))
+    restored = filled.home.root.parent / "restored"
+    backup.restore(filled.home.root.parent / "b", restored, backup.passphrase("correct horse battery"))
+    assert (restored / "ops").exists() and not (restored / "ops" / "answers").exists()
+    then = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+    os.utime(path, (then, then))
+    pipeline.expire(filled.home, filled.keyring, "test")
+    assert not path.exists() and found_under([filled.home.root], PLANTED) == set()
+    assert not run(filled, monkeypatch, "reidentify", pseudonyms=[one], role="analyst", **WHY).success
+    assert refusals(filled) == ["reidentify"]
+    mistyped = run(filled, monkeypatch, "reidentify", pseudonyms=["zora"], role="handler", **WHY)
+    assert "64 digits" in why(mistyped)
+
+
+def test_an_erasure_takes_along_what_was_answered_about_the_person(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_of(filled, run(filled, monkeypatch, "reidentify", pseudonyms=[zora(filled)], role="handler", **WHY))
+    asked = command(filled, monkeypatch, "subject", "register", *ZORA, "--action", "access", "--json")
+    assert run(filled, monkeypatch, "subject_request", request=json.loads(asked.stdout)["request"]).success
+    assert found_under([filled.home.root / "ops"], PLANTED)
+    receipt = erase(filled, Sought(email="zora@example.org"))
+    assert (receipt.before["answers"], receipt.after["answers"]) == (2, 0) and receipt.is_complete
+    assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_many_are_told_to_a_job_only_when_two_persons_approved_and_its_hour_is_everybodys(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def approved(by: str) -> str:
+        monkeypatch.setenv("VOICEHOUSE_ACTOR", by)
+        ask = ["reidentify", "approve", "--persons", "10", "--role", "compliance", "--ticket", "T-1"]
+        return command(filled, monkeypatch, *ask).stdout.split(":")[0]
+
+    (one, *_) = pseudonyms_of(filled)
+    many = [one, *(f"{n:064x}" for n in range(9))]
+    first, again, other = approved("ann"), approved("ann"), approved("bea")
+    monkeypatch.setenv("VOICEHOUSE_ACTOR", "dagster")
+    for given, told in (([first], "another"), ([first, again], "another"), ([first, first], "no such approval")):
+        assert told in why(
+            run(filled, monkeypatch, "reidentify", pseudonyms=many, role="handler", **WHY, approvals=given)
+        )
+    done = run(filled, monkeypatch, "reidentify", pseudonyms=many, role="handler", **WHY, approvals=[first, other])
+    assert done.success and metadata(done)["known"] == 1
+    answer_of(filled, done).unlink()
+    used = run(filled, monkeypatch, "reidentify", pseudonyms=many, role="handler", **WHY, approvals=[first, other])
+    assert "it was used" in why(used)
+    # What was asked in Dagster may have been asked by Ann: her hour on the command line is over too.
+    monkeypatch.setenv("VOICEHOUSE_ACTOR", "ann")
+    ask = ["reidentify", "show", one, "--role", "handler", "--reason", "x", "--ticket", "T-1"]
+    assert "second person" in command(filled, monkeypatch, *ask).stderr
+    assert "second person" in why(run(filled, monkeypatch, "reidentify", pseudonyms=[one], role="handler", **WHY))
+    assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_a_worklist_names_nobody_to_dagster(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = CASE.replace("raw ->> '$.text' as text", "raw ->> '$.text' as text, raw ->> '$.agent' as agent_id")
+    folder = write_source(house.sources, "desk", {"case": sql})
+    toml = folder / "source.toml"
+    toml.write_text(toml.read_text() + '[options]\ncase_link = "https://desk.example/{id}"\n')
+    mine = {"agent": "agent-seven", "name": "Zora Quill", "account": "Z1"}
+    house.drop("rows.jsonl", lines(case(41001, **mine), case(41002, agent="agent-eight")))
+    house.take()
+    ((key,),) = house.rows("select agent_key from lake.case where subject_key is not null")
+    done = run(house, monkeypatch, "worklist", agent_key=key)
+    path = answer_of(house, done)
+    asked = ["worklist", "--agent", "desk:agent-seven", "--role", "handler", "--json"]
+    told = json.loads(command(house, monkeypatch, *asked).stdout)
+    assert told == [{"source": "desk", "kind": "case", "record_id": "T41001", "link": "https://desk.example/T41001"}]
+    assert json.loads(path.read_text()) == told and metadata(done)["cases"] == 1
+    planted = ["agent-seven", "agent-eight", "T41001", "Zora Quill"]
+    assert found_under([house.home.root], planted) == {"T41001"}  # the control
+    path.unlink()
+    assert not run(house, monkeypatch, "worklist", agent_key=key, role="compliance").success
+    assert not run(house, monkeypatch, "worklist", agent_key="desk:x").success
+    assert refusals(house) == ["worklist"] and found_under([house.home.root], planted) == set()
+
+
+def test_a_lost_vault_is_started_anew_by_a_job_that_was_told_so(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = run(filled, monkeypatch, "vault_reinit", yes=True)
+    assert "there is a vault" in why(there)
+    path, before = filled.home.root / "vault" / "vault.duckdb", known_generation(filled.home)
+    path.unlink()
+    assert "say yes" in why(run(filled, monkeypatch, "vault_reinit", yes=False)) and not path.exists()
+    assert not run(filled, monkeypatch, "vault_reinit", yes=True, role="compliance").success and not path.exists()
+    dry = run(filled, monkeypatch, "vault_reinit", dry_run=True)
+    assert metadata(dry) == {"generation": before + 1, "dry_run": True} and not path.exists()
+    done = run(filled, monkeypatch, "vault_reinit", yes=True)
+    assert metadata(done)["generation"] == before + 1 == known_generation(filled.home) and path.exists()
+    assert refusals(filled) == ["vault reinit"]
+    line = AuditLog(filled.home, filled.keyring).newest("vault reinit")
+    assert line and line["facts"] == {"vault_generation": before + 1}
+    assert found_under([filled.home.root / "dagster"], PLANTED) == set()
