@@ -549,7 +549,7 @@ def to_sign(home: Home, read_one: str | None = None) -> tuple[Path, str]:
 
 
 def sign(home: Home, keyring: Keyring, name: str, remark: str, read_one: str | None = None) -> tuple[str, int, bool]:
-    """Sign the newest privacy report and serve what waited for it: the report, its audit line, if anything was served."""
+    """Sign the newest privacy report and serve what waited for it: report, audit line, if anything was served."""
     path, _ = to_sign(home, read_one)
     signed = sign_off(home, keyring, path, name, remark)
     return path.stem, int(signed["audit_line"]), serve_signed(home, keyring)

@@ -2,7 +2,8 @@
 
 Keep out: the operations themselves, and what tells who somebody is: run configuration is kept by Dagster, so it holds
 numbers of the register and pseudonyms. Metadata are counts; what a job finds lies in a closed file
-(privacy/answers.py). Two persons' word is given on the command line (`voicehouse reidentify approve`): Dagster knows not who starts a run.
+(privacy/answers.py). Two persons' word is given on the command line (`voicehouse reidentify approve`): Dagster knows
+not who starts a run.
 """
 
 from dataclasses import asdict
