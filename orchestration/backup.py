@@ -73,6 +73,7 @@ class Backup:
     erasures: int = 0  # done again while it was restored
     withdrawals: int = 0  # rows that rest on a consent taken back since
     restrictions: int = 0  # rows of persons who restricted or objected since
+    unplaced: tuple[str, ...] = ()  # requests to restrict, and objections, of whom the backup knows nobody
 
 
 def passphrase(value: str) -> Secret:
@@ -175,7 +176,7 @@ def restore(
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")
-        again = (0, 0, 0)
+        again: tuple[int, int, int, tuple[str, ...]] = (0, 0, 0, ())
         if erased:
             shutil.copytree(erased, draft / "erased")
             again = _forget_again(Home.open(draft))
@@ -190,11 +191,11 @@ def restore(
     return Backup(str(opened.head["made_at"]), files, total, *again)
 
 
-def _forget_again(home: Home) -> tuple[int, int, int]:
+def _forget_again(home: Home) -> tuple[int, int, int, tuple[str, ...]]:
     """Erase, withdraw and strike out again in a home that is being restored.
 
     What it served goes where there was anything to do. Returns how many erasures had work, and how many rows rested on
-    a consent withdrawn since or were restricted.
+    a consent withdrawn since or were restricted, and the requests to restrict that found nobody.
     """
     with home.writing("restore"):
         keyring = Keyring(home)
@@ -204,11 +205,11 @@ def _forget_again(home: Home) -> tuple[int, int, int]:
         except ContractError:  # their folders are not here yet: rows tell their own basis
             sources = {}
         again = withdrawal.reapply(home, keyring, sources)
-        struck = restriction.reapply(home, keyring)
+        struck, unplaced = restriction.reapply(home, keyring)
         if erasures or again.rows or again.purposes or struck:
             publish.withdraw(home, "the home was put back from a backup, and persons were forgotten again")
             (home.folder("ops") / "served.json").unlink(missing_ok=True)
-    return erasures, again.rows, struck
+    return erasures, again.rows, struck, unplaced
 
 
 def _files(home: Home) -> Iterator[Path]:

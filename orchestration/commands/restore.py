@@ -27,5 +27,7 @@ def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
     click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
     if erased:
         click.echo(text("restore.erasures", n=done.erasures, rows=done.withdrawals, struck=done.restrictions))
+        if done.unplaced:
+            click.echo(text("restore.unplaced", n=len(done.unplaced), requests=", ".join(done.unplaced)))
     else:
         click.echo(text("restore.no_erasures"))

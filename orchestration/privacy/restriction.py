@@ -52,39 +52,57 @@ def restrict(
 
 
 def remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> None:
-    """Keep the words that stand outside of every backup; needs the vault."""
+    """Keep the words that stand outside of every backup; needs the vault.
+
+    Words of persons whom the vault does not know stay: it was put back from before they came, another may know them.
+    """
     told = con.execute(
         "SELECT subject_id, purpose, reason, since::VARCHAR, request_id FROM vault.restriction ORDER BY ALL"
     ).fetchall()
     if told or (home.folder("erased") / RestrictedList.name).exists():
         kept = RestrictedList(home, keyring)
-        if kept.entries() != told:
-            kept.write(told)
+        before = kept.entries()
+        known = {i for (i,) in con.execute("SELECT subject_id FROM vault.subject").fetchall()} if before else set()
+        of_nobody = {e for e in before if e[0] not in known and not e[0].startswith(STAFF)}
+        if before != (words := sorted(of_nobody.union(told))):
+            kept.write(words)
 
 
-def reapply(home: Home, keyring: Keyring) -> int:
-    """After a backup was put back: strike out again what was struck out since; returns how many rows changed.
+def reapply(home: Home, keyring: Keyring) -> tuple[int, tuple[str, ...]]:
+    """After a backup was put back: strike out again what was struck out since.
 
+    Returns how many rows changed, and the requests of which the backup knows nobody: they have to be entered again.
     Needs the list as it was before the restore, which no backup holds. What was lifted since stays struck out: somebody
-    has to say so again. Staff are known by the keys of the backup: after a rotation their words have to be said again.
+    has to say so again. Words of staff are put back whoever is known, for rows to come; after a rotation their keys are
+    nobody's.
     """
     told = RestrictedList(home, keyring).entries()
-    if not told or not (home.folder("vault") / "vault.duckdb").exists():
-        return 0
+    if not told:
+        return 0, ()
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return 0, tuple(sorted({e[4] for e in told}))
     names = ("subject_id", "purpose", "reason", "since", "request_id")
     con = connect(home.temp)
     try:
+        Lake(home, keyring.base64(LAKE_KEY)).register(con)
         con.register("_told", pa.table({n: pa.array([e[i] for e in told], pa.string()) for i, n in enumerate(names)}))
+        staff = " UNION ALL ".join(f"SELECT agent_key FROM lake.{identifier(k)}" for k in subjects.staff_kinds())
         with open_vault(con, home, keyring):
             con.execute(
-                "INSERT INTO vault.restriction SELECT * REPLACE (since::TIMESTAMP AS since) FROM _told t WHERE (subject_id IN "
-                f"(SELECT subject_id FROM vault.subject) OR subject_id IN (SELECT '{STAFF}' || agent_key FROM vault.agent)) "
-                "AND NOT EXISTS (SELECT 1 FROM vault.restriction r WHERE r.subject_id = t.subject_id AND r.purpose = t.purpose)"
+                "INSERT INTO vault.restriction SELECT * REPLACE (since::TIMESTAMP AS since) FROM _told t "
+                f"WHERE (subject_id IN (SELECT subject_id FROM vault.subject) OR starts_with(subject_id, '{STAFF}')) AND NOT "
+                "EXISTS (SELECT 1 FROM vault.restriction r WHERE r.subject_id = t.subject_id AND r.purpose = t.purpose)"
             )
+            lost = con.execute(
+                "SELECT request_id FROM _told GROUP BY 1 HAVING NOT bool_or(subject_id IN (SELECT subject_id FROM vault.subject "
+                f"UNION ALL SELECT '{STAFF}' || agent_key FROM vault.agent "
+                f"UNION ALL SELECT '{STAFF}' || {bare('agent_key')} FROM ({staff}) WHERE agent_key IS NOT NULL)) "
+                "ORDER BY 1"
+            ).fetchall()
     finally:
         con.close()
     _noted(home).unlink(missing_ok=True)
-    return renew(home, keyring)
+    return renew(home, keyring), tuple(number for (number,) in lost)
 
 
 def renew(home: Home, keyring: Keyring) -> int:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestration import backup
+from orchestration.home import Home, House
 from orchestration.messages import translated
-from orchestration.privacy import evidence, rotation
+from orchestration.privacy import evidence, restriction, rotation
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import RestrictedList
+from orchestration.privacy.keys import Keyring
 from orchestration.privacy.requests import NOT_OF_STAFF
 from tests.house import TestHouse, copy_of, write_source
 from tests.integration.test_gate import CASE, case, lines
@@ -143,3 +147,28 @@ def test_staff_asks_for_what_an_employer_may_grant_and_nobody_unknown_is_found(
     assert translated(NOT_OF_STAFF, "zh").startswith("员工可请求")
     assert command(desk, monkeypatch, "subject", "find", "--agent", "desk:a9", *WHO).exit_code == 1
     assert command(desk, monkeypatch, "subject", "find", "--agent", "a7", *WHO).exit_code == 1
+
+
+def test_whoever_is_known_from_rows_alone_is_left_out_of_a_home_put_back_too(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kinds = {"case": CASE.replace("as text,", "as text, raw ->> '$.agent' as agent_id,")}
+    write_source(house.sources, "desk", kinds)
+    house.drop("rows.jsonl", lines(case(1, agent="a7", account="Z1")))
+    house.take()
+    secret = backup.passphrase("correct horse battery")
+    backup.write(house.home, tmp_path / "b", secret)
+    assert command(house, monkeypatch, "subject", "object", *BY).exit_code == 0
+    house.drop("rows_2.jsonl", lines(case(2, agent="a9", account="Z2")))
+    house.take()
+    assert command(house, monkeypatch, "subject", "object", "--agent", "desk:a9", *WHO).exit_code == 0
+    told = RestrictedList(house.home, house.keyring).entries()
+    done = backup.restore(tmp_path / "b", tmp_path / "new", secret, erased=house.home.root / "erased")
+    assert done.restrictions == 1 and len(done.unplaced) == 1
+    new = Home.open(tmp_path / "new")
+    keyring = Keyring(new)
+    assert restriction.renew(new, keyring) == 0 and RestrictedList(new, keyring).entries() == told
+    house.home, house.keyring = new, keyring  # who comes again is left out from the first row on
+    new.furnish(House((str(house.sources),), str(house.inbox), "UTC", "internal"), anew=True)
+    house.take()
+    assert house.rows("select count(*) from lake.case where agent_key like 'restricted:%'") == [(2,)]

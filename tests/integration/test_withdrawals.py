@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from orchestration import answering, backup, pipeline
+from orchestration.cli import main
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
 from orchestration.privacy import restriction, withdrawal
@@ -226,6 +228,30 @@ def test_a_home_from_a_backup_heeds_what_was_restricted_and_objected_to_since(
     lifted = request_for(filled, Sought(account="register:ann"), "object")
     answering.restrict(filled.home, filled.keyring, lifted, "analytics", lift=True)
     assert RestrictedList(filled.home, filled.keyring).entries() == []
+
+
+def test_a_word_of_whom_the_backup_does_not_know_is_told_and_kept_for_another(
+    filled: TestHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup.write(filled.home, tmp_path / "b", SECRET)
+    filled.drop("cases_2.jsonl", lines(case(9, account="cleo", country="DE"), case(10, account="ann", country="CN")))
+    filled.take("desk")
+    late = request_for(filled, Sought(account="register:cleo"), "restrict")
+    known = request_for(filled, Sought(account="register:ann"), "object")
+    assert answering.restrict(filled.home, filled.keyring, late, None)
+    assert answering.restrict(filled.home, filled.keyring, known, "analytics")
+    told = RestrictedList(filled.home, filled.keyring).entries()
+    lists = shutil.copytree(filled.home.root / "erased", tmp_path / "lists")
+
+    done = backup.restore(tmp_path / "b", tmp_path / "new", SECRET, erased=lists)
+    assert done.unplaced == (late.request_id,)
+    new = Home.open(tmp_path / "new")
+    assert restriction.renew(new, Keyring(new)) == 0
+    assert RestrictedList(new, Keyring(new)).entries() == told  # of both: a later backup may know them
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "third"))
+    monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "correct horse battery")
+    said = CliRunner().invoke(main, ["restore", str(tmp_path / "b"), "--erased", str(new.root / "erased")])
+    assert said.exit_code == 0 and late.request_id in said.stdout and known.request_id not in said.stdout
 
 
 def rows_of(home: Home) -> list[tuple]:
