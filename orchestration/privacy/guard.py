@@ -17,7 +17,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import erased, marks, ner, pseudonyms, refusals
+from orchestration.privacy import erased, marks, names_left, ner, pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -94,7 +94,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 collect(con, settings.name, result.kinds)
                 erased.block(con, home, keyring, settings.name, result.kinds)
                 resolution = resolve(con, load.load_id, loaded_at.isoformat())
-                _remember_agents(con, settings, result, load.load_id)
+                if not again:  # it told them when it came, and the directory others since
+                    _remember_agents(con, lake, settings, result, load.load_id)
                 _remember_consents(con, settings, result)
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind)
@@ -262,14 +263,18 @@ def _scalar(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result: Conformed, load_id: str) -> None:
+def _remember_agents(
+    con: duckdb.DuckDBPyConnection, lake: Lake, settings: Settings, result: Conformed, load_id: str
+) -> None:
     """Names of staff into the vault, for redaction of the texts they write and receive.
 
-    With the load that told them first.
+    With the load that told them first; where an earlier release kept none, the one of the lake's row.
     They are known from here on, whatever becomes of the batch of the directory.
     """
     if "agent" not in result.kinds:
         return
+    undated = _scalar(con, "SELECT count(*) FROM vault.agent WHERE first_load IS NULL")
+    dated = names_left.dated_by_row(lake.relation_sql("agent") if undated else lake.read_sql("agent", []))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _agents AS
@@ -279,9 +284,9 @@ def _remember_agents(con: duckdb.DuckDBPyConnection, settings: Settings, result:
                    list_distinct(list(agent_email) FILTER (agent_email IS NOT NULL)) AS emails, any_value(agent_id) AS original
             FROM conformed_agent WHERE agent_id IS NOT NULL GROUP BY 1
         )
-        SELECT t.*, CASE WHEN list_has_all(v.names, t.names) THEN coalesce(v.first_load, {literal(load_id)})
+        SELECT t.*, CASE WHEN list_has_all(v.names, t.names) THEN coalesce(v.first_load, d.load_id, {literal(load_id)})
                     ELSE {literal(load_id)} END AS first_load
-        FROM told t LEFT JOIN vault.agent v USING (agent_key)
+        FROM told t LEFT JOIN vault.agent v USING (agent_key) LEFT JOIN ({dated}) d USING (agent_key)
         """
     )
     con.execute("DELETE FROM vault.agent WHERE agent_key IN (SELECT agent_key FROM _agents)")

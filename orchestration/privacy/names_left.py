@@ -6,7 +6,7 @@ The gate masks names that the vault knows; one that the vault learns later it co
 house in texts that came with it or after it, told by the vault's generations: every commit says with which it was made.
 Rows that come again for more purposes (widening.py) bring a text of before, so their loads date none. Names of staff
 count in rows that name them, where the gate masks them, and are dated as a whole: by the load that brought the newest
-of them.
+of them, or the lake's one row of them where the vault does not say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -117,8 +117,9 @@ def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str
         f"""
         WITH place AS (SELECT DISTINCT * FROM ({rows}) WHERE t IN (SELECT t FROM _named_any)),
         told AS (
-            SELECT agent_key, first_load AS load_id FROM (
-                SELECT NULL::VARCHAR AS first_load WHERE false UNION ALL BY NAME FROM vault.agent)
+            SELECT agent_key, coalesce(v.first_load, d.load_id) AS load_id FROM (
+                SELECT NULL::VARCHAR AS first_load WHERE false UNION ALL BY NAME FROM vault.agent
+            ) v LEFT JOIN ({dated_by_row("SELECT * FROM lake.agent")}) d USING (agent_key)
         ),
         judged AS (
             SELECT p.t, bool_or(coalesce(a.load_id = p.load_id OR born.last <= came.first, false)) AS is_known
@@ -132,6 +133,15 @@ def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str
         """
     ).fetchone()
     return row or (0, 0)
+
+
+def dated_by_row(agents: str) -> str:
+    """SQL: (agent_key, load_id) of staff of whom select `agents` has one row.
+
+    Of several none says which brought the name.
+    """
+    bare = marks.bare("agent_key")
+    return f"SELECT {bare} AS agent_key, min(load_id) AS load_id FROM ({agents}) GROUP BY 1 HAVING count(*) = 1"
 
 
 def _date(con: duckdb.DuckDBPyConnection, home: Home) -> None:

@@ -1,10 +1,12 @@
 """The gate on small loads of real files: conform, resolve, protect, stage, promote. Keep out: dbt and serving."""
 
+import base64
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -529,6 +531,55 @@ def test_refused_rows_that_do_not_open_are_read_again_from_their_pages(house: Te
     assert house.rows("select count(*) from lake.case") == [(1,)]
     assert house.ledger()[("case", "rejected", "no_consent")] == 1
     assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_an_old_load_gone_over_again_does_not_put_old_names_of_staff_back(house: TestHouse) -> None:
+    from orchestration.engine import connect
+    from orchestration.privacy.vault import open_vault
+
+    write_source(house.sources, "register", {"consent": CONSENT}, stream="rows")
+    staff = (
+        "select _record, raw ->> '$.agent' as agent_id, raw ->> '$.called' as agent_name, 'service' as team, "
+        "raw ->> '$.at' as updated_at from cases where raw ->> '$.called' is not null"
+    )
+    desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as").replace(
+        "from rows", "from cases where raw ->> '$.priority' is not null"
+    )
+    folder = write_source(house.sources, "desk", {"case": desk, "agent": staff}, stream="cases")
+    toml = folder / "source.toml"
+    toml.write_text(toml.read_text().replace('CN = "contract"', 'CN = "consent"'))
+    at = {"agent": "a7", "at": "2025-01-02T03:04:05Z"}
+    house.drop("cases.jsonl", lines({**at, "called": "Mona Quint"}, case(1, account="later", country="CN")))
+    house.take("register", "desk")
+    house.drop("cases_2.jsonl", lines({**at, "called": "Mona Oberg"}))
+    house.take("desk")
+    (kept,) = house.home.root.glob("landing/_refused/*.case.rows")
+    _damage(kept, 0.5)
+    grant = {"purpose": "analytics", "action": "grant", "type": "general", "at": "2025-01-01T00:00:00Z"}
+    house.drop("rows.jsonl", lines({"id": "c1", "account": "later", **grant}))
+    house.take("register", "desk")
+    assert house.rows("select count(*) from lake.case") == [(1,)]
+    con = connect(house.home.temp)
+    with open_vault(con, house.home, house.keyring, read_only=True):
+        assert con.execute("select names from vault.agent").fetchall() == [(["Mona Oberg"],)]
+    con.close()
+
+
+def test_a_list_that_memory_does_not_hold_is_not_told_to_be_removed(house: TestHouse) -> None:
+    from orchestration.engine import connect
+    from orchestration.privacy import refusals
+
+    _refused_case(house)
+    (kept,) = house.home.root.glob("landing/_refused/*-desk.0.parquet")
+    (name,) = (p for p in house.keyring.purposes() if p.startswith("landing:") and p.endswith("-desk"))
+    key = base64.b64encode(house.keyring.key(name)).decode()
+    con = connect(house.home.temp)
+    con.execute(f"PRAGMA add_parquet_key('refusals', '{key}'); SET memory_limit = '100KB'")
+    with pytest.raises(duckdb.OutOfMemoryException):
+        refusals.prove(con, kept, "refusals")
+    con.execute("SET memory_limit = '100MB'")
+    refusals.prove(con, kept, "refusals")  # the control: nothing is wrong with it
+    con.close()
 
 
 @pytest.mark.parametrize("place", [0.5, "emptied"])

@@ -272,6 +272,29 @@ def test_a_new_name_of_staff_is_known_since_the_load_that_told_it_though_its_bat
     assert left(house)[0] == 1  # now the vault did
 
 
+def test_names_of_staff_that_an_earlier_release_kept_are_dated_by_the_directory(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.engine import connect
+    from orchestration.privacy.vault import open_vault
+
+    write_source(house.sources, "desk", {"case": CASES_OF_STAFF, "agent": STAFF})
+    take_texts_as_they_come(monkeypatch)
+    mona = {"agent": "a7", "called": "Mona Quint", "at": "2025-01-02T03:04:05Z"}
+    for number, rows in enumerate(([mona], [case(1, agent="a7", text="Mona Quint was slow")])):
+        house.drop(f"rows_{number}.jsonl", lines(*rows))
+        house.take()
+    assert left(house)[0] == 1
+    con = connect(house.home.temp)
+    with open_vault(con, house.home, house.keyring):
+        con.execute("UPDATE vault.agent SET first_load = NULL")
+    con.close()
+    assert left(house)[0] == 1
+    house.drop("rows_2.jsonl", lines(mona | {"at": "2025-02-02T03:04:05Z"}))  # the directory tells it again
+    house.take()
+    assert house.rows("select count(*) from lake.agent") == [(2,)] and left(house)[0] == 1
+
+
 def test_a_text_that_comes_again_for_more_purposes_is_as_old_as_it_was(house: TestHouse) -> None:
     desk = CASE.replace("raw ->> '$.account' as", "account_ref('register', raw ->> '$.account') as")
     toml = (
