@@ -18,7 +18,7 @@ from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction, subjects
+from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction
 from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.requests import Request
@@ -44,9 +44,10 @@ def open_request(home: Home, keyring: Keyring, request_id: str, action: str | No
 
 def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> dict[str, int]:
     """Write everything held of the person to `to`, and close the request; rows by kind."""
-    con = _desk(home, keyring, request)
+    con = _desk(home, keyring)
     try:
         with open_vault(con, home, keyring):
+            requests.set_person(con, request)
             counts = access.write_copy(con, home, to)
             requests.close(con, request.request_id, "copy written")
     finally:
@@ -91,34 +92,43 @@ class Rectified:
 
 def rectify(home: Home, keyring: Keyring, request: Request) -> Rectified:
     """Take away what the register says is not the person's; where no record is left to correct, close the request."""
-    con = _desk(home, keyring, request)
+    con = _desk(home, keyring)
     try:
         with open_vault(con, home, keyring):
+            requests.set_person(con, request)
             at = now().replace(tzinfo=None).isoformat()
             wrong = requests.take_wrong(con, request.request_id)
             removed = sum(resolve.unlink(con, mark, request.request_id, at) for mark in wrong)
+            if removed:
+                requests.note_taken(con, request.request_id)
             publish_subjects(con, Lake(home, keyring.base64(LAKE_KEY)))
+            requests.set_person(
+                con, request
+            )  # whom it joined is parted from them now: their records are no business here
             records = con.execute(
                 "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
                 "AND domain NOT IN ('consent', 'deletion') ORDER BY ALL"
             ).fetchall()
-            if removed and not records:
+            if requests.has_taken(con, request.request_id) and not records:
                 requests.close(con, request.request_id, "rectified")
     finally:
         con.close()
     return Rectified(removed, tuple(records))
 
 
-def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None, lift: bool = False) -> int:
-    """Strike a purpose (None: all) out of the person's rows, or `lift` that; close the request. Returns rows changed.
+def restrict(home: Home, keyring: Keyring, request: Request) -> int:
+    """Strike the request's purpose, or all, out of the person's rows, or lift that, and close it; returns rows changed.
 
     Where rows of the lake change, the models are gone first, until the next run makes them anew: what is made from rows
     that may not be used leaves the house by no export meanwhile.
     """
-    con = _desk(home, keyring, request)
+    purpose = (request.purpose or requests.OBJECTED) if request.action == "object" else None
+    lift = request.is_lift
+    con = _desk(home, keyring)
     try:
         lake = Lake(home, keyring.base64(LAKE_KEY))
         with open_vault(con, home, keyring):
+            requests.set_person(con, request)
             changed = restriction.restrict(con, lake, purpose, request.request_id, lift)
             requests.close(con, request.request_id, "lifted" if lift else "done")
             restriction.remember(con, home, keyring)
@@ -129,12 +139,11 @@ def restrict(home: Home, keyring: Keyring, request: Request, purpose: str | None
     return changed
 
 
-def _desk(home: Home, keyring: Keyring, request: Request) -> duckdb.DuckDBPyConnection:
-    """A connection with the lake and keyed hashes, and `_person` as the register knows them."""
+def _desk(home: Home, keyring: Keyring) -> duckdb.DuckDBPyConnection:
+    """A connection with the lake and keyed hashes."""
     con = connect(home.temp)
     pseudonyms.install(con, keyring)
     Lake(home, keyring.base64(LAKE_KEY)).register(
         con
     )  # before the vault is open: one transaction writes to one database
-    subjects.set_person(con, request.subject_ids)
     return con

@@ -126,18 +126,22 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
     help=text("subject.action"),
 )
 @not_theirs
+@click.option("--purpose", help=text("subject.purpose"))
+@click.option("--lift", "is_lift", is_flag=True, help=text("subject.lift"))
 @dry_run
 @as_json
-def register(action: str, wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> None:
+def register(
+    action: str, wrong: list[Any], purpose: str | None, is_lift: bool, dry_run: bool, as_json: bool, **about: Any
+) -> None:
     """Write a request down, to be answered later by its number: by Dagster's job `subject_request`, say."""
     case = desk(about)
     if dry_run:
-        due = case.register(action, f"{action} registered", wrong, dry_run=True).due_at
+        due = case.register(action, f"{action} registered", wrong, purpose, is_lift, dry_run=True).due_at
         told = text("subject.would_register", action=action, due=f"{due:%Y-%m-%d}")
         click.echo(json.dumps({"due_at": due.isoformat()}) if as_json else told)
         return
     with case.home.writing("subject register"):
-        request = case.register(action, f"{action} registered", wrong)
+        request = case.register(action, f"{action} registered", wrong, purpose, is_lift)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "due_at": request.due_at.isoformat()}))
         return
@@ -285,8 +289,8 @@ def _restrict(
         _told(case.would(action, counted), "subject.would_restrict", as_json)
         return
     with case.home.writing(f"subject {action}"):
-        request = case.register(action, f"{action}, lifted" if lift else action)
-        changed = answering.restrict(case.home, case.keyring, request, purpose, lift)
+        request = case.register(action, f"{action}, lifted" if lift else action, purpose=purpose, is_lift=lift)
+        changed = answering.restrict(case.home, case.keyring, request)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": changed}))
         return

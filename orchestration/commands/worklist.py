@@ -26,7 +26,7 @@ def command(agent: str, role: str, most: int, as_json: bool) -> None:
     home = Home.open()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "worklist")
-    found = reidentification.places(home, keyring, most, agent=agent)
+    found = reidentification.places(home, keyring, most, {"role": role}, agent=agent)
     if as_json:
         click.echo(json.dumps([asdict(i) for i in found], indent=1))
         return

@@ -27,18 +27,22 @@ class Known(dg.Config):
 
 
 class Registered(Known):
-    """What the person asks for: access, erase, rectify, restrict or object; `dry_run` only says when it is due."""
+    """What the person asks for: access, erase, rectify, restrict or object; `dry_run` only says when it is due.
+
+    `purpose`: what an objection is to (analytics). `is_lift`: a restriction or objection is to end.
+    """
 
     action: str
+    purpose: str | None = None
+    is_lift: bool = False
     dry_run: bool = False
 
 
 class Asked(dg.Config):
-    """A request of the register. `role`: in which one answers. `purpose`: what an objection is to."""
+    """A request of the register. `role`: in which one answers."""
 
     request: str
     role: str = "compliance"
-    purpose: str = "analytics"
 
 
 class Needed(dg.Config):
@@ -73,7 +77,10 @@ def register(context: dg.OpExecutionContext, config: Registered) -> None:
     """Writes a request of the person behind a pseudonym down; `subject_request` answers it."""
     with writing(context, "subject register", config.role, of="subject") as (home, keyring):
         case = Desk(home, keyring, Sought(pseudonym=config.pseudonym), config.role, config.reason)
-        request = case.register(config.action, f"{config.action} registered", dry_run=config.dry_run)
+        said = f"{config.action} registered"
+        request = case.register(
+            config.action, said, purpose=config.purpose, is_lift=config.is_lift, dry_run=config.dry_run
+        )
         number = {} if config.dry_run else {"request": request.request_id}
         context.add_output_metadata({**number, "due_at": request.due_at.isoformat()})
 
@@ -104,8 +111,7 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
             answers.write(answers.for_person(home, request.request_id), {"correct_at_source": done.listed})
             context.add_output_metadata({"removed": done.removed, "correct_at_source": len(done.records)})
         else:
-            purpose = None if request.action == "restrict" else config.purpose
-            context.add_output_metadata({"rows": answering.restrict(home, keyring, request, purpose)})
+            context.add_output_metadata({"rows": answering.restrict(home, keyring, request)})
 
 
 @job("reidentify")
@@ -124,7 +130,8 @@ def reidentify(context: dg.OpExecutionContext, config: Needed) -> None:
 def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
     """Writes where the open cases of a handler lie at their sources to `ops/answers/<run>.json`, closed, for a day."""
     with writing(context, "worklist", config.role) as (home, keyring):
-        found = reidentification.places(home, keyring, config.most, agent_key=config.agent_key)
+        by = {"role": config.role, "run": context.run_id}
+        found = reidentification.places(home, keyring, config.most, by, agent_key=config.agent_key)
         path = answers.for_job(home, context.run_id)
         answers.write(path, [asdict(item) for item in found])
         context.add_output_metadata({"cases": len(found), "file": f"ops/answers/{path.name}"})

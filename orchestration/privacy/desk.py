@@ -66,18 +66,26 @@ class Desk:
             }
 
     def register(
-        self, action: str, verb: str | None = None, wrong: Sequence[Sought] = (), dry_run: bool = False
+        self,
+        action: str,
+        verb: str | None = None,
+        wrong: Sequence[Sought] = (),
+        purpose: str | None = None,
+        is_lift: bool = False,
+        dry_run: bool = False,
     ) -> requests.Request:
         """A request written into the register; the audit log says `verb`. `wrong`: identifiers that are not theirs.
 
-        `dry_run` only says what would be written.
+        `purpose`: what an objection is to. `is_lift`: it ends a restriction or objection. `dry_run` only says what
+        would be written.
         """
+        requests.check_action(action)  # the audit log takes no other word
         said = f"{verb or action}, dry run" if dry_run else verb or action
         with self.open(said, write=not dry_run) as (con, ids):
             marks = [subjects.index_hash(con, one) for one in wrong]
             if dry_run:
-                return requests.draft(con, self.home, action, ids, marks)
-            return requests.register(con, self.home, action, ids, marks)
+                return requests.draft(con, self.home, action, ids, marks, purpose, is_lift)
+            return requests.register(con, self.home, action, ids, marks, purpose, is_lift)
 
     def would(self, action: str, counted: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         """A dry run: what `counted` finds of the person; nothing is changed."""

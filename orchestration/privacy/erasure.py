@@ -195,8 +195,8 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
     """Keyed hashes of what proves the person and of the person's own records, as the gate will compute them again."""
     erased = ErasedList(home, keyring)
     erased.install(con)
-    subjects.set_person(con, request.subject_ids)
     with open_vault(con, home, keyring, read_only=True):
+        ids = requests.set_person(con, request)
         rows = con.execute(
             "SELECT v.domain, v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) "
             "WHERE v.is_proving AND v.subject_id IN (FROM _person) AND v.index_hash NOT IN (SELECT index_hash FROM vault.shared)"
@@ -215,7 +215,7 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
             f"THEN substr(original, 2) ELSE {given} END) FROM vault.record_key "
             f"WHERE subject_id IN (FROM _person) AND CASE {own} ELSE false END"
         ).fetchall()
-    return Erased(request.request_id, erased_now(), request.subject_ids, tuple(sorted(m for (m,) in marks)))
+    return Erased(request.request_id, erased_now(), ids, tuple(sorted(m for (m,) in marks)))
 
 
 def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
@@ -242,7 +242,7 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
             con.execute(
-                "UPDATE vault.request SET subject_ids = [], wrong = [] WHERE list_has_any(subject_ids, ?)",
+                "UPDATE vault.request SET subject_ids = [], sought = [], wrong = [] WHERE list_has_any(subject_ids, ?)",
                 [list(entry.subject_ids)],
             )
             publish_subjects(con, lake)

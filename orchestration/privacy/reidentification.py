@@ -176,16 +176,22 @@ def names_of_team(
     return {str(key): [str(n) for n in names or ()] for key, names in rows}
 
 
-def places(home: Home, keyring: Keyring, most: int, agent: str = "", agent_key: str = "") -> list[Item]:
-    """Where the open cases of a handler lie at their sources; told by `agent` (source:id) or their key."""
+def places(
+    home: Home, keyring: Keyring, most: int, by: dict[str, str], agent: str = "", agent_key: str = ""
+) -> list[Item]:
+    """Where the open cases of a handler lie at their sources; told by `agent` (source:id) or their key.
+
+    `by`: who asks, for the audit log: the role, and the run if one of Dagster asks.
+    """
     links = {n: str(s.options["case_link"]) for n, s in discover(home).items() if "case_link" in s.options}
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
-        keys = open_cases(con, key_of_agent(con, agent) if agent else agent_key, most)
+        handler = key_of_agent(con, agent) if agent else agent_key
+        keys = open_cases(con, handler, most)
         with open_vault(con, home, keyring, read_only=True):
-            return worklist(con, home, keyring, [("case", k) for k in keys], links)
+            return worklist(con, home, keyring, [("case", k) for k in keys], links, by | {"agent_key": handler})
     finally:
         con.close()
 
@@ -229,10 +235,11 @@ def worklist(
     keyring: Keyring,
     items: list[tuple[str, str]],
     links: dict[str, str],
+    by: dict[str, str],
 ) -> list[Item]:
     """Where items (kind, key) lie at their sources, one audit line each; needs the vault. Unknown ones are left out.
 
-    `links`: address template by source, with `{id}`.
+    `links`: address template by source, with `{id}`. `by`: what the lines tell of who asks, and whose list it is.
     """
     log = AuditLog(home, keyring)
     found = []
@@ -241,7 +248,7 @@ def worklist(
         row = con.execute(
             "SELECT source, original FROM vault.record_key WHERE key_hash = ? AND domain = ?", [key, domain]
         ).fetchone()
-        log.append("worklist", kind=kind, item=key[:16], known=row is not None, purpose="service")
+        log.append("worklist", kind=kind, item=key[:16], known=row is not None, purpose="service", **by)
         if row:
             template = links.get(row[0])
             found.append(Item(row[0], kind, row[1], template.replace("{id}", row[1]) if template else None))

@@ -194,6 +194,7 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
         "merge": "",
         "generation": "",
         "request": f"list_transform(subject_ids, lambda i: {_next_agent('i', STAFF, others='i')}) AS subject_ids, "
+        f"list_transform(sought, lambda i: {_next_agent('i', STAFF, others='i')}) AS sought, "
         "list_transform(wrong, lambda h: next_blind_index(h)) AS wrong",
         "restriction": f"{_next_agent('subject_id', STAFF, others='subject_id')} AS subject_id",
     }.items():

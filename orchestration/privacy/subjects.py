@@ -36,6 +36,7 @@ class Sought:
 def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     """Temp table `_person` (subject_id): every subject as written that is the person sought; returns the ids.
 
+    `_sought`: those among them that are known by what was given.
     Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the
     keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
     Raises VoicehouseError when it is not said by what, or the identifier is none.
@@ -61,13 +62,10 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
         hashes = ", ".join(f"hmac_record_key({scoped('$value', source, str(f.domain))})" for f in KINDS[kind].own_keys)
         hit = f"SELECT subject_id FROM vault.record_key WHERE key_hash IN ({hashes})"
     con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE _person AS
-        SELECT subject_id FROM vault.subject WHERE coalesce(current_id, subject_id) IN (
-            SELECT coalesce(current_id, subject_id) FROM vault.subject WHERE subject_id IN ({hit}))
-        """,
+        f"CREATE OR REPLACE TEMP TABLE _sought AS SELECT subject_id FROM vault.subject WHERE subject_id IN ({hit})",
         {"value": value},
     )
+    _set_whole(con)
     return [row[0] for row in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall()]
 
 
@@ -86,6 +84,7 @@ def _find_staff(con: duckdb.DuckDBPyConnection, agent: str) -> list[str]:
         """,
         {"value": value},
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE _sought AS FROM _person")
     return [row[0] for row in con.execute("SELECT subject_id FROM _person").fetchall()]
 
 
@@ -98,6 +97,29 @@ def set_person(con: duckdb.DuckDBPyConnection, subject_ids: tuple[str, ...]) -> 
     """Temp table `_person` from ids known already."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _person AS SELECT unnest(?::VARCHAR[]) AS subject_id", [list(subject_ids)]
+    )
+
+
+def set_standing(con: duckdb.DuckDBPyConnection, subject_ids: tuple[str, ...]) -> int:
+    """Temp table `_person` of everybody that ids known already stand for now; returns how many persons that is.
+
+    Ids the vault knows no more stand for nobody.
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _sought AS SELECT unnest(?::VARCHAR[]) AS subject_id", [list(subject_ids)]
+    )
+    _set_whole(con)
+    row = con.execute(
+        "SELECT count(DISTINCT coalesce(current_id, subject_id)) FROM vault.subject WHERE subject_id IN (FROM _sought)"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _set_whole(con: duckdb.DuckDBPyConnection) -> None:
+    """`_person`: every subject as written that is one with one of `_sought`."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _person AS SELECT subject_id FROM vault.subject WHERE coalesce(current_id, subject_id) "
+        "IN (SELECT coalesce(current_id, subject_id) FROM vault.subject WHERE subject_id IN (FROM _sought))"
     )
 
 

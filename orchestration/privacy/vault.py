@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS vault.request (
     request_id VARCHAR, action VARCHAR, subject_ids VARCHAR[], received_at TIMESTAMP, due_at TIMESTAMP, closed_at TIMESTAMP,
     outcome VARCHAR);
 ALTER TABLE vault.request ADD COLUMN IF NOT EXISTS wrong VARCHAR[];
+ALTER TABLE vault.request ADD COLUMN IF NOT EXISTS sought VARCHAR[];
+ALTER TABLE vault.request ADD COLUMN IF NOT EXISTS purpose VARCHAR;
+ALTER TABLE vault.request ADD COLUMN IF NOT EXISTS is_lift BOOLEAN;
 CREATE TABLE IF NOT EXISTS vault.restriction (
     subject_id VARCHAR, purpose VARCHAR, reason VARCHAR, since TIMESTAMP, request_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.format (number BIGINT);

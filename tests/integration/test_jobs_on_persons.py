@@ -20,7 +20,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import known_generation, open_vault
 from tests.faults.traces import found_under
-from tests.house import TestHouse, write_source
+from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, case, lines
 from tests.integration.test_operations import PLANTED, ZORA, metadata, run
 from tests.integration.test_subjects import WHO, command, erase, filled, made, pseudonyms_of, request_count
@@ -68,7 +68,9 @@ def test_a_person_is_found_and_a_request_registered_by_pseudonym_and_answered(
     assert metadata(run(filled, monkeypatch, "subject_request", request=request)) == {"rows": 4}
     (filled.home.root / "ops" / "copies" / f"{request}.json").unlink()
     assert not run(filled, monkeypatch, "subject_find", **(by | {"pseudonym": "0" * 64})).success
-    assert not run(filled, monkeypatch, "subject_register", **by, action="forget").success
+    assert not run(filled, monkeypatch, "subject_register", **by, action="forget her").success
+    said = [line["action"] for line in AuditLog(filled.home, filled.keyring).lines()]
+    assert not [s for s in said if "forget" in s]  # the log takes no word of whoever asks for an action
     for name, more in (("subject_find", {}), ("subject_register", {"action": "erase"})):
         assert not run(filled, monkeypatch, name, **by, **more, role="handler").success
     assert refusals(filled) == ["subject", "subject"]
@@ -88,9 +90,57 @@ def test_a_rectification_is_registered_with_what_is_wrong_and_done_by_its_number
     assert request_count(filled, Sought(account="desk:Z1")) == 1
     path = filled.home.root / "ops" / "copies" / f"{request}.json"
     told = json.loads(path.read_text())["correct_at_source"]
+    assert {r["id"] for r in told} >= {
+        "T1",
+        "T4",
+    } and "T2" not in path.read_text()  # not T2, whose writer was parted from her
     assert path.stat().st_mode & 0o077 == 0 and len(told) == metadata(done)["correct_at_source"] > 0
     assert metadata(run(filled, monkeypatch, "subject_request", request=request))["removed"] == 0  # sources have yet to
     assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_a_rectification_is_closed_once_no_record_is_left_to_correct(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ["subject", "register", "--account", "desk:Z1", *WHO, "--wrong-email", "quill@example.net", "--json"]
+    request = json.loads(command(filled, monkeypatch, *ask, "--action", "rectify").stdout)["request"]
+    assert metadata(run(filled, monkeypatch, "subject_request", request=request))["removed"] == 2
+    assert metadata(run(filled, monkeypatch, "subject_request", request=request))["correct_at_source"] > 0
+    con = connect(filled.home.temp)
+    with open_vault(con, filled.home, filled.keyring):
+        con.execute("DELETE FROM vault.record_key")
+    con.close()
+    done = run(filled, monkeypatch, "subject_request", request=request)
+    assert metadata(done) == {"removed": 0, "correct_at_source": 0}
+    (told,) = json.loads(command(filled, monkeypatch, "subject", "requests", "--json").stdout)
+    assert (told["outcome"], told["days_left"]) == ("rectified", None)
+
+
+def test_a_lifting_or_an_objection_cut_short_is_answered_by_its_number_as_what_it_is(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = "select count(*) from lake.case where list_contains(purposes, '{}')"
+    counts = lambda: [filled.rows(used.format(p))[0][0] for p in ("analytics", "service")]  # noqa: E731
+
+    def cut_short(*arguments: str) -> dg.ExecuteInProcessResult:
+        with monkeypatch.context() as patch:
+            patch.setattr(answering, "restrict", died)
+            assert command(filled, monkeypatch, "subject", *arguments, *ZORA).exit_code == 130
+        (waiting,) = json.loads(command(filled, monkeypatch, "subject", "requests", "--open", "--json").stdout)
+        return run(filled, monkeypatch, "subject_request", request=waiting["request"])
+
+    assert cut_short("object", "--purpose", "service").success and counts() == [4, 1]
+    assert cut_short("restrict").success and counts() == [1, 1]
+    assert cut_short("restrict", "--lift").success and counts() == [4, 1]
+    assert cut_short("object", "--purpose", "service", "--lift").success and counts() == [4, 4]
+    by = {"pseudonym": zora(filled), "reason": "asked in a ticket"}
+    for more, expected in (({"purpose": "service"}, [4, 1]), ({"purpose": "service", "is_lift": True}, [4, 4])):
+        asked = metadata(run(filled, monkeypatch, "subject_register", **by, action="object", **more))
+        assert run(filled, monkeypatch, "subject_request", request=asked["request"]).success and counts() == expected
+    for more in ({"action": "access", "is_lift": True}, {"action": "restrict", "purpose": "service"}):
+        assert not run(filled, monkeypatch, "subject_register", **by, **more).success
+    ask = ["subject", "register", *ZORA, "--action", "object", "--lift", "--purpose", "service"]
+    assert command(filled, monkeypatch, *ask).exit_code == 0
 
 
 def test_what_a_request_takes_away_outlives_a_rotation_also_of_a_vault_made_before(
@@ -98,8 +148,10 @@ def test_what_a_request_takes_away_outlives_a_rotation_also_of_a_vault_made_befo
 ) -> None:
     con = connect(filled.home.temp)
     with open_vault(con, filled.home, filled.keyring):
-        con.execute("ALTER TABLE vault.request DROP COLUMN wrong")
+        for column in ("wrong", "sought", "purpose", "is_lift"):
+            con.execute(f"ALTER TABLE vault.request DROP COLUMN {column}")
     con.close()
+    assert json.loads(command(filled, monkeypatch, "subject", "requests", "--json").stdout) == []
     rotation.rotate(filled.home, filled.keyring)
     ask = [
         "subject",
@@ -200,6 +252,9 @@ def test_a_worklist_names_nobody_to_dagster(house: TestHouse, monkeypatch: pytes
     told = json.loads(command(house, monkeypatch, *asked).stdout)
     assert told == [{"source": "desk", "kind": "case", "record_id": "T41001", "link": "https://desk.example/T41001"}]
     assert json.loads(path.read_text()) == told and metadata(done)["cases"] == 1
+    by_job, by_command = [x["facts"] for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "worklist"]
+    assert (by_job["role"], by_job["agent_key"], by_job["run"]) == ("handler", key, done.run_id)
+    assert (by_command["role"], by_command["agent_key"]) == ("handler", key) and "run" not in by_command
     planted = ["agent-seven", "agent-eight", "T41001", "Zora Quill"]
     assert found_under([house.home.root], planted) == {"T41001"}  # the control
     path.unlink()

@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 from orchestration import answering, pipeline
 from orchestration.cli import main
 from orchestration.engine import connect
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import audit
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
+from orchestration.messages import translated
 from orchestration.privacy import erasure, evidence, pseudonyms, requests, restriction, subjects
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
@@ -104,6 +106,53 @@ def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(filled: TestH
     kept = (filled.home.root / "ops" / "receipts" / f"{receipt.request_id}.json").read_text()
     assert "zora" not in kept.lower() and json.loads(kept)["is_complete"]
     assert request_count(filled, Sought(account="desk:O1")) == 1  # the control: the other is still known
+
+
+def test_an_erasure_reaches_whoever_turned_out_to_be_the_person_since_it_was_registered(filled: TestHouse) -> None:
+    request = request_for(filled, Sought(account="desk:Z1"))
+    filled.drop("rows_3.jsonl", lines(case(5, account="Z9", email="zora@example.org", verified="true", country="DE")))
+    filled.take()
+    assert request_count(filled, Sought(account="desk:Z1")) == 3  # the control
+    receipt = erasure.erase(filled.home, filled.keyring, request)
+    assert receipt.is_complete and filled.rows("select count(*) from lake.case") == [(1,)]
+    assert request_count(filled, Sought(account="desk:Z9")) == 0
+
+
+def part(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the address away that joined what was written under it alone (T2) to her account."""
+    ask = ["subject", "rectify", "--account", "desk:Z1", *WHO, "--wrong-email", "quill@example.net"]
+    assert command(house, monkeypatch, *ask).exit_code == 0
+
+
+def test_who_was_parted_since_a_request_was_registered_is_left_out_of_its_answer(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = request_for(filled, Sought(account="desk:Z1"), "access")
+    forgotten = request_for(filled, Sought(account="desk:Z1"))
+    part(filled, monkeypatch)
+    assert answering.copy(filled.home, filled.keyring, asked, tmp_path / "copy.json")["case"] == 2
+    assert "hello" in (tmp_path / "copy.json").read_text() and "again" not in (tmp_path / "copy.json").read_text()
+    assert erasure.erase(filled.home, filled.keyring, forgotten).is_complete
+    assert filled.rows("select text from lake.case order by 1") == [("again",), ("other",)]
+
+
+def test_a_request_of_which_nobody_can_say_who_asked_is_refused_and_stays_open(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    request = request_for(filled, Sought(email="quill@example.net"), "access")  # the very address that joins the two
+    part(filled, monkeypatch)
+    for one in (request, replace(request, sought=())):  # or of an earlier release, which kept not who was sought
+        with pytest.raises(VoicehouseError, match="register it again") as told:
+            answering.copy(filled.home, filled.keyring, one, tmp_path / "copy.json")
+        assert translated(str(told.value), "zh") != str(told.value)
+    assert not (tmp_path / "copy.json").exists()
+    assert answering.open_request(filled.home, filled.keyring, request.request_id) == request
+
+
+def test_who_had_been_erased_meanwhile_is_told_nothing(filled: TestHouse, tmp_path: Path) -> None:
+    request = request_for(filled, Sought(account="desk:Z1"), "access")
+    erase(filled, Sought(account="desk:Z1"))
+    assert answering.copy(filled.home, filled.keyring, request, tmp_path / "copy.json") == {}
 
 
 def checks(house: TestHouse) -> dict[str, Check]:
@@ -487,7 +536,6 @@ def test_a_worklist_says_where_cases_lie_and_names_nobody(house: TestHouse, monk
 def test_a_lost_vault_stops_the_house_until_a_new_one_is_asked_for(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.errors import VoicehouseError
     from orchestration.privacy.vault import known_generation
 
     before = known_generation(filled.home)

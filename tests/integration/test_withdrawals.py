@@ -4,6 +4,7 @@ Keep out: what the gate refuses (tests/attacks/test_consent.py).
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,9 +210,9 @@ def test_a_home_from_a_backup_heeds_what_was_restricted_and_objected_to_since(
     filled: TestHouse, tmp_path: Path
 ) -> None:
     backup.write(filled.home, tmp_path / "b", SECRET)
-    for who, action, purpose in (("ann", "object", "analytics"), ("bob", "restrict", None)):
+    for who, action in (("ann", "object"), ("bob", "restrict")):
         request = request_for(filled, Sought(account=f"register:{who}"), action)
-        assert answering.restrict(filled.home, filled.keyring, request, purpose)
+        assert answering.restrict(filled.home, filled.keyring, request)
     wanted = rows_of(filled.home)
     lists = shutil.copytree(filled.home.root / "erased", tmp_path / "lists")
     assert not any(value in path.read_bytes() for path in lists.iterdir() for value in (b"ann", b"bob", b"analytics"))
@@ -225,8 +226,8 @@ def test_a_home_from_a_backup_heeds_what_was_restricted_and_objected_to_since(
     assert restriction.renew(new, Keyring(new)) == 0
     erase(filled, Sought(account="register:bob"))
     assert len(RestrictedList(filled.home, filled.keyring).entries()) == 1  # of whom is erased nothing is kept there
-    lifted = request_for(filled, Sought(account="register:ann"), "object")
-    answering.restrict(filled.home, filled.keyring, lifted, "analytics", lift=True)
+    lifted = replace(request_for(filled, Sought(account="register:ann"), "object"), is_lift=True)
+    answering.restrict(filled.home, filled.keyring, lifted)
     assert RestrictedList(filled.home, filled.keyring).entries() == []
 
 
