@@ -24,17 +24,21 @@ def command() -> None:
 def run_now(dry_run: bool, as_json: bool) -> None:
     """Delete what is past its term now; every `voicehouse run` does the same."""
     from orchestration import pipeline
-    from orchestration.privacy import withdrawal
+    from orchestration.privacy import answers, withdrawal
     from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.policy import Policy
 
     home = Home.open()
     with home.writing("retention run"):
         withdrawn, found = pipeline.let_go(home, Keyring(home), dry_run)
+        copies = answers.expire(home, Policy.of(home).landing_days, dry_run)
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, **asdict(found), "withdrawn": asdict(withdrawn)}))
+        click.echo(json.dumps({"dry_run": dry_run, **asdict(found), "withdrawn": asdict(withdrawn), "copies": copies}))
         return
     is_touched = withdrawn != withdrawal.Withdrawn()
-    if found.nothing and not is_touched:
+    if copies:
+        click.echo(text("retention.would_copies" if dry_run else "retention.copies", n=copies))
+    elif found.nothing and not is_touched:
         click.echo(text("retention.nothing"))
         return
     if not found.nothing:

@@ -10,7 +10,8 @@ import dagster as dg
 
 from orchestration import canary, pipeline
 from orchestration.defs.started import job, writing
-from orchestration.privacy import vault
+from orchestration.privacy import answers, vault
+from orchestration.privacy.policy import Policy
 from orchestration.serving.dpia import write_dpia
 from orchestration.serving.export import export
 
@@ -92,7 +93,9 @@ def expire(context: dg.OpExecutionContext, config: Dry) -> None:
     """Deletes what is past its term, and what rests on a withdrawn consent."""
     with writing(context, "retention run") as (home, keyring):
         withdrawn, expired = pipeline.let_go(home, keyring, config.dry_run)
-        context.add_output_metadata({**asdict(expired), "withdrawn": withdrawn.rows, "dry_run": config.dry_run})
+        copies = answers.expire(home, Policy.of(home).landing_days, config.dry_run)
+        told = {**asdict(expired), "withdrawn": withdrawn.rows, "copies": copies, "dry_run": config.dry_run}
+        context.add_output_metadata(told)
 
 
 @job("keys_rotate")

@@ -25,6 +25,7 @@ from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
 from orchestration.privacy import (
+    answers,
     erasure,
     flows,
     marks,
@@ -81,7 +82,10 @@ UNPROVED = {
     "C15": "asked of every new file before it is served",
     "C22": "asked of every new file before it is served",
 }
-CLOSED = ("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published")  # to all but their owner
+CLOSED = (  # to all but their owner
+    *("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published"),
+    *("/".join(folder) for folder in (answers.TO_PERSONS, answers.TO_JOBS)),
+)
 WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
@@ -268,7 +272,7 @@ def _overdue(
 ) -> tuple[int, int, str]:
     """What is kept beyond its term, a day's grace for what goes by whole days.
 
-    Rows, texts, sealed loads, batches, lines.
+    Rows, texts, sealed loads, batches, lines, answers in the clear.
     """
     rows, late = retention.overdue(con, every, at)
     day = timedelta(days=1)
@@ -286,7 +290,12 @@ def _overdue(
     for kept, days in ((sealed, policy.landing_days), (held, policy.quarantine_days), (lines, KEPT_DAYS)):
         rows += len(kept)
         late += sum(moment + timedelta(days=days) + day < at for moment in kept)
-    told = "rows of the lake, sealed loads, quarantined batches and lines of the audit log; those past their term, or with a text past its own"
+    until = [ends for _, ends in answers.terms(home, policy.landing_days)]
+    rows, late = rows + len(until), late + sum(ends + day < at for ends in until)
+    told = (
+        "rows of the lake, sealed loads, quarantined batches, lines of the audit log and answers in the clear; "
+        "those past their term, or with a text past its own"
+    )
     return rows, late, told
 
 

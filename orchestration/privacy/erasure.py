@@ -7,7 +7,7 @@ Keep out: building the models anew (pipeline.py). The order is what makes it saf
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -272,8 +272,9 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         with open_vault(con, home, keyring, read_only=True):
             for table in ("identity", "record_key", "consent", "subject"):
                 found["vault"] += _rows(con, f"FROM vault.{table}", "r.subject_id IN (FROM _person)")
-            if found["vault"]:  # once nobody is known, nothing that jobs were asked can be about the person
-                found["answers"] = len(answers.about(home, _requests(con, entry)))
+            # Once the vault knows nobody, nothing that jobs are asked can be about the person any more.
+            until = None if found["vault"] else datetime.fromisoformat(entry.erased_at)
+            found["answers"] = len(answers.about(home, _requests(con, entry), until))
     for store, path, key in (
         ("warehouse", home.warehouse, keyring.hex("warehouse")),
         ("team.duckdb", home.serving / "team.duckdb", keyring.hex("team")),
@@ -283,8 +284,8 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 
 
 def _requests(con: duckdb.DuckDBPyConnection, entry: Erased) -> list[str]:
-    """Numbers of the person's requests, as far as the register knows them."""
-    mine = "SELECT request_id FROM vault.request WHERE list_has_any(subject_ids, ?)"
+    """Numbers of the person's requests, and of those whose person the register forgot: both may have no answer left."""
+    mine = "SELECT request_id FROM vault.request WHERE list_has_any(subject_ids, ?) OR len(subject_ids) = 0"
     return [number for (number,) in con.execute(mine, [list(entry.subject_ids)]).fetchall()]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestration import answering, backup, pipeline
 from orchestration.engine import connect
-from orchestration.privacy import rotation
+from orchestration.privacy import erasure, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
@@ -23,7 +23,7 @@ from tests.faults.traces import found_under
 from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, case, lines
 from tests.integration.test_operations import PLANTED, ZORA, metadata, run
-from tests.integration.test_subjects import WHO, command, erase, filled, made, pseudonyms_of, request_count
+from tests.integration.test_subjects import WHO, checks, command, erase, filled, made, pseudonyms_of, request_count
 
 __all__ = ["filled", "made"]
 
@@ -206,6 +206,41 @@ def test_an_erasure_takes_along_what_was_answered_about_the_person(
     receipt = erase(filled, Sought(email="zora@example.org"))
     assert (receipt.before["answers"], receipt.after["answers"]) == (2, 0) and receipt.is_complete
     assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_what_a_death_left_of_an_answer_goes_with_its_term_and_with_an_erasure(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = answer_of(filled, run(filled, monkeypatch, "reidentify", pseudonyms=[zora(filled)], role="handler", **WHY))
+    asked = command(filled, monkeypatch, "subject", "register", *ZORA, "--action", "access", "--json")
+    request = json.loads(asked.stdout)["request"]
+    draft = path.with_name(f".{path.name}.draft")
+    path.rename(draft)
+    copy = filled.home.folder("ops", "copies") / f".{request}.json.draft"
+    copy.write_bytes(draft.read_bytes())
+    held = draft.read_bytes()
+    for late, kept in ((draft, 3), (copy, 16)):
+        at = (datetime.now(UTC) - timedelta(days=kept)).timestamp()
+        os.utime(late, (at, at))
+    assert checks(filled)["C13"].n_failed == 2
+    dry = command(filled, monkeypatch, "retention", "run", "--dry-run", "--json")
+    assert json.loads(dry.stdout)["copies"] == 2 and draft.exists()
+    assert command(filled, monkeypatch, "retention", "run").exit_code == 0
+    assert found_under([filled.home.root], PLANTED) == set() and checks(filled)["C13"].n_failed == 0
+    for left in (draft, copy):
+        left.write_bytes(held)
+    receipt = erase(filled, Sought(email="zora@example.org"))
+    assert (receipt.before["answers"], receipt.after["answers"]) == (2, 0)
+    assert found_under([filled.home.root], PLANTED) == set()
+    then = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
+    draft.write_bytes(held)
+    os.utime(draft, (then, then))  # as if the erasure had not reached them: the control
+    copy.write_bytes(held)
+    path.write_bytes(b"{}")  # asked since: of somebody the vault knows
+    assert erasure.traces_of(filled.home, filled.keyring, receipt.request_id)["answers"] == 2
+    for folder in (path.parent, copy.parent):
+        folder.chmod(0o755)
+    assert (checks(filled)["C8"].n_failed, checks(filled)["C9"].n_failed) == (2, 2)
 
 
 def test_many_are_told_to_a_job_only_when_two_persons_approved_and_its_hour_is_everybodys(
