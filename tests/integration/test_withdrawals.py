@@ -239,8 +239,8 @@ def test_a_word_of_whom_the_backup_does_not_know_is_told_and_kept_for_another(
     filled.take("desk")
     late = request_for(filled, Sought(account="register:cleo"), "restrict")
     known = request_for(filled, Sought(account="register:ann"), "object")
-    assert answering.restrict(filled.home, filled.keyring, late, None)
-    assert answering.restrict(filled.home, filled.keyring, known, "analytics")
+    assert answering.restrict(filled.home, filled.keyring, late)
+    assert answering.restrict(filled.home, filled.keyring, known)
     told = RestrictedList(filled.home, filled.keyring).entries()
     lists = shutil.copytree(filled.home.root / "erased", tmp_path / "lists")
 
