@@ -514,9 +514,8 @@ def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
         return result
     report_privacy(home, keyring)
-    if result.is_waiting:
-        return result
-    verdict.keep(home, result.path)
+    if not result.is_waiting:
+        verdict.keep(home, result.path)
     try:
         target = postgres.PostgresTarget.of(home)
         if target:

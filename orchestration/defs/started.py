@@ -26,7 +26,7 @@ def writing(
     with Step(operation, context.run_id, ours=(dg.Failure,)):
         home = Home.open()
         keyring = Keyring(home)
-        if role:
+        if role is not None:
             roles.require(home, keyring, role, of or operation)
         with home.writing(operation, WAIT_SECONDS):
             yield home, keyring

@@ -173,8 +173,9 @@ class Policy:
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
 
-def _read_staff(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read_staff(told: Any) -> dict[str, Any]:
     """[staff]: what figures per member of staff are for, and who leads which team. Raises ContractError otherwise."""
+    given = told if isinstance(told, dict) else {"": told}
     purpose, leads = given.get("purpose", ""), given.get("leads", {})
     is_said = isinstance(purpose, str) and re.fullmatch(r"[A-Za-z0-9_.-]*", purpose)
     accounts = list(leads.values()) if isinstance(leads, dict) else [None]

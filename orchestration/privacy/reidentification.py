@@ -167,8 +167,8 @@ def names_of_team(
     try:
         rows = con.execute(
             "SELECT DISTINCT a.agent_key, a.names FROM team.dim_agents d JOIN vault.agent a USING (agent_key) "
-            "WHERE d.is_current AND d.team = ? ORDER BY 1",
-            [team],
+            "WHERE d.is_current AND d.team = ? AND ? || a.agent_key NOT IN (SELECT subject_id FROM vault.restriction) ORDER BY 1",
+            [team, marks.STAFF],
         ).fetchall()
     finally:
         con.execute("DETACH team")

@@ -93,9 +93,9 @@ def publish(
 
     `con` has the warehouse attached as `catalog`. The candidate is closed, then asked for the privacy checks
     that speak of it, which its own `privacy_checks` tells, and checked by `person_free` and `checks`; only when nothing
-    failed it takes the place of the served file, Parquet copies and the restricted file follow; with `waits` all of
-    that comes with `release`. Raises VoicehouseError when the profile is refused or the disclosure audit fails: nothing
-    is swapped then.
+    failed it takes the place of the served file, Parquet copies and the restricted file follow; with `waits` all but
+    the restricted file, which keeps no row that was taken out, comes with `release`.
+    Raises VoicehouseError when the profile is refused or the disclosure audit fails: nothing is swapped then.
     """
     marts = _tables(con, catalog, "kpis")
     if missing := sorted({VALUES, REGISTRY, DICTIONARY} - set(marts)):
@@ -105,6 +105,7 @@ def publish(
     draft = home.serving / ".kpi.draft.duckdb"
     discard(draft)
     open_marts = {m: c for m, c in marts.items() if not are_row_level(c)}
+    restricted = {m: c for m, c in marts.items() if are_row_level(c)}
     history = History(con, home, chosen)
     if waiting(home).exists():  # nobody signed it: it never was published
         discard(waiting(home))
@@ -141,7 +142,8 @@ def publish(
         discard(draft)
         return result
     swap(draft, waiting(home), RESTRICTED_MODE)
-    if waits:
+    if waits:  # rows that were taken out leave the restricted file all the same
+        _write_team(con, home, catalog, restricted)
         return replace(result, is_waiting=True)
     release(con, home, catalog)
     return result

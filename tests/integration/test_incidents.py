@@ -7,10 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from orchestration import backup
+from orchestration.engine import connect
 from orchestration.lake import audit
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.messages import translated
@@ -134,7 +134,7 @@ def spread(filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         filled.take()
     subjects = filled.rows("select distinct subject_key, load_id from lake.case")
     for path, purpose in ((filled.home.warehouse, "warehouse"), (filled.home.serving / "team.duckdb", "team")):
-        with duckdb.connect() as con:
+        with connect(filled.home.temp) as con:
             key = filled.keyring.hex(purpose)
             con.execute(f"ATTACH '{path}' AS w (ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
             con.execute("CREATE TABLE w.fct_cases (subject_key VARCHAR, load_id VARCHAR)")

@@ -139,8 +139,13 @@ def test_roles_bind_jobs_too_and_every_attempt_is_on_record(filled: TestHouse, m
     done = run(filled, monkeypatch, "subject_request", request=request, role="analyst")
     assert not done.success
     assert not run(filled, monkeypatch, "keys_rotate", role="compliance").success
+    assert not run(filled, monkeypatch, "subject_request", request=request, role="").success
     refused = [x["facts"] for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "refused"]
-    assert refused == [{"operation": "subject", "role": "analyst"}, {"operation": "keys rotate", "role": "compliance"}]
+    assert refused == [
+        {"operation": "subject", "role": "analyst"},
+        {"operation": "keys rotate", "role": "compliance"},
+        {"operation": "subject", "role": ""},
+    ]
     assert filled.rows("select count(*) from lake.case") == [(4,)]
 
 

@@ -121,7 +121,7 @@ def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) 
     with duckdb.connect(str(figures(filled))) as con:
         con.execute("CREATE TABLE kpi_leak AS SELECT 'write to a@example.org' AS category, 'b@example.org' AS case_key")
     filled.home.warehouse.unlink(missing_ok=True)
-    con = duckdb.connect()
+    con = connect(filled.home.temp)
     con.execute(
         f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
     )
@@ -141,7 +141,7 @@ def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) 
 )  # fmt: skip
 def test_what_the_rules_find_in_a_text_behind_the_gate_shows(filled: TestHouse, text: str) -> None:
     filled.home.warehouse.unlink(missing_ok=True)
-    con = duckdb.connect()
+    con = connect(filled.home.temp)
     con.execute(
         f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
     )
@@ -319,7 +319,7 @@ def test_a_name_in_a_text_that_the_models_made_shows(filled: TestHouse) -> None:
     filled.drop("cases_2.jsonl", lines(case(3, account="a", country="CN", name="Zora Quill", text="rang again")))
     filled.take()
     filled.home.warehouse.unlink(missing_ok=True)
-    with duckdb.connect() as con:
+    with connect(filled.home.temp) as con:
         key = filled.keyring.hex("warehouse")
         con.execute(f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
         con.execute(

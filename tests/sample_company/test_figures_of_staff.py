@@ -7,6 +7,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ from orchestration.engine import literal
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
+from orchestration.serving import waiting
 from orchestration.serving.postgres import TEAM_KEY
 from tests.sample_company.conftest import SampleRun
 
@@ -84,7 +86,7 @@ def test_figures_rest_on_enough_answers_of_enough_customers(coached: Home) -> No
         cells.setdefault((agent, year), []).append((person, is_satisfied))
     expected = {
         key: (len(told), len({p for p, _ in told}), round(100 * sum(s for _, s in told) / len(told), 6))
-        if len(told) >= 30 and len({p for p, _ in told}) >= 10
+        if len(told) >= 30 and len({p for p, _ in told}) >= 10 and len({s for _, s in told}) == 2
         else (None, None, None)
         for key, told in cells.items()
     }
@@ -100,7 +102,7 @@ def test_figures_rest_on_enough_answers_of_enough_customers(coached: Home) -> No
             "SELECT count(*) FROM kpi_agents WHERE (suppressed_reason IS NULL) <> (value IS NOT NULL)"
         ).fetchone()
         least = con.execute("SELECT min(n_answered), min(n_subjects) FROM kpi_agents").fetchone()
-    assert found == expected
+    assert found == expected and any(value for _, _, value in found.values())
     assert hidden == (0,) and least and least[0] >= 30 and least[1] >= 10
 
 
@@ -131,3 +133,16 @@ def test_nobody_else_gets_them_and_their_asking_is_logged(coached: Home, team: s
     assert code == 5 and "does not name you" in said
     line = list(AuditLog(coached, Keyring(coached)).lines())[-1]
     assert (line["action"], line["facts"]["operation"]) == ("refused", "team names")
+
+
+def test_with_their_purpose_they_go_even_while_new_figures_wait_for_a_signature(coached: Home) -> None:
+    policy = coached.root / "policy.toml"
+    policy.write_text(policy.read_text(encoding="utf-8").partition("\n[staff]\n")[0], encoding="utf-8")
+    coached.furnish(replace(coached.told, waits_for_sign_off=True), anew=True)
+    home = Home.open(coached.root)
+    before = (home.serving / "kpi.duckdb").read_bytes()
+    assert pipeline.rebuild(home, Keyring(home), "off") == ()
+    with restricted(home) as con:
+        assert con.execute("SELECT count(*) FROM kpi_agents").fetchone() == (0,)
+        assert con.execute("SELECT count(*) FROM fct_cases").fetchone() != (0,)
+    assert (home.serving / "kpi.duckdb").read_bytes() == before and waiting(home).exists()

@@ -196,13 +196,16 @@ def test_a_cell_that_is_off_or_gone_or_too_many_is_seen(run: SampleRun, tmp_path
 
 
 def test_every_fact_dimension_and_mart_has_rows(run: SampleRun) -> None:
-    """The company feeds every kind: a table without a row is one whose rows were held back, or never made."""
+    """The company feeds every kind: a table without a row is one whose rows were held back, or never made.
+
+    But for figures of staff, which are off until policy.toml names their purpose (test_figures_of_staff.py).
+    """
     with run.exact() as con:
         tables = con.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = 'wh' and schema_name in ('core', 'kpis')"
         ).fetchall()
         empty = [t for s, t in tables if con.execute(f'select count(*) from wh."{s}"."{t}"').fetchone() == (0,)]
-    assert len(tables) > 40 and empty == []
+    assert len(tables) > 40 and empty == ["kpi_agents"]
 
 
 def test_whoever_is_proved_one_is_one_subject_and_nobody_else(run: SampleRun) -> None:

@@ -46,7 +46,7 @@ def home(tmp_path: Path) -> Home:
 def change_vault(home: Home, sql: str) -> Path:
     """Do something to the home's vault as only somebody with its key can."""
     path = home.folder("vault") / "vault.duckdb"
-    with duckdb.connect() as con:
+    with connect(home.temp) as con:
         key = Keyring(home).hex("vault")
         con.execute(f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM')")
         con.execute(sql)

@@ -39,11 +39,19 @@ def test_others_do_not_and_their_asking_is_logged(house: TestHouse, role: str) -
 
 
 @pytest.mark.parametrize(
-    "given", ['purpose = "two words"', "purpose = 3", 'leads = { north = "li.na" }', "leads = 3", 'lead = "li.na"']
+    "given",
+    [
+        '[staff]\npurpose = "two words"',
+        "[staff]\npurpose = 3",
+        '[staff]\nleads = { north = "li.na" }',
+        "[staff]\nleads = 3",
+        '[staff]\nlead = "li.na"',
+        "staff = 3",
+    ],
 )
 def test_a_policy_that_says_of_staff_what_it_cannot_is_told(house: TestHouse, given: str) -> None:
     policy = house.home.root / "policy.toml"
-    policy.write_text(f'version = "2"\npurposes = ["service"]\n[staff]\n{given}\n')
+    policy.write_text(f'version = "2"\npurposes = ["service"]\n{given}\n')
     with pytest.raises(ContractError, match=r"\[staff\] knows purpose"):
         Policy.of(house.home)
 

@@ -1,7 +1,7 @@
 -- One row per figure, member of staff and period: what customers answered about the cases that are theirs, and how
 -- many of these were opened again. Restricted, and empty unless policy.toml names a purpose for it ([staff]): a
--- figure needs 30 answers or cases of 10 customers, its interval counts a customer once, and it decides nothing by
--- itself.
+-- figure needs 30 answers or cases of 10 customers who did not all answer alike, its interval counts a customer once,
+-- and it decides nothing by itself. Quarters show where all of their year may, so that none is the year less others.
 {% set answers, customers = 30, 10 %}
 with
     cases as (
@@ -55,7 +55,35 @@ with
         group by metric_id, variant, agent_key, period_grain, period_start, period_end
     ),
 
-    judged as (select *, n >= {{ answers }} and persons >= {{ customers }} as is_enough from counted)
+    sized as (
+        select
+            *,
+            case
+                when n < {{ answers }} or persons < {{ customers }}
+                then 'small_cell'
+                when metric_id = 'csat' and hits in (0, n)
+                then 'homogeneous'
+            end as reason
+        from counted
+    ),
+
+    judged as (
+        select
+            *,
+            coalesce(
+                reason,
+                case
+                    when
+                        period_grain = 'quarter'
+                        and count(case when period_grain = 'quarter' then reason end) over (
+                            partition by metric_id, variant, agent_key, date_trunc('year', period_start)
+                        )
+                        > 0
+                    then 'complement'
+                end
+            ) as suppressed_reason
+        from sized
+    )
 
 select
     -- ids
@@ -65,19 +93,20 @@ select
     judged.metric_id,
     judged.variant,
     judged.period_grain,
-    case when not judged.is_enough then 'too_few' end as suppressed_reason,
+    judged.suppressed_reason,
     -- numbers
-    case when judged.is_enough then cast(judged.n as {{ dbt.type_bigint() }}) end as n_answered,
-    case when judged.is_enough then cast(judged.persons as {{ dbt.type_bigint() }}) end as n_subjects,
+    case when judged.suppressed_reason is null then cast(judged.n as {{ dbt.type_bigint() }}) end as n_answered,
+    case when judged.suppressed_reason is null then cast(judged.persons as {{ dbt.type_bigint() }}) end as n_subjects,
     case
-        when judged.is_enough then cast(100 * {{ ratio("judged.hits", "judged.n") }} as {{ type_double() }})
+        when judged.suppressed_reason is null
+        then cast(100 * {{ ratio("judged.hits", "judged.n") }} as {{ type_double() }})
     end as value,
     case
-        when judged.is_enough
+        when judged.suppressed_reason is null
         then cast(100 * {{ wilson_low("judged.hits", "judged.n", "judged.persons") }} as {{ type_double() }})
     end as ci_low,
     case
-        when judged.is_enough
+        when judged.suppressed_reason is null
         then cast(100 * {{ wilson_high("judged.hits", "judged.n", "judged.persons") }} as {{ type_double() }})
     end as ci_high,
     -- times
