@@ -19,8 +19,8 @@ from orchestration.engine import literal
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
-from orchestration.serving import waiting
 from orchestration.serving.postgres import TEAM_KEY
+from orchestration.serving.publish import waiting
 from tests.sample_company.conftest import SampleRun
 
 STAFF = '\n[staff]\npurpose = "coaching"\nleads = {{ "{team}" = ["{account}"] }}\n'
@@ -71,22 +71,26 @@ def test_there_are_none_until_policy_names_their_purpose(run: SampleRun) -> None
     assert code == 1 and "names no purpose" in said
 
 
-def test_figures_rest_on_enough_answers_of_enough_customers(coached: Home) -> None:
+def test_figures_rest_on_enough_cases_of_enough_customers(coached: Home) -> None:
     """Against the same count over the rows of the warehouse, written another way."""
     con = pipeline.open_warehouse(coached, Keyring(coached))
     rows = con.execute(
-        "SELECT c.agent_key, year(a.answered_at AT TIME ZONE 'UTC' AT TIME ZONE ?), coalesce(a.subject_key, a.counted_key, a.answer_key), "
-        "a.directed_score >= 4 FROM wh.core.fct_survey_answers a JOIN wh.core.fct_cases c USING (case_key) "
-        "WHERE a.metric = 'csat' AND a.is_scored AND NOT c.is_merged AND NOT c.is_spam AND c.agent_key IS NOT NULL",
+        "SELECT agent_key, year(opened_at AT TIME ZONE 'UTC' AT TIME ZONE ?), coalesce(subject_key, counted_key, case_key), "
+        "reopen_count > 0 FROM wh.core.fct_cases WHERE agent_key IS NOT NULL AND reopen_count IS NOT NULL "
+        "AND NOT is_merged AND NOT is_spam",
         [coached.house.reporting_tz],
     ).fetchall()
+    asked = con.execute(
+        "SELECT count(*) FROM wh.core.fct_survey_answers JOIN wh.core.fct_cases USING (case_key) "
+        "WHERE metric IN ('csat', 'ces') AND is_scored AND agent_key IS NOT NULL"
+    ).fetchone()
     con.close()
     cells: dict[tuple[str, int], list[tuple[str, bool]]] = {}
-    for agent, year, person, is_satisfied in rows:
-        cells.setdefault((agent, year), []).append((person, is_satisfied))
+    for agent, year, person, is_reopened in rows:
+        cells.setdefault((agent, year), []).append((person, is_reopened))
     expected = {
         key: (len(told), len({p for p, _ in told}), round(100 * sum(s for _, s in told) / len(told), 6))
-        if len(told) >= 30 and len({p for p, _ in told}) >= 10 and len({s for _, s in told}) == 2
+        if len(told) >= 30 and len({p for p, _ in told}) >= 10
         else (None, None, None)
         for key, told in cells.items()
     }
@@ -95,15 +99,17 @@ def test_figures_rest_on_enough_answers_of_enough_customers(coached: Home) -> No
             (agent, year): (n, persons, None if value is None else round(value, 6))
             for agent, year, n, persons, value in con.execute(
                 "SELECT agent_key, year(period_start), n_answered, n_subjects, value FROM kpi_agents "
-                "WHERE metric_id = 'csat' AND period_grain = 'year'"
+                "WHERE metric_id = 'reopen_rate' AND period_grain = 'year'"
             ).fetchall()
         }
-        hidden = con.execute(
-            "SELECT count(*) FROM kpi_agents WHERE (suppressed_reason IS NULL) <> (value IS NOT NULL)"
+        answers = con.execute("SELECT count(*) FROM kpi_agents WHERE metric_id = 'ces'").fetchone()
+        told = con.execute(
+            "SELECT min(n_answered), min(n_subjects), "
+            "count(*) FILTER ((suppressed_reason IS NULL) <> (value IS NOT NULL)) FROM kpi_agents"
         ).fetchone()
-        least = con.execute("SELECT min(n_answered), min(n_subjects) FROM kpi_agents").fetchone()
-    assert found == expected and any(value for _, _, value in found.values())
-    assert hidden == (0,) and least and least[0] >= 30 and least[1] >= 10
+    assert found == expected and {v is None for _, _, v in found.values()} == {True, False}
+    assert asked != (0,) and answers != (0,)
+    assert told and told[0] >= 30 and told[1] >= 10 and told[2] == 0
 
 
 def test_no_published_table_tells_of_staff(coached: Home) -> None:

@@ -14,17 +14,17 @@ with
 
     items as (
         select
-            'csat' as metric_id,
-            'top2' as variant,
+            score.item_type as metric_id,
+            case score.item_type when 'csat' then 'top2' else 'pct_easy' end as variant,
             owners.agent_key,
             coalesce(score.subject_key, score.counted_key, score.record_key) as person,
-            score.satisfied as hit,
+            case score.item_type when 'csat' then score.satisfied else score.easy end as hit,
             score.anchor_at
         from {{ ref("int_score_items") }} as score
         inner join {{ ref("fct_survey_answers") }} as answer on score.record_key = answer.answer_key
         inner join cases on answer.case_key = cases.case_key
         inner join owners on cases.case_key = owners.case_key
-        where score.item_type = 'csat'
+        where score.item_type in ('csat', 'ces')
         union all
         select
             'reopen_rate',
@@ -61,7 +61,7 @@ with
             case
                 when n < {{ answers }} or persons < {{ customers }}
                 then 'small_cell'
-                when metric_id = 'csat' and hits in (0, n)
+                when metric_id <> 'reopen_rate' and hits in (0, n)
                 then 'homogeneous'
             end as reason
         from counted
