@@ -115,7 +115,7 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
 
 
 @job("reidentify")
-def reidentify(context: dg.OpExecutionContext, config: Needed) -> None:
+def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
     """Writes who is behind pseudonyms to `ops/answers/<run>.json`, closed, for a day."""
     with writing(context, "reidentify", config.role) as (home, keyring):
         by = reidentification.Asking(config.role, config.reason, config.ticket, tuple(config.approvals), context.run_id)
@@ -140,4 +140,4 @@ def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Jobs that somebody starts; none has a schedule."""
-    return dg.Definitions(jobs=[find, register, answer, reidentify, list_cases])
+    return dg.Definitions(jobs=[find, register, answer, show_identities, list_cases])

@@ -34,6 +34,7 @@ from orchestration.definitions import defs
 found = defs() if callable(defs) else defs
 repository = found.get_repository_def()
 used = resource.getrusage(resource.RUSAGE_SELF)
+repository.load_all_definitions()  # as a code location does, which minds names that stand twice
 nodes = [n for n in repository.asset_graph.asset_nodes if n.is_materializable]
 print(json.dumps({
     "cpu": used.ru_utime + used.ru_stime,
