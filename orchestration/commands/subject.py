@@ -7,6 +7,7 @@ before it answers, and registers a request with the day it is due.
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +74,13 @@ def _typed(name: str, given: str | None) -> str | None:
 def not_theirs(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say which identifier is not the person's; argument `wrong`."""
 
+    @wraps(command)
     def collect(wrong_email: str | None, wrong_phone: str | None, **given: Any) -> Any:
         from orchestration.privacy.subjects import Sought
 
         asked = {"email": _typed("wrong-email", wrong_email), "phone": _typed("wrong-phone", wrong_phone)}
         return command(wrong=[Sought(**{k: v}) for k, v in asked.items() if v], **given)
 
-    collect.__name__, collect.__doc__ = command.__name__, command.__doc__
-    collect.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     phone = click.option("--wrong-phone", help=text("subject.wrong_phone"))(collect)
     return click.option("--wrong-email", help=text("subject.wrong_email"))(phone)
 

@@ -120,7 +120,9 @@ def test_a_lifting_or_an_objection_cut_short_is_answered_by_its_number_as_what_i
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = "select count(*) from lake.case where list_contains(purposes, '{}')"
-    counts = lambda: [filled.rows(used.format(p))[0][0] for p in ("analytics", "service")]  # noqa: E731
+
+    def counts() -> list[int]:
+        return [filled.rows(used.format(p))[0][0] for p in ("analytics", "service")]
 
     def cut_short(*arguments: str) -> dg.ExecuteInProcessResult:
         with monkeypatch.context() as patch:

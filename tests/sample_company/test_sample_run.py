@@ -477,9 +477,10 @@ def test_what_can_be_chosen_has_a_name_once_and_is_what_the_figures_have(run: Sa
     """
     page = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
     boxes = re.search(r"Fill filter boxes.*?```sql\n(.*?)```", page, re.S)
+    assert boxes
     fixed = "metric_id, variant, period_grain, breakdown"
     with run.served() as con:
-        offered = con.execute(f"select {fixed} from ({boxes[1]}) order by all").fetchall()  # type: ignore[index]
+        offered = con.execute(f"select {fixed} from ({boxes.group(1)}) order by all").fetchall()
         assert offered == con.execute(f"select distinct {fixed} from kpi_values order by all").fetchall()
         told = con.execute(
             "select column_name from kpi_columns where mart = 'kpi_choices' and is_key_column order by column_position"
