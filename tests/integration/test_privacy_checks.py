@@ -350,7 +350,7 @@ def test_what_is_kept_beyond_its_term_shows_and_goes_also_for_a_source_switched_
     copy.write_text("{}")
     later = datetime.now(UTC) + timedelta(days=20)
     monkeypatch.setenv("VOICEHOUSE_CLOCK", later.isoformat())
-    assert checks(filled)["C13"].n_failed == 2  # the sealed loads of both sources
+    assert checks(filled)["C13"].n_failed == 3  # the sealed loads of both sources, and the copy
     gone = pipeline.expire(filled.home, filled.keyring, "test")
     assert (gone["pages"], gone["copies"]) == (2, 1) and not copy.exists()
     assert not list((filled.home.root / "landing").rglob("*.parquet"))

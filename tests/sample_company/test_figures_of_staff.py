@@ -1,26 +1,25 @@
 """Figures per member of staff: off until policy names their purpose; then in the restricted file, names for the lead.
 
-Keep out: which rows are hidden (dbt's unit tests).
+Keep out: which rows are hidden (dbt's unit tests) and when the restricted file is written (test_serving.py).
 """
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import pipeline
+from orchestration import modelling, pipeline
 from orchestration.cli import main
 from orchestration.engine import literal
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.postgres import TEAM_KEY
-from orchestration.serving.publish import waiting
 from tests.sample_company.conftest import SampleRun
 
 STAFF = '\n[staff]\npurpose = "coaching"\nleads = {{ "{team}" = ["{account}"] }}\n'
@@ -49,13 +48,14 @@ def team(run: SampleRun) -> str:
 
 @pytest.fixture(scope="module")
 def coached(run: SampleRun, team: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """The sample's home with a purpose for figures of staff, modelled and served anew."""
+    """The sample's home with a purpose for figures of staff, and these modelled anew."""
     root = tmp_path_factory.mktemp("staff") / "home"
     shutil.copytree(run.home.root, root)
     with (root / "policy.toml").open("a", encoding="utf-8") as policy:
         policy.write(STAFF.format(team=team, account=actor()))
     home = Home.open(root)
-    assert pipeline.rebuild(home, Keyring(home), "staff") == ()
+    arguments = ["run", "--select", "kpi_agents", "--vars", json.dumps(modelling.variables(home))]
+    modelling.run(home, arguments, modelling.environment(home, Keyring(home)))
     yield home
 
 
@@ -84,7 +84,6 @@ def test_figures_rest_on_enough_cases_of_enough_customers(coached: Home) -> None
         "SELECT count(*) FROM wh.core.fct_survey_answers JOIN wh.core.fct_cases USING (case_key) "
         "WHERE metric IN ('csat', 'ces') AND is_scored AND agent_key IS NOT NULL"
     ).fetchone()
-    con.close()
     cells: dict[tuple[str, int], list[tuple[str, bool]]] = {}
     for agent, year, person, is_reopened in rows:
         cells.setdefault((agent, year), []).append((person, is_reopened))
@@ -94,30 +93,30 @@ def test_figures_rest_on_enough_cases_of_enough_customers(coached: Home) -> None
         else (None, None, None)
         for key, told in cells.items()
     }
-    with restricted(coached) as con:
-        found = {
-            (agent, year): (n, persons, None if value is None else round(value, 6))
-            for agent, year, n, persons, value in con.execute(
-                "SELECT agent_key, year(period_start), n_answered, n_subjects, value FROM kpi_agents "
-                "WHERE metric_id = 'reopen_rate' AND period_grain = 'year'"
-            ).fetchall()
-        }
-        answers = con.execute("SELECT count(*) FROM kpi_agents WHERE metric_id = 'ces'").fetchone()
-        told = con.execute(
-            "SELECT min(n_answered), min(n_subjects), "
-            "count(*) FILTER ((suppressed_reason IS NULL) <> (value IS NOT NULL)) FROM kpi_agents"
-        ).fetchone()
+    found = {
+        (agent, year): (n, persons, None if value is None else round(value, 6))
+        for agent, year, n, persons, value in con.execute(
+            "SELECT agent_key, year(period_start), n_answered, n_subjects, value FROM wh.core.kpi_agents "
+            "WHERE metric_id = 'reopen_rate' AND period_grain = 'year'"
+        ).fetchall()
+    }
+    answers = con.execute("SELECT count(*) FROM wh.core.kpi_agents WHERE metric_id = 'ces'").fetchone()
+    told = con.execute(
+        "SELECT min(n_answered), min(n_subjects), "
+        "count(*) FILTER ((suppressed_reason IS NULL) <> (value IS NOT NULL)) FROM wh.core.kpi_agents"
+    ).fetchone()
+    con.close()
     assert found == expected and {v is None for _, _, v in found.values()} == {True, False}
     assert asked != (0,) and answers != (0,)
     assert told and told[0] >= 30 and told[1] >= 10 and told[2] == 0
 
 
-def test_no_published_table_tells_of_staff(coached: Home) -> None:
-    with duckdb.connect(str(coached.serving / "kpi.duckdb"), read_only=True) as con:
+def test_no_published_table_tells_of_staff(run: SampleRun) -> None:
+    with run.served() as con:
         told = con.execute("SELECT table_name FROM duckdb_columns() WHERE column_name = 'agent_key'").fetchall()
         tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
     assert told == [] and "kpi_agents" not in tables
-    assert not (coached.serving / "parquet" / "kpi_agents.parquet").exists()
+    assert not (run.home.serving / "parquet" / "kpi_agents.parquet").exists()
 
 
 def test_the_lead_of_a_team_gets_its_names_and_the_log_says_so(coached: Home, team: str, run: SampleRun) -> None:
@@ -139,16 +138,3 @@ def test_nobody_else_gets_them_and_their_asking_is_logged(coached: Home, team: s
     assert code == 5 and "does not name you" in said
     line = list(AuditLog(coached, Keyring(coached)).lines())[-1]
     assert (line["action"], line["facts"]["operation"]) == ("refused", "team names")
-
-
-def test_with_their_purpose_they_go_even_while_new_figures_wait_for_a_signature(coached: Home) -> None:
-    policy = coached.root / "policy.toml"
-    policy.write_text(policy.read_text(encoding="utf-8").partition("\n[staff]\n")[0], encoding="utf-8")
-    coached.furnish(replace(coached.told, waits_for_sign_off=True), anew=True)
-    home = Home.open(coached.root)
-    before = (home.serving / "kpi.duckdb").read_bytes()
-    assert pipeline.rebuild(home, Keyring(home), "off") == ()
-    with restricted(home) as con:
-        assert con.execute("SELECT count(*) FROM kpi_agents").fetchone() == (0,)
-        assert con.execute("SELECT count(*) FROM fct_cases").fetchone() != (0,)
-    assert (home.serving / "kpi.duckdb").read_bytes() == before and waiting(home).exists()

@@ -155,6 +155,22 @@ def test_the_restricted_file_opens_with_its_own_key_only(home: Home, house: duck
     assert rows == (1,)
 
 
+def test_what_was_taken_out_leaves_the_restricted_file_though_figures_wait_for_a_signature(
+    home: Home, house: duckdb.DuckDBPyConnection
+):
+    before = served(home, house).path.read_bytes()
+    house.execute("CREATE TEMP TABLE kept AS FROM wh.core.fct_cases; DELETE FROM wh.core.fct_cases")
+    try:
+        waits = publish(house, home, "internal", None, waits=True)
+    finally:
+        house.execute("INSERT INTO wh.core.fct_cases FROM kept; DROP TABLE kept")
+    team = f"'{home.serving / 'team.duckdb'}' AS team (ENCRYPTION_KEY '{Keyring(home).hex('team')}', READ_ONLY)"
+    house.execute(f"ATTACH {team}")
+    found = house.execute("SELECT count(*) FROM team.fct_cases").fetchone()
+    house.execute("DETACH team")
+    assert waits.is_waiting and found == (0,) and waits.path.read_bytes() == before
+
+
 def test_a_failed_check_keeps_the_last_good_version(home: Home, house: duckdb.DuckDBPyConnection):
     good = served(home, house).path.read_bytes()
     seen: list[Path] = []
