@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,16 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
     if not _log.handlers:
         configure()
     _log.log(level, name, extra={"fields": {**(_ids.get() or {}), **fields}})
+
+
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    """Write an event with the seconds by the clock that the block took, also where it failed."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        event(name, seconds=round(time.monotonic() - started, 3))
 
 
 class Step:

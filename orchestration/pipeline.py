@@ -18,7 +18,7 @@ from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
 from orchestration.home import Home, now, write_durably
-from orchestration.lake import metrics, promote, quarantine, stage
+from orchestration.lake import audit, metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
 from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
@@ -191,6 +191,8 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
         Outcomes(home, run_id).fail(settings.name, "guard", str(error))
         return done
     fresh = [load for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)]
+    if fresh:
+        audit.prepare()
     for load in fresh:
         try:
             done.append(guard(home, keyring, settings, load))
@@ -250,8 +252,6 @@ def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings], 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
     """Audit every staged batch; promote what passes, quarantine what fails, commit load by load."""
-    from orchestration.lake.audit import audit_batch
-
     verdicts: list[BatchVerdict] = []
     lake = Lake(home, keyring.base64(LAKE_KEY))
     promote.sweep_orphans(home)
@@ -265,7 +265,7 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
                 table = con.execute(lake.batch_sql(part.kind, home.lake / part.path)).to_arrow_table()
                 if table.num_rows != part.rows:
                     raise VoicehouseError(f"a staged batch of {part.kind} holds {table.num_rows} rows, not {part.rows}")
-                result = audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
+                result = audit.audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
                 checks = [asdict(c) for c in result.checks]
                 found.append(
                     BatchVerdict(
@@ -444,14 +444,12 @@ def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
 
 def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[dict[str, Any]]:
     """Every mart against its suite: names of checks and counts."""
-    from orchestration.lake.audit import audit_mart
-
     con = open_warehouse(home, keyring)
     try:
         return [
             {"mart": mart, **asdict(check)}
             for mart in marts
-            for check in audit_mart(con, mart, relation=f"wh.kpis.{identifier(mart)}").checks
+            for check in audit.audit_mart(con, mart, relation=f"wh.kpis.{identifier(mart)}").checks
         ]
     finally:
         con.close()
@@ -464,8 +462,6 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
 
     Returns the codes of what failed, without values; empty when all is well or nothing is served.
     """
-    from orchestration.lake.audit import AuditError, published_failures
-
     path = home.serving / "kpi.duckdb"
     if not path.exists() or verdict.stands(home, path):
         return []
@@ -473,10 +469,10 @@ def recheck_served(home: Home, run_id: str) -> list[str]:
         with open_read_only(path) as con:
             is_earlier = formats.is_served_by_earlier(con)
         # What an earlier release published stays, if it shows no person, until this run has made it anew.
-        judged = [] if is_earlier else published_failures(path)
+        judged = [] if is_earlier else audit.published_failures(path)
         broken = [check_id for check_id, (_, n, _) in check_served(home, path).items() if n]
         failed = sorted({*serving.person_free(path), *judged, *broken})
-    except (duckdb.Error, AuditError):
+    except (duckdb.Error, audit.AuditError):
         failed = ["unreadable"]
     if failed:
         removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
@@ -499,14 +495,12 @@ def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
 
 
 def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
-    from orchestration.lake.audit import published_failures
-
     con = open_warehouse(home, keyring)
     try:
         row = con.execute("SELECT max(known_at) FROM wh.kpis.kpi_values").fetchone()
         known_at = row[0] if row else None
         result = serving.publish(
-            con, home, home.house.profile, known_at, published_failures, waits=home.house.waits_for_sign_off
+            con, home, home.house.profile, known_at, audit.published_failures, waits=home.house.waits_for_sign_off
         )
     finally:
         con.close()

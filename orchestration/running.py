@@ -11,9 +11,11 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,9 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     report(text("run.preparing"))
     from orchestration.privacy.keys import Keyring
 
-    modelling.manifest(home, Keyring(home))
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(import_module, "dagster_dbt")  # seconds of CPU; dbt's parsing before a first run takes as many
+        modelling.manifest(home, Keyring(home))
     report(text("run.loading"))
     import dagster as dg
 

@@ -118,9 +118,11 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
 def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
     """Writes who is behind pseudonyms to `ops/answers/<run>.json`, closed, for a day."""
     with writing(context, "reidentify", config.role) as (home, keyring):
-        by = reidentification.Asking(config.role, config.reason, config.ticket, tuple(config.approvals), context.run_id)
+        by = reidentification.Asking(
+            config.role, config.reason, config.ticket, tuple(config.approvals), context.run.run_id
+        )
         found = reidentification.show(home, keyring, config.pseudonyms, by)
-        path = answers.for_job(home, context.run_id)
+        path = answers.for_job(home, context.run.run_id)
         answers.write(path, found)
         known = sum(bool(identities) for identities in found.values())
         context.add_output_metadata({"asked": len(found), "known": known, "file": f"ops/answers/{path.name}"})
@@ -130,9 +132,9 @@ def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
 def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
     """Writes where the open cases of a handler lie at their sources to `ops/answers/<run>.json`, closed, for a day."""
     with writing(context, "worklist", config.role) as (home, keyring):
-        by = {"role": config.role, "run": context.run_id}
+        by = {"role": config.role, "run": context.run.run_id}
         found = reidentification.places(home, keyring, config.most, by, agent_key=config.agent_key)
-        path = answers.for_job(home, context.run_id)
+        path = answers.for_job(home, context.run.run_id)
         answers.write(path, [asdict(item) for item in found])
         context.add_output_metadata({"cases": len(found), "file": f"ops/answers/{path.name}"})
 

@@ -26,7 +26,7 @@ class HouseResource(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HouseResource"]:
         os.umask(0o077)  # whoever started this process: what a run writes is closed to others
         home = Home.open()
-        run_id = context.run_id or "manual"
+        run_id = context.run.run_id if context.run else "manual"
         with home.writing(f"run {run_id[:8]}", WAIT_SECONDS):
             Outcomes(home, run_id).begin()
             yield self

@@ -23,7 +23,7 @@ def writing(
 ) -> Iterator[tuple[Home, Keyring]]:
     """The home under its lock, for whoever may: `role` against what `of` (else the operation) asks for."""
     os.umask(0o077)  # whoever started this process: what is written is closed to others
-    with Step(operation, context.run_id, ours=(dg.Failure,)):
+    with Step(operation, context.run.run_id, ours=(dg.Failure,)):
         home = Home.open()
         keyring = Keyring(home)
         if role is not None:

@@ -4,12 +4,14 @@ Keep out: the rules themselves (expectations/), and what becomes of a batch that
 Results hold names of rules and counts, never values.
 """
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 FEW_ROWS = 20  # below it a share says little: rules that allow exceptions only warn
 SOME_VALUES = 1000  # more distinct values than any closed vocabulary has
 COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
+# What great-expectations said in this process to a question over values, both by their hash: it says the same again.
+_ANSWERED: dict[bytes, bool] = {}
+_STARTING = Lock()
 
 
 class AuditError(VoicehouseError):
@@ -114,15 +119,26 @@ def published_failures(path: Path) -> list[str]:
     return [f"{table}:{check.name}" for table, result in audit_published(path).items() for check in result.failed]
 
 
+def prepare() -> None:
+    """Import great-expectations beside other work: two seconds of CPU that no step need wait for."""
+    Thread(target=_engine, name="audit.prepare", daemon=True).start()
+
+
 @cache
 def _suite(kind: str, is_public: bool) -> "tuple[Rule, ...]":
     _engine()
     return expectations.batch_suite(kind, is_public)
 
 
-@cache
 def _engine() -> "BatchDefinition[Any]":
-    """great-expectations, once per process: no telemetry, files or progress bars, and no logs: those hold values."""
+    """great-expectations, once per process."""
+    with _STARTING:
+        return _started()
+
+
+@cache
+def _started() -> "BatchDefinition[Any]":
+    """No telemetry, files or progress bars, and no logs: those hold values."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
 
@@ -216,17 +232,19 @@ def _by_values(
     asked = [r for r in rules if filled[r.column] or (_demands_value(r) and n_rows)]
     results = {r.name: CheckResult(r.name, True, 0, 0, r.is_blocking) for r in rules}
     # Rules that ask the same of the same values share one answer: most hold, and ask whether [true] is true.
-    alike: dict[str, list[Rule]] = {}
+    alike: dict[bytes, list[Rule]] = {}
     for rule in asked:
-        alike.setdefault(f"{_question(rule)} {values[rule.column]!r}", []).append(rule)
-    told = [shared[0] for shared in alike.values()]
+        question = f"{_question(rule)} {values[rule.column]!r}"
+        alike.setdefault(hashlib.sha256(question.encode()).digest(), []).append(rule)
+    told = [shared[0] for question, shared in alike.items() if question not in _ANSWERED]
     length = max((len(values[r.column]) for r in told), default=0)
     frame = pd.DataFrame({r.column: (values[r.column] * length)[:length] for r in told})
     answers = _validate(frame, told, "BOOLEAN_ONLY", strictly=True) if told else {}
-    verdicts = {r.name: answers[shared[0].name] for shared in alike.values() for r in shared}
+    _ANSWERED.update({q: answers[shared[0].name][0] for q, shared in alike.items() if q not in _ANSWERED})
+    verdicts = {r.name: _ANSWERED[question] for question, shared in alike.items() for r in shared}
     for rule in asked:
         n_checked = n_rows if _demands_value(rule) else filled[rule.column]
-        passed, n_unexpected = verdicts[rule.name][0], 0
+        passed, n_unexpected = verdicts[rule.name], 0
         if not passed:
             whole = con.execute(f"select {rule.expression} as {identifier(rule.column)} from {relation}").df()
             passed, n_unexpected = _validate(whole, [rule], COUNTS_ONLY)[rule.name]

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -158,6 +159,12 @@ class Settings:
         return str(value)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Names of time zones, looked up once: every one of them is a file that is opened."""
+    return frozenset(available_timezones())
+
+
 def read_settings(folder: Path) -> Settings:
     """Read and check a source folder's source.toml.
 
@@ -206,7 +213,7 @@ def read_settings(folder: Path) -> Settings:
         return None if value == "none" else int(value)
 
     zone = raw.get("timezone", "UTC")
-    if zone not in available_timezones():
+    if zone not in _zones():
         raise ContractError(f"{name}: '{zone}' is no IANA time zone")
     expected = raw.get("expected_every_hours")
     if expected is not None and not (isinstance(expected, int | float) and expected > 0):

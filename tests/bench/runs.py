@@ -3,6 +3,7 @@
 Keep out: what the figures are held against (the measures) and writing input (company.py).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -18,12 +19,16 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Run:
-    """One run: wall and CPU seconds in all, wall seconds by group of steps, peak memory in MB (all processes)."""
+    """One run: wall and CPU seconds in all, wall seconds by group of steps, peak memory in MB (all processes).
+
+    `parts`: wall seconds of parts of steps that the run's log tells, by the name of the event.
+    """
 
     seconds: float
     cpu_seconds: float
     peak_mb: float
     steps: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
 
     @property
     def start_up(self) -> float:
@@ -50,7 +55,8 @@ def run(home: Path) -> Run:
     before = os.times()
     started = time.monotonic()
     with log.open("w") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        env = {**os.environ, "VOICEHOUSE_LOG": "json"}
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=env)
         peak = _Peak(process.pid)
         peak.start()
         code = process.wait()
@@ -61,7 +67,7 @@ def run(home: Path) -> Run:
         print(*log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
         raise subprocess.CalledProcessError(code, command)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Run(seconds, cpu, peak.megabytes, _steps(history))
+    return Run(seconds, cpu, peak.megabytes, _steps(history), _seconds_told(log))
 
 
 def _command(home: Path, *arguments: str) -> None:
@@ -71,6 +77,12 @@ def _command(home: Path, *arguments: str) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+def _seconds_told(log: Path) -> dict[str, float]:
+    """Events of a run's log that tell seconds."""
+    events = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return {e["event"]: e["seconds"] for e in events if "seconds" in e}
 
 
 def _steps(dagster_home: Path) -> dict[str, float]:

@@ -46,9 +46,9 @@ def _asset(settings: Settings) -> dg.AssetsDefinition:
     def extract(context: dg.AssetExecutionContext, config: Ask, house: HouseResource) -> dg.MaterializeResult:
         home = house.home()
         window = Window(pipeline.instant(config.since, "since"), pipeline.instant(config.until, "until"))
-        with Step("extract", context.run_id, settings.name, ours=(dg.RetryRequested,)):
+        with Step("extract", context.run.run_id, settings.name, ours=(dg.RetryRequested,)):
             is_last = context.retry_number >= config.retries
-            done = pipeline.extract(home, house.keyring(), settings, window, context.run_id, is_last)
+            done = pipeline.extract(home, house.keyring(), settings, window, context.run.run_id, is_last)
             if done.is_transient and not is_last:
                 raise dg.RetryRequested(config.retries, config.retry_seconds * 2**context.retry_number)
         results = [

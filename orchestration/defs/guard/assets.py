@@ -28,9 +28,9 @@ def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
     )
     def guard(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
         home = house.home()
-        with Step("guard", context.run_id, settings.name):
-            done = pipeline.guard_source(home, house.keyring(), settings, context.run_id)
-        failure = pipeline.Outcomes(home, context.run_id).failures.get(settings.name, {})
+        with Step("guard", context.run.run_id, settings.name):
+            done = pipeline.guard_source(home, house.keyring(), settings, context.run.run_id)
+        failure = pipeline.Outcomes(home, context.run.run_id).failures.get(settings.name, {})
         broken = failure.get("reason", "") if failure.get("step") == "guard" else ""
         totals = ("read", "staged", "rejected", "duplicates", "subjects", "new_subjects", "merged", "redactions")
         return dg.MaterializeResult(

@@ -11,7 +11,7 @@ import dagster as dg
 from orchestration import pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home
-from orchestration.logs import Step
+from orchestration.logs import Step, timed
 from orchestration.records import KINDS
 
 TECHNICAL = {
@@ -83,16 +83,18 @@ def defs() -> dg.Definitions:
     @dg.multi_asset(specs=specs, check_specs=checks, name="load")
     def load(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
         home, keyring = house.home(), house.keyring()
-        with Step("load", context.run_id, ours=(dg.Failure,)):
-            verdicts = pipeline.load_staged(home, keyring)
-            if pipeline.revisit(home, keyring, context.run_id):
-                verdicts += pipeline.load_staged(home, keyring)
-            faults = pipeline.ledger_faults(home, keyring)
-            if faults:
-                raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
-            pipeline.tidy_inbox(home, keyring, context.run_id)
-            pipeline.expire(home, keyring, context.run_id)
-            checks = pipeline.check_privacy(home, keyring)
+        with Step("load", context.run.run_id, ours=(dg.Failure,)):
+            with timed("load.batches"):
+                verdicts = pipeline.load_staged(home, keyring)
+            with timed("load.whole_lake"):
+                if pipeline.revisit(home, keyring, context.run.run_id):
+                    verdicts += pipeline.load_staged(home, keyring)
+                faults = pipeline.ledger_faults(home, keyring)
+                if faults:
+                    raise dg.Failure("the ledger does not add up: " + "; ".join(faults[:5]))
+                pipeline.tidy_inbox(home, keyring, context.run.run_id)
+                pipeline.expire(home, keyring, context.run.run_id)
+                checks = pipeline.check_privacy(home, keyring)
         broken_promises = [c.check_id for c in checks if c.status == "failed" and c.is_blocking]
         if broken_promises:
             raise dg.Failure(

@@ -55,11 +55,11 @@ def defs() -> dg.Definitions:
     )
     def model(context: dg.AssetExecutionContext, dbt: DbtCliResource, house: HouseResource) -> Iterator[Any]:
         home, keyring = house.home(), house.keyring()
-        if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run_id).failures:
+        if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run.run_id).failures:
             context.log.info("nothing new: what is served was made from just what the lake holds")
             return
         with (
-            ids(run=context.run_id),
+            ids(run=context.run.run_id),
             modelling.building(home, keyring) as build,
             environment_set(modelling.environment(home, keyring)),
         ):

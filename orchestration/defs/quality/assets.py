@@ -24,8 +24,8 @@ SERVED = dg.AssetKey(["quality", "served"])
 )
 def served(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Runs before anything is loaded; a failure makes the run serve anew and end failed."""
-    with Step("recheck", context.run_id):
-        failed = pipeline.recheck_served(house.home(), context.run_id)
+    with Step("recheck", context.run.run_id):
+        failed = pipeline.recheck_served(house.home(), context.run.run_id)
     return dg.MaterializeResult(
         metadata={"failed": len(failed)},
         check_results=[
@@ -47,7 +47,7 @@ def defs() -> dg.Definitions:
         check_specs=[dg.AssetCheckSpec("expectations", asset=KEY, blocking=True)],
     )
     def exact_marts(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
-        with Step("quality", context.run_id):
+        with Step("quality", context.run.run_id):
             results = pipeline.audit_exact_marts(house.home(), house.keyring(), marts)
         failed = [r for r in results if not r["passed"] and r["is_blocking"]]
         rows = [

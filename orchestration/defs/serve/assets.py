@@ -23,8 +23,8 @@ MARTS = dg.AssetKey(["serve", "kpi"])
 )
 def kpi(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
     """Publish, or keep the last good version."""
-    with Step("publish", context.run_id):
-        result = pipeline.publish(house.home(), house.keyring(), context.run_id)
+    with Step("publish", context.run.run_id):
+        result = pipeline.publish(house.home(), house.keyring(), context.run.run_id)
     return dg.MaterializeResult(
         metadata={
             "profile": result.profile,
@@ -50,7 +50,7 @@ def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materi
     """Write serving/report/index.html."""
     from orchestration.serving.report import write_report  # charts and statistics: seconds of imports
 
-    with Step("report", context.run_id):
+    with Step("report", context.run.run_id):
         path = write_report(house.home())
     return dg.MaterializeResult(metadata={"bytes": path.stat().st_size})
 
@@ -65,9 +65,9 @@ def verdict(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Mater
     """Raise saying what went wrong, and which sources it was."""
     from orchestration.serving.report import last_run, write_report
 
-    with Step("verdict", context.run_id):
+    with Step("verdict", context.run.run_id):
         before = last_run(house.home())
-        wrong = pipeline.conclude(house.home(), context.run_id)
+        wrong = pipeline.conclude(house.home(), context.run.run_id)
         if wrong or (before and before["status"] == "failed"):
             write_report(house.home())  # once more, with or without the banner
         alerts.send(house.home())
