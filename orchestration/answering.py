@@ -139,6 +139,21 @@ def restrict(home: Home, keyring: Keyring, request: Request) -> int:
     return changed
 
 
+def close(home: Home, keyring: Keyring, request: Request, outcome: str) -> None:
+    """End a request without answering it: nothing of the person is touched, and what was wrong is forgotten.
+
+    Raises VoicehouseError for an outcome that is none of requests.ENDS, or not this request's.
+    """
+    requests.check_end(request, outcome)
+    con = connect(home.temp)
+    try:
+        with open_vault(con, home, keyring):
+            requests.take_wrong(con, request.request_id)
+            requests.close(con, request.request_id, outcome)
+    finally:
+        con.close()
+
+
 def _desk(home: Home, keyring: Keyring) -> duckdb.DuckDBPyConnection:
     """A connection with the lake and keyed hashes."""
     con = connect(home.temp)

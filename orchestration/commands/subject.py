@@ -297,6 +297,40 @@ def _restrict(
     click.echo(text("subject.restricted", request=request.request_id, rows=changed))
 
 
+@command.command(help=text("subject.close"))
+@click.argument("request")
+@click.option(
+    "--outcome", required=True, type=click.Choice(("refused", "withdrawn", "corrected")), help=text("subject.outcome")
+)
+@click.option("--role", required=True, help=text("subject.role"))
+@click.option("--reason", required=True, help=text("subject.reason"))
+@dry_run
+@as_json
+def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """End a request of the register without answering it; why goes into the audit log."""
+    from orchestration import answering
+    from orchestration.privacy import roles
+    from orchestration.privacy.audit_log import AuditLog
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.requests import check_end
+
+    home = Home.open()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "subject")
+    with home.writing("subject close"):
+        found = answering.open_request(home, keyring, request)
+        check_end(found, outcome)
+        if not dry_run:
+            AuditLog(home, keyring).append(
+                "subject close", role=role, reason=reason, request=found.request_id, outcome=outcome
+            )
+            answering.close(home, keyring, found, outcome)
+    told = text(
+        "subject.would_close" if dry_run else "subject.closed", request=request, action=found.action, outcome=outcome
+    )
+    click.echo(json.dumps({"request": request, "action": found.action, "outcome": outcome}) if as_json else told)
+
+
 @command.command(help=text("subject.requests"))
 @click.option("--open", "open_only", is_flag=True, help=text("subject.open_only"))
 @as_json

@@ -15,6 +15,7 @@ from orchestration.defs.started import job, writing
 from orchestration.privacy import answers, reidentification
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.desk import Desk
+from orchestration.privacy.requests import check_end
 from orchestration.privacy.subjects import Sought
 
 
@@ -43,6 +44,13 @@ class Asked(dg.Config):
 
     request: str
     role: str = "compliance"
+
+
+class Ended(Asked):
+    """`outcome`: refused, withdrawn or, of a rectification, corrected; `reason`: why, without anybody's data."""
+
+    outcome: str
+    reason: str
 
 
 class Needed(dg.Config):
@@ -114,6 +122,17 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
             context.add_output_metadata({"rows": answering.restrict(home, keyring, request)})
 
 
+@job("subject_close")
+def close(context: dg.OpExecutionContext, config: Ended) -> None:
+    """Ends a request of the register without answering it."""
+    with writing(context, "subject close", config.role, of="subject") as (home, keyring):
+        request = answering.open_request(home, keyring, config.request)
+        check_end(request, config.outcome)
+        said = {"role": config.role, "reason": config.reason, "request": request.request_id, "outcome": config.outcome}
+        AuditLog(home, keyring).append("subject close", **said)
+        answering.close(home, keyring, request, config.outcome)
+
+
 @job("reidentify")
 def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
     """Writes who is behind pseudonyms to `ops/answers/<run>.json`, closed, for a day."""
@@ -142,4 +161,4 @@ def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Jobs that somebody starts; none has a schedule."""
-    return dg.Definitions(jobs=[find, register, answer, show_identities, list_cases])
+    return dg.Definitions(jobs=[find, register, answer, close, show_identities, list_cases])

@@ -24,6 +24,8 @@ from orchestration.privacy.policy import EU
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
 OBJECTED = "analytics"  # what an objection is to where nothing else is said
+# How a request ends without an answer of this house; `corrected`: the records of a rectification, at their sources.
+ENDS = ("refused", "withdrawn", "corrected")
 TAKEN = "identifier taken away"  # the outcome so far of a rectification whose sources have yet to correct records
 OF_STAFF = ("access", "restrict", "object")  # the rest is their employer's to do in its directory
 NOT_OF_STAFF = (
@@ -127,7 +129,8 @@ def set_person(con: duckdb.DuckDBPyConnection, request: Request) -> tuple[str, .
         return request.subject_ids
     if subjects.set_standing(con, request.subject_ids) > 1 and subjects.set_standing(con, request.sought) != 1:
         raise VoicehouseError(
-            f"request {request.request_id} is of persons that were parted since: register it again by an account or a record"
+            f"request {request.request_id} is of persons that were parted since: register it again by an account or a record, "
+            "and end this one with `voicehouse subject close`"
         )
     return tuple(i for (i,) in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall())
 
@@ -163,6 +166,14 @@ def close(con: duckdb.DuckDBPyConnection, request_id: str, outcome: str, forget:
         "WHERE request_id = ?",
         [now().replace(tzinfo=None), outcome, request_id],
     )
+
+
+def check_end(request: Request, outcome: str) -> None:
+    """Raise VoicehouseError where a request cannot end so without being answered."""
+    if outcome not in ENDS or (outcome == "corrected" and request.action != "rectify"):
+        raise VoicehouseError(
+            f"a request to {request.action} that is not answered ends as refused or withdrawn, a rectification as corrected too"
+        )
 
 
 def has_taken(con: duckdb.DuckDBPyConnection, request_id: str) -> bool:

@@ -130,6 +130,7 @@ def test_one_job_one_schedule_two_sensors_off_until_turned_on(graph: dict[str, A
         "reidentify",
         "retention_run",
         "rows_export",
+        "subject_close",
         "subject_find",
         "subject_register",
         "subject_request",

@@ -14,7 +14,7 @@ import pytest
 
 from orchestration import answering, backup, pipeline
 from orchestration.engine import connect
-from orchestration.privacy import erasure, rotation
+from orchestration.privacy import erasure, requests, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
@@ -114,6 +114,37 @@ def test_a_rectification_is_closed_once_no_record_is_left_to_correct(
     assert metadata(done) == {"removed": 0, "correct_at_source": 0}
     (told,) = json.loads(command(filled, monkeypatch, "subject", "requests", "--json").stdout)
     assert (told["outcome"], told["days_left"]) == ("rectified", None)
+
+
+def test_a_request_ends_without_an_answer_for_a_reason_on_record(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def registered(*more: str) -> str:
+        ask = ["subject", "register", "--account", "desk:Z1", *WHO, "--json"]
+        return str(json.loads(command(filled, monkeypatch, *ask, *more).stdout)["request"])
+
+    def outcomes() -> dict[str, str | None]:
+        told = json.loads(command(filled, monkeypatch, "subject", "requests", "--json").stdout)
+        return {r["request"]: r["outcome"] for r in told}
+
+    wrong, copy = (
+        registered("--action", "rectify", "--wrong-email", "quill@example.net"),
+        registered("--action", "access"),
+    )
+    assert metadata(run(filled, monkeypatch, "subject_request", request=wrong))["correct_at_source"] > 0
+    end = ["subject", "close", wrong, "--outcome", "corrected"]
+    assert command(filled, monkeypatch, *end, *WHO, "--dry-run").exit_code == 0 and outcomes()[wrong] == requests.TAKEN
+    assert command(filled, monkeypatch, *end, "--role", "analyst", "--reason", "letter").exit_code == 5
+    assert command(filled, monkeypatch, *end, *WHO).exit_code == 0 and outcomes()[wrong] == "corrected"
+    assert command(filled, monkeypatch, *end, *WHO).exit_code == 1  # it is closed
+
+    not_its_own = {"request": copy, "outcome": "corrected", "reason": "no such letter"}
+    assert not run(filled, monkeypatch, "subject_close", **not_its_own).success and outcomes()[copy] is None
+    assert run(filled, monkeypatch, "subject_close", **{**not_its_own, "outcome": "withdrawn"}).success
+    assert outcomes()[copy] == "withdrawn"
+    assert not run(filled, monkeypatch, "subject_request", request=copy).success
+    ended = [x["facts"] for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "subject close"]
+    assert [(facts["request"], facts["outcome"]) for facts in ended] == [(wrong, "corrected"), (copy, "withdrawn")]
 
 
 def test_a_lifting_or_an_objection_cut_short_is_answered_by_its_number_as_what_it_is(
