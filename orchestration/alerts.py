@@ -18,7 +18,7 @@ from orchestration import pipeline, watch
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.logs import event
-from orchestration.messages import text
+from orchestration.messages import grain, text
 
 KINDS = ("run_failed", "run_died", "source_stale", "sla_breached", "withdrawn", "incident_due")
 HOURS_BEFORE = 24  # an incident's term ends
@@ -47,7 +47,7 @@ class Alert:
                 "withdrawn": "alerts.withdrawn",
                 "incident_due": "alerts.incident_due",
             }[self.kind],
-            **self.values,
+            **{k: grain(v) if k == "grain" else v for k, v in self.values.items()},
         )
 
 

@@ -600,7 +600,7 @@ def conclude(home: Home, run_id: str) -> list[str]:
     """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)
     wrong = [
-        f"{'not all' if f['step'] == 'files' else 'no news'} from {source} ({f['reason']})"
+        f"not all from {source} ({f['reason']})" if f["step"] == "files" else f"no news from {source} ({f['reason']})"
         for source, f in outcomes.failures.items()
     ]
     refused, withdrawn = outcomes.codes("refused"), outcomes.codes("withdrawn")

@@ -9,7 +9,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.home import Home
-from orchestration.messages import text
+from orchestration.messages import text, translated
 
 
 @click.group(help=text("alerts.help"))
@@ -34,7 +34,7 @@ def list_all(as_json: bool) -> None:
     if not found:
         click.echo(text("alerts.none"))
     if state["problem"]:
-        click.echo(text("alerts.problem", problem=state["problem"]))
+        click.echo(text("alerts.problem", problem=translated(state["problem"])))
 
 
 @command.command(help=text("alerts.test"))
@@ -48,7 +48,7 @@ def test() -> None:
         click.echo(text("alerts.off"))
         sys.exit(1)
     problem = alerts.deliver(channels, [text("alerts.trial")])
-    click.echo(text("alerts.problem", problem=problem) if problem else text("alerts.sent"))
+    click.echo(text("alerts.problem", problem=translated(problem)) if problem else text("alerts.sent"))
     sys.exit(1 if problem else 0)
 
 
@@ -62,5 +62,5 @@ def send() -> None:
         click.echo(a.told)
     problem = alerts.told(home)["problem"]
     if problem:
-        click.echo(text("alerts.problem", problem=problem), err=True)
+        click.echo(text("alerts.problem", problem=translated(problem)), err=True)
         sys.exit(1)

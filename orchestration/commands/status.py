@@ -7,7 +7,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.home import Home
-from orchestration.messages import text
+from orchestration.messages import grain, text, translated
 
 
 @click.command(help=text("status.help"))
@@ -41,7 +41,7 @@ def command(as_json: bool) -> None:
             told = text("status.stale_line", source=s["source"], newest=newest, hours=f"{s['expected_every_hours']:g}")
             line(text("status.stale"), told)
     for b in found["sla_breaches"]:
-        told = text("status.breach", metric=b["metric_id"], grain=b["period_grain"], start=b["period_start"])
+        told = text("status.breach", metric=b["metric_id"], grain=grain(b["period_grain"]), start=b["period_start"])
         line(text("status.sla"), told)
     for run_id in found["died_runs"]:
         line(text("status.run"), text("status.died", run=run_id[:8]))
@@ -52,4 +52,4 @@ def command(as_json: bool) -> None:
         left = incident["outcome"] or text("status.hours_left", n=f"{incident['hours_left']:g}")
         line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")
     if found["alerts_problem"]:
-        line(text("status.alerts"), found["alerts_problem"])
+        line(text("status.alerts"), translated(found["alerts_problem"]))

@@ -34,6 +34,11 @@ class Finding:
         return {"level": self.level, "code": self.key.partition(".")[2], "values": dict(self.values), "text": self.told}
 
 
+def grain(period_grain: str) -> str:
+    """A week or a month, in the reader's language."""
+    return text({"week": "status.week", "month": "status.month"}[period_grain])
+
+
 def languages() -> list[str]:
     """Every language there is a catalogue for."""
     return sorted(p.stem for p in Path(__file__).parent.glob("*.toml"))
@@ -68,7 +73,7 @@ def translated(message: str, into: str | None = None) -> str:
     What is filled in may be sentences of the catalogue itself, and so may what stands between `; `.
     """
     into = into or language()
-    sentences = message.split("; ")
+    sentences = _sentences(message)
     if len(sentences) > 1:
         if whole := _matched(message, into, "; "):
             return whole
@@ -76,6 +81,15 @@ def translated(message: str, into: str | None = None) -> str:
         if all(t != s for t, s in zip(told, sentences, strict=True)):
             return "；".join(told)
     return _matched(message, into) or message
+
+
+def _sentences(message: str) -> list[str]:
+    """What stands between `; `, but for those in brackets: a reason in them may be sentences too."""
+    found = [""]
+    for part in message.split("; "):
+        is_whole = found[-1].count("(") <= found[-1].count(")")
+        found = [*found, part] if is_whole else [*found[:-1], f"{found[-1]}; {part}"]
+    return found[1:]
 
 
 def _matched(message: str, into: str, holding: str = "") -> str | None:

@@ -511,7 +511,7 @@ def _missing_columns(names: list[str], stream: Stream) -> str:
         )
     if not missing:
         return ""
-    return f"lacks the columns {', '.join(missing)}: read without them; ask who exports it, or mend source.toml"
+    return f"lacks the columns {', '.join(missing)}: read without them, ask who exports it or mend source.toml"
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -555,13 +555,13 @@ def _json_document(text: IO[bytes], name: str, stream: Stream) -> Iterator[Page]
         try:
             document = json.loads(content)  # takes half characters and numbers beyond a double, which are no reason
         except (ValueError, RecursionError):
-            told = "is no whole JSON document: send it again"
-            yield Page(stream.name, b"", file=name, rejected={"malformed_json": 1}, problem=told)
+            problem = "is no whole JSON document: send it again"
+            yield Page(stream.name, b"", file=name, rejected={"malformed_json": 1}, problem=problem)
             return
     records = document.get(stream.records) if stream.records and isinstance(document, dict) else document
     if not isinstance(records, list):
-        told = f"has no list under '{stream.records}': check source.toml and its export"
-        yield Page(stream.name, b"", file=name, rejected={"no_records": 1}, problem=told)
+        problem = f"has no list under '{stream.records}': check source.toml and its export"
+        yield Page(stream.name, b"", file=name, rejected={"no_records": 1}, problem=problem)
         return
     yield Page(stream.name, b"\n".join(json_line(r) for r in records), file=name)
 
