@@ -371,7 +371,11 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
     where = "; ".join(f"{store} {n}" for store, n in left.items())
     return {
         "C11": (entries, sum(left.values()), f"persons erased; rows of them found by store: {where}"),
-        "C12": (entries, back, "persons erased; identities in the vault under their marks from before the erasure"),
+        "C12": (
+            entries,
+            back,
+            "persons erased; identities in the vault under their marks from before the erasure, and ids of their records",
+        ),
     }
 
 

@@ -23,11 +23,16 @@ from orchestration.privacy import answers, pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
 from orchestration.privacy.erased import RECORD, Erased, ErasedList, RestrictedList, WithdrawnList, erased_now
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.policy import Policy
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
 from orchestration.records import KINDS
 
 BACKUP_DAYS = 30
+# SQL: the mark of the source's record behind a row of vault.record_key.
+RECORD_MARK = (
+    f"hmac_erased('{RECORD}' || chr(31) || CASE WHEN starts_with(original, chr(31)) THEN substr(original, 2) "
+    "ELSE source || chr(31) || domain || chr(31) || original END)"
+)
 Say = Callable[[str], object]
 
 
@@ -61,6 +66,7 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
             entry = _entry(con, home, keyring, request)
             ErasedList(home, keyring).add(entry)
             log.append("erasure begun", request=request.request_id, subject=_tags(keyring, entry))
+        ErasedList(home, keyring).install(con)
         receipt = Receipt(entry.request_id, entry.erased_at, _traces(con, home, keyring, entry))
         for store, n in _before(home, entry.request_id).items():  # of an attempt that was cut short
             receipt.before[store] = max(n, receipt.before.get(store, 0))
@@ -117,6 +123,7 @@ def reapply_erasures(home: Home, keyring: Keyring) -> int:
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
+        ErasedList(home, keyring).install(con)
         for entry in ErasedList(home, keyring).entries():
             if any(_traces(con, home, keyring, entry).values()):
                 _forget(con, home, keyring, entry, lambda _: None)
@@ -132,6 +139,7 @@ def traces(home: Home, keyring: Keyring) -> dict[str, int]:
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
+        ErasedList(home, keyring).install(con)
         total: dict[str, int] = {}
         for entry in ErasedList(home, keyring).entries():
             for store, n in _traces(con, home, keyring, entry).items():
@@ -142,7 +150,7 @@ def traces(home: Home, keyring: Keyring) -> dict[str, int]:
 
 
 def returned(home: Home, keyring: Keyring) -> tuple[int, int]:
-    """How many were erased, and identities in the vault that are theirs although first told of before the erasure.
+    """How many were erased, and what of theirs came back: identities first told of before the erasure, ids of records.
 
     Whoever comes again later is a new person; what came earlier must not have passed the gate again.
     """
@@ -165,6 +173,7 @@ def returned(home: Home, keyring: Keyring) -> tuple[int, int]:
                 "r.came_at < r.erased_at",
             )
             con.unregister("_held")
+            back += _rows(con, _nobodys(con), "true")
     finally:
         con.close()
     return len(erased.entries()), back
@@ -175,6 +184,7 @@ def traces_of(home: Home, keyring: Keyring, request_id: str) -> dict[str, int]:
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
+        ErasedList(home, keyring).install(con)
         (entry,) = (e for e in ErasedList(home, keyring).entries() if e.request_id == request_id)
         return _traces(con, home, keyring, entry)
     finally:
@@ -193,8 +203,8 @@ def close(home: Home, keyring: Keyring, request_id: str, outcome: str) -> None:
 
 def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request: requests.Request) -> Erased:
     """Keyed hashes of what proves the person and of the person's own records, as the gate will compute them again."""
-    erased = ErasedList(home, keyring)
-    erased.install(con)
+    ErasedList(home, keyring).install(con)
+    Lake(home, keyring.base64(LAKE_KEY)).register(con)
     with open_vault(con, home, keyring, read_only=True):
         ids = requests.set_person(con, request)
         rows = con.execute(
@@ -204,16 +214,13 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
         con.register("_proving", rows.select(["domain"]).append_column("value", unseal_identities(rows)))
         marks = con.execute("SELECT DISTINCT hmac_erased(domain || chr(31) || lower(value)) FROM _proving").fetchall()
         con.unregister("_proving")
-        own = " ".join(
-            f"WHEN domain = '{r.field(r.key[0]).domain}' THEN true"
-            for k, r in KINDS.items()
-            if k not in ("consent", "deletion")
+        own = ", ".join(
+            literal(str(f.domain)) for k, r in KINDS.items() if k not in UNCONSENTED_KINDS for f in r.own_keys
         )
-        given = "source || chr(31) || domain || chr(31) || original"
+        theirs = subjects.record_hashes(subjects.reach(con))  # rows that came before a person was named, too
         marks += con.execute(
-            f"SELECT DISTINCT hmac_erased('{RECORD}' || chr(31) || CASE WHEN starts_with(original, chr(31)) "
-            f"THEN substr(original, 2) ELSE {given} END) FROM vault.record_key "
-            f"WHERE subject_id IN (FROM _person) AND CASE {own} ELSE false END"
+            f"SELECT DISTINCT {RECORD_MARK} FROM vault.record_key "
+            f"WHERE domain IN ({own}) AND (subject_id IN (FROM _person) OR key_hash IN ({theirs}))"
         ).fetchall()
     return Erased(request.request_id, erased_now(), ids, tuple(sorted(m for (m,) in marks)))
 
@@ -222,7 +229,7 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     """Remove the models, to be made anew; then rewrite lake and quarantine without the person, then the vault."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
     lake.register(con)
-    subjects.set_person(con, entry.subject_ids)
+    _set_entry(con, entry)
     conditions = subjects.reach(con)
     # What is made from the lake holds the person still.
     home.remove_warehouse()
@@ -242,6 +249,10 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
             con.execute(
+                f"DELETE FROM vault.record_key WHERE subject_id IS NULL AND {RECORD_MARK} IN (FROM _entry_marks)"
+            )
+            con.execute("DROP TABLE IF EXISTS _nobodys")
+            con.execute(
                 "UPDATE vault.request SET subject_ids = [], sought = [], wrong = [] WHERE list_has_any(subject_ids, ?)",
                 [list(entry.subject_ids)],
             )
@@ -255,7 +266,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     """Rows of one erased person in every store that can be asked; of answers the files that may tell of them."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
     lake.register(con)
-    subjects.set_person(con, entry.subject_ids)
+    _set_entry(con, entry)
     conditions = subjects.reach(con)
     found = {
         "lake": sum(subjects.count_rows(con, conditions).values()),
@@ -272,6 +283,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         with open_vault(con, home, keyring, read_only=True):
             for table in ("identity", "record_key", "consent", "subject"):
                 found["vault"] += _rows(con, f"FROM vault.{table}", "r.subject_id IN (FROM _person)")
+            found["vault"] += _rows(con, _nobodys(con), "r.mark IN (FROM _entry_marks)")
             # Once the vault knows nobody, nothing that jobs are asked can be about the person any more.
             until = None if found["vault"] else datetime.fromisoformat(entry.erased_at)
             found["answers"] = len(answers.about(home, _requests(con, entry), until))
@@ -281,6 +293,21 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     ):
         found[store] = _rows_of_database(con, path, key) if path.exists() else 0
     return found
+
+
+def _set_entry(con: duckdb.DuckDBPyConnection, entry: Erased) -> None:
+    """Temp tables `_person` and `_entry_marks` of an erasure."""
+    subjects.set_person(con, entry.subject_ids)
+    con.execute("CREATE OR REPLACE TEMP TABLE _entry_marks AS SELECT unnest(?::VARCHAR[]) AS mark", [list(entry.marks)])
+
+
+def _nobodys(con: duckdb.DuckDBPyConnection) -> str:
+    """A relation (mark) of erased records whose ids the vault holds without a person; looked for once a connection."""
+    con.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS _nobodys AS SELECT {RECORD_MARK} AS mark FROM vault.record_key "
+        f"WHERE subject_id IS NULL AND {RECORD_MARK} IN (SELECT mark FROM _erased)"
+    )
+    return "FROM _nobodys"
 
 
 def _requests(con: duckdb.DuckDBPyConnection, entry: Erased) -> list[str]:

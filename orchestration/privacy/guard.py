@@ -314,22 +314,24 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
 def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, kind: str) -> None:
     """The way back from a keyed hash to the source's record, for follow-up.
 
-    Only what names records of the kind itself.
+    Only what names records of the kind itself. Whose a record is may be told by a later row of it.
     """
     record = KINDS[kind]
     for f in record.own_keys:
         value = scoped(f"c.{identifier(f.name)}", settings.name, str(f.domain))
-        subject = "m.written_id" if record.has_person else "NULL"
+        subject = "m.written_id" if record.has_person else "NULL::VARCHAR"
         people = "LEFT JOIN _subject_map m ON m.who = c._who" if record.has_person else ""
         con.execute(
             f"""
-            INSERT INTO vault.record_key
-            SELECT * FROM (
-                SELECT '{f.domain}', '{settings.name}', hmac_record_key({value}) AS key_hash, any_value(c.{identifier(f.name)}),
-                       any_value({subject})
-                FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
-                WHERE c.{identifier(f.name)} IS NOT NULL
-                AND c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY 3
-            ) n WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = n.key_hash)
+            CREATE OR REPLACE TEMP TABLE _told_keys AS
+            SELECT '{f.domain}' AS domain, '{settings.name}' AS source, hmac_record_key({value}) AS key_hash,
+                   any_value(c.{identifier(f.name)}) AS original, any_value({subject}) AS subject_id
+            FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
+            WHERE c.{identifier(f.name)} IS NOT NULL
+            AND c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY key_hash;
+            UPDATE vault.record_key SET subject_id = t.subject_id FROM _told_keys t
+            WHERE t.key_hash = record_key.key_hash AND record_key.subject_id IS NULL AND t.subject_id IS NOT NULL;
+            INSERT INTO vault.record_key FROM _told_keys t
+            WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = t.key_hash)
             """
         )

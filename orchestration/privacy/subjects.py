@@ -162,6 +162,16 @@ def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return conditions
 
 
+def record_hashes(conditions: dict[str, str]) -> str:
+    """SQL: keyed hashes of what names the records themselves that `reach` tells to be the person's."""
+    return " UNION ".join(
+        f"SELECT {identifier(str(f.protected_name))} FROM lake.{identifier(kind)} AS r WHERE {condition}"
+        for kind, condition in conditions.items()
+        if kind not in ("consent", "deletion")
+        for f in KINDS[kind].own_keys
+    )
+
+
 def is_staff(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether `_person` is a member of staff."""
     row = con.execute(f"SELECT count(*) FROM _person WHERE starts_with(subject_id, '{STAFF}')").fetchone()

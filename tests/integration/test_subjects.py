@@ -189,6 +189,31 @@ def test_who_was_erased_does_not_come_back_by_replay_but_may_come_anew(filled: T
     assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
 
 
+def test_a_record_told_before_its_person_is_theirs_and_does_not_come_back(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows_1.jsonl", lines(case(1, name="Zora Quill", text="hello")))
+    house.take()
+    assert request_count(house, Sought(record="desk:case:T1")) == 0  # the control: it is nobody's yet
+    house.drop("rows_2.jsonl", lines(case(1, account="Z1", country="DE", text="again", updated="2025-01-03T00:00:00Z")))
+    house.take()
+    assert request_count(house, Sought(record="desk:case:T1")) == 1
+    assert erase(house, Sought(account="desk:Z1")).is_complete
+    house.drop("rows_1.jsonl", (house.inbox / "rows_1.jsonl").read_text() + lines(case(7, account="O1", text="thanks")))
+    house.take()
+    assert house.rows("select text from lake.case") == [("thanks",)]
+    assert house.ledger()[("case", "rejected", "erased")] == 1
+
+
+def test_ids_that_the_vault_has_for_nobody_go_with_the_rows_they_name(filled: TestHouse) -> None:
+    erase(filled, Sought(account="desk:Z1"))
+    con = connect(filled.home.temp)
+    try:
+        with open_vault(con, filled.home, filled.keyring, read_only=True):
+            assert con.execute("SELECT original FROM vault.record_key ORDER BY 1").fetchall() == [("E3",), ("T3",)]
+    finally:
+        con.close()
+
+
 def test_an_erasure_reaches_the_quarantine_and_a_replayed_batch(
     house: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +284,7 @@ def test_a_lake_put_back_from_before_the_erasure_is_erased_again(filled: TestHou
         shutil.rmtree(filled.home.root / name)
         shutil.copytree(tmp_path / "backup" / name, filled.home.root / name)
     assert sum(erasure.traces(filled.home, filled.keyring).values()) > 0  # the control: the backup brought her back
-    assert erasure.returned(filled.home, filled.keyring)[1] == 4
+    assert erasure.returned(filled.home, filled.keyring)[1] == 5  # four identities, and the id of an event
     assert erasure.reapply_erasures(filled.home, filled.keyring) == 1
     assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
     assert filled.rows("select count(*) from lake.case") == [(1,)]
