@@ -530,14 +530,21 @@ def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:
 def to_sign(home: Home, read_one: str | None = None) -> tuple[Path, str]:
     """The newest privacy report and its hash.
 
-    Raises VoicehouseError when there is none, or its hash is another than that of the one that was read.
+    Raises VoicehouseError when there is none, its hash is another than that of the one that was read, or figures wait
+    that it does not speak of: a run died before it wrote theirs.
     """
     path = newest(home)
     if path is None:
         raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")
-    found = str(read(path)["sha256"])
+    report = read(path)
+    found = str(report["sha256"])
     if read_one and found != read_one:
         raise VoicehouseError("the newest privacy report is another than the one you read: read it, then sign it")
+    if (made := serving.waits_since(home)) and made.isoformat() != report["publication"]["published_at"]:
+        raise VoicehouseError(
+            "the figures that wait are not those of the newest privacy report: write theirs with `voicehouse privacy "
+            "report`, read it, then sign it"
+        )
     return path, found
 
 

@@ -192,8 +192,7 @@ class History:
 
     def drop(self) -> None:
         """Forget the drafts: their publication was never served."""
-        for path in (self._folder / "draft.json", *(self._draft(name) for name in ("part", "restated", "state"))):
-            path.unlink(missing_ok=True)
+        drop_drafts(self._folder)
 
     def _draft(self, name: str) -> Path:
         return self._folder / f"draft-{name}.parquet"
@@ -225,3 +224,9 @@ class History:
         )
         path.chmod(0o600)
         sync_file(path)
+
+
+def drop_drafts(folder: Path) -> None:
+    """Forget the drafts in a home's `published/`."""
+    for name in ("draft.json", *(f"draft-{name}.parquet" for name in ("part", "restated", "state"))):
+        (folder / name).unlink(missing_ok=True)

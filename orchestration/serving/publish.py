@@ -35,7 +35,7 @@ from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
-from orchestration.serving.history import History
+from orchestration.serving.history import History, drop_drafts
 from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, publish_served
 from orchestration.serving.swap import discard, swap
 
@@ -154,18 +154,29 @@ def waiting(home: Home) -> Path:
     return home.folder("published") / "waiting.duckdb"
 
 
+def waits_since(home: Home) -> datetime | None:
+    """When what waits was made; None where nothing waits."""
+    return _made(waiting(home))[1] if waiting(home).exists() else None
+
+
+def _made(path: Path) -> tuple[str, datetime]:
+    """Profile and instant of a publication."""
+    with open_read_only(path) as opened:
+        row = opened.execute("SELECT profile, published_at FROM publication").fetchone()
+    if row is None:
+        raise VoicehouseError("what waits to be served does not say when it was made: run `voicehouse run` again")
+    return row[0], row[1]
+
+
 def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> None:
     """Serve what waits: the swap, the history, Parquet copies, the restricted file.
 
     `con` has the warehouse attached.
     """
     served, ready = home.serving / "kpi.duckdb", waiting(home)
-    with open_read_only(ready) as opened:
-        row = opened.execute("SELECT profile, published_at FROM publication").fetchone()
-    if row is None:
-        raise VoicehouseError("what waits to be served does not say when it was made: run `voicehouse run` again")
+    profile, made = _made(ready)
     swap(ready, served, PUBLISHED_MODE)
-    History(con, home, PROFILES[row[0]]).commit(row[1])
+    History(con, home, PROFILES[profile]).commit(made)
     (home.serving / "withdrawn.json").unlink(missing_ok=True)
     _write_parquet(served, home.serving / "parquet")
     _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if are_row_level(c)})
@@ -235,10 +246,15 @@ def person_free(path: Path) -> list[str]:
 def withdraw(home: Home, reason: str) -> list[str]:
     """Take everything that is served away at once, here and on PostgreSQL, and say so in `serving/withdrawn.json`.
 
+    What waits for its sign-off goes first: signed later, it would be served.
     `reason` is a code or a sentence without values; the next good publication ends the withdrawal. Returns the names of
     what was removed.
     """
     removed = []
+    if waiting(home).exists():
+        discard(waiting(home))
+        drop_drafts(waiting(home).parent)
+        removed.append(waiting(home).name)
     for name in ("kpi.duckdb", "kpi.duckdb.wal", "team.duckdb", "team.duckdb.wal", "report/index.html"):
         path = home.serving / name
         if path.exists():

@@ -20,12 +20,13 @@ from orchestration.engine import load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
+from orchestration.messages import translated
 from orchestration.privacy.audit import analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish as publishing
 from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
-from orchestration.serving.publish import publish, release, waiting
+from orchestration.serving.publish import publish, release, waiting, withdraw
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,35 @@ def test_what_nobody_signed_is_replaced_by_the_next(home: Home, house: duckdb.Du
     assert not list((home.root / "published").glob("part-*"))
     release(house, home)
     assert len(list((home.root / "published").glob("part-*"))) == 1
+
+
+def test_figures_that_came_after_the_report_are_not_served_by_its_signature(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring(home)
+    monkeypatch.setattr(pipeline, "open_warehouse", lambda *_: house.cursor())
+    monkeypatch.setattr("orchestration.serving.report.write_report", lambda *_: None)
+    publish(house, home, "internal", None, waits=True)
+    earlier = pipeline.report_privacy(home, keyring)
+    publish(house, home, "internal", None, waits=True)  # and the run died before it wrote the report
+    with pytest.raises(VoicehouseError, match="not those of the newest privacy report") as told:
+        pipeline.sign(home, keyring, "C", "read", earlier.sha256)
+    assert translated(str(told.value), "zh") != str(told.value)
+    assert waiting(home).exists() and not (home.serving / "kpi.duckdb").exists() and not sign_off_of(earlier.path)
+    done = pipeline.report_privacy(home, keyring)
+    assert pipeline.sign(home, keyring, "C", "read", done.sha256)[2] and (home.serving / "kpi.duckdb").exists()
+
+
+def test_what_waits_goes_with_a_withdrawal_and_no_signature_brings_it_back(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    keyring = Keyring(home)
+    publish(house, home, "internal", None, waits=True)
+    pipeline.report_privacy(home, keyring)
+    assert "waiting.duckdb" in withdraw(home, "a test")
+    assert not pipeline.sign(home, keyring, "C", "read")[2] and not (home.serving / "kpi.duckdb").exists()
+    publish(house, home, "internal", None)
+    assert len(list((home.root / "published").glob("part-*"))) == 1  # of the withdrawn one nothing became history
 
 
 def test_a_published_text_column_fails_the_check(tmp_path: Path) -> None:
