@@ -107,6 +107,48 @@ def test_every_kpi_equals_the_truth_in_every_cell(run: SampleRun) -> None:
     assert n > 150_000 and measured > 100_000  # the control: most truths are numbers
 
 
+def test_coverage_of_every_metric_is_what_was_planted_and_what_the_published_ledger_tells(run: SampleRun) -> None:
+    """Refused: by the sample's truth. In analysis and withheld: by the ledger as it is published.
+
+    In all, and at each source that sent the kind.
+    """
+    refused: Counter[tuple[str, str]] = Counter()
+    for line in run.read("ledger.csv"):
+        if line["level"] == "rows" and line["reason"] in ("no_consent", "minor_without_guardian"):
+            refused[(line["source"], line["name"])] += int(line["n"])
+    with run.served() as con:
+        told: dict[tuple[str, str], Counter[str]] = {}
+        for source, kind, measure, n in con.execute(
+            "select source, name, measure, sum(n)::bigint from load_ledger where level = 'rows' "
+            "and coalesce(reason, '') not in ('expired', 'erased') group by all"
+        ).fetchall():
+            told.setdefault((source, kind), Counter())[measure] += n
+        found = con.execute(
+            "select metric_id, variant, record_kind, source, n_records, n_in_analysis, n_refused, n_withheld, coverage "
+            "from kpi_coverage"
+        ).fetchall()
+        in_force = con.execute("select count(*) from kpi_metrics where is_in_force").fetchone()
+    seen = set()
+    for metric_id, variant, record_kind, source, *counts, coverage in found:
+        kinds = record_kind.split("; ")
+        own = [(s, k) for s, k in told if k in kinds and source in (None, s)]
+        assert own
+        expected = [sum(told[o]["emitted"] - told[o]["duplicate"] for o in own), sum(told[o]["current"] for o in own),
+                    sum(refused[o] for o in own), sum(told[o]["withheld"] for o in own)]  # fmt: skip
+        assert counts == expected, (metric_id, variant, source)
+        covered = sum(counts[1:])
+        assert coverage == (pytest.approx(100 * counts[1] / covered) if covered else None)
+        seen.add((metric_id, variant, source))
+    assert len(seen) == len(found) and (sum(s is None for _, _, s in seen),) == in_force
+    page = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    asked = re.search(r"`kpi_coverage` says what.*?```sql\n(.*?)```", page, re.S)
+    with run.served() as con:
+        shown = con.execute(asked[1] if asked else "").fetchall()
+    assert len(shown) > 20 and shown[0][3] < 85 and {None} < {row[2] for row in shown}
+    by_source = {(m, s): c for m, v, _, s, *_, c in found if v in ("per_response", "completed_of_delivered")}
+    assert by_source["nps", "survey_forms"] < 85 and by_source["nps", "store_tablet"] == 100  # the control
+
+
 def test_every_comparison_with_the_period_before_is_that_of_the_truth(run: SampleRun) -> None:
     """previous_value and difference of every cell, from the true values of neighbouring periods.
 

@@ -88,6 +88,11 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
             ('C22', '敏感文本不入公开文件', 'Sensitive text kept out of the published file', 'run', 'not_proved',
                 NULL, 'asked of every new file before it is served', 0, 0))
             AS t(check_id, name_zh, name_en, cadence, status, last_proved_at, evidence, n_checked, n_failed);
+        CREATE TABLE wh.kpis.kpi_coverage AS
+        SELECT metric_id, variant, CASE WHEN disclosure = 'subject' THEN 'survey_answer' ELSE 'case' END AS record_kind, source,
+            8000 AS n_records, 6000 AS n_in_analysis, CASE WHEN disclosure = 'subject' THEN 1500 ELSE 0 END AS n_refused,
+            0 AS n_withheld, 100.0 * 6000 / (6000 + n_refused) AS coverage
+        FROM wh.kpis.kpi_metrics, (VALUES (NULL), ('desk')) AS t(source);
         CREATE TABLE wh.kpis.load_ledger AS
         SELECT 'l1' AS load_id, 'desk' AS source, TIMESTAMP '2026-07-20 01:00:00' AS loaded_at, level, name, measure,
             CAST(NULL AS VARCHAR) AS reason, n

@@ -305,6 +305,31 @@ def test_choices_are_those_of_the_published_figures(change, expected):
         assert set(broken(audit_mart(con, "kpi_choices", threshold=10))) == expected
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("select 1", set()),
+        ("delete from kpi_coverage where metric_id = 'nps'", {"every metric in force is told for all sources together"}),
+        ("update kpi_coverage set source = 'web' where metric_id = 'nps'", {"every metric in force is told for all sources together"}),
+        ("update kpi_coverage set n_records = null", {"n_records is present"}),
+        ("update kpi_coverage set n_withheld = -1, coverage = 100", {"n_withheld lies within 0 to …"}),
+        ("update kpi_coverage set coverage = 80", {"coverage is told where there is something to cover, and is its share"}),
+        ("update kpi_coverage set coverage = null", {"coverage is told where there is something to cover, and is its share"}),
+        ("update kpi_coverage set n_in_analysis = 0, n_refused = 0, coverage = null", set()),
+        ("update kpi_coverage set n_in_analysis = 0, n_refused = 0", {"coverage is told where there is something to cover, and is its share"}),
+    ],
+)  # fmt: skip
+def test_coverage_is_told_of_every_metric_in_force_and_adds_up(change, expected):
+    with duckdb.connect() as con:
+        con.execute(CELLS)
+        con.execute(
+            "create table kpi_coverage as select metric_id, variant, 'survey_answer' as record_kind, null::varchar as source, "
+            "9 as n_records, 3 as n_in_analysis, 1 as n_refused, 0 as n_withheld, 75.0::double as coverage from kpi_metrics"
+        )
+        con.execute(change)
+        assert set(broken(audit_mart(con, "kpi_coverage", threshold=10))) == expected
+
+
 DICTIONARY = """
     create table kpi_columns as select * from (values
         ('dim_stores', 1, 'store_id', 'varchar', true, '门店', 'Store'),

@@ -47,6 +47,11 @@ def test_filter_boxes_are_filled_from_the_table_of_choices(published):
     assert published.execute(boxes[1]).fetchall() == []
 
 
+def test_coverage_is_asked_of_its_table(published):
+    coverage = re.search(r"`kpi_coverage` says what.*?```sql\n(.*?)```", BI, re.S)
+    assert published.execute(coverage[1]).fetchall() == []
+
+
 @pytest.mark.parametrize("question", [q for q, _ in QUESTIONS])
 def test_question_runs_on_the_published_marts_and_fixes_what_must_be_fixed(published, question):
     sql = dict(QUESTIONS)[question]

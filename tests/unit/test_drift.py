@@ -12,6 +12,7 @@ import yaml
 
 import expectations
 from orchestration.lake import metrics
+from orchestration.lake.rewrite import WITHHELD
 from orchestration.lake.store import (
     BUILD_COLUMNS,
     CHECK_COLUMNS,
@@ -21,6 +22,8 @@ from orchestration.lake.store import (
     SOURCE_COLUMNS,
     SUBJECT_COLUMNS,
 )
+from orchestration.privacy import refusals
+from orchestration.privacy.protect import OTHER_NOTICE
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
 
@@ -120,6 +123,23 @@ def test_every_mart_has_an_enforced_contract_and_its_grain_in_the_first_sentence
     assert [name for name, head in heads.items() if not head.startswith("-- One row per ")] == []
     untyped = [f"{name}.{c['name']}" for name, m in models.items() for c in m["columns"] if not c.get("data_type")]
     assert untyped == []
+
+
+def test_coverage_knows_every_kind_that_a_metric_is_made_of():
+    told = set(re.findall(r'"(\w+)": "stg_', (KPIS / "kpi_coverage.sql").read_text()))
+    made_of = {kind for row in metrics.shipped().values() for kind in row["record_kind"].split("; ")}
+    assert not difference(made_of, told, "kinds in kpi_coverage")
+
+
+def test_models_tell_refusals_for_want_of_a_ground_by_the_reasons_that_the_gate_gives():
+    macros = (ROOT / "dbt_project" / "macros" / "refusals.sql").read_text()
+    told = {
+        name: set(re.findall(r"'(\w+)'", body))
+        for name, body in re.findall(r"macro (\w+)\(\)(.*?)endmacro", macros, re.S)
+    }
+    ground = told["refused_without_consent"] | told["refused_without_ground"]
+    assert not difference({*refusals.REASONS, "no_purpose"}, ground, "reasons")
+    assert set(WITHHELD) & told["withheld_since"] == {"withdrawn", OTHER_NOTICE}
 
 
 # The clock of whoever computes. Times of a run come from its lake (`_build`), so that any build gives the same again.

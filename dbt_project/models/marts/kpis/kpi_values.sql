@@ -64,7 +64,7 @@ with
     consent_rejections as (
         select source, name as record_kind, sum(n) as n
         from {{ source("lake", "_ledger") }}
-        where level = 'rows' and measure = 'rejected' and (reason like '%consent%' or reason = 'minor_without_guardian')
+        where level = 'rows' and measure = 'rejected' and reason in ({{ refused_without_consent() }})
         group by source, name
     ),
 
