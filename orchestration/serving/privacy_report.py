@@ -161,6 +161,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
             "SELECT suppressed_reason AS reason, count(*) AS n FROM kpi_values WHERE suppressed_reason IS NOT NULL "
             "GROUP BY ALL ORDER BY n DESC",
         )
+        covered = _covered(con)
         tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
     return {
         "product": f"voicehouse {version('voicehouse')}",
@@ -170,6 +171,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "checks": checks(home, kpi),
         "rejected": ledger,
         "withheld": withheld,
+        "covered": covered,
         "hidden": hidden,
         "redacted": _redacted(home, keyring),
         "recall": recall(),
@@ -202,6 +204,23 @@ def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
         about = {"check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
         rows.append({**row, "evidence_zh": translated(row["evidence"], "zh"), **about})
     return rows
+
+
+def _covered(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What want of a ground left of the records behind each headline; metrics of the same kinds share a row.
+
+    Empty for a file that an earlier release published.
+    """
+    if not con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'kpi_coverage'").fetchone():
+        return []
+    return _rows(
+        con,
+        "SELECT string_agg(m.name_zh, '、' ORDER BY m.metric_id) AS zh, string_agg(m.name_en, ' · ' ORDER BY m.metric_id) AS en, "
+        "c.n_in_analysis, c.n_refused, c.n_withheld, round(c.coverage, 1) AS coverage "
+        "FROM kpi_coverage c JOIN kpi_metrics m ON c.metric_id = m.metric_id AND c.variant = m.variant AND m.is_in_force "
+        "WHERE c.source IS NULL AND m.is_headline AND c.n_records > 0 "
+        "GROUP BY c.record_kind, c.n_in_analysis, c.n_refused, c.n_withheld, c.coverage ORDER BY c.coverage NULLS LAST, min(m.metric_id)",
+    )
 
 
 def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
@@ -297,9 +316,8 @@ def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str
     def row(tables: str, kind: str, zh: str, en: str) -> dict[str, str]:
         return {"tables": tables, "kind": kind, "zh": zh, "en": en}
 
-    figures = [
-        t for t in served if t.startswith("kpi_") and t not in ("kpi_metrics", "kpi_columns", "kpi_data_quality")
-    ]
+    of_rows = ("kpi_metrics", "kpi_columns", "kpi_coverage", "kpi_data_quality")
+    figures = [t for t in served if t.startswith("kpi_") and t not in of_rows]
     registers = [t for t in served if t not in figures]
     published = {
         "external": ("anonymous", "每格人数达到门槛，变动不足门槛则保持不变", "enough persons in every cell; changes wait until enough differ"),

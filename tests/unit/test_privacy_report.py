@@ -55,6 +55,34 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
 
+def test_the_report_tells_what_refusals_left_of_the_records_behind_the_headlines(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    publish(house, home, "external", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    found = json.loads(done.path.read_text())
+    counts = {(r["n_in_analysis"], r["n_refused"], r["n_withheld"]): (r["coverage"], r["en"]) for r in found["covered"]}
+    assert counts == {
+        (6000, 1500, 0): (80.0, "Satisfaction (CSAT) · Net Promoter Score · Mean rating"),
+        (6000, 0, 0): (100.0, "Open cases · First reply, median · Resolution, median · SLA attainment"),
+    }
+    page = done.path.with_suffix(".html").read_text()
+    assert "各指标的覆盖率" in page and "80.0 %" in page and "净推荐值" in page
+    kinds = {t["tables"]: t["kind"] for t in found["tables"]}  # counts of rows are no figures about persons
+    assert next(kind for tables, kind in kinds.items() if "kpi_coverage" in tables) == "none"
+
+
+def test_the_report_of_a_file_without_coverage_is_written_all_the_same(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    path = publish(house, home, "internal", None).path
+    with duckdb.connect(str(path)) as con:
+        con.execute("DROP TABLE kpi_coverage")  # as an earlier release published
+    done = write_privacy_report(home, Keyring(home), {}, path)
+    assert json.loads(done.path.read_text())["covered"] == []
+    assert "各指标的覆盖率" not in done.path.with_suffix(".html").read_text()
+
+
 def test_the_checks_of_a_publication_say_the_same_wherever_they_are_read(
     home: Home, house: duckdb.DuckDBPyConnection
 ) -> None:
