@@ -439,10 +439,10 @@ def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:
 def computable(con: duckdb.DuckDBPyConnection) -> list[int]:
     """Ids of hidden cells on which all solutions of the equations agree (see `derivable`).
 
-    Series with the same cells hidden, of the same size, have the same equations: one stands for all. A table of two
-    dimensions that is hidden whole, with no published table below it, is left out: it can take up whatever its margins
-    leave open. Cells that are hidden only because their table is too fine are large enough to be known: they may follow
-    from others.
+    Series with the same cells hidden, of the same size, have the same equations: one stands for all. A table that
+    is hidden whole counts as every other: its rows tell which cells exist, and of few cells the margins may leave none
+    open. Cells that are hidden only because their table is too fine are large enough to be known: they may follow from
+    others.
     """
     from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu
@@ -526,18 +526,16 @@ def _unknowns(con: duckdb.DuckDBPyConnection) -> Unknowns | None:
         )
         """
     )
-    _blank_tables(con)
     found = con.execute(
         """
         WITH open_members AS (
-            SELECT m.*, c.reason, c.n, b.series IS NOT NULL AS is_blank FROM members m JOIN cells c USING (id)
-            LEFT JOIN blank_tables b USING (series, breakdown, period_grain)
+            SELECT m.*, c.reason, c.n FROM members m JOIN cells c USING (id)
             WHERE m.is_needed AND c.series IN (SELECT example FROM patterns)
         ),
         bound AS (
             SELECT kind, total, bool_or(reason IS NULL) AS is_told,
                 coalesce(-sum(sign * n) FILTER (reason IS NULL), 0) AS rest
-            FROM open_members GROUP BY ALL HAVING NOT bool_or(is_blank)
+            FROM open_members GROUP BY ALL
         )
         SELECT dense_rank() OVER (ORDER BY kind, total) - 1 AS equation, dense_rank() OVER (ORDER BY id) - 1 AS place,
             sign, id, is_told, rest, coalesce(n, 0) AS n, reason = 'small_cell' AS is_small
@@ -569,35 +567,6 @@ def _of_all_series(con: duckdb.DuckDBPyConnection, found: Any) -> list[int]:
         [[int(i) for i in found]],
     ).fetchall()
     return [int(row[0]) for row in same]
-
-
-def _blank_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Table `blank_tables`: (series, breakdown of two, grain) hidden whole, with only such tables below them."""
-    table = "series, breakdown, period_grain"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE blank_tables AS SELECT {table} FROM cells WHERE contains(breakdown, ',') "
-        f"GROUP BY ALL HAVING count(reason) = count(*) AND count(*) > 1"
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE below AS SELECT DISTINCT t.series, t.breakdown, t.period_grain,
-            p.breakdown AS part_breakdown, p.period_grain AS part_grain
-        FROM terms e JOIN cells t ON t.id = e.total JOIN cells p ON p.id = e.part WHERE e.is_needed
-        """
-    )
-    before = -1
-    while before != (now := number(con, "SELECT count(*) FROM blank_tables")):
-        before = now
-        con.execute(
-            """
-            DELETE FROM blank_tables USING (
-                SELECT DISTINCT l.series, l.breakdown, l.period_grain FROM below l ANTI JOIN blank_tables b
-                ON b.series = l.series AND b.breakdown = l.part_breakdown AND b.period_grain = l.part_grain
-            ) read
-            WHERE blank_tables.series = read.series AND blank_tables.breakdown = read.breakdown
-                AND blank_tables.period_grain = read.period_grain
-            """
-        )
 
 
 def _names(breakdown: str) -> list[str]:
