@@ -60,7 +60,7 @@ NESTED_GRAINS = (
 COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
 AGENTS_PER_TEAM = 5
 RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
-AUDIT_SECONDS = 20.0
+AUDIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
