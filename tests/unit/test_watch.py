@@ -98,8 +98,9 @@ def test_a_run_that_died_is_told_apart_from_one_that_goes_on(desk: TestHouse) ->
     assert [a.kind for a in alerts.due(desk.home)] == ["run_died"]
 
 
-def test_a_missed_target_of_the_newest_complete_period_is_a_breach(desk: TestHouse) -> None:
-    with duckdb.connect(str(desk.home.serving / "kpi.duckdb")) as con:
+def miss_a_target(house: TestHouse) -> None:
+    """Serve figures of which one missed its target in the newest complete month."""
+    with duckdb.connect(str(house.home.serving / "kpi.duckdb")) as con:
         con.execute(
             """
             CREATE TABLE kpi_values AS SELECT * FROM (VALUES
@@ -113,6 +114,10 @@ def test_a_missed_target_of_the_newest_complete_period_is_a_breach(desk: TestHou
             (SELECT '' AS breakdown)
             """
         )
+
+
+def test_a_missed_target_of_the_newest_complete_period_is_a_breach(desk: TestHouse) -> None:
+    miss_a_target(desk)
     assert watch.breaches(desk.home) == [watch.Breach("sla_attainment", "house", "month", "2025-12-01")]
 
 
@@ -132,6 +137,23 @@ def test_each_thing_is_told_once_and_again_when_it_happens_again(
     later(monkeypatch, 9)
     assert {a.kind for a in alerts.send(desk.home)} == {"run_failed", "source_stale"}
     assert "desk" in webhook.got[1]["text"] and "r2-bbbbb" in webhook.got[1]["text"]
+
+
+def test_a_missed_target_a_death_and_a_withdrawal_reach_the_receiver_by_name_alone(
+    desk: TestHouse, webhook: Webhook
+) -> None:
+    turn_on(desk, webhook=True)
+    miss_a_target(desk)
+    assert [a.kind for a in alerts.send(desk.home)] == ["sla_breached"]
+    pipeline.Outcomes(desk.home, "r1-aaaaaa").begin()
+    assert [a.kind for a in alerts.send(desk.home)] == ["run_died"]
+    (desk.home.serving / "kpi.duckdb").write_bytes(b"half a file")
+    assert pipeline.recheck_served(desk.home, "r1-aaaaaa") == ["unreadable"]
+    assert [a.kind for a in alerts.send(desk.home)] == ["withdrawn"]
+    assert alerts.send(desk.home) == []
+    missed, died, withdrawn = (posted["text"] for posted in webhook.got)
+    assert all(name in missed for name in ("sla_attainment/house", "month", "2025-12-01")) and "70" not in missed
+    assert "r1-aaaaa" in died and "unreadable" in withdrawn
 
 
 def test_messages_hold_names_and_nothing_of_the_data(desk: TestHouse, webhook: Webhook, mail: MailServer) -> None:
