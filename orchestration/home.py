@@ -296,6 +296,48 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def append_durably(path: Path, line: Mapping[str, Any]) -> None:
+    """Add a line to a file of JSON objects: after a death or on a full disk it is there whole, or not at all.
+
+    What a death left of a line without its end is cut off first: nobody was answered on it.
+    """
+    import fcntl
+
+    left = memoryview(json.dumps(line, ensure_ascii=False, default=str).encode() + b"\n")
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        end = path.read_bytes().rfind(b"\n") + 1
+        os.ftruncate(handle, end)
+        try:
+            while left:
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
+    sync_folder(path.parent)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of such a file, oldest first; none where there is no file. A last line without its end is none.
+
+    Raises VoicehouseError for a line in between that is no JSON.
+    """
+    *whole, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    found = []
+    for number, raw in enumerate(whole, 1):
+        try:
+            found.append(json.loads(raw))
+        except ValueError:  # no JSON, no UTF-8
+            raise VoicehouseError(
+                f"line {number} of {path.name} in the home is damaged: remove that line, or take the file from a backup"
+            ) from None
+    return found
+
+
 def place_durably(draft: Path, path: Path, mode: int = 0o600) -> None:
     """Let a file that is written take the place of another, so that after a power cut either is there whole."""
     os.chmod(draft, mode)

@@ -17,7 +17,7 @@ import duckdb
 from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
 from orchestration.errors import ContractError, SourceError, VoicehouseError
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, append_durably, now, read_lines, write_durably
 from orchestration.lake import audit, metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
 from orchestration.landing import extractions, inbox, pages
@@ -129,8 +129,7 @@ class Outcomes:
             "withdrawn": content["withdrawn"],
             "failed_step": failed_step,
         }
-        with (home.folder("ops") / "runs.jsonl").open("a") as handle:
-            handle.write(json.dumps(entry) + "\n")
+        append_durably(home.folder("ops") / "runs.jsonl", entry)
         event("run.ended", run=run_id, status=status, failed_sources=entry["failed_sources"], failed_step=failed_step)
         self._path.unlink(missing_ok=True)
 
@@ -179,7 +178,10 @@ def _note_complete(home: Home, source: str, started_at: datetime) -> None:
 
 
 def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) -> list[Guarded]:
-    """Guard every load of a source that waits in landing. A contract broken by the source is its outcome."""
+    """Guard every load of a source that waits in landing.
+
+    A contract broken by the source is its outcome, and so are pages that do not open: the other sources go on.
+    """
     done: list[Guarded] = []
     if lacking := flows.missing(settings, Policy.of(home)):
         Outcomes(home, run_id).fail(settings.name, "guard", "; ".join(lacking))
@@ -199,6 +201,8 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
             event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
+        except SourceError as error:  # its pages do not open
+            Outcomes(home, run_id).fail(settings.name, "files", str(error))
     return done
 
 
@@ -381,8 +385,7 @@ def sources(home: Home) -> dict[str, Settings]:
 
 def run_history(home: Home) -> list[dict[str, Any]]:
     """Every run, oldest first."""
-    path = home.folder("ops") / "runs.jsonl"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = read_lines(home.folder("ops") / "runs.jsonl")
     for run in found:
         formats.check(formats.OPS, run.get("format"))
     return found

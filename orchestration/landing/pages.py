@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.errors import SourceError, VoicehouseError
+from orchestration.errors import SourceError
 from orchestration.home import Home
 from orchestration.landing.seal import open_page
 from orchestration.privacy.keys import Keyring
@@ -53,11 +53,11 @@ def loads(home: Home, source: str) -> list[Load]:
 def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
     """Pages of a load in their order, opened in memory.
 
-    Raises VoicehouseError where the key is gone, SourceError where one of them was changed, moved or taken away.
+    Raises SourceError where the key is gone, or one of them was changed, moved or taken away.
     """
     purpose = f"landing:{load.load_id}"
     if purpose not in keyring.purposes():
-        raise VoicehouseError(f"{load.source}: the key of load {load.load_id} is gone: its pages can never be opened")
+        raise SourceError(f"{load.source}: the key of load {load.load_id} is gone: its pages can never be opened")
     key = keyring.key(purpose)
     first: dict[Path, int] = {}
     for path in _files(home, load.source):

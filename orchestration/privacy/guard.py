@@ -63,7 +63,8 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
     `again`: rows of a committed load that were refused for want of a basis or consent and are judged anew, because more
     is known of their persons; nothing else of the load is gone over, and its ledger moves each from the reason it was
     counted under.
-    Raises ContractError when the source's SQL does not fit, VoicehouseError when pages or vault do not open.
+    Raises ContractError when the source's SQL does not fit, SourceError when its pages do not open, VoicehouseError
+    when the vault does not.
     """
     loaded_at = now().replace(tzinfo=None)
     replay = again.replay if again else 0

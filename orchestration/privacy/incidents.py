@@ -5,7 +5,6 @@ the audit log: names, counts and what people wrote, never anybody's data. Terms 
 """
 
 import json
-import os
 import secrets
 from collections import Counter
 from collections.abc import Collection
@@ -14,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now, sync_folder
+from orchestration.home import Home, append_durably, now, read_lines
 from orchestration.lake import quarantine
 from orchestration.landing import pages
 from orchestration.privacy import reached
@@ -101,10 +100,8 @@ class Incident:
 
 def listed(home: Home, open_only: bool = False) -> list[Incident]:
     """Every incident, oldest first."""
-    path = home.folder("ops") / "incidents.jsonl"
     found: dict[str, list[dict[str, Any]]] = {}
-    for raw in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        line = json.loads(raw)
+    for line in read_lines(home.folder("ops") / "incidents.jsonl"):
         found.setdefault(line["incident"], []).append(line)
     every = [Incident(number, tuple(lines)) for number, lines in found.items()]
     return [i for i in every if not (open_only and i.closed)]
@@ -209,12 +206,7 @@ def _note(
     at = now().isoformat()
     AuditLog(home, keyring).append(f"incident {what}", incident=number, **audited)
     line = {"at": at, "incident": number, "what": what, "by": actor(), **facts}
-    path = home.folder("ops") / "incidents.jsonl"
-    with path.open("a", encoding="utf-8") as handle:
-        handle.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-        handle.flush()
-        os.fsync(handle.fileno())
-    sync_folder(path.parent)
+    append_durably(home.folder("ops") / "incidents.jsonl", line)
     return dict(json.loads(json.dumps(line, default=str)))
 
 

@@ -6,7 +6,6 @@ Keep out: reading anything but `serving/kpi.duckdb` and the run history, and com
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from markupsafe import Markup
 
 from orchestration import formats
 from orchestration.engine import open_read_only, told_when_full
-from orchestration.home import Home, now, open_to_group, write_durably
+from orchestration.home import Home, now, open_to_group, read_lines, write_durably
 from orchestration.messages import translated
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -83,9 +82,7 @@ def last_run(home: Home) -> Row | None:
 
     One with nothing new says nothing of its own.
     """
-    path = home.root / "ops" / "runs.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    runs: Iterator[Row] = (json.loads(line) for line in reversed(lines) if line.strip())
+    runs = reversed(read_lines(home.root / "ops" / "runs.jsonl"))
     return next((run for run in runs if run["status"] != "nothing_new"), None)
 
 

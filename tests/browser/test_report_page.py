@@ -3,7 +3,6 @@
 Keep out: its figures (tests/unit/test_report.py).
 """
 
-import json
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import served_house
 
 from orchestration.engine import load_extension
+from orchestration.home import append_durably
 from orchestration.serving.publish import publish
 from orchestration.serving.report import write_report
 from tests.browser import chromium
@@ -26,7 +26,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> chromium.Visit:
     home = served_house.home(root)
     publish(house, home, "internal", datetime(2026, 7, 20, 1))
     line = {"run_id": "r", "started_at": "2026-07-20T01:00:00+00:00", "ended_at": "2026-07-20T01:05:00+00:00"}
-    (home.folder("ops") / "runs.jsonl").write_text(json.dumps({**line, "status": "failed", "failed_sources": ["desk"]}))
+    append_durably(home.folder("ops") / "runs.jsonl", {**line, "status": "failed", "failed_sources": ["desk"]})
     return chromium.visit(write_report(home), root / "shots", root / "profile")
 
 

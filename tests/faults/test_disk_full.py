@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from orchestration import home as home_module
-from orchestration import modelling, pipeline
+from orchestration import modelling, pipeline, watch
 from orchestration.errors import VoicehouseError
 from orchestration.lake import promote, stage
 from orchestration.privacy import guard as guard_module
+from orchestration.privacy import incidents
 from orchestration.serving import publish as publishing
 from orchestration.serving import report
 from orchestration.serving.history import History
@@ -175,6 +176,42 @@ def test_a_disk_that_is_full_while_dbt_builds_costs_a_full_build(
     assert house.build().why_full == "there is no finished build to build on"
     assert differences(same_content.marts(house.home, house.keyring), undisturbed["first"].marts) == {}
     assert orphans(house) == []
+
+
+@pytest.mark.parametrize("torn", ["", '{"run_id": "torn by a death'])
+def test_the_last_line_of_a_run_that_does_not_fit_costs_that_line_alone(house: TestHouse, torn: str) -> None:
+    history = house.home.folder("ops") / "runs.jsonl"
+
+    def conclude(run: str) -> None:
+        pipeline.Outcomes(house.home, run).begin()
+        pipeline.Outcomes(house.home, run).conclude(house.home, run, "failed", "load")
+
+    def told() -> list[str]:
+        runs = [run["run_id"] for run in pipeline.run_history(house.home)]
+        assert (
+            (report.last_run(house.home) or {})["run_id"]
+            == runs[-1]
+            == watch.status(house.home)["last_runs"][-1]["run_id"]
+        )
+        return runs
+
+    conclude("first")
+    with full_disk(history.stat().st_size + 100), pytest.raises(OSError, match="File too large"):
+        conclude("second")
+    with history.open("a") as handle:
+        handle.write(torn)
+    assert told() == ["first"] and watch.died(house.home) == ["second"]
+    conclude("third")
+    assert told() == ["first", "third"]
+
+
+def test_a_step_of_an_incident_cut_in_two_leaves_the_register_readable(house: TestHouse) -> None:
+    first = incidents.begin(house.home, house.keyring, "opened", reason="a line\u2028in two")
+    with (house.home.root / "ops" / "incidents.jsonl").open("a") as handle:
+        handle.write('{"incident": "torn by a death')
+    assert [i.number for i in incidents.listed(house.home)] == [first.number]
+    incidents.close(house.home, house.keyring, first, "done")
+    assert [len(i.lines) for i in incidents.listed(house.home)] == [2]
 
 
 def test_a_file_that_does_not_fit_leaves_the_old_one_whole(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration import pipeline
+from orchestration.sources.contract import Window
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
 
@@ -47,14 +49,23 @@ def cases(prefix: str, first: int, number: int) -> str:
     return "".join(json.dumps(r) + "\n" for r in rows)
 
 
+def flip(path: Path, place: int) -> None:
+    """Change one bit of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+
+
 class Job:
-    """A home with two sound sources, one that is down and one that breaks its contract; and the command line on it."""
+    """A home with two sound sources, one that is down, one that breaks its contract, one whose sealed page was changed.
+
+    And the command line on it.
+    """
 
     def __init__(self, root: Path):
         self.house = TestHouse(root)
         self.home = self.house.home
         self.temp = root / "temp"  # the run's own TMPDIR
-        for name in ("desk", "shop", "flaky", "broken"):
+        for name in ("desk", "shop", "flaky", "broken", "damaged"):
             write_source(self.house.sources, name, {"case": CASE.format(stream=f"{name}_rows")}, stream=f"{name}_rows")
             self.house.drop(f"{name}_rows_1.jsonl", cases(name[0], 0, 30))
         (self.house.sources / "flaky" / "extract.py").write_text(DOWN)
@@ -63,6 +74,13 @@ class Job:
         planted = {"id": "P1", "at": "2025-01-02T00:00:00Z", "email": PLANTED[0], "phone": PLANTED[1]}
         planted["text"] = f"call {PLANTED[1]} or write to {PLANTED[0]}"
         self.house.drop("desk_rows_2.jsonl", json.dumps(planted) + "\n")
+
+        settings = pipeline.sources(self.home)["damaged"]
+        pipeline.extract(self.home, self.house.keyring, settings, Window(), "before")
+        pipeline.Outcomes(self.home, "before").conclude(self.home, "before", "failed")
+        (path,) = self.home.root.glob("landing/damaged/pages/*.parquet")
+        (sealed,) = pq.read_table(path)["sealed"].to_pylist()
+        flip(path, path.read_bytes().index(sealed) + len(sealed) // 2)
 
     def serve_a_leak(self) -> None:
         """What is served stems from a day on which nobody checked it: it has a row per person."""
@@ -137,10 +155,12 @@ def test_sources_that_fail_are_named_and_the_others_are_served(day: Day, job: Jo
     assert day.done.returncode == 1
     assert "flaky: the server answers 503" in day.done.stderr
     assert "broken" in day.done.stderr and "no_such_column" in day.done.stderr
+    assert "damaged: page 0 of load" in day.done.stderr and "does not open" in day.done.stderr
     assert "desk" not in day.done.stderr and "shop" not in day.done.stderr
-    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["broken", "flaky"]
+    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["broken", "damaged", "flaky"]
     assert job.promoted() == {"desk": 31, "shop": 30} and job.open_cases() == 61
     assert "flaky" in banner(job.report) and "broken" in banner(job.report)
+    assert "damaged" in banner(job.report)
 
 
 def test_what_was_served_and_shows_persons_is_withdrawn_and_made_anew(day: Day, job: Job) -> None:

@@ -16,6 +16,7 @@ from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import stage
 from orchestration.lake.store import LAKE_KEY, Lake
+from orchestration.landing import pages
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Window
 from tests.house import TestHouse, write_source
@@ -531,6 +532,21 @@ def test_refused_rows_that_do_not_open_are_read_again_from_their_pages(house: Te
     assert house.rows("select count(*) from lake.case") == [(1,)]
     assert house.ledger()[("case", "rejected", "no_consent")] == 1
     assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_a_load_whose_key_is_lost_is_its_sources_failure_and_the_others_go_on(house: TestHouse) -> None:
+    for name in ("desk", "shop"):
+        write_source(house.sources, name, {"case": CASE.replace("from rows", f"from {name}")}, stream=name)
+        house.drop(f"{name}.jsonl", lines(case(1)))
+        pipeline.extract(house.home, house.keyring, pipeline.sources(house.home)[name], Window(), "test")
+    (load,) = pages.loads(house.home, "desk")
+    house.keyring.drop(f"landing:{load.load_id}")
+    house.take()
+    ((source, failure),) = pipeline.Outcomes(house.home, "test").failures.items()
+    assert source == "desk" and failure["reason"] == (
+        f"desk: the key of load {load.load_id} is gone: its pages can never be opened"
+    )
+    assert house.rows("select source, (select count(*) from lake.case) from lake._sources") == [("shop", 1)]
 
 
 def test_an_old_load_gone_over_again_does_not_put_old_names_of_staff_back(house: TestHouse) -> None:

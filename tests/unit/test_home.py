@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import HomeLockedError, VoicehouseError
-from orchestration.home import Home, House, now, write_durably
+from orchestration.home import Home, House, append_durably, now, read_lines, write_durably
 
 
 def test_folders_are_closed_to_others(tmp_path: Path) -> None:
@@ -93,3 +93,15 @@ def test_a_durable_write_leaves_no_draft(tmp_path: Path) -> None:
     write_durably(tmp_path / "f", b"two")
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
     assert (tmp_path / "f").read_bytes() == b"two"
+
+
+def test_lines_are_added_whole_and_one_that_is_damaged_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    assert read_lines(path) == []
+    lines = [{"n": 1, "told": "一行\u2028not two"}, {"n": 2}]
+    for line in lines:
+        append_durably(path, line)
+    assert read_lines(path) == lines and stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_bytes(path.read_bytes().replace(b'"n": 1', b'"n" 1'))
+    with pytest.raises(VoicehouseError, match=r"^line 1 of lines.jsonl in the home is damaged: remove that line"):
+        read_lines(path)
