@@ -52,15 +52,16 @@ def _found_number(columns: Iterable[str], pattern: str, check: Callable[[str], s
 
 
 def text_rules(texts: tuple[str, ...], words: tuple[str, ...]) -> list[Rule]:
-    """No identifier in what people wrote (`texts`), no e-mail address in any other column of words (`words`)."""
+    """No identifier in what people wrote (`texts`) or in columns of words; in codes (`…_id`) no e-mail address."""
     found = []
     if texts or words:
         found.append(holds("no e-mail address in any text", f"not ({_found((*texts, *words), EMAIL, AT_SIGN)})"))
-    if texts:
+    read = (*texts, *(w for w in words if not w.endswith("_id")))
+    if read:
         found += [
-            holds("no phone number in any text", f"not ({_found(texts, PHONE, LONG_NUMBER)})"),
-            holds("no card number in any text", f"not ({_found_number(texts, '[0-9]{13,19}', is_card)})"),
-            holds("no resident id in any text", f"not ({_found_number(texts, '[0-9]{17}[0-9Xx]', passes_mod_11_2)})"),
+            holds("no phone number in any text", f"not ({_found(read, PHONE, LONG_NUMBER)})"),
+            holds("no card number in any text", f"not ({_found_number(read, '[0-9]{13,19}', is_card)})"),
+            holds("no resident id in any text", f"not ({_found_number(read, '[0-9]{17}[0-9Xx]', passes_mod_11_2)})"),
         ]
     return found
 

@@ -18,6 +18,12 @@ INVISIBLE = (
 # What folding leaves as it is, of the signs that most texts are made of: printable ASCII, Chinese, its punctuation.
 PLAIN = r"[\t\n\r -~\x{4e00}-\x{9fff}，。！？、：；“”（）《》]*"
 
+# What shops and stores write where a person gave no name: it tells nobody from anybody.
+NOBODY = (
+    "anonymous", "unknown", "guest", "n/a", "none", "amazon customer", "kindle customer", "a google user", "google user",
+    "匿名", "匿名用户", "匿名买家", "匿名客户", "未知", "游客", "访客", "微信用户", "京东用户", "淘宝用户", "用户", "客户",
+)  # fmt: skip
+
 
 @cache
 def _folds() -> tuple[str, str]:

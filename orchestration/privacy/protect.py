@@ -11,7 +11,8 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier, literal
-from orchestration.privacy import flows, marks, redaction
+from orchestration.privacy import flows, marks, redaction, words
+from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql, notice_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
@@ -22,11 +23,6 @@ GATE_VERSION = "1"
 OTHER_NOTICE = (
     "consent_under_other_notice"  # refused: it covers the row, and was given under a notice that is not listed
 )
-# What shops and stores write where a person gave no name: it tells nobody from anybody.
-NOBODY = (
-    "anonymous", "unknown", "guest", "n/a", "none", "amazon customer", "kindle customer", "a google user", "google user",
-    "匿名", "匿名用户", "匿名买家", "匿名客户", "未知", "游客", "访客", "微信用户", "京东用户", "淘宝用户", "用户", "客户",
-)  # fmt: skip
 OPENED_AT_ONCE = 50_000  # subjects whose identifiers are in memory together
 
 
@@ -169,7 +165,8 @@ def protect(
     if objected and kind == "agent":
         marks.strike_directory(con, _agent_key(record.field("agent_id"), settings))
     _redact(con, settings, record, policy.name_models)
-    con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at, objected))
+    telling = words.find(con, record, {f.name: _generalised(f) for f in record.fields})
+    con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at, objected, telling))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _refused AS "
@@ -316,6 +313,23 @@ def _agent_key(f: Field, settings: Settings) -> str:
     return f"hmac_pseudonym_agent({scoped('c.' + identifier(f.name), settings.name, 'agent.id')})"
 
 
+def _generalised(f: Field) -> str:
+    """SQL of what is kept of a field of `_batch` (alias c) that is neither key, identifier nor text."""
+    column = f"c.{identifier(f.name)}"
+    if f.generalise == "age_band":
+        return (
+            f"CASE WHEN {column} BETWEEN 0 AND 120 THEN CASE WHEN {column} >= 90 THEN '90+' ELSE "
+            f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
+        )
+    if f.generalise == "region":
+        # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or slash.
+        return (
+            f"coalesce(nullif(regexp_extract({column}, '^.{{2,9}}?(?:市|自治州|盟|地区)'), ''), "
+            f"trim(split_part(split_part({column}, ',', 1), '/', 1)))"
+        )
+    return column
+
+
 def _select_sql(
     settings: Settings,
     policy: Policy,
@@ -324,9 +338,10 @@ def _select_sql(
     load_id: str,
     loaded_at: datetime,
     objected: bool,
+    telling: dict[str, str],
 ) -> str:
     columns: list[str] = []
-    residual: list[str] = []
+    residual = [f"WHEN {shows} THEN 'residual_identifier:{name}'" for name, shows in telling.items()]
     for f in record.fields:
         name = f.protected_name
         column = f"c.{identifier(f.name)}"
@@ -347,20 +362,8 @@ def _select_sql(
             text = identifier("t_" + f.name)
             value = f"{text}.text"
             residual.append(f"WHEN {text}.residual THEN 'residual_identifier:{f.name}'")
-        elif f.generalise == "age_band":
-            value = (
-                f"CASE WHEN {column} BETWEEN 0 AND 120 THEN CASE WHEN {column} >= 90 THEN '90+' ELSE "
-                f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
-            )
-        elif f.generalise == "region":
-            # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or
-            # slash.
-            value = (
-                f"coalesce(nullif(regexp_extract({column}, '^.{{2,9}}?(?:市|自治州|盟|地区)'), ''), "
-                f"trim(split_part(split_part({column}, ',', 1), '/', 1)))"
-            )
         else:
-            value = column
+            value = _generalised(f)
         columns.append(f"{value} AS {identifier(name)}")
         if f.privacy is Privacy.TEXT:
             columns.append(f"coalesce({text}.n, 0)::BIGINT AS {identifier(f.name + '_redactions')}")

@@ -15,6 +15,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.redaction import rules_chain
 from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.rules import all_rules
+from orchestration.privacy.words import judged
 from orchestration.records import KINDS
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
@@ -60,10 +61,11 @@ class _Search:
 
     def __init__(self, con: duckdb.DuckDBPyConnection):
         self._con = con
-        self._rows = self._hits = self._texts = 0
+        self._rows = self._texts = 0
         self._columns: dict[str, int] = {}
         con.execute("CREATE OR REPLACE TEMP TABLE _numbers (number VARCHAR)")
         con.execute("CREATE OR REPLACE TEMP TABLE _texts (t VARCHAR)")
+        con.execute("CREATE OR REPLACE TEMP TABLE _others (word VARCHAR)")
 
     def look_into(self, store: str, path: Path, key: str = "", but: str = "") -> None:
         """Every column of words of every table of a file, `but` one.
@@ -82,20 +84,19 @@ class _Search:
         self._con.execute("DETACH searched")
 
     def look(self, store: str, relation: str, columns: list[str]) -> None:
-        """Columns of words by patterns, row by row; those that hold texts, and numbers with their country, are kept."""
+        """Every value of columns of words is kept once, texts apart, and so are numbers with their country."""
         words = [c for c in columns if not c.endswith(HASHED)]
         if not words:
             return
         self._columns[store] = self._columns.get(store, 0) + len(words)
         texts = [w for w in words if could_hold_text(w)]
         self._texts += len(texts)
-        others = [w for w in words if w not in texts]
-        hit = " OR ".join(f"regexp_matches({identifier(w)}, {literal(RESIDUE)})" for w in others) or "false"
-        row = self._con.execute(f"SELECT count(*), count(*) FILTER ({hit}) FROM {relation}").fetchone() or (0, 0)
-        self._rows, self._hits = self._rows + row[0], self._hits + row[1]
-        if texts:
-            listed = ", ".join(identifier(t) for t in texts)
-            self._con.execute(f"INSERT INTO _texts SELECT DISTINCT unnest([{listed}]) FROM {relation}")
+        row = self._con.execute(f"SELECT count(*) FROM {relation}").fetchone() or (0,)
+        self._rows += row[0]
+        for table, columns in (("_texts", texts), ("_others", [w for w in words if w not in texts])):
+            if columns:
+                listed = ", ".join(map(identifier, columns))
+                self._con.execute(f"INSERT INTO {table} SELECT DISTINCT unnest([{listed}]) FROM {relation}")
         numbers = ", ".join(f"regexp_extract_all({identifier(w)}, {literal(INTERNATIONAL)})" for w in words)
         some = " OR ".join(f"contains({identifier(w)}, '+') OR contains({identifier(w)}, '00')" for w in words)
         self._con.execute(
@@ -112,9 +113,14 @@ class _Search:
         rules = [r for r in all_rules() if r.name in RULES]
         once = f"(SELECT t, t AS given FROM {self.texts()})"
         row = self._con.execute(f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(once, rules)}").fetchone()
-        hits = self._hits + (row[0] if row else 0) + _known(self._con)
+        self._con.execute("CREATE OR REPLACE TEMP TABLE _others AS SELECT DISTINCT word FROM _others")
+        shown = (
+            f"SELECT word FROM _others WHERE regexp_matches(word, {literal(RESIDUE)}) UNION {judged('FROM _others')}"
+        )
+        found = self._con.execute(f"SELECT count(*) FROM ({shown})").fetchone()
+        hits = (found[0] if found else 0) + (row[0] if row else 0) + _known(self._con)
         where = "; ".join(f"{name} {n}" for name, n in self._columns.items())
-        told = "rows; what in them shows an e-mail address or a telephone number, in {} columns of texts also a card, account, identity or IP number"
+        told = "rows; what in them shows an e-mail address, a street or a telephone, card, account or identity number, in {} columns of texts also an IP number"
         told = told.format(self._texts)
         if names:
             hits += names.known

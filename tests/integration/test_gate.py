@@ -54,6 +54,38 @@ def lines(*records: dict[str, object]) -> str:
     return "\n".join(json.dumps(r, ensure_ascii=False) for r in records) + "\n"
 
 
+SHOWN = {  # what a source may put into a column of words, and what only looks like somebody's
+    "category": ["11010519491231002X", "DE89370400440532013000", "4111 1111 1111 1111", "+49 30 901820", "13800138000",
+                 "１３８００１３８０００", "536-90-4399", "zora@example.org", "Zora Quill", "12 High Street, Springfield"],
+    "region": ["北京市朝阳区中山路12号", "zora quill"],
+}  # fmt: skip
+HARMLESS = {
+    "category": ["iPhone 13", "billing", "Order 2024-001234", "24/7 support", "Tarif 5G", "未知", "4.12.0.1", "3号线"],
+    "region": ["北京市", "Berlin", "Unknown", "NUTS-2 DE30"],
+}
+
+
+def test_a_word_that_shows_somebody_is_no_word_and_its_row_is_refused_with_the_column(house: TestHouse) -> None:
+    fields = ", ".join(f"raw ->> '$.{f}' as {f}" for f in SHOWN)
+    write_source(house.sources, "desk", {"case": CASE.replace("\nfrom rows", f", {fields}\nfrom rows")})
+    told = [
+        (f, w, shows)
+        for shows, words in ((True, SHOWN), (False, HARMLESS))
+        for f, found in words.items()
+        for w in found
+    ]
+    rows = [
+        case(n, account=f"A{n}", name="Zora Quill" if shows else "Unknown", **{f: w})
+        for n, (f, w, shows) in enumerate(told)
+    ]
+    house.drop("rows.jsonl", lines(*rows))
+    house.take()
+    kept = house.rows("select category, region from lake.case")
+    assert sorted(c or r for c, r in kept) == sorted(w for words in HARMLESS.values() for w in words)
+    refused = dict(house.rows("select reason, n from lake._ledger where level = 'rows' and measure = 'rejected'"))
+    assert refused == {f"residual_identifier:{f}": len(words) for f, words in SHOWN.items()}
+
+
 def test_identities_become_pseudonyms_and_texts_lose_what_names_people(house: TestHouse) -> None:
     write_source(house.sources, "desk", {"case": CASE})
     text = "我叫张伟，请打电话13800138000或写信给 zhang@example.org"

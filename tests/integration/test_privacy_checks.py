@@ -146,11 +146,11 @@ def test_what_the_rules_find_in_a_text_behind_the_gate_shows(filled: TestHouse, 
         f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
     )
     con.execute(
-        f"CREATE TABLE w.fct_cases AS SELECT '{text}' AS text, '4111111111111111' AS case_number "
-        "UNION ALL SELECT 'order 20250101, <PHONE>, 3 of 4 on 2025-01-01 12:30:00', 'T-1'"
+        f"CREATE TABLE w.fct_cases AS SELECT '{text}' AS text, '4111111111111111' AS case_id, 'iPhone 13' AS category "
+        "UNION ALL SELECT 'order 20250101, <PHONE>, 3 of 4 on 2025-01-01 12:30:00', 'T-1', '4111 1111 1111 1111'"
     )
     con.close()
-    assert left(filled)[0] == 1
+    assert left(filled)[0] == 2  # and the card number that stands for a category
 
 
 def take_texts_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
