@@ -2,11 +2,12 @@
 
 Keep out: which tables may leave (serving/export.py).
 
-A class is all rows that agree in the quasi-identifiers. k: distinct persons in the smallest class (Sweeney 2002,
-k-anonymity: a model for protecting privacy). l: distinct sensitive values in the poorest class (Machanavajjhala et al.
-2007, l-diversity; the distinct kind). t: the greatest distance between the sensitive values of a class and of all rows
-(Li et al. 2007, t-closeness): for numbers the ordered distance, sum |cumulated p - q| / (m - 1) over the m values in
-their order; for words half the sum |p - q|.
+A person is known by all their rows together: a class is all rows that agree in the quasi-identifiers and whose persons
+agree in the set of those of all their rows; with one row a person it is the class of the books. k: distinct persons in
+the smallest class (Sweeney 2002, k-anonymity: a model for protecting privacy). l: distinct sensitive values in the
+poorest class (Machanavajjhala et al. 2007, l-diversity; the distinct kind). t: the greatest distance between the
+sensitive values of a class and of all rows (Li et al. 2007, t-closeness): for numbers the ordered distance, sum
+|cumulated p - q| / (m - 1) over the m values in their order; for words half the sum |p - q|.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Anonymity:
         """What is not good enough, in words and figures."""
         found = []
         if self.k_persons < LEAST_K:
-            found.append(f"k = {self.k_persons}: the smallest class holds fewer than {LEAST_K} persons")
+            found.append(f"k = {self.k_persons}: fewer than {LEAST_K} persons have their rows in the same classes")
         if self.l_values < LEAST_L:
             found.append(f"l = {self.l_values}: in some class all gave the same answer")
         if self.t_distance > GREATEST_T:
@@ -52,14 +53,7 @@ def measure(
     is_number = types[0] in ("BIGINT", "INTEGER", "DOUBLE", "HUGEINT", "FLOAT")
     row = con.execute(
         f"""
-        WITH rows AS (
-            SELECT {class_key(quasi)} AS class, {identifier(subject)} AS subject, {identifier(sensitive)} AS v FROM {table}
-        ),
-        sizes AS (
-            SELECT class, count(*) AS n, count(DISTINCT subject) AS k,
-                count(DISTINCT v) + max(CASE WHEN v IS NULL THEN 1 ELSE 0 END) AS l
-            FROM rows GROUP BY class
-        ),
+        WITH {_classes(table, subject, quasi, sensitive)},
         overall AS (SELECT v, count(*) / sum(count(*)) OVER () AS p FROM rows GROUP BY v),
         within AS (SELECT class, v, count(*) AS n FROM rows GROUP BY ALL),
         compared AS (
@@ -82,7 +76,28 @@ def measure(
     return Anonymity(int(k), int(l_), float(t), int(rows), int(classes))
 
 
-def class_key(quasi: Sequence[str]) -> str:
-    """SQL: the quasi-identifiers of a row as one text."""
+def of_too_few(table: str, subject: str, quasi: Sequence[str], sensitive: str) -> str:
+    """SQL: the persons in whose way k or l falls short; without all of their rows both are kept."""
+    return (
+        f"WITH {_classes(table, subject, quasi, sensitive)} "
+        f"SELECT subject FROM rows SEMI JOIN (FROM sizes WHERE k < {LEAST_K} OR l < {LEAST_L}) USING (class)"
+    )
+
+
+def _classes(table: str, subject: str, quasi: Sequence[str], sensitive: str) -> str:
+    """SQL: `rows` (class, subject, v) and `sizes` of the classes (n rows, k persons, l values), for a WITH."""
     texts = [f"coalesce(CAST({identifier(q)} AS VARCHAR), chr(30))" for q in quasi]
-    return f"concat_ws(chr(31), {', '.join(texts)})" if texts else "''"
+    own = f"concat_ws(chr(31), {', '.join(texts)})" if texts else "''"
+    return f"""
+        given AS (SELECT {own} AS own, {identifier(subject)} AS subject, {identifier(sensitive)} AS v FROM {table}),
+        several AS (SELECT subject FROM given GROUP BY subject HAVING min(own) <> max(own)),
+        stands AS (
+            SELECT subject, string_agg(DISTINCT own, chr(29) ORDER BY own) AS owns
+            FROM given SEMI JOIN several USING (subject) GROUP BY subject
+        ),
+        rows AS (SELECT concat_ws(chr(28), own, owns) AS class, subject, v FROM given LEFT JOIN stands USING (subject)),
+        sizes AS (
+            SELECT class, count(*) AS n, count(DISTINCT subject) AS k,
+                count(DISTINCT v) + max(CASE WHEN v IS NULL THEN 1 ELSE 0 END) AS l
+            FROM rows GROUP BY class
+        )"""

@@ -2,16 +2,23 @@
 
 Keep out: publication of figures (publish.py).
 
-What leaves is still personal data: pseudonyms of the recipient's own domain, generalised quasi-identifiers, one
-sensitive value, no text, no keys of records. Rows are those whose purposes contain the one asked for.
+What leaves is still personal data: pseudonyms of a domain of its own, generalised quasi-identifiers, one sensitive
+value, no text, no keys of records. Rows are those whose purposes contain the one asked for.
+
+No two exports share a pseudonym, be it to one recipient: it is the hash, under the recipient's key, of the export's
+random salt and the person. The salt stands on the receipt and in the audit log, so that who has the key traces a row
+back. Values of rows may join two files all the same (amounts do): what the recipient has got of a data set before
+counts among the quasi-identifiers of the next.
 """
 
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -19,7 +26,7 @@ from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.privacy import flows, pseudonyms
-from orchestration.privacy.anonymity import LEAST_K, LEAST_L, Anonymity, class_key, measure
+from orchestration.privacy.anonymity import Anonymity, measure, of_too_few
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -56,13 +63,15 @@ class Exported:
     role: str
     purpose: str
     columns: tuple[str, ...]
+    counted_with: tuple[str, ...]  # quasi-identifiers the recipient has of this data set from before
     anonymity: Anonymity
     left_out: int
     kept_back: int  # rows that rest on a consent and would have left the mainland
     at: str
-    path: str | None
-    sha256: str | None
-    audit_line: int | None
+    salt: str  # of its pseudonyms
+    path: str | None = None
+    sha256: str | None = None
+    audit_line: int | None = None
 
 
 def export(
@@ -80,13 +89,14 @@ def export(
 ) -> Exported:
     """Write the rows of `dataset` to the Parquet file `into`, with its receipt beside it; without `into` only measure.
 
-    `quasi`: the quasi-identifiers to export, default all of the dataset's. `leave_out` drops classes of too few persons
-    or of one answer, up to a fifth of the rows. Refuses with the reasons, written to the audit log: a role or purpose
-    that may not, a recipient without role or agreement, or too little anonymity (privacy check C14).
+    `quasi`: the quasi-identifiers to export, default all of the dataset's. `leave_out` drops persons in classes of too
+    few or of one answer, with all their rows, up to a fifth of these. Refuses with the reasons, written to the audit
+    log: a role or purpose that may not, a recipient without role or agreement, or too little anonymity (privacy check
+    C14).
     """
     keyring = Keyring(home)
     log = AuditLog(home, keyring)
-    facts = {"dataset": dataset, "recipient": recipient, "role": role, "purpose": purpose}
+    facts: dict[str, Any] = {"dataset": dataset, "recipient": recipient, "role": role, "purpose": purpose}
     refused = _may_not(home, dataset, recipient, role, purpose, quasi)
     if refused:
         log.append("export_refused", **facts, reasons=len(refused))
@@ -94,13 +104,22 @@ def export(
     about = DATASETS[dataset]
     kept = tuple(quasi) or about.quasi
     way = flows.of_recipient(recipient, Policy.of(home))
-    kept_back = _rows(con, keyring, catalog, about, kept, recipient, purpose, way.crosses and way.start == "CN")
-    left_out = _leave_out(con, kept) if leave_out else 0
-    found = measure(con, "exported", "subject", kept, about.sensitive)
-    short = found.shortfalls()
+    before = _got_before(log, dataset, recipient, kept)
+    counted, salt = (*kept, *before), secrets.token_hex(16)
+    leaves = way.crosses and way.start == "CN"
+    kept_back = _rows(con, keyring, catalog, about, counted, recipient, salt, purpose, leaves)
+    few = of_too_few("gathered", "subject", counted, about.sensitive)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE exported AS FROM gathered WHERE {f'subject NOT IN ({few})' if leave_out else 'true'}"
+    )
+    found = measure(con, "exported", "subject", counted, about.sensitive)
+    left_out = _number(con, "SELECT count(*) FROM gathered") - found.rows
+    short = found.shortfalls() if found.rows or not left_out else []
     if left_out > MOST_LEFT_OUT * (found.rows + left_out):
         short.append(f"{left_out} rows of {found.rows + left_out} would be left out, more than a fifth")
-    if not found.rows:
+    if short and before:
+        short.append(f"counted with what {recipient} has already: {', '.join(before)}")
+    if not found.rows + left_out:
         short = ["there are no rows for this purpose"]
         if kept_back:
             short.append(f"{kept_back} rows rest on a consent and do not leave the mainland")
@@ -113,11 +132,12 @@ def export(
             l=found.l_values,
             t=round(found.t_distance, 4),
         )
-        raise VoicehouseError("not exported: " + "; ".join([*short, *_advice(con, kept, about.sensitive)]))
+        raise VoicehouseError(
+            "not exported: " + "; ".join([*short, *_advice(con, kept, before, about.sensitive, leave_out)])
+        )
     columns = ("subject", *kept, about.sensitive)
-    receipt = Exported(
-        dataset, recipient, role, purpose, columns, found, left_out, kept_back, now().isoformat(), None, None, None
-    )
+    at = now().isoformat()
+    receipt = Exported(dataset, recipient, role, purpose, columns, before, found, left_out, kept_back, at, salt)
     if into is None:
         return receipt
     draft = into.with_name(f".{into.name}.draft")
@@ -129,12 +149,13 @@ def export(
     )
     draft.chmod(0o600)
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-    persons = con.execute("SELECT count(DISTINCT subject) FROM exported").fetchone()
     line = log.append(
         "export",
         **facts,
+        quasi=kept,
+        salt=salt,
         rows=found.rows,
-        persons=persons[0] if persons else 0,
+        persons=_number(con, "SELECT count(DISTINCT subject) FROM exported"),
         k=found.k_persons,
         l=found.l_values,
         t=round(found.t_distance, 4),
@@ -143,9 +164,7 @@ def export(
         sha256=digest,
     )
     draft.replace(into)
-    receipt = Exported(
-        dataset, recipient, role, purpose, columns, found, left_out, kept_back, receipt.at, into.name, digest, line
-    )
+    receipt = replace(receipt, path=into.name, sha256=digest, audit_line=line)
     write_durably(into.with_name(into.name + ".receipt.json"), json.dumps(asdict(receipt), indent=1).encode())
     return receipt
 
@@ -167,6 +186,22 @@ def _may_not(home: Home, dataset: str, recipient: str, role: str, purpose: str, 
     return found
 
 
+def _got_before(log: AuditLog, dataset: str, recipient: str, kept: Sequence[str]) -> tuple[str, ...]:
+    """Quasi-identifiers beside `kept` that the recipient has got of this data set.
+
+    All of them where the line does not say which.
+    """
+    every = DATASETS[dataset].quasi
+    given = [line["facts"] for line in log.lines() if line["action"] == "export"]
+    got = {
+        q
+        for f in given
+        if (f.get("dataset"), f.get("recipient")) == (dataset, recipient)
+        for q in f.get("quasi", every)
+    }
+    return tuple(q for q in every if q in got and q not in kept)
+
+
 def _rows(
     con: duckdb.DuckDBPyConnection,
     keyring: Keyring,
@@ -174,11 +209,13 @@ def _rows(
     about: Dataset,
     kept: Sequence[str],
     recipient: str,
+    salt: str,
     purpose: str,
     leaves: bool,
 ) -> int:
-    """Temp table `exported`: subject, quasi-identifiers, sensitive value. Returns how many rows were kept back.
+    """Temp table `gathered`: subject, quasi-identifiers, sensitive value. Returns how many rows were kept back.
 
+    The subject is hashed behind the salt, as text up to its own separator: a domain of each export's own.
     `leaves`: it goes out of the mainland; what rests on the consent of its people, or of the unknown, stays (PIPL 39).
     """
     pseudonyms.install(con, keyring, (f"pseudonym.export.{recipient}",))
@@ -190,38 +227,37 @@ def _rows(
     stays = "r.basis = 'consent' AND coalesce(r.jurisdiction, 'unknown') IN ('CN', 'unknown')" if leaves else "false"
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE exported AS
+        CREATE OR REPLACE TEMP TABLE gathered AS
         WITH persons AS (
             SELECT subject_key, {newest} FROM {catalog}.staging.stg_customers
             WHERE is_current AND subject_basis = 'person' AND list_contains(purposes, {literal(purpose)}) GROUP BY subject_key
         )
-        SELECT {stays} AS stays, hmac_pseudonym_export_{recipient}(r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
+        SELECT {stays} AS stays, hmac_pseudonym_export_{recipient}({literal(salt)} || chr(31) || r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
         FROM {catalog}.staging.{about.model} r LEFT JOIN persons p ON p.subject_key = r.subject_key
         WHERE r.is_current AND r.subject_basis = 'person' AND r.subject_key IS NOT NULL
             AND list_contains(r.purposes, {literal(purpose)}) AND {about.where}
         """
     )
-    kept_back = con.execute("DELETE FROM exported WHERE stays").fetchone()
-    con.execute("ALTER TABLE exported DROP stays")
+    kept_back = con.execute("DELETE FROM gathered WHERE stays").fetchone()
+    con.execute("ALTER TABLE gathered DROP stays")
     return int(kept_back[0]) if kept_back else 0
 
 
-def _leave_out(con: duckdb.DuckDBPyConnection, kept: Sequence[str]) -> int:
-    """Drop the classes of too few persons or too few answers; how many rows that were."""
-    sensitive = con.execute("SELECT column_name FROM (DESCRIBE exported)").fetchall()[-1][0]
-    small = (
-        f"SELECT {class_key(kept)} FROM exported GROUP BY 1 "
-        f"HAVING count(DISTINCT subject) < {LEAST_K} OR count(DISTINCT {identifier(sensitive)}) < {LEAST_L}"
-    )
-    row = con.execute(f"DELETE FROM exported WHERE {class_key(kept)} IN ({small})").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _advice(con: duckdb.DuckDBPyConnection, kept: Sequence[str], sensitive: str) -> list[str]:
-    """What leaving one quasi-identifier out would give."""
+def _advice(
+    con: duckdb.DuckDBPyConnection, kept: Sequence[str], before: Sequence[str], sensitive: str, leave_out: bool
+) -> list[str]:
+    """What leaving one quasi-identifier out would give, and what leaving persons out would cost."""
     found = []
     for q in kept:
-        rest = [c for c in kept if c != q]
-        without = measure(con, "exported", "subject", rest, sensitive)
+        rest = [c for c in (*kept, *before) if c != q]
+        without = measure(con, "gathered", "subject", rest, sensitive)
         found.append(f"without {q}: k = {without.k_persons}, l = {without.l_values}, t = {without.t_distance:.2f}")
+    few = of_too_few("gathered", "subject", (*kept, *before), sensitive)
+    if not leave_out and (n := _number(con, f"SELECT count(*) FROM gathered WHERE subject IN ({few})")):
+        found.append(f"with leave_out {n} rows of {_number(con, 'SELECT count(*) FROM gathered')} would go")
     return found
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0

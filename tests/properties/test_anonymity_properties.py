@@ -32,9 +32,12 @@ def measured(table: list[tuple], as_words: bool) -> Anonymity:
 
 
 def by_definition(table: list[tuple], as_words: bool) -> tuple[int, int, float]:
+    stands = defaultdict(set)
+    for subject, a, b, _ in table:
+        stands[subject].add((a, b))
     classes = defaultdict(list)
     for subject, a, b, v in table:
-        classes[a, b].append((subject, v))
+        classes[a, b, frozenset(stands[subject])].append((subject, v))
     values = sorted({row[3] for row in table})
     overall = [sum(row[3] == v for row in table) / len(table) for v in values]
     t = 0.0

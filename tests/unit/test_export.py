@@ -3,6 +3,8 @@
 Keep out: the measures themselves (tests/properties/test_anonymity_properties.py).
 """
 
+import hashlib
+import hmac
 import json
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import furnish
 from orchestration.serving.export import Exported, export
 
+NUMBER = "CAST(substr(subject_key, 2) AS INTEGER)"
 PAPERS = 'role = "processor"\nagreement = "DPA-1"\n'
 
 
@@ -80,15 +83,65 @@ def test_what_leaves_is_pseudonymous_generalised_and_for_the_purpose(house, home
     assert (tmp_path / "rows.parquet").stat().st_mode & 0o077 == 0
 
 
-def test_two_recipients_cannot_join_what_they_got(house, home: Home, tmp_path: Path) -> None:
-    exported(house, home, tmp_path / "a.parquet")
-    exported(house, home, tmp_path / "again.parquet")
-    exported(house, home, tmp_path / "b.parquet", recipient="agency")
-    first, again, other = (
-        set(pq.read_table(tmp_path / f"{n}.parquet")["subject"].to_pylist()) for n in ("a", "again", "b")
+def subjects(path: Path) -> set[str]:
+    return set(pq.read_table(path)["subject"].to_pylist())
+
+
+def test_no_two_exports_can_be_joined_by_pseudonym_and_the_house_can_trace_each(
+    house, home: Home, tmp_path: Path
+) -> None:
+    done = [
+        exported(house, home, tmp_path / "a.parquet"),
+        exported(house, home, tmp_path / "again.parquet"),
+        exported(house, home, tmp_path / "b.parquet", recipient="agency"),
+    ]
+    files = [subjects(tmp_path / f"{n}.parquet") for n in ("a", "again", "b")]
+    assert len(set.union(*files)) == sum(map(len, files))
+    key = Keyring(home).key("pseudonym.export.lab")
+    for receipt, found in zip(done[:2], files[:2], strict=True):
+        line = next(x for x in AuditLog(home, Keyring(home)).lines() if x["number"] == receipt.audit_line)
+        assert line["facts"]["salt"] == receipt.salt
+        told = f"{receipt.salt}\x1f".encode()
+        own = {hmac.new(key, told + f"p{i}".encode(), hashlib.sha256).hexdigest() for i in range(61)}
+        assert found <= own  # the control: with its key and the receipt's salt the house finds them
+
+
+def test_what_the_recipient_has_got_before_counts_too(house, home: Home, tmp_path: Path) -> None:
+    """Values of rows, such as amounts, join two files whatever the pseudonyms: three persons are alike in neither."""
+    house.execute(
+        f"UPDATE wh.staging.stg_customers SET region = CASE WHEN {NUMBER} < 30 THEN 'north' ELSE 'south' END, "
+        f"age_band = CASE WHEN {NUMBER} < 26 THEN '20-29' ELSE '30-39' END"
     )
-    assert first == again  # the control: the same recipient gets the same pseudonyms
-    assert not first & other
+    exported(house, home, tmp_path / "age.parquet", quasi=["age_band"], leave_out=False)
+    with pytest.raises(VoicehouseError, match=r"k = 3.*counted with what lab has already: age_band") as told:
+        exported(house, home, tmp_path / "region.parquet", leave_out=False)
+    assert "lab 已有的一并计入：age_band" in translated(str(told.value), "zh")
+    exported(house, home, tmp_path / "other.parquet", recipient="agency", leave_out=False)
+    done = exported(house, home, tmp_path / "region.parquet")
+    assert done.columns == ("subject", "region", "score") and done.counted_with == ("age_band",)
+    assert done.left_out == 3 and done.anonymity.k_persons >= 10
+    assert pq.read_table(tmp_path / "region.parquet").column_names == ["subject", "region", "score"]
+
+
+def test_a_person_is_known_by_all_their_rows_together(house, home: Home, tmp_path: Path) -> None:
+    """Each quarter holds enough persons, and one person alone has rows in both."""
+    house.execute(
+        f"UPDATE wh.staging.stg_survey_answers SET answered_at = TIMESTAMP '2026-05-03' WHERE {NUMBER} >= 30;"
+        "INSERT INTO wh.staging.stg_survey_answers SELECT * REPLACE (TIMESTAMP '2026-05-03' AS answered_at) "
+        "FROM wh.staging.stg_survey_answers WHERE subject_key = 'p0'"
+    )
+    with pytest.raises(VoicehouseError, match=r"k = 1: .*in the same classes.*with leave_out 2 rows of 56") as told:
+        exported(house, home, tmp_path / "rows.parquet", quasi=["quarter"], leave_out=False)
+    assert "等价类" in translated(str(told.value), "zh") and "class" not in translated(str(told.value), "zh")
+    done = exported(house, home, tmp_path / "rows.parquet", quasi=["quarter"])
+    assert done.anonymity.k_persons >= 10 and done.left_out == 2  # both rows of the one person
+
+
+def test_leaving_everybody_out_is_no_want_of_rows(house, home: Home, tmp_path: Path) -> None:
+    house.execute("UPDATE wh.staging.stg_customers SET region = subject_key")
+    with pytest.raises(VoicehouseError, match=r"55 rows of 55 would be left out.*without region: k = 55") as told:
+        exported(house, home, tmp_path / "rows.parquet")
+    assert "no rows" not in str(told.value)
 
 
 def test_too_little_anonymity_is_refused_with_reasons_and_nothing_written(house, home: Home, tmp_path: Path) -> None:
