@@ -1,6 +1,8 @@
 """The audit log: every change of the chain shows. Keep out: who writes lines."""
 
 import json
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +33,17 @@ def test_an_untouched_chain_is_sound_and_grows(log: AuditLog) -> None:
     assert log.append("trial", n=5) == 6
     assert log.verify() == (6, [])
     assert path(log).stat().st_mode & 0o077 == 0
+
+
+def test_a_line_names_the_account_whoever_the_environment_says_is_at_work(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "VOICEHOUSE_ACTOR"):
+        monkeypatch.setenv(name, "ada")
+    log.append("trial")
+    line = list(log.lines())[-1]
+    assert line["actor"] == "ada" and line["account"] == pwd.getpwuid(os.getuid()).pw_name != "ada"
+    assert log.verify() == (6, [])
 
 
 def changed(lines: list[str]) -> list[str]:
