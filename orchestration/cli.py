@@ -3,6 +3,7 @@
 Keep out: commands themselves (a file each) and work of any step.
 """
 
+import errno
 import os
 import sys
 from functools import partial
@@ -13,11 +14,12 @@ from typing import Any
 import click
 
 from orchestration import commands, logs
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.logs import Step
 from orchestration.messages import text, translated
 
 INTERRUPTED = 130
+PACKAGE = Path(__file__).parent
 
 
 class Commands(click.Group):
@@ -39,13 +41,37 @@ class Commands(click.Group):
         """
         try:
             with Step("command", run="", ours=(click.ClickException, click.exceptions.Exit, click.Abort)):
-                return super().invoke(ctx)
+                try:
+                    return super().invoke(ctx)
+                except OSError as error:
+                    _told_of_place(error)
+                    raise
         except VoicehouseError as error:
             click.echo(f"voicehouse: {translated(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo(f"voicehouse: {text('cli.interrupted')}", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _told_of_place(error: OSError) -> None:
+    """Raises UsedWronglyError for a place that a person named and that cannot be; one of ours missing is a fault."""
+    if not error.filename:
+        return
+    place = Path(os.fsdecode(error.filename)).absolute()
+    ways = [place, *place.parents]
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        raise UsedWronglyError(
+            f"{place} may not be read or written by this user: name another, or change its permissions"
+        ) from None
+    if Path(os.environ.get("VOICEHOUSE_HOME", "")) in place.parents or PACKAGE in place.parents:
+        return
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        for file in (way for way in ways if way.is_file()):
+            raise UsedWronglyError(f"{file} is no folder: name another") from None
+    if error.errno == errno.ENOENT:
+        missing = [way for way in ways if not way.exists()]
+        raise UsedWronglyError(f"{missing[-1] if missing else place} is not there: name another") from None
 
 
 @click.command(

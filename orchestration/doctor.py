@@ -20,7 +20,7 @@ from packaging.markers import Marker
 
 from orchestration import watch
 from orchestration.engine import connect, literal
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home, now
 from orchestration.messages import Finding, translated
 
@@ -83,6 +83,8 @@ def _extension(home: Home | None) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             connect(home.root / "tmp" if home else Path(folder) / "tmp").close()
+        except UsedWronglyError:
+            raise
         except (duckdb.Error, VoicehouseError, OSError, ImportError, AttributeError):
             yield Finding("error", "doctor.extension")
 

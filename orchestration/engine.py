@@ -4,6 +4,7 @@ Keep out: SQL of any step.
 """
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from orchestration.errors import VoicehouseError, is_disk_full
+from orchestration.errors import UsedWronglyError, VoicehouseError, is_disk_full
 
 MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to encrypted files
 
@@ -51,7 +52,10 @@ def connect(temp: Path, database: str = ":memory:", memory_limit: str | None = N
 
 
 def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None = None) -> None:
-    """Bring a connection to the house's settings; the one place where they stand."""
+    """Bring a connection to the house's settings; the one place where they stand.
+
+    Raises UsedWronglyError for a variable that is no such setting.
+    """
     temp.mkdir(mode=0o700, parents=True, exist_ok=True)
     con.execute("SET autoinstall_known_extensions = false")
     con.execute("SET autoload_known_extensions = false")
@@ -61,9 +65,15 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     let_results_end(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
-    con.execute(f"SET threads = {os.environ.get('VOICEHOUSE_THREADS') or min(os.cpu_count() or 2, 8)}")
+    threads = os.environ.get("VOICEHOUSE_THREADS") or str(min(os.cpu_count() or 2, 8))
+    if not re.fullmatch("0*[1-9][0-9]{0,3}", threads):
+        raise UsedWronglyError(f"VOICEHOUSE_THREADS is a whole number from 1 on, not '{threads}'")
+    con.execute(f"SET threads = {int(threads)}")
     limit = os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or memory_limit or MEMORY
-    con.execute(f"SET memory_limit = {literal(limit)}")
+    try:
+        con.execute(f"SET memory_limit = {literal(limit)}")
+    except duckdb.Error:
+        raise UsedWronglyError(f"VOICEHOUSE_MEMORY_LIMIT is a size such as 8GB, not '{limit}'") from None
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")

@@ -23,6 +23,12 @@ class VoicehouseError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class UsedWronglyError(VoicehouseError):
+    """A command, option, variable or path that cannot be meant."""
+
+    exit_code = 2
+
+
 class HomeLockedError(VoicehouseError):
     """Another process is writing to the same home."""
 

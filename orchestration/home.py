@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import formats
-from orchestration.errors import HomeLockedError, VoicehouseError
+from orchestration.errors import HomeLockedError, UsedWronglyError, VoicehouseError
 
 HOUSE = """\
 # What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX,
@@ -80,8 +80,18 @@ class Home:
         if marker.exists():
             formats.check(formats.HOME, json.loads(marker.read_text())["format"])
         else:
-            marker.write_text(json.dumps({"format": formats.FORMATS[formats.HOME]}))
+            write_durably(marker, json.dumps({"format": formats.FORMATS[formats.HOME]}).encode())
         return cls(path)
+
+    @classmethod
+    def existing(cls) -> "Home":
+        """The same for what only looks at a home, or needs one that is there. Raises UsedWronglyError where none is."""
+        path = Path(os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
+        if not (path / "format.json").exists():
+            raise UsedWronglyError(
+                f"there is no home at {path}: `voicehouse init` makes one, or name another with --home"
+            )
+        return cls.open(path)
 
     def folder(self, *parts: str) -> Path:
         """A folder of the home, made with mode 0700, and so are those above it."""
@@ -131,7 +141,7 @@ class Home:
                 "alerts": _lines(house.alerts),
                 "postgres": _lines(house.postgres),
             }
-            path.write_text(HOUSE.format(**quoted))
+            write_durably(path, HOUSE.format(**quoted).encode())
 
     @property
     def inbox(self) -> str:
@@ -278,21 +288,23 @@ def environment_set(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that after a power cut it is either absent or whole: temp, fsync, rename, fsync of the folder."""
+    """Write a file so that after a power cut it is either absent or whole: temp, fsync, rename, fsync of the folder.
+
+    Of several processes that write it at once each writes its draft alone; the last one's stays.
+    """
     draft = path.with_name(f".{path.name}.draft")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    handle = _alone(draft, mode)
     try:
-        try:
-            left = memoryview(content)
-            while left:  # a disk that fills takes a part of it, without an error
-                left = left[os.write(handle, left) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        left = memoryview(content)
+        while left:  # a disk that fills takes a part of it, without an error
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+        os.replace(draft, path)
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    os.replace(draft, path)
+    finally:
+        os.close(handle)
     sync_folder(path.parent)
 
 
@@ -336,6 +348,19 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
                 f"line {number} of {path.name} in the home is damaged: remove that line, or take the file from a backup"
             ) from None
     return found
+
+
+def _alone(draft: Path, mode: int) -> int:
+    """A draft, open and empty, that no other process writes: one name, so that what a death leaves is written over."""
+    import fcntl
+
+    while True:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT, mode)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if draft.exists() and os.path.samestat(os.fstat(handle), draft.stat()):
+            os.ftruncate(handle, 0)
+            return handle
+        os.close(handle)  # another process's, which has taken its place meanwhile
 
 
 def place_durably(draft: Path, path: Path, mode: int = 0o600) -> None:

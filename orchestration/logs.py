@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 
 PACKAGE = Path(__file__).parent
 FORMS = ("json", "text")
@@ -30,7 +30,7 @@ def configure() -> None:
     """Write events to standard error in the form that VOICEHOUSE_LOG names; without it nothing is written."""
     form = os.environ.get("VOICEHOUSE_LOG", "").lower()
     if form and form not in FORMS:
-        raise VoicehouseError(f"VOICEHOUSE_LOG is one of {', '.join(FORMS)}, not '{form}'")
+        raise UsedWronglyError(f"VOICEHOUSE_LOG is one of {', '.join(FORMS)}, not '{form}'")
     _log.propagate = False
     _log.handlers = [_handler(form)] if form else [logging.NullHandler()]
     _log.setLevel(logging.INFO)

@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
-from orchestration.errors import ContractError, SourceError, VoicehouseError
+from orchestration.errors import ContractError, SourceError, UsedWronglyError, VoicehouseError
 from orchestration.home import Home, append_durably, now, read_lines, write_durably
 from orchestration.lake import audit, metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
@@ -137,15 +137,15 @@ class Outcomes:
 def instant(given: str | None, name: str) -> datetime | None:
     """A moment that a person wrote, ISO 8601; without an offset it is UTC.
 
-    Raises VoicehouseError naming the option.
+    Raises UsedWronglyError naming the option.
     """
     if not given:
         return None
     try:
         found = datetime.fromisoformat(given)
-    except ValueError:
-        raise VoicehouseError(f"{name} is no ISO 8601 time such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsedWronglyError(f"{name} is no ISO 8601 time such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
 
 
 def extract(

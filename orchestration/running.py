@@ -21,7 +21,7 @@ from typing import Any
 
 from orchestration import alerts, modelling, pipeline
 from orchestration.engine import open_read_only
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
@@ -71,12 +71,14 @@ def dagster_home(home: Home) -> Path:
 def execute(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Outcome:
     """Run the job `voicehouse` here. `only`: sources to ask, with all that follows; empty for all.
 
-    Raises VoicehouseError for a source that is not there.
+    Raises UsedWronglyError for a source that is not there.
     """
     known = pipeline.sources(home)
     missing = set(only) - set(known)
     if missing:
-        raise VoicehouseError(f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`")
+        raise UsedWronglyError(
+            f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`"
+        )
     for name, given in (("since", since), ("until", until)):
         pipeline.instant(given, name)
     dagster_home(home)

@@ -23,7 +23,7 @@ def list_all(as_json: bool) -> None:
     """What is due now."""
     from orchestration import alerts
 
-    home = Home.open()
+    home = Home.existing()
     found, state = alerts.due(home), alerts.told(home)
     if as_json:
         rows = [{"kind": a.kind, "key": a.key, "text": a.told, "told_at": state["told"].get(a.key)} for a in found]
@@ -42,7 +42,7 @@ def test() -> None:
     """Send a message to every channel that is turned on."""
     from orchestration import alerts
 
-    home = Home.open()
+    home = Home.existing()
     channels = alerts.Channels.of(home)
     if not channels.is_on:
         click.echo(text("alerts.off"))
@@ -57,7 +57,7 @@ def send() -> None:
     """Tell what is due and was not told yet; for a timer beside the runs."""
     from orchestration import alerts
 
-    home = Home.open()
+    home = Home.existing()
     for a in alerts.send(home):
         click.echo(a.told)
     problem = alerts.told(home)["problem"]

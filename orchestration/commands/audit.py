@@ -24,7 +24,7 @@ def verify(as_json: bool) -> None:
     from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     n, wrong = AuditLog(home, Keyring(home)).verify()
     if as_json:
         click.echo(json.dumps({"lines": n, "wrong": wrong}, indent=1))
@@ -44,7 +44,7 @@ def list_lines(last: int, as_json: bool) -> None:
     from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     found = list(AuditLog(home, Keyring(home)).lines())[-last:]
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))

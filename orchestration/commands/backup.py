@@ -19,7 +19,7 @@ def command(file: Path, key_file: Path | None) -> None:
     """Write this home into a sealed file."""
     from orchestration import backup
 
-    home = Home.open()
+    home = Home.existing()
     secret = _secret.ask(key_file, confirm=True)
     with _progress.bar(text("backup.writing")) as progress:
         done = backup.write(home, file, secret, progress)

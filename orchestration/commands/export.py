@@ -43,7 +43,7 @@ def command(
 
     if out is None and not dry_run:
         raise click.UsageError(text("export.no_file"))
-    home = Home.open()
+    home = Home.existing()
     roles.require(home, Keyring(home), role, "export")
     with home.writing("export"):  # whatever takes rows back waits, or has taken the models away
         con = pipeline.open_warehouse(home, Keyring(home))

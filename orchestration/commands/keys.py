@@ -24,7 +24,7 @@ def list_keys(as_json: bool) -> None:
     """Every key but those of sealed pages: versions, and when the newest was made."""
     from orchestration.privacy.keys import Keyring
 
-    keyring = Keyring(Home.open())
+    keyring = Keyring(Home.existing())
     found = [
         {"purpose": p, "versions": keyring.version(p), "made_on": keyring.made_on(p)}
         for p in keyring.purposes()
@@ -49,7 +49,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     from orchestration.privacy import roles, rotation
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "keys rotate")
     if dry_run:

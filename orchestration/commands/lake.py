@@ -24,7 +24,7 @@ def compact(dry_run: bool) -> None:
     from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     with home.writing("lake compact"):
         keyring = Keyring(home)
         lake = Lake(home, keyring.base64(LAKE_KEY))

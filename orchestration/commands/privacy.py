@@ -27,7 +27,7 @@ def report(as_json: bool) -> None:
     from orchestration import pipeline
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     with home.writing("privacy report"):
         done = pipeline.report_privacy(home, Keyring(home))
     if as_json:
@@ -42,7 +42,7 @@ def canary(as_json: bool) -> None:
     """Send made-up persons through every step and look for them in every artefact; evidence of check C6."""
     from orchestration import canary as canaries
 
-    home = Home.open()
+    home = Home.existing()
     with home.writing("privacy canary"):
         found = canaries.prove(home, lambda step: click.echo(text("privacy.canary_step", step=step), err=True))
     if as_json:
@@ -69,7 +69,7 @@ def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.publish import waiting
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "privacy sign-off")
     if dry_run:
@@ -93,7 +93,7 @@ def dpia(dry_run: bool, as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.dpia import material, write_dpia
 
-    home = Home.open()
+    home = Home.existing()
     with home.writing("privacy dpia"):
         if dry_run:
             found = material(home, Keyring(home), pipeline.sources(home))
@@ -242,7 +242,7 @@ def list_incidents(open_only: bool, as_json: bool) -> None:
     """The register, with the hours left."""
     from orchestration.privacy import incidents
 
-    rows = [i.as_row() for i in incidents.listed(Home.open(), open_only)]
+    rows = [i.as_row() for i in incidents.listed(Home.existing(), open_only)]
     if as_json:
         say_json(rows)
         return
@@ -275,7 +275,7 @@ def _as(role: str, operation: str) -> tuple[Home, Any]:
     from orchestration.privacy import roles
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, operation)
     return home, keyring

@@ -24,7 +24,7 @@ def postgres(as_json: bool) -> None:
     """Copy what is served to the PostgreSQL that house.toml names."""
     from orchestration.serving.postgres import PostgresTarget, publish_served
 
-    home = Home.open()
+    home = Home.existing()
     target = PostgresTarget.of(home)
     if target is None:
         raise VoicehouseError("house.toml names no schema under [postgres]: there is nowhere to publish to")
@@ -45,7 +45,7 @@ def withdraw(reason: str, yes: bool) -> None:
     """Take away everything that is served, here and on PostgreSQL, until the next good run."""
     from orchestration.serving.publish import withdraw as take_away
 
-    home = Home.open()
+    home = Home.existing()
     if not yes:
         click.echo(text("publish.would", folder=str(home.serving)))
         sys.exit(2)

@@ -23,7 +23,7 @@ def list_all(as_json: bool) -> None:
     """Every quarantined batch."""
     from orchestration.lake.quarantine import batches
 
-    found = batches(Home.open())
+    found = batches(Home.existing())
     if as_json:
         say_json(found)
         return
@@ -44,7 +44,7 @@ def show(batch: str, as_json: bool) -> None:
     """One batch: which checks failed, on how many rows."""
     from orchestration.lake.quarantine import find
 
-    note = find(Home.open(), batch)
+    note = find(Home.existing(), batch)
     if as_json:
         say_json(note)
         return
@@ -63,7 +63,7 @@ def replay(batch: str) -> None:
     from orchestration.lake import quarantine
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     with home.writing("quarantine replay"):
         passed = quarantine.replay(home, keyring, batch)

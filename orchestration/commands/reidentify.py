@@ -29,7 +29,7 @@ def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, appro
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
     by = reidentification.Asking(role, reason, ticket, (approval,) if approval else ())
@@ -55,7 +55,7 @@ def approve(persons: int, role: str, ticket: str, dry_run: bool) -> None:
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
     if dry_run:

@@ -28,7 +28,7 @@ def run_now(dry_run: bool, as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.policy import Policy
 
-    home = Home.open()
+    home = Home.existing()
     with home.writing("retention run"):
         withdrawn, found = pipeline.let_go(home, Keyring(home), dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, dry_run)

@@ -16,7 +16,7 @@ from orchestration.messages import text, translated
 
 @click.command(help=text("run.help"))
 @click.option("--sample", is_flag=True, help=text("run.sample"))
-@click.option("--customers", default=2000, show_default=True, help=text("run.customers"))
+@click.option("--customers", default=2000, type=click.IntRange(min=50), show_default=True, help=text("run.customers"))
 @click.option("--seed", default=7, show_default=True, help=text("run.seed"))
 @click.option("--source", "only", multiple=True, help=text("run.source"))
 @click.option("--since", help=text("run.since"))
@@ -35,7 +35,7 @@ def command(
     from orchestration import pipeline
     from orchestration.running import execute, keys_made, look_back, summary
 
-    home = Home.open()
+    home = Home.existing() if known_at else Home.open()
     then = pipeline.instant(known_at, "known-at")
     if then:
         if sample or only or since or until:

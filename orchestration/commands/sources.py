@@ -25,7 +25,7 @@ def list_all(as_json: bool) -> None:
     """Every source found, active or not, with the kinds it feeds."""
     from orchestration.sources.registry import discover
 
-    found = discover(Home.open(), active_only=False).values()
+    found = discover(Home.existing(), active_only=False).values()
     if as_json:
         rows = [{"name": s.name, "active": s.is_active, "kinds": s.kinds, "purposes": s.purposes} for s in found]
         say_json(rows)
@@ -45,7 +45,7 @@ def check(names: tuple[str, ...], as_json: bool) -> None:
     from orchestration.sources.contract import read_settings
     from orchestration.sources.registry import folders
 
-    home = Home.open()
+    home = Home.existing()
     every = {p.parent.name: p.parent for folder in folders(home) for p in sorted(folder.glob("*/source.toml"))}
     missing = sorted(set(names) - set(every))
     if missing:

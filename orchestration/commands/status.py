@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
     """What waits, what is quarantined, how the last runs ended, what is served since when."""
     from orchestration import alerts, watch
 
-    home = Home.open()
+    home = Home.existing()
     found = watch.status(home)
     found["alerts_problem"] = alerts.told(home)["problem"]
     if as_json:

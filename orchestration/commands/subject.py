@@ -60,7 +60,7 @@ def desk(about: dict[str, Any]) -> Any:
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.subjects import Sought
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     role, reason = about.pop("role"), about.pop("reason")
     roles.require(home, keyring, role, "subject")
@@ -314,7 +314,7 @@ def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.requests import check_end
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "subject")
     with home.writing("subject close"):
@@ -341,7 +341,7 @@ def requests(open_only: bool, as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.vault import open_vault
 
-    home = Home.open()
+    home = Home.existing()
     con = connect(home.temp)
     try:
         with open_vault(con, home, Keyring(home), read_only=True):

@@ -17,6 +17,6 @@ def command(as_json: bool) -> None:
     from orchestration.running import summary, summary_facts
 
     if as_json:
-        say_json(summary_facts(Home.open()))
+        say_json(summary_facts(Home.existing()))
         return
-    summary(Home.open(), click.echo)
+    summary(Home.existing(), click.echo)

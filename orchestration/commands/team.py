@@ -28,7 +28,7 @@ def key(role: str, reason: str) -> None:
     from orchestration.privacy.keys import Keyring
     from orchestration.serving.postgres import TEAM_KEY
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "team key")
     AuditLog(home, keyring).append("team_key_shown", role=role, reason=reason, key_version=keyring.version(TEAM_KEY))
@@ -47,7 +47,7 @@ def names(team: str, role: str, reason: str, as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.vault import open_vault
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "team names")
     con = connect(home.temp)

@@ -23,7 +23,7 @@ def reinit(role: str, yes: bool, dry_run: bool) -> None:
     from orchestration.privacy import roles, vault
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "vault reinit")
     if dry_run:

@@ -23,7 +23,7 @@ def command(agent: str, role: str, most: int, as_json: bool) -> None:
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
 
-    home = Home.open()
+    home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "worklist")
     found = reidentification.places(home, keyring, most, {"role": role}, agent=agent)

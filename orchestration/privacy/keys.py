@@ -9,7 +9,8 @@ import os
 import secrets
 import shlex
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -61,9 +62,11 @@ class Keyring:
                 f"or set {MASTER_VARIABLE} or {COMMAND_VARIABLE}"
             )
         else:
-            encoded = base64.b64encode(secrets.token_bytes(32)).decode()
-            write_durably(path, encoded.encode())
-            self.created_master = path
+            with self._alone():
+                if not path.exists():
+                    write_durably(path, base64.b64encode(secrets.token_bytes(32)))
+                    self.created_master = path
+            encoded = path.read_text().strip()
         try:
             master = base64.b64decode(encoded, validate=True)
         except ValueError:
@@ -92,10 +95,11 @@ class Keyring:
     def key(self, purpose: str) -> bytes:
         """The newest key for a purpose, 32 bytes; made and written durably at first use."""
         if purpose not in self._keys:
-            self._read()
-        if purpose not in self._keys:
-            self._keys[purpose] = [secrets.token_bytes(32)]
-            self._save()
+            with self._alone():
+                self._read()
+                if purpose not in self._keys:
+                    self._keys[purpose] = [secrets.token_bytes(32)]
+                    self._save()
         return self._keys[purpose][-1]
 
     def versions(self, purpose: str) -> list[bytes]:
@@ -118,9 +122,22 @@ class Keyring:
 
     def drop(self, purpose: str) -> None:
         """Destroy every version of a key: what it sealed can never be opened again."""
-        self._read()
-        if self._keys.pop(purpose, None) is not None:
-            self._save()
+        with self._alone():
+            self._read()
+            if self._keys.pop(purpose, None) is not None:
+                self._save()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else makes or drops a key meanwhile: what another process wrote since the ring was read would go."""
+        import fcntl
+
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def prepare(
         self, fresh: Mapping[str, bytes], replaced: Collection[str], commit: str, moves: Mapping[Path, Path]

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestration.engine import literal
 from orchestration.errors import ContractError
-from orchestration.home import Home
+from orchestration.home import Home, write_durably
 from orchestration.privacy import ner
 from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
@@ -199,7 +199,7 @@ def furnish(home: Home, name: str = "", contact: str = "", assessment: str = "")
     """Write `policy.toml` with defaults unless the home has one."""
     path = home.root / "policy.toml"
     if not path.exists():
-        path.write_text(DEFAULT.format(name=name, contact=contact, assessment=assessment), encoding="utf-8")
+        write_durably(path, DEFAULT.format(name=name, contact=contact, assessment=assessment).encode())
 
 
 def minor_sql(flag: str, age: str, country: str) -> str:

@@ -494,7 +494,7 @@ def test_commands_that_read_have_machine_readable_answers(run: SampleRun) -> Non
 
 def test_a_mistake_ends_in_a_sentence_not_a_traceback(run: SampleRun) -> None:
     done = run.voicehouse("run", "--source", "no_such_source")
-    assert done.returncode == 1 and "no active source is called no_such_source" in done.stderr
+    assert done.returncode == 2 and "no active source is called no_such_source" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -4,8 +4,13 @@ Keep out: what single commands do.
 """
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
 from click.testing import CliRunner
@@ -14,6 +19,7 @@ from orchestration import commands, modelling, running
 from orchestration.cli import main
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
 from orchestration.home import Home, House
+from orchestration.privacy.keys import Keyring
 from tests.house import TestHouse
 
 
@@ -150,7 +156,151 @@ def test_init_on_a_home_that_is_there_keeps_what_it_is_not_asked_for(
 def test_whatever_makes_a_master_key_says_what_losing_it_means(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    monkeypatch.setenv("VOICEHOUSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(Home.open(tmp_path / "home").root))
     told = [CliRunner().invoke(main, command).stderr for _ in range(2)]
     assert (tmp_path / "home" / "keys" / "master.key").exists()
     assert ["Losing them" in words for words in told] == [True, False]
+
+
+MAKES_A_HOME = {"init", "restore", "run", "sample", "sources add", "ui"}
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by what one types for it."""
+
+    def below(typed: str, found: click.Command) -> Iterator[tuple[str, click.Command]]:
+        if not isinstance(found, click.Group):
+            yield typed, found
+        else:
+            for name, command in found.commands.items():
+                yield from below(f"{typed} {name}", command)
+
+    for name in commands.names():
+        yield from below(name, import_module(f"{commands.__name__}.{name}").command)
+
+
+def needed(command: click.Command) -> list[str]:
+    """Arguments that let a command begin."""
+    given = []
+    for param in command.params:
+        if param.required:
+            value = param.type.choices[0] if isinstance(param.type, click.Choice) else "5"
+            given += [value] if isinstance(param, click.Argument) else [param.opts[0], value]
+        elif "--dry-run" in param.opts:
+            given.append("--dry-run")
+    return given
+
+
+EVERY = dict(every_command())
+
+
+@pytest.mark.parametrize("typed", sorted(set(EVERY) - MAKES_A_HOME - {"doctor"}))
+def test_a_path_without_a_home_is_refused_and_nothing_is_made_there(
+    tmp_path: Path, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VOICEHOUSE_HOME", raising=False)
+    done = CliRunner().invoke(main, ["--home", "typo", *typed.split(), *needed(EVERY[typed])])
+    assert done.exit_code == 2 and f"there is no home at {tmp_path / 'typo'}" in done.stderr, done.output
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_look_back_makes_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", "")
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / "typo"), "run", "--known-at", "2026-01-01"])
+    assert done.exit_code == 2 and "there is no home at" in done.stderr and not (tmp_path / "typo").exists()
+
+
+def test_a_place_that_cannot_be_is_told_in_words(house: TestHouse, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    home = ["--home", str(house.home.root)]
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    out = ["--truth", str(tmp_path / "truth"), "--customers", "50"]
+    for arguments, words in (
+        (["--home", str(file), "init"], f"{file} is no folder"),
+        ([*home, "backup", str(tmp_path / "none" / "b"), "--key-file", str(key)], f"{tmp_path / 'none'} is not there"),
+        ([*home, "sample", "--inbox", str(file), *out], f"{file} is no folder"),
+        ([*home, "sources", "add", "desk", "--folder", str(file)], f"{file} is no folder"),
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 2 and words in done.stderr and "name another" in done.stderr, done.output
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_a_home_of_another_user_is_told_in_words(tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel tells a user who is not the tests', who may be root."""
+
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setenv("VOICEHOUSE_HOME", "")
+    monkeypatch.setattr(Path, "exists", closed)
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / "theirs"), command])
+    assert done.exit_code == 2 and "may not be read or written by this user" in done.stderr
+
+
+def test_a_file_of_ours_that_is_missing_is_a_fault_with_its_place(
+    runner: CliRunner, house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        (house.home.root / "lake" / "gone" / "part").read_bytes()
+
+    monkeypatch.setattr("orchestration.lake.quarantine.batches", fail)
+    done = runner.invoke(main, ["quarantine", "list"])
+    assert done.exit_code == 1 and "FileNotFoundError at" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({"VOICEHOUSE_MEMORY_LIMIT": "lots"}, ["lake", "compact"]),
+        ({"VOICEHOUSE_THREADS": "many"}, ["lake", "compact"]),
+        ({"VOICEHOUSE_THREADS": "0"}, ["lake", "compact"]),
+        ({"VOICEHOUSE_MEMORY_LIMIT": "lots"}, ["doctor"]),
+        ({"VOICEHOUSE_LOG": "foo"}, ["status"]),
+        ({}, ["run", "--source", "nosuch"]),
+        ({}, ["run", "--since", "rubbish"]),
+        ({}, ["run", "--since", "0001-01-01T00:00:00+23:00"]),
+        ({}, ["run", "--known-at", "rubbish"]),
+        ({}, ["sample", "--inbox", "in", "--truth", "out", "--customers", "5"]),
+    ],
+)
+def test_an_unknown_value_is_used_wrongly(
+    runner: CliRunner, variables: dict[str, str], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = runner.invoke(main, arguments)
+    assert done.exit_code == 2 and " at " not in done.stderr.splitlines()[-1], done.output
+    assert not variables or next(iter(variables)) in done.stderr
+
+
+def test_processes_that_are_the_first_at_once_make_one_home(tmp_path: Path) -> None:
+    child = (
+        "import sys\nfrom orchestration.home import Home\nfrom orchestration.privacy.keys import Keyring\n"
+        "from orchestration.privacy.policy import Policy\nsys.stdin.readline()\n"
+        "home = Home.open(sys.argv[1])\nPolicy.of(home)\nring = Keyring(home)\n"
+        "print(ring.hex('ours'), ring.hex(sys.argv[2]))\n"
+    )
+    for attempt in range(3):
+        root = tmp_path / str(attempt)
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", child, str(root), f"own_{n}"], text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+            for n in range(4)
+        ]  # fmt: skip
+        for process in started:
+            assert process.stdin
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = [process.communicate() for process in started]
+        assert [process.returncode for process in started] == [0] * 4, told
+        ours, own = zip(*(out.split() for out, _ in told), strict=True)
+        assert len(set(ours)) == 1
+        ring = Keyring(Home(root))
+        assert [ring.hex(f"own_{n}") for n in range(4)] == list(own)
+        assert not list(root.rglob(".*.draft*"))
