@@ -7,12 +7,14 @@ import io
 import logging
 import os
 import re
+import signal
+import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -29,6 +31,10 @@ from orchestration.messages import language, text, translated
 
 Say = Callable[[str], Any]
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
+# Dagster would mirror what steps print by two processes a step, which an interrupt ends with their tracebacks.
+ON_A_TERMINAL = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
 SILENCE_SECONDS = 10.0  # a step that takes longer says how far it is
 HEADLINES = (
     ("nps", "NPS"),
@@ -71,7 +77,7 @@ def dagster_home(home: Home) -> Path:
 def execute(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Outcome:
     """Run the job `voicehouse` here. `only`: sources to ask, with all that follows; empty for all.
 
-    Raises UsedWronglyError for a source that is not there.
+    Raises UsedWronglyError for a source that is not there, KeyboardInterrupt when somebody ended the run.
     """
     known = pipeline.sources(home)
     missing = set(only) - set(known)
@@ -81,7 +87,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         )
     for name, given in (("since", since), ("until", until)):
         pipeline.instant(given, name)
-    dagster_home(home)
+    folder = dagster_home(home)
     report(text("run.preparing"))
     from orchestration.privacy.keys import Keyring
 
@@ -90,6 +96,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         modelling.manifest(home, Keyring(home))
     report(text("run.loading"))
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
     from orchestration.definitions import defs
     from orchestration.serving.report import write_report
@@ -110,9 +117,10 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
             if not (key.path[0] in ("extract",) and key.path[1] in skipped)
         ]
     run_id = str(uuid.uuid4())
-    progress = Progress(report)
     # dbt tells every model on standard output; the steps are enough for a terminal, the rest is in the home's logs.
-    with unhurried_history(), dg.DagsterInstance.get() as instance, redirect_stdout(io.StringIO()):
+    here = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=ON_A_TERMINAL))
+    with unhurried_history(), here as instance, redirect_stdout(io.StringIO()), _told_to_end() as is_told_to_end:
+        progress = Progress(report, is_told_to_end)
         instance.add_event_listener(run_id, progress.on_event)
         result = job.execute_in_process(
             instance=instance,
@@ -121,6 +129,11 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
             asset_selection=selection,
             raise_on_error=False,
         )
+        is_interrupted = is_told_to_end() and not result.success
+    if is_interrupted:
+        if pipeline.Outcomes(home, run_id).exists:
+            pipeline.Outcomes(home, run_id).conclude(home, run_id, "interrupted", progress.failed_step)
+        raise KeyboardInterrupt
     before = pipeline.run_history(home)[-1:]
     if not result.success and pipeline.Outcomes(home, run_id).exists:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
@@ -131,7 +144,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         alerts.send(home)
     elif result.success and not progress.modelled:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
-        if before and before[0]["status"] == "failed":
+        if before and before[0]["status"] in ("failed", "interrupted"):
             write_report(home)  # without the banner: all sources answered
     from orchestration.landing.names import with_names
 
@@ -139,11 +152,37 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     return Outcome(result.success, result.success and not progress.modelled, reason)
 
 
-class Progress:
-    """Says which step runs and how long it took, from Dagster's events."""
+@contextmanager
+def _told_to_end() -> Iterator[Callable[[], bool]]:
+    """Whether a signal told this process to end meanwhile: whoever is interrupted tells it by an error of his own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    told, tell = os.pipe()
+    os.set_blocking(told, False)
+    os.set_blocking(tell, False)
+    before = signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    seen = bytearray()
 
-    def __init__(self, report: Say):
+    def is_told() -> bool:
+        with suppress(BlockingIOError):
+            seen.extend(os.read(told, 1024))
+        return bool({signal.SIGINT, signal.SIGTERM} & set(seen))
+
+    try:
+        yield is_told
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)
+        os.close(tell)
+
+
+class Progress:
+    """Says which step runs and how long it took, from Dagster's events; ends a run that was told to end."""
+
+    def __init__(self, report: Say, is_told_to_end: Callable[[], bool]):
         self._report = report
+        self._is_told_to_end = is_told_to_end
         self._started = time.monotonic()
         self.modelled = False
         self.failed_step: str | None = None
@@ -156,6 +195,8 @@ class Progress:
         if event is None:
             return
         kind = event.event_type_value
+        if kind in ("STEP_START", "STEP_FAILURE") and self._is_told_to_end():
+            raise KeyboardInterrupt  # an engine that was interrupted tells it as an error of its own: no step goes on
         if kind == "STEP_START":
             self._say(event.step_key.replace("__", " "))
         elif kind == "ASSET_MATERIALIZATION" and event.step_key == "model":
