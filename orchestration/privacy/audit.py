@@ -347,18 +347,21 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
-    """The audit chain by its own hashes, and against what commits say of the vault.
+    """The audit chain by its own hashes, and against what commits say of the vault and the newest report of its end.
 
     Lines cut off with their head show.
     """
-    lines, wrong = AuditLog(home, keyring).verify()
+    log = AuditLog(home, keyring)
+    lines, wrong = log.verify()
+    reports = sorted(p for p in home.folder("ops", "privacy").glob("*.json") if not p.name.endswith(".sign-off.json"))
+    end = json.loads(reports[-1].read_text()).get("audit_log") if reports else None
     head = home.folder("audit") / "head.json"
     told = json.loads(head.read_text())["vault_generation"] if head.exists() else 0
     lost = told < known_generation(home)
     return (
         lines,
-        len(wrong) + lost,
-        "lines of the audit log, each bound to the one before by a keyed hash, and to the vault's generation",
+        len(wrong) + lost + bool(end and not log.holds(end)),
+        "lines of the audit log, each bound to the one before by a keyed hash, to the vault's generation, and to the newest privacy report",
     )
 
 

@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -116,6 +116,17 @@ class AuditLog:
         if head["number"] != number or head["hash"] != previous:
             wrong.append(f"the chain ends at line {number}, its head tells {head['number']}")
         return len(lines), wrong
+
+    def end(self) -> dict[str, Any]:
+        """Number and hash of the newest line: kept elsewhere, it shows a log that was put back to before it."""
+        head = self._settled()[1] if self._path.exists() else self._read_head()
+        return {"number": head["number"], "hash": head["hash"]}
+
+    def holds(self, end: Mapping[str, Any]) -> bool:
+        """Whether a line that `end` told of is in the log still, or has gone with its term."""
+        if end["number"] < self._read_head()["first"]:
+            return True
+        return any(x["number"] == end["number"] and x["hash"] == end["hash"] for x in self.lines())
 
     def newest(self, action: str) -> dict[str, Any] | None:
         """The facts of the newest line of an action."""

@@ -178,6 +178,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "redacted": _redacted(home, keyring),
         "recall": recall(),
         "keys": _keys(keyring),
+        "audit_log": AuditLog(home, keyring).end(),
         "requests": _requests(home, keyring),
         "incidents": [i.as_row() for i in incidents.listed(home, open_only=True)],
         "retention": _retention(Policy.of(home), sources),

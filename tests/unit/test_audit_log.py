@@ -46,6 +46,20 @@ def test_a_line_names_the_account_whoever_the_environment_says_is_at_work(
     assert log.verify() == (6, [])
 
 
+def test_a_log_put_back_with_its_head_misses_what_was_kept_of_its_end_elsewhere(log: AuditLog) -> None:
+    folder = path(log).parent
+    before = {p: p.read_bytes() for p in (path(log), folder / "head.json")}
+    early = log.end()
+    log.append("trial", n=5)
+    end = log.end()
+    assert log.holds(early) and log.holds(end)
+    for p, content in before.items():
+        p.write_bytes(content)
+    assert log.verify() == (5, []) and log.holds(early) and not log.holds(end)
+    log.append("trial", n=6)  # another sixth line
+    assert log.verify() == (6, []) and not log.holds(end)
+
+
 def changed(lines: list[str]) -> list[str]:
     line = json.loads(lines[2])
     line["facts"]["n"] = 99
