@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -45,7 +46,7 @@ def command(
         raise click.UsageError(text("export.no_file"))
     home = Home.existing()
     roles.require(home, Keyring(home), role, "export")
-    with home.writing("export"):  # whatever takes rows back waits, or has taken the models away
+    with home.writing("export"), ticking("export"):  # whatever takes rows back waits, or has taken the models away
         con = pipeline.open_warehouse(home, Keyring(home))
         try:
             done = export(

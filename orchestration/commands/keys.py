@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -60,7 +61,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
         return
     if not yes:
         click.confirm(text("keys.sure"), abort=True)
-    with home.writing("keys rotate"):
+    with home.writing("keys rotate"), ticking("keys rotate"):
         click.echo(text("keys.rotating"), err=True)
         done, failed = pipeline.rotate_keys(home, keyring)
     if as_json:

@@ -5,6 +5,7 @@ Keep out: how files are rewritten (orchestration.lake.rewrite).
 
 import click
 
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -25,7 +26,7 @@ def compact(dry_run: bool) -> None:
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
-    with home.writing("lake compact"):
+    with home.writing("lake compact"), ticking("lake compact"):
         keyring = Keyring(home)
         lake = Lake(home, keyring.base64(LAKE_KEY))
         if dry_run:

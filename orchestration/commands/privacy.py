@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -28,7 +29,7 @@ def report(as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
-    with home.writing("privacy report"):
+    with home.writing("privacy report"), ticking("privacy report"):
         done = pipeline.report_privacy(home, Keyring(home))
     if as_json:
         say_json(json.loads(done.path.read_text()))
@@ -43,7 +44,7 @@ def canary(as_json: bool) -> None:
     from orchestration import canary as canaries
 
     home = Home.existing()
-    with home.writing("privacy canary"):
+    with home.writing("privacy canary"), ticking("privacy canary"):
         found = canaries.prove(home, lambda step: click.echo(text("privacy.canary_step", step=step), err=True))
     if as_json:
         say_json(asdict(found))
@@ -77,7 +78,7 @@ def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -
         key = "privacy.would_serve" if waiting(home).exists() else "privacy.would_sign"
         click.echo(text(key, report=path.stem, sha256=found))
         return
-    with home.writing("privacy sign-off"):
+    with home.writing("privacy sign-off"), ticking("privacy sign-off"):
         report, line, served = pipeline.sign(home, keyring, name, remark, sha256)
     click.echo(text("privacy.signed", report=report, line=line))
     if served:
@@ -94,7 +95,7 @@ def dpia(dry_run: bool, as_json: bool) -> None:
     from orchestration.serving.dpia import material, write_dpia
 
     home = Home.existing()
-    with home.writing("privacy dpia"):
+    with home.writing("privacy dpia"), ticking("privacy dpia"):
         if dry_run:
             found = material(home, Keyring(home), pipeline.sources(home))
             told = text("privacy.would_assess", sources=len(found["record"]["sources"]), lacking=len(found["lacking"]))
@@ -135,7 +136,7 @@ def open_incident(reason: str, ticket: str, noticed_at: str | None, role: str, d
     if dry_run:
         found = incidents.Incident("-", ({"at": facts["noticed_at"], "what": "opened", **facts},))
     else:
-        with home.writing("privacy incident"):
+        with home.writing("privacy incident"), ticking("privacy incident"):
             found = incidents.begin(home, keyring, "opened", **facts)
     if as_json:
         say_json(found.as_row())
@@ -179,7 +180,7 @@ def scope(
     if unknown := [s for s in stores if s not in STORES]:
         raise click.UsageError(text("incident.no_store", stores=", ".join(unknown), known=", ".join(STORES)))
     begin, end = pipeline.instant(since, "--since"), pipeline.instant(until, "--until")
-    with home.writing("privacy incident"):
+    with home.writing("privacy incident"), ticking("privacy incident"):
         about = incidents.find(home, number)
         found = incidents.scope(home, keyring, begin, end, sources, kinds, loads, stores)
         if not dry_run:
@@ -220,7 +221,7 @@ def export_incident(number: str, role: str, dry_run: bool, as_json: bool) -> Non
     from orchestration.serving.notification import material, write_notification
 
     home, keyring = _as(role, "incident export")
-    with home.writing("privacy incident"):
+    with home.writing("privacy incident"), ticking("privacy incident"):
         about = incidents.find(home, number)
         if dry_run:
             found = material(home, keyring, about)
@@ -263,7 +264,7 @@ def close_incident(number: str, outcome: str, role: str, dry_run: bool) -> None:
     from orchestration.privacy import incidents
 
     home, keyring = _as(role, "incident close")
-    with home.writing("privacy incident"):
+    with home.writing("privacy incident"), ticking("privacy incident"):
         about = incidents.find(home, number)
         if not dry_run:
             incidents.close(home, keyring, about, outcome)

@@ -8,6 +8,7 @@ import sys
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
@@ -28,7 +29,7 @@ def postgres(as_json: bool) -> None:
     target = PostgresTarget.of(home)
     if target is None:
         raise VoicehouseError("house.toml names no schema under [postgres]: there is nowhere to publish to")
-    with home.writing("publish postgres"):
+    with home.writing("publish postgres"), ticking("publish postgres"):
         rows = publish_served(home, target)
     if as_json:
         say_json({"schema": target.schema, "team_schema": target.team_schema, "rows": rows})
@@ -49,7 +50,7 @@ def withdraw(reason: str, yes: bool) -> None:
     if not yes:
         click.echo(text("publish.would", folder=str(home.serving)))
         sys.exit(2)
-    with home.writing("publish withdraw"):
+    with home.writing("publish withdraw"), ticking("publish withdraw"):
         removed = take_away(home, reason)
         (home.folder("ops") / "served.json").unlink(missing_ok=True)  # the next run makes it anew
     click.echo(text("publish.withdrawn", removed=", ".join(removed) or "-"))

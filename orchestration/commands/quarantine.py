@@ -8,6 +8,7 @@ import sys
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -65,7 +66,7 @@ def replay(batch: str) -> None:
 
     home = Home.existing()
     keyring = Keyring(home)
-    with home.writing("quarantine replay"):
+    with home.writing("quarantine replay"), ticking("quarantine replay"):
         passed = quarantine.replay(home, keyring, batch)
         if passed:
             pipeline.let_go(home, keyring)  # what persons said, and what ended, while it waited

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -29,7 +30,7 @@ def run_now(dry_run: bool, as_json: bool) -> None:
     from orchestration.privacy.policy import Policy
 
     home = Home.existing()
-    with home.writing("retention run"):
+    with home.writing("retention run"), ticking("retention run"):
         withdrawn, found = pipeline.let_go(home, Keyring(home), dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, dry_run)
     if as_json:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.commands._progress import ticking
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
 from orchestration.messages import text, translated
@@ -40,7 +41,8 @@ def command(
     if then:
         if sample or only or since or until:
             raise click.UsageError(text("run.known_at_alone"))
-        look_back(home, then, click.echo)
+        with ticking("run --known-at"):
+            look_back(home, then, click.echo)
         return
     with home.writing("a run that is about to start"):
         pass  # says at once who holds the home, before anything heavy is loaded
@@ -48,7 +50,13 @@ def command(
         _prepare_sample(home, customers, seed)
     keys_made(home, click.echo)
     terminal = sys.stdout
-    outcome = execute(home, only, since, until, report=lambda line: click.echo(line, file=terminal))
+    with ticking("run") as at:
+
+        def report(line: str) -> None:
+            click.echo(line, file=terminal)
+            at(line.rpartition("] ")[2])
+
+        outcome = execute(home, only, since, until, report)
     if outcome.nothing_new:
         click.echo(text("run.nothing_new"))
     elif (home.serving / "kpi.duckdb").exists():

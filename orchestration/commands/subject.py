@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home, now
 from orchestration.messages import text, translated
 
@@ -140,7 +141,7 @@ def register(
         told = text("subject.would_register", action=action, due=f"{due:%Y-%m-%d}")
         click.echo(json.dumps({"due_at": due.isoformat()}) if as_json else told)
         return
-    with case.home.writing("subject register"):
+    with case.home.writing("subject register"), ticking("subject register"):
         request = case.register(action, f"{action} registered", wrong, purpose, is_lift)
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "due_at": request.due_at.isoformat()}))
@@ -164,7 +165,7 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
         found = case.would("export", lambda con: subjects.count_rows(con, subjects.reach(con)))
         _told(found, "subject.would_export", as_json)
         return
-    with case.home.writing("subject export"):
+    with case.home.writing("subject export"), ticking("subject export"):
         request = case.register("access", "export")
         counts = answering.copy(case.home, case.keyring, request, to)
     if as_json:
@@ -192,7 +193,7 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
         return
     if not yes:
         click.confirm(text("subject.sure"), abort=True)
-    with case.home.writing("subject erase"):
+    with case.home.writing("subject erase"), ticking("subject erase"):
         pipeline.load_staged(case.home, case.keyring)
         request = _begun(case, resumed) if resumed else case.register("erase")
         _say(as_json, "subject.erasing", request=request.request_id, due=f"{request.due_at:%Y-%m-%d}")
@@ -236,7 +237,7 @@ def rectify(wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> Non
         found = case.would("rectify", lambda con: resolve.links(con, [subjects.index_hash(con, w) for w in wrong]))
         _told(found, "subject.would_rectify", as_json)
         return
-    with case.home.writing("subject rectify"):
+    with case.home.writing("subject rectify"), ticking("subject rectify"):
         request = case.register("rectify", wrong=wrong)
         done = answering.rectify(case.home, case.keyring, request)
     if as_json:
@@ -288,7 +289,7 @@ def _restrict(
 
         _told(case.would(action, counted), "subject.would_restrict", as_json)
         return
-    with case.home.writing(f"subject {action}"):
+    with case.home.writing(f"subject {action}"), ticking(f"subject {action}"):
         request = case.register(action, f"{action}, lifted" if lift else action, purpose=purpose, is_lift=lift)
         changed = answering.restrict(case.home, case.keyring, request)
     if as_json:
@@ -317,7 +318,7 @@ def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_
     home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "subject")
-    with home.writing("subject close"):
+    with home.writing("subject close"), ticking("subject close"):
         found = answering.open_request(home, keyring, request)
         check_end(found, outcome)
         if not dry_run:

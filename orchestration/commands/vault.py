@@ -5,6 +5,7 @@ Keep out: what a vault holds (orchestration.privacy.vault).
 
 import click
 
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -31,6 +32,6 @@ def reinit(role: str, yes: bool, dry_run: bool) -> None:
         return
     if not yes:
         click.confirm(text("vault.sure"), abort=True)
-    with home.writing("vault reinit"):
+    with home.writing("vault reinit"), ticking("vault reinit"):
         generation = vault.reinit(home, keyring)
     click.echo(text("vault.done", generation=generation))

@@ -6,6 +6,7 @@ Keep out: what single commands do.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from orchestration import commands, modelling, running
 from orchestration.cli import main
+from orchestration.commands import _progress
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
 from orchestration.home import Home, House
 from orchestration.privacy.keys import Keyring
@@ -304,3 +306,38 @@ def test_processes_that_are_the_first_at_once_make_one_home(tmp_path: Path) -> N
         ring = Keyring(Home(root))
         assert [ring.hex(f"own_{n}") for n in range(4)] == list(own)
         assert not list(root.rglob(".*.draft*"))
+
+
+@pytest.mark.parametrize(
+    ("slow", "typed"),
+    [
+        ("orchestration.lake.rewrite.compactable", "lake compact --dry-run"),
+        ("orchestration.lake.quarantine.replay", "quarantine replay some"),
+        ("orchestration.pipeline.let_go", "retention run --json"),
+        ("orchestration.pipeline.report_privacy", "privacy report --json"),
+        ("orchestration.running.look_back", "run --known-at 2026-01-01"),
+        ("orchestration.running.execute", "run"),
+        ("orchestration.backup.write", "backup b --key-file {key}"),
+    ],
+)
+def test_what_takes_long_says_on_standard_error_that_it_goes_on(
+    runner: CliRunner, tmp_path: Path, slow: str, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_long(*_: object, **__: object) -> None:
+        time.sleep(1)
+        raise VoicehouseError("it took long")
+
+    (tmp_path / "key").write_bytes(os.urandom(32))
+    monkeypatch.setattr(slow, take_long)
+    monkeypatch.setattr("orchestration.commands._progress.SILENT_SECONDS", 0.2)
+    done = runner.invoke(main, typed.format(key=tmp_path / "key").split())
+    assert done.exit_code == 1 and done.stderr.count("still at") == 1, done.output
+    assert done.stderr.endswith("voicehouse: it took long\n") and "still" not in done.stdout
+
+
+def test_a_new_step_is_told_by_its_own_name_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with _progress.ticking("guard crm") as at:
+        time.sleep(2.6)
+        at("load")
+        time.sleep(2.6)
+    assert capsys.readouterr().err == "… still at guard crm, 2 s\n… still at load, 2 s\n"
