@@ -2,6 +2,8 @@
 -- many of these were opened again. Restricted, and empty unless policy.toml names a purpose for it ([staff]): a
 -- figure needs 30 answers or cases of 10 customers who did not all answer alike, its interval counts a customer once,
 -- and it decides nothing by itself. Quarters show where all of their year may, so that none is the year less others.
+-- A team's figures are published: less those shown of its members it tells of the hidden ones together, who have to be
+-- several, and as many customers. Else the smallest shown year is hidden too, and all quarters of the team's year.
 {% set answers, customers = 30, 10 %}
 with
     cases as (
@@ -42,17 +44,27 @@ with
 
     counted as (
         select
-            metric_id,
-            variant,
-            agent_key,
-            period_grain,
-            period_start,
-            period_end,
+            periodic.metric_id,
+            periodic.variant,
+            periodic.agent_key,
+            agent.team,
+            periodic.period_grain,
+            periodic.period_start,
+            periodic.period_end,
+            date_trunc('year', periodic.period_start) as year_start,
             count(*) as n,
-            count(distinct person) as persons,
-            sum(hit) as hits
+            count(distinct periodic.person) as persons,
+            sum(periodic.hit) as hits
         from periodic
-        group by metric_id, variant, agent_key, period_grain, period_start, period_end
+        left join {{ ref("dim_agents") }} as agent on periodic.agent_key = agent.agent_key and agent.is_current
+        group by
+            periodic.metric_id,
+            periodic.variant,
+            periodic.agent_key,
+            agent.team,
+            periodic.period_grain,
+            periodic.period_start,
+            periodic.period_end
     ),
 
     sized as (
@@ -67,7 +79,7 @@ with
         from counted
     ),
 
-    judged as (
+    steady as (
         select
             *,
             coalesce(
@@ -76,20 +88,96 @@ with
                     when
                         period_grain = 'quarter'
                         and count(case when period_grain = 'quarter' then reason end) over (
-                            partition by metric_id, variant, agent_key, date_trunc('year', period_start)
+                            partition by metric_id, variant, agent_key, year_start
                         )
                         > 0
                     then 'complement'
                 end
-            ) as suppressed_reason
+            ) as own_reason
         from sized
+    ),
+
+    -- per team and period: whoever is hidden, together
+    hidden as (
+        select
+            metric_id,
+            variant,
+            team,
+            period_grain,
+            period_start,
+            year_start,
+            case
+                when count(own_reason) in (0, count(*))
+                then 0
+                when count(own_reason) = 1
+                then 1
+                when sum(case when own_reason is not null then n end) < {{ answers }}
+                then 1
+                -- at least as many as one of them has: they may share customers
+                when max(case when own_reason is not null then persons end) < {{ customers }}
+                then 1
+                when
+                    metric_id <> 'reopen_rate'
+                    and sum(case when own_reason is not null then hits end)
+                    in (0, sum(case when own_reason is not null then n end))
+                then 1
+                else 0
+            end as is_open
+        from steady
+        group by metric_id, variant, team, period_grain, period_start, year_start
+    ),
+
+    opened as (
+        select
+            metric_id,
+            variant,
+            team,
+            year_start,
+            max(case when period_grain = 'year' then is_open end) as is_year_open,
+            max(is_open) as is_any_open
+        from hidden
+        group by metric_id, variant, team, year_start
+    ),
+
+    judged as (
+        select
+            steady.*,
+            coalesce(
+                steady.own_reason,
+                case
+                    when steady.period_grain = 'quarter' and opened.is_any_open = 1
+                    then 'complement'
+                    when
+                        steady.period_grain = 'year'
+                        and opened.is_year_open = 1
+                        and row_number() over (
+                            partition by
+                                steady.metric_id,
+                                steady.variant,
+                                steady.team,
+                                steady.period_grain,
+                                steady.period_start,
+                                case when steady.own_reason is null then 0 else 1 end
+                            order by steady.n, steady.agent_key
+                        )
+                        = 1
+                    then 'complement'
+                end
+            ) as suppressed_reason
+        from steady
+        inner join
+            opened
+            on steady.metric_id = opened.metric_id
+            and steady.variant = opened.variant
+            and steady.team is not distinct from opened.team
+            and steady.year_start = opened.year_start
     )
 
 select
     -- ids
     judged.agent_key,
     -- text
-    agent.team,
+    judged.team,
     judged.metric_id,
     judged.variant,
     judged.period_grain,
@@ -113,4 +201,3 @@ select
     judged.period_start,
     judged.period_end
 from judged
-left join {{ ref("dim_agents") }} as agent on judged.agent_key = agent.agent_key and agent.is_current
