@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
@@ -285,7 +285,6 @@ def summary_facts(home: Home) -> dict[str, Any]:
     path = home.serving / "kpi.duckdb"
     if not path.exists():
         raise VoicehouseError("nothing is served yet: run `voicehouse run` first")
-    kept = ("period_grain", "period_start", "value", "ci_low", "ci_high", "n", "state", "suppressed_reason")
     with open_read_only(path) as con:
         reader = Reader(con)
         ledger = con.execute(
@@ -295,13 +294,13 @@ def summary_facts(home: Home) -> dict[str, Any]:
         checks = con.execute("SELECT check_id, status FROM privacy_checks ORDER BY check_id").fetchall()
     return {
         "ledger": [dict(zip(("source", "level", "measure", "n"), row, strict=True)) for row in ledger],
-        "headlines": {m: {k: row[k] for k in kept} if row else None for m, row in found.items()},
+        "headlines": _headline_facts(found),
         "privacy_checks": dict(checks),
     }
 
 
-def look_back(home: Home, known_at: datetime, say: Say) -> None:
-    """Make the exact marts as they were known at an instant, and print the headline KPIs of then.
+def look_back(home: Home, known_at: datetime, say: Say) -> dict[str, Any]:
+    """Make the exact marts as they were known at an instant, print the headline KPIs of then, and return them.
 
     What is served stays as it is. Raises VoicehouseError when nothing was known yet.
     """
@@ -316,14 +315,28 @@ def look_back(home: Home, known_at: datetime, say: Say) -> None:
     say(text("known_at.headlines", instant=f"{instant:%Y-%m-%d %H:%M:%S} UTC", loads=len(lake.commits)))
     with pipeline.open_exact(home, keyring, path) as con:
         reader = Reader(con)
-        for metric, label in HEADLINES:
-            say(f"  {_headline(label, reader.headline(metric))}")
+        found = {metric: reader.headline(metric) for metric, _ in HEADLINES}
+    for metric, label in HEADLINES:
+        say(f"  {_headline(label, found[metric])}")
     gone = Counter[tuple[str, str]]()
     for line in lake.withheld_since():
         gone[(line["reason"], line["name"])] += line["n"]
     listed = ", ".join(f"{reason} {kind} {n:,}" for (reason, kind), n in sorted(gone.items()))
     say(text("known_at.removed", listed=listed) if listed else text("known_at.exact"))
     say(text("known_at.where", path=path))
+    return {
+        "known_at": instant.isoformat(),
+        "loads": len(lake.commits),
+        "headlines": _headline_facts(found),
+        "removed_since": [{"reason": r, "kind": k, "n": n} for (r, k), n in sorted(gone.items())],
+        "marts": str(path),
+    }
+
+
+def _headline_facts(found: Mapping[str, dict[str, Any] | None]) -> dict[str, dict[str, Any] | None]:
+    """Headlines for machines, null where there is none."""
+    kept = ("period_grain", "period_start", "value", "ci_low", "ci_high", "n", "state", "suppressed_reason")
+    return {m: {k: row[k] for k in kept} if row else None for m, row in found.items()}
 
 
 def _headline(label: str, row: dict[str, Any] | None) -> str:

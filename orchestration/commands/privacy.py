@@ -63,7 +63,8 @@ def canary(as_json: bool) -> None:
 @click.option("--remark", default="", help=text("privacy.remark"))
 @click.option("--sha256", help=text("privacy.seen"))
 @click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
-def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -> None:
+@as_json
+def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool, as_json: bool) -> None:
     """Sign the newest report; what waits for it is served."""
     from orchestration import pipeline
     from orchestration.privacy import roles
@@ -75,11 +76,16 @@ def sign(name: str, role: str, remark: str, sha256: str | None, dry_run: bool) -
     roles.require(home, keyring, role, "privacy sign-off")
     if dry_run:
         path, found = pipeline.to_sign(home, sha256)
-        key = "privacy.would_serve" if waiting(home).exists() else "privacy.would_sign"
-        click.echo(text(key, report=path.stem, sha256=found))
+        serves = waiting(home).exists()
+        told = text("privacy.would_serve" if serves else "privacy.would_sign", report=path.stem, sha256=found)
+        facts = {"dry_run": True, "report": path.stem, "sha256": found, "serves": serves}
+        say_json(facts) if as_json else click.echo(told)
         return
     with home.writing("privacy sign-off"), ticking("privacy sign-off"):
         report, line, served = pipeline.sign(home, keyring, name, remark, sha256)
+    if as_json:
+        say_json({"dry_run": False, "report": report, "audit_line": line, "serves": served})
+        return
     click.echo(text("privacy.signed", report=report, line=line))
     if served:
         click.echo(text("privacy.served"))
@@ -259,7 +265,8 @@ def list_incidents(open_only: bool, as_json: bool) -> None:
 @click.option("--outcome", required=True, help=text("incident.outcome"))
 @role
 @click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
-def close_incident(number: str, outcome: str, role: str, dry_run: bool) -> None:
+@as_json
+def close_incident(number: str, outcome: str, role: str, dry_run: bool, as_json: bool) -> None:
     """End an incident; what happened, what came of it and what was done stay on file."""
     from orchestration.privacy import incidents
 
@@ -268,7 +275,8 @@ def close_incident(number: str, outcome: str, role: str, dry_run: bool) -> None:
         about = incidents.find(home, number)
         if not dry_run:
             incidents.close(home, keyring, about, outcome)
-    click.echo(text("incident.would_close" if dry_run else "incident.closed", number=number))
+    told = text("incident.would_close" if dry_run else "incident.closed", number=number)
+    say_json({"dry_run": dry_run, "incident": number, "outcome": outcome}) if as_json else click.echo(told)
 
 
 def _as(role: str, operation: str) -> tuple[Home, Any]:

@@ -7,7 +7,7 @@ import json
 
 import click
 
-from orchestration.commands import as_json
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -50,7 +50,8 @@ def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, appro
 @click.option("--role", required=True, help=text("reidentify.role"))
 @click.option("--ticket", required=True, help=text("reidentify.ticket"))
 @click.option("--dry-run", is_flag=True, help=text("reidentify.dry_run"))
-def approve(persons: int, role: str, ticket: str, dry_run: bool) -> None:
+@as_json
+def approve(persons: int, role: str, ticket: str, dry_run: bool, as_json: bool) -> None:
     """Allow another person to ask for many at once."""
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
@@ -59,7 +60,9 @@ def approve(persons: int, role: str, ticket: str, dry_run: bool) -> None:
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
     if dry_run:
-        click.echo(text("reidentify.would", persons=persons, hours=reidentification.APPROVAL_HOURS))
+        told = text("reidentify.would", persons=persons, hours=reidentification.APPROVAL_HOURS)
+        say_json({"dry_run": True, "persons": persons}) if as_json else click.echo(told)
         return
     number = reidentification.approve(home, keyring, persons, ticket)
-    click.echo(text("reidentify.approved", number=number, persons=persons))
+    told = text("reidentify.approved", number=number, persons=persons)
+    say_json({"dry_run": False, "persons": persons, "approval": number}) if as_json else click.echo(told)

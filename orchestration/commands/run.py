@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
@@ -23,6 +24,7 @@ from orchestration.messages import text, translated
 @click.option("--since", help=text("run.since"))
 @click.option("--until", help=text("run.until"))
 @click.option("--known-at", help=text("run.known_at"))
+@as_json
 def command(
     sample: bool,
     customers: int,
@@ -31,6 +33,7 @@ def command(
     since: str | None,
     until: str | None,
     known_at: str | None,
+    as_json: bool,
 ) -> None:
     """Run every step on what is new, with progress, and print what came of it."""
     from orchestration import pipeline
@@ -42,8 +45,12 @@ def command(
         if sample or only or since or until:
             raise click.UsageError(text("run.known_at_alone"))
         with ticking("run --known-at"):
-            look_back(home, then, click.echo)
+            found = look_back(home, then, (lambda _: None) if as_json else click.echo)
+        if as_json:
+            say_json(found)
         return
+    if as_json:
+        raise click.UsageError(text("run.json_of_known_at"))
     with home.writing("a run that is about to start"):
         pass  # says at once who holds the home, before anything heavy is loaded
     if sample:

@@ -7,7 +7,7 @@ import json
 
 import click
 
-from orchestration.commands import as_json
+from orchestration.commands import as_json, say_json
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -21,7 +21,8 @@ def command() -> None:
 @command.command(help=text("team.key"))
 @click.option("--role", type=click.Choice(ROLES), required=True, help=text("team.role"))
 @click.option("--reason", required=True, help=text("team.reason"))
-def key(role: str, reason: str) -> None:
+@as_json
+def key(role: str, reason: str, as_json: bool) -> None:
     """Show the key of serving/team.duckdb; the audit line is on the disk before the answer is."""
     from orchestration.privacy import roles
     from orchestration.privacy.audit_log import AuditLog
@@ -32,6 +33,9 @@ def key(role: str, reason: str) -> None:
     keyring = Keyring(home)
     roles.require(home, keyring, role, "team key")
     AuditLog(home, keyring).append("team_key_shown", role=role, reason=reason, key_version=keyring.version(TEAM_KEY))
+    if as_json:
+        say_json({"key": keyring.hex(TEAM_KEY), "key_version": keyring.version(TEAM_KEY)})
+        return
     click.echo(keyring.hex(TEAM_KEY))
 
 

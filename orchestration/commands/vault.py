@@ -5,6 +5,7 @@ Keep out: what a vault holds (orchestration.privacy.vault).
 
 import click
 
+from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
@@ -19,7 +20,8 @@ def command() -> None:
 @click.option("--role", required=True, help=text("vault.role"))
 @click.option("--yes", is_flag=True, help=text("vault.yes"))
 @click.option("--dry-run", is_flag=True, help=text("vault.dry_run"))
-def reinit(role: str, yes: bool, dry_run: bool) -> None:
+@as_json
+def reinit(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Start a new epoch: history stays, its persons are nobody the new vault knows."""
     from orchestration.privacy import roles, vault
     from orchestration.privacy.keys import Keyring
@@ -28,10 +30,13 @@ def reinit(role: str, yes: bool, dry_run: bool) -> None:
     keyring = Keyring(home)
     roles.require(home, keyring, role, "vault reinit")
     if dry_run:
-        click.echo(text("vault.would", generation=vault.next_epoch(home)))
+        generation = vault.next_epoch(home)
+        told = text("vault.would", generation=generation)
+        say_json({"dry_run": True, "generation": generation}) if as_json else click.echo(told)
         return
     if not yes:
         click.confirm(text("vault.sure"), abort=True)
     with home.writing("vault reinit"), ticking("vault reinit"):
         generation = vault.reinit(home, keyring)
-    click.echo(text("vault.done", generation=generation))
+    told = text("vault.done", generation=generation)
+    say_json({"dry_run": False, "generation": generation}) if as_json else click.echo(told)

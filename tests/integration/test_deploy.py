@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from orchestration import pipeline
 from orchestration.defs.extract.assets import _asset as extract_asset
@@ -72,6 +73,15 @@ def linted(*command: str) -> None:
 
 def test_the_container_file_passes_its_linter() -> None:
     linted(str(Path(sys.executable).parent / "hadolint"), str(DEPLOY / "Containerfile"))
+
+
+def test_what_lies_beside_the_home_in_a_container_is_mounted() -> None:
+    """The root is read-only: without a volume nobody could add a source there, or drop a file."""
+    made = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    mounted = {mount.split(":")[1] for mount in made["services"]["code"]["volumes"]}
+    assert mounted == {f"/home/voicehouse/{name}" for name in ("house", "inbox", "sources")}
+    image = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    assert all(folder in image for folder in mounted), "a volume is owned as the image's folder is"
 
 
 def test_the_compose_file_fits_its_schema() -> None:

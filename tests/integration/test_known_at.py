@@ -1,5 +1,7 @@
 """Two clocks: the marts as they were known at an instant, beside what is served. Keep out: how a build increments."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -45,9 +47,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> ProtectedLake:
     return lake
 
 
-def look_back(lake: ProtectedLake, known_at: str) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["--home", str(lake.home.root), "run", "--known-at", known_at])
-    return done.exit_code, done.output
+def look_back(lake: ProtectedLake, known_at: str, *more: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["--home", str(lake.home.root), "run", "--known-at", known_at, *more])
+    return done.exit_code, done.stdout if more else done.output
 
 
 def test_an_old_number_is_computed_again_from_what_was_known(lake: ProtectedLake) -> None:
@@ -67,6 +69,13 @@ def test_an_old_number_is_computed_again_from_what_was_known(lake: ProtectedLake
     assert lake.home.warehouse.read_bytes() == b"left alone"
     assert not (lake.home.root / "dbt" / "known_at").exists()
     assert path.stat().st_mode & 0o777 == 0o600 and b"kpi_values" not in path.read_bytes()
+
+
+def test_an_old_number_is_told_to_machines(lake: ProtectedLake) -> None:
+    code, printed = look_back(lake, "2025-06-01T12:00:00Z", "--json")
+    found = json.loads(printed)
+    assert code == 0 and found["headlines"]["nps"]["n"] == 40 and found["loads"] == 1
+    assert found["removed_since"] == []
 
 
 def test_before_the_first_load_nothing_was_known(lake: ProtectedLake) -> None:

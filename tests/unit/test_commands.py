@@ -3,6 +3,7 @@
 Keep out: what single commands do.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -95,6 +96,8 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
     for n in (1, 2):
         house.drop(f"rows_{n}.jsonl", f'{{"id": "{n}"}}\n')
         house.take("desk")
+    dry = json.loads(runner.invoke(main, ["lake", "compact", "--dry-run", "--json"]).stdout)
+    assert dry == {"dry_run": True, "files": 2}
     assert "2 files" in runner.invoke(main, ["lake", "compact", "--dry-run"]).stdout
     done = runner.invoke(main, ["lake", "compact"])
     assert done.exit_code == 0 and "packed 2 files into 1" in done.stdout
@@ -205,6 +208,22 @@ def test_a_path_without_a_home_is_refused_and_nothing_is_made_there(
     done = CliRunner().invoke(main, ["--home", "typo", *typed.split(), *needed(EVERY[typed])])
     assert done.exit_code == 2 and f"there is no home at {tmp_path / 'typo'}" in done.stderr, done.output
     assert not (tmp_path / "typo").exists()
+
+
+# What acts, and says in a sentence that it did: everything else, and every dry run, is for machines too.
+ACTS = {
+    *("alerts send", "alerts test", "backup", "init", "publish withdraw", "quarantine replay", "restore", "sample"),
+    *("sources add", "ui"),
+}
+
+
+@pytest.mark.parametrize("typed", sorted(set(EVERY) - ACTS))
+def test_what_reads_or_tries_it_dry_answers_machines(typed: str) -> None:
+    assert any("--json" in param.opts for param in EVERY[typed].params)
+
+
+def test_no_command_that_acts_alone_has_a_dry_run() -> None:
+    assert not [typed for typed in ACTS if any("--dry-run" in param.opts for param in EVERY[typed].params)]
 
 
 def test_a_look_back_makes_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
