@@ -1,9 +1,11 @@
 """The home: its folders, lock, clock and durable writes. Keep out: what steps put there."""
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,3 +107,14 @@ def test_lines_are_added_whole_and_one_that_is_damaged_is_told_by_its_number(tmp
     path.write_bytes(path.read_bytes().replace(b'"n": 1', b'"n" 1'))
     with pytest.raises(VoicehouseError, match=r"^line 1 of lines.jsonl in the home is damaged: remove that line"):
         read_lines(path)
+
+
+def test_who_only_looks_for_a_writer_keeps_no_writer_out(tmp_path: Path) -> None:
+    """A glance takes the lock for a moment; a run that starts in that moment is not told of another writer."""
+    home = Home.open(tmp_path)
+    (tmp_path / "lock").touch()
+    with (tmp_path / "lock").open() as glance:
+        fcntl.flock(glance, fcntl.LOCK_SH)
+        threading.Timer(0.15, fcntl.flock, (glance, fcntl.LOCK_UN)).start()
+        with home.writing("a run"):
+            assert home.holder() is not None

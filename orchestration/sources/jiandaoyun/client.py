@@ -16,6 +16,8 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -96,8 +98,7 @@ class _PoliteSession(Session):
                 fault = self._passing_fault(path, response)
                 if not fault:
                     return response
-                after = response.headers.get("Retry-After", "")
-                wait = float(after) if after.isdecimal() else wait
+                wait = _asked_to_wait(response, wait)
                 if wait > self._manners.retry_after_limit_seconds:
                     break
             if attempt + 1 < self._manners.attempts:
@@ -141,6 +142,19 @@ class _PoliteSession(Session):
         if not isinstance(body, dict) or not isinstance(body.get(key), list):
             return f"an answer without the list '{key}'"
         return ""
+
+
+def _asked_to_wait(response: Response, otherwise: float) -> float:
+    """Seconds until the server wants to be asked again, of which it tells the number or the moment by its own clock."""
+    after = response.headers.get("Retry-After", "")
+    if after.isdecimal():
+        return float(after)
+    try:
+        told_at = response.headers.get("Date")
+        since = parsedate_to_datetime(told_at) if told_at else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(after) - since).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return otherwise
 
 
 def _parsed(content: bytes) -> Any:
