@@ -131,7 +131,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         found["C2"] = _changed_purposes(con, policy, sources)
         found["C4"] = _classified()
         persons = _persons(con)
-        found["C13"] = _overdue(con, home, keyring, every, policy, at)
+        found["C13"] = _overdue(con, lake, keyring, every, policy, at)
         if (home.folder("vault") / "vault.duckdb").exists():
             with open_vault(con, home, keyring, read_only=True):
                 found["C3"] = _withdrawals(con, every, policy)
@@ -264,7 +264,7 @@ def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
 
 def _overdue(
     con: duckdb.DuckDBPyConnection,
-    home: Home,
+    lake: Lake,
     keyring: Keyring,
     every: Mapping[str, Settings],
     policy: Policy,
@@ -272,8 +272,9 @@ def _overdue(
 ) -> tuple[int, int, str]:
     """What is kept beyond its term, a day's grace for what goes by whole days.
 
-    Rows, texts, sealed loads, batches, lines, answers in the clear.
+    Rows, texts, sealed loads, batches, what the vault holds, lines, answers in the clear.
     """
+    home = lake.home
     rows, late = retention.overdue(con, every, at)
     day = timedelta(days=1)
     landed = pages.refused_loads(home)
@@ -292,9 +293,17 @@ def _overdue(
         late += sum(moment + timedelta(days=days) + day < at for moment in kept)
     until = [ends for _, ends in answers.terms(home, policy.landing_days)]
     rows, late = rows + len(until), late + sum(ends + day < at for ends in until)
+    if (home.folder("vault") / "vault.duckdb").exists():
+        with open_vault(con, home, keyring, read_only=True):
+            held_there = con.execute(
+                "SELECT (SELECT count(*) FROM vault.identity) + (SELECT count(*) FROM vault.consent) + "
+                "(SELECT count(*) FROM vault.agent) + (SELECT count(*) FROM vault.record_key WHERE subject_id IS NULL)"
+            ).fetchone()
+            rows += held_there[0] if held_there else 0
+            late += sum(retention.vault_due(con, lake, keyring, every, at - day).values())
     told = (
-        "rows of the lake, sealed loads, quarantined batches, lines of the audit log and answers in the clear; "
-        "those past their term, or with a text past its own"
+        "rows of the lake, sealed loads, quarantined batches, identities, consents and ids of records in the vault, lines of "
+        "the audit log and answers in the clear; those past their term, or with a text past its own"
     )
     return rows, late, told
 

@@ -99,7 +99,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                     _remember_agents(con, lake, settings, result, load.load_id)
                 _remember_consents(con, settings, result)
                 for kind in result.kinds:
-                    _remember_record_keys(con, settings, kind)
+                    _remember_record_keys(con, settings, kind, load.load_id)
                 prepare_consents(con, "SELECT subject_id FROM _subject_map")
                 prepare_unproved(con, settings.name)
                 refusals.prepare(con, "SELECT written_id FROM _subject_map")
@@ -312,7 +312,7 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
     )
 
 
-def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, kind: str) -> None:
+def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, kind: str, load_id: str) -> None:
     """The way back from a keyed hash to the source's record, for follow-up.
 
     Only what names records of the kind itself. Whose a record is may be told by a later row of it.
@@ -326,13 +326,14 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
             f"""
             CREATE OR REPLACE TEMP TABLE _told_keys AS
             SELECT '{f.domain}' AS domain, '{settings.name}' AS source, hmac_record_key({value}) AS key_hash,
-                   any_value(c.{identifier(f.name)}) AS original, any_value({subject}) AS subject_id
+                   any_value(c.{identifier(f.name)}) AS original, any_value({subject}) AS subject_id,
+                   {literal(load_id)} AS first_load
             FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
             WHERE c.{identifier(f.name)} IS NOT NULL
             AND c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY key_hash;
             UPDATE vault.record_key SET subject_id = t.subject_id FROM _told_keys t
             WHERE t.key_hash = record_key.key_hash AND record_key.subject_id IS NULL AND t.subject_id IS NOT NULL;
-            INSERT INTO vault.record_key FROM _told_keys t
+            INSERT INTO vault.record_key BY NAME FROM _told_keys t
             WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = t.key_hash)
             """
         )

@@ -9,6 +9,7 @@ its person, a consent, a country, who else it is, or once the policy or the sour
 import base64
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from orchestration.errors import SourceError, is_disk_full
 from orchestration.home import Home, place_durably
 from orchestration.lake import stage
 from orchestration.lake.store import duckdb_type
-from orchestration.landing.pages import KEY, Load, refusals, source_of
+from orchestration.landing.pages import KEY, Load, refusals, refused_loads, source_of
 from orchestration.logs import event
 from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
@@ -145,6 +146,20 @@ def changed(
         if load.load_id in better
     ]
     return again, broken
+
+
+def prepare_waiting(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> None:
+    """Temp table `_refused_persons` (subject_id): of whom refused rows wait.
+
+    A list that does not open counts for nothing: its rows cannot be taken up, and its source's failure tells of it.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE _refused_persons (subject_id VARCHAR)")
+    known = keyring.purposes()
+    for load in refused_loads(home):
+        if f"{KEY}{load.load_id}" in known and (paths := _lists(home, load)):
+            with suppress(SourceError):
+                prove(con, paths[-1], _key(con, keyring, load))
+                con.execute(f"INSERT INTO _refused_persons SELECT subject_id FROM ({_read(paths[-1], 'refusals')})")
 
 
 def prove(con: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:

@@ -9,18 +9,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
+from orchestration.lake import quarantine, stage
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import marks, pseudonyms
+from orchestration.landing.pages import refused_loads
+from orchestration.privacy import marks, pseudonyms, refusals
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, renew_vault
 from orchestration.records import KINDS, Privacy, Record
 from orchestration.sources.contract import Settings
@@ -35,11 +39,15 @@ PERSONS_EVERY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Expired:
-    """What was past its term: rows of the lake, rows whose texts went, identities, consents, lines of the audit log."""
+    """What was past its term: rows of the lake, rows whose texts went, identities, ids of records that are nobody's.
+
+    Consents, and lines of the audit log.
+    """
 
     rows: int = 0
     texts: int = 0
     identities: int = 0
+    record_ids: int = 0
     consents: int = 0
     audit_lines: int = 0
 
@@ -68,8 +76,9 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
             "rows": sum(gone for gone, _ in counted.values()),
             "texts": sum(changed for _, changed in counted.values()),
         }
+        persons_due = persons_due or bool(found["rows"])
         if persons_due:
-            found |= _expire_vault(con, home, keyring, sources, at, dry_run)
+            found |= _expire_vault(con, lake, keyring, sources, at, dry_run)
         if dry_run:
             return Expired(**found)
         log = AuditLog(home, keyring)
@@ -173,70 +182,137 @@ def _in_force(table: str, at: datetime) -> str:
 
 def _expire_vault(
     con: duckdb.DuckDBPyConnection,
-    home: Home,
+    lake: Lake,
     keyring: Keyring,
     sources: Mapping[str, Settings],
     at: datetime,
     dry_run: bool,
 ) -> dict[str, int]:
-    """Identities of persons not heard of for a term, and consents out of force for theirs.
+    """Take out of the vault what is past its term (`vault_due`).
 
     The vault's file is new after.
     """
+    home = lake.home
     if not (home.folder("vault") / "vault.duckdb").exists():
-        return {"identities": 0, "consents": 0}
-    months = {n: s.identity_retention_months for n, s in sources.items()}
-    heard = " UNION ALL ".join(
-        f"SELECT subject_key, coalesce({_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)}, TIMESTAMP '{NEVER}') AS until "
-        f"FROM lake.{identifier(k)} WHERE subject_key IS NOT NULL"
-        for k, r in KINDS.items()
-        if r.has_person
-    )
-    # A load's id tells when it began and of which source: for persons of whom no row was let in.
-    born = "strptime(left(first_load, 15), '%Y%m%dT%H%M%S')"
-    source = "regexp_replace(first_load, '^[^-]*-[^-]*-', '')"
+        return {}
     with open_vault(con, home, keyring, read_only=dry_run):
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE _silent AS
-            WITH heard AS (SELECT subject_key, max(until) AS until FROM ({heard}) GROUP BY 1),
-            terms AS (
-                SELECT coalesce(s.current_id, s.subject_id) AS person,
-                       max(coalesce(h.until, {_term("s.born", months, DEFAULT_IDENTITY_MONTHS)}, TIMESTAMP '{NEVER}')) AS until
-                FROM (SELECT *, {born} AS born, {source} AS source FROM vault.subject) s
-                LEFT JOIN heard h ON h.subject_key = hmac_pseudonym_person(s.subject_id) GROUP BY 1
-            )
-            SELECT s.subject_id FROM vault.subject s JOIN terms t ON t.person = coalesce(s.current_id, s.subject_id)
-            WHERE t.until < TIMESTAMP '{at}'
-            """
-        )
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE _stale AS
-            SELECT c.consent_ref, c.purpose, c.action, c.given_at FROM vault.consent c
-            WHERE least(coalesce(c.expires_at, TIMESTAMP '{NEVER}'), CASE WHEN c.action = 'withdraw' THEN c.given_at ELSE coalesce((
-                SELECT min(w.given_at) FROM vault.consent w WHERE w.subject_id = c.subject_id AND w.purpose = c.purpose
-                AND w.action = 'withdraw' AND w.given_at >= c.given_at), TIMESTAMP '{NEVER}') END)
-                < TIMESTAMP '{at}' - INTERVAL {EVIDENCE_MONTHS} MONTH
-            """
-        )
-        con.execute(_silent_agents(home, months, at))
-        identities = _number(
-            con,
-            "SELECT (SELECT count(*) FROM vault.identity WHERE subject_id IN (FROM _silent)) + (SELECT count(*) FROM _silent_agents)",
-        )
-        consents = _number(con, "SELECT count(*) FROM _stale")
-        if not dry_run and (identities or consents):
+        found = vault_due(con, lake, keyring, sources, at)
+        is_due = not dry_run and any(found.values())
+        if is_due:
             con.execute(
                 "DELETE FROM vault.consent c USING _stale s WHERE c.consent_ref = s.consent_ref AND c.purpose = s.purpose "
                 "AND c.action = s.action AND c.given_at = s.given_at"
             )
             for table in ("identity", "record_key", "subject"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _silent)")
+            con.execute("DELETE FROM vault.record_key WHERE subject_id IS NULL AND key_hash IN (FROM _rowless)")
             con.execute("DELETE FROM vault.agent WHERE agent_key IN (FROM _silent_agents)")
-    if not dry_run and (identities or consents):
+    if is_due:
         renew_vault(con, home, keyring)
-    return {"identities": identities, "consents": consents}
+    return found
+
+
+def vault_due(
+    con: duckdb.DuckDBPyConnection, lake: Lake, keyring: Keyring, sources: Mapping[str, Settings], at: datetime
+) -> dict[str, int]:
+    """How much of the vault is past its term at `at`; needs the vault, the lake and the keyed hashes on `con`.
+
+    Temp tables: `_silent` (subject_id) not heard of for a term, `_rowless` (key_hash) ids that name no person and no
+    row, `_stale` consents out of force, `_silent_agents`.
+    Whoever has no row in the lake, and none that waits, is kept as long as the sealed pages are that told of them: they
+    were refused. Not who gave or took back a consent, objected, or has a request open: their words have to be heeded
+    when they come again.
+    """
+    home = lake.home
+    months = {n: s.identity_retention_months for n, s in sources.items()}
+    landed = f"INTERVAL {Policy.of(home).landing_days} DAY"
+    changes = changes_due(sources, at)
+    kept = {
+        k: f"(SELECT r.* FROM lake.{identifier(k)} AS r WHERE NOT coalesce({changes[k].gone}, false))" for k in KINDS
+    }
+    waiting = _waiting(lake)
+    heard = [
+        f"SELECT subject_key, coalesce({_term(_event(r), months, DEFAULT_IDENTITY_MONTHS)}, TIMESTAMP '{NEVER}') AS until "
+        f"FROM {kept[k]} WHERE subject_key IS NOT NULL"
+        for k, r in KINDS.items()
+        if r.has_person
+    ]
+    heard += [f"SELECT subject_key, TIMESTAMP '{NEVER}' FROM {w}" for k, w in waiting.items() if KINDS[k].has_person]
+    refusals.prepare_waiting(con, home, keyring)
+    # A load's id tells when it began and of which source: for persons of whom no row was let in.
+    born = "strptime(left(first_load, 15), '%Y%m%dT%H%M%S')"
+    source = "regexp_replace(first_load, '^[^-]*-[^-]*-', '')"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _silent AS
+        WITH heard AS (SELECT subject_key, max(until) AS until FROM ({" UNION ALL ".join(heard)}) GROUP BY 1),
+        said AS (
+            SELECT subject_id FROM vault.consent UNION SELECT subject_id FROM vault.restriction
+            UNION SELECT unnest(subject_ids) FROM vault.request WHERE closed_at IS NULL
+        ),
+        known AS (
+            SELECT s.*, {_term("s.born", months, DEFAULT_IDENTITY_MONTHS)} AS term, c.subject_id IS NOT NULL AS has_said
+            FROM (SELECT *, {born} AS born, {source} AS source FROM vault.subject) s LEFT JOIN said c USING (subject_id)
+        ),
+        terms AS (
+            SELECT coalesce(k.current_id, k.subject_id) AS person,
+                   max(coalesce(h.until, CASE WHEN k.subject_id IN (FROM _refused_persons) THEN NULL
+                                              WHEN k.has_said THEN k.term ELSE least(k.term, k.born + {landed}) END,
+                                TIMESTAMP '{NEVER}')) AS until
+            FROM known k LEFT JOIN heard h ON h.subject_key = hmac_pseudonym_person(k.subject_id) GROUP BY 1
+        )
+        SELECT s.subject_id FROM vault.subject s JOIN terms t ON t.person = coalesce(s.current_id, s.subject_id)
+        WHERE t.until < TIMESTAMP '{at}'
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE _stale AS
+        SELECT c.consent_ref, c.purpose, c.action, c.given_at FROM vault.consent c
+        WHERE least(coalesce(c.expires_at, TIMESTAMP '{NEVER}'), CASE WHEN c.action = 'withdraw' THEN c.given_at ELSE coalesce((
+            SELECT min(w.given_at) FROM vault.consent w WHERE w.subject_id = c.subject_id AND w.purpose = c.purpose
+            AND w.action = 'withdraw' AND w.given_at >= c.given_at), TIMESTAMP '{NEVER}') END)
+            < TIMESTAMP '{at}' - INTERVAL {EVIDENCE_MONTHS} MONTH
+        """
+    )
+    named = " UNION ALL ".join(
+        f"SELECT {identifier(str(f.protected_name))} AS key_hash FROM {rows}"
+        for rows_of in (kept, waiting)
+        for k, rows in rows_of.items()
+        for f in KINDS[k].own_keys
+    )
+    since = f"{born} + {landed}" if _tells_first_load(con) else "NULL::TIMESTAMP"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE _rowless AS SELECT key_hash FROM vault.record_key k ANTI JOIN ({named}) USING (key_hash) "
+        f"WHERE subject_id IS NULL AND coalesce({since} < TIMESTAMP '{at}', true)"
+    )
+    con.execute(_silent_agents(home, months, at))
+    return {
+        "identities": _number(
+            con,
+            "SELECT (SELECT count(*) FROM vault.identity WHERE subject_id IN (FROM _silent)) + (SELECT count(*) FROM _silent_agents)",
+        ),
+        "record_ids": _number(con, "SELECT count(*) FROM _rowless"),
+        "consents": _number(con, "SELECT count(*) FROM _stale"),
+    }
+
+
+def _waiting(lake: Lake) -> dict[str, str]:
+    """By kind, rows that wait to be let in: staged, or in quarantine."""
+    files: dict[str, list[Path]] = {}
+    for part in (part for manifest in stage.staged(lake.home) for part in manifest.parts):
+        files.setdefault(part.kind, []).append(lake.home.lake / part.path)
+    for note in quarantine.batches(lake.home):
+        path = lake.home.root / "quarantine" / f"{note['batch']}.parquet"
+        if path.exists():
+            files.setdefault(note["part"]["kind"], []).append(path)
+    return {kind: f"({lake.read_sql(kind, paths)})" for kind, paths in files.items()}
+
+
+def _tells_first_load(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the vault, open for reading, has been opened for writing since ids of records tell their load."""
+    column = "database_name = 'vault' AND table_name = 'record_key' AND column_name = 'first_load'"
+    return bool(_number(con, f"SELECT count(*) FROM duckdb_columns() WHERE {column}"))
 
 
 def _silent_agents(home: Home, months: Mapping[str, int | None], at: datetime) -> str:
@@ -270,13 +346,23 @@ def _silent_agents(home: Home, months: Mapping[str, int | None], at: datetime) -
 
 
 def _due(home: Home, lake: Lake, at: datetime) -> tuple[bool, bool]:
-    """Whether rows or texts may be due (new commits, or a term noted has ended), and persons (a day has passed)."""
+    """Whether rows or texts may be due (new commits, or a term noted has ended), and persons.
+
+    Persons when a day has passed, or what told of them may have gone.
+    """
     path = home.folder("ops") / "retention.json"
     if not path.exists():
         return True, True
     noted: dict[str, Any] = json.loads(path.read_text())
     rows = noted["commits"] != len(lake.commits) or datetime.fromisoformat(noted["rows_at"]) < at
-    return rows, datetime.fromisoformat(noted["persons_at"]) + PERSONS_EVERY <= at
+    is_day_over = datetime.fromisoformat(noted["persons_at"]) + PERSONS_EVERY <= at
+    return rows, is_day_over or noted.get("told_by") != _told_by(home, lake)
+
+
+def _told_by(home: Home, lake: Lake) -> list[int]:
+    """What tells of persons and can go between two days: rewritings, batches in quarantine, lists of refused rows."""
+    held = sum(1 for _ in home.folder("quarantine").glob("*/*.parquet"))
+    return [len(lake.rewrites), held, len(refused_loads(home))]
 
 
 def _note_due(
@@ -296,11 +382,13 @@ def _note_due(
         terms.append(f"SELECT min(least({', '.join(ends)})) AS until FROM lake.{identifier(kind)} AS r")
     row = con.execute(f"SELECT coalesce(min(until), TIMESTAMP '{NEVER}') FROM ({' UNION ALL '.join(terms)})").fetchone()
     path = home.folder("ops") / "retention.json"
-    before = json.loads(path.read_text())["persons_at"] if path.exists() else None
+    before = json.loads(path.read_text()) if path.exists() else {}
+    lake.forget()
     content = {
         "rows_at": (row[0] if row else NEVER).isoformat(),
         "commits": len(lake.commits),
-        "persons_at": persons_at.isoformat() if persons_at else before,
+        "persons_at": persons_at.isoformat() if persons_at else before["persons_at"],
+        "told_by": _told_by(home, lake) if persons_at else before.get("told_by"),
     }
     write_durably(path, json.dumps(content).encode())
 

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS vault.subject (
 CREATE TABLE IF NOT EXISTS vault.identity (
     subject_id VARCHAR, domain VARCHAR, index_hash VARCHAR, is_proving BOOLEAN, sealed BLOB, first_load VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.record_key (
-    domain VARCHAR, source VARCHAR, key_hash VARCHAR, original VARCHAR, subject_id VARCHAR);
+    domain VARCHAR, source VARCHAR, key_hash VARCHAR, original VARCHAR, subject_id VARCHAR, first_load VARCHAR);
+ALTER TABLE vault.record_key ADD COLUMN IF NOT EXISTS first_load VARCHAR;
 CREATE TABLE IF NOT EXISTS vault.consent (
     subject_id VARCHAR, purpose VARCHAR, action VARCHAR, consent_type VARCHAR, given_at TIMESTAMP, expires_at TIMESTAMP,
     consent_ref VARCHAR, notice_version VARCHAR);

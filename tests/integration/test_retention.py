@@ -7,11 +7,15 @@ import pytest
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.home import Home
+from orchestration.lake import audit
 from orchestration.lake import rewrite as rewriting
+from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.lake.store import Lake
-from orchestration.privacy import retention
+from orchestration.privacy import pseudonyms, restriction, retention, subjects
+from orchestration.privacy.audit import check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.retention import Expired
+from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
 from orchestration.sources.registry import discover
 from tests.house import TestHouse, died, write_source
@@ -141,6 +145,79 @@ def test_a_run_expires_and_what_is_gone_is_in_no_file(filled: TestHouse, monkeyp
     assert vault_counts(filled) == (0, 0, 0)
     assert found_under(filled.inbox, ["Zora Quill"]) == {"Zora Quill"}
     assert found_under(Home.open(filled.home.root).root, ["Zora Quill"]) == set()
+
+
+def late(house: TestHouse) -> int:
+    """What check C13 counts."""
+    found = check_home(house.home, house.keyring, pipeline.sources(house.home))
+    return next(c.n_failed for c in found if c.check_id == "C13")
+
+
+def object_to_analytics(house: TestHouse, account: str) -> None:
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        lake = Lake(house.home, house.keyring.base64("lake"))
+        lake.register(con)
+        with open_vault(con, house.home, house.keyring):
+            subjects.find(con, Sought(account=account))
+            restriction.restrict(con, lake, "analytics", "R1")
+    finally:
+        con.close()
+
+
+def test_whoever_was_refused_is_known_no_longer_than_the_sealed_pages_live(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE}, cn="consent")
+    refused = case(1, account="A1", name="王小明", phone="13800138000", country="CN")
+    objected, let_in = case(2, account="A2", country="CN"), case(3, account="A3", country="DE", at="2026-05-01T00:00:00Z")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.drop("rows_1.jsonl", lines(refused, objected, let_in, case(4, name="Nobody", country="CN")))
+    house.take()
+    object_to_analytics(house, "desk:A2")
+    assert house.rows("select count(*) from lake.case") == [(1,)] and vault_counts(house) == (3, 5, 4)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-10T00:00:00Z")
+    house.drop("rows_2.jsonl", lines(case(5, account="A1", country="CN")))
+    house.take()
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-17T00:00:00Z")  # the first page has expired, the second waits
+    counts = pipeline.expire(house.home, house.keyring, "test")
+    assert (counts["pages"], counts["identities"], counts["record_ids"]) == (1, 0, 1)
+    assert vault_counts(house)[0] == 3 and late(house) == 0
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-26T00:00:00Z")
+    assert late(house) > 0  # the control: the last page is past its term, and who is known by it alone
+    assert pipeline.expire(house.home, house.keyring, "test")["identities"] == 3
+    assert vault_counts(house) == (2, 2, 2)  # who objected, for it to be heeded, and who has a row
+    assert late(house) == 0
+
+
+def test_who_is_in_a_batch_that_waits_is_known_as_long_as_it_waits(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1, account="A1", at="2026-05-01T00:00:00Z"), case(2, name="Nobody")))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        house.take()
+    for day, known in (("2026-06-20", (1, 1, 2)), ("2026-07-05", (0, 0, 0))):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", f"{day}T00:00:00Z")
+        pipeline.expire(house.home, house.keyring, "test")
+        assert vault_counts(house) == known and late(house) == 0
+
+
+def test_ids_that_name_nobody_go_with_their_rows(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(case(1, name="Zora Quill"), case(2, name="Otto", at="2026-05-01T00:00:00Z")))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.take()
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2028-02-01T00:00:00Z")  # 37 months after the first
+    told = run(house, dry_run=True)
+    assert late(house) > 0 and vault_counts(house)[2] == 2  # the control
+    done = pipeline.expire(house.home, house.keyring, "test")
+    assert (told.rows, told.record_ids) == (done["rows"], done["record_ids"]) == (1, 1)
+    assert vault_counts(house)[2] == 1 and late(house) == 0
 
 
 STAFF = """
