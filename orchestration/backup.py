@@ -43,6 +43,7 @@ SHORTEST = 12  # characters of a passphrase
 # What a home makes anew by itself, what belongs to one process, and what must outlive every backup: the list of erased
 # persons, which is put beside the home by the restorer and never comes from a backup.
 LEFT_OUT = ("tmp", "lock", "extensions", "dbt", "dagster", "erased")
+LOOKS_BACK = "known_at"  # made again when asked for: nobody has to be erased in them
 IN_THE_CLEAR = (answers.TO_PERSONS, answers.TO_JOBS)  # for one reader, who may ask again
 
 Say = Callable[[int, int], Any]  # bytes done, bytes in all
@@ -176,6 +177,7 @@ def restore(
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")
+        shutil.rmtree(draft / LOOKS_BACK, ignore_errors=True)  # of a backup that an earlier release made
         again: tuple[int, int, int, tuple[str, ...]] = (0, 0, 0, ())
         if erased:
             shutil.copytree(erased, draft / "erased")
@@ -222,7 +224,7 @@ def _folders(home: Home) -> Iterator[Path]:
 
 def _is_kept(home: Home, path: Path) -> bool:
     parts = path.relative_to(home.root).parts
-    return parts[0] not in LEFT_OUT and parts[:2] not in IN_THE_CLEAR and ".draft" not in path.name
+    return parts[0] not in (*LEFT_OUT, LOOKS_BACK) and parts[:2] not in IN_THE_CLEAR and ".draft" not in path.name
 
 
 def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

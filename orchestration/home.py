@@ -5,6 +5,7 @@ Keep out: what is written into those folders.
 
 import json
 import os
+import shutil
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -179,11 +180,19 @@ class Home:
     def remove_warehouse(self) -> None:
         """Remove the warehouse, durably: before rows it was made from go or change, for none to leave the house by it.
 
-        DuckDB keeps what was deleted in the free blocks of its file. The next run makes another.
+        DuckDB keeps what was deleted in the free blocks of its file. The next run makes another. Looks back go too.
         """
+        shutil.rmtree(self.root / "dbt" / "known_at", ignore_errors=True)  # of a look back that broke off
+        for path in self.looks_back():
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
         self.warehouse.unlink(missing_ok=True)
         self.warehouse.with_name(self.warehouse.name + ".wal").unlink(missing_ok=True)
         sync_folder(self.root)
+
+    def looks_back(self) -> list[Path]:
+        """Exact marts as they were known at an instant (modelling.as_known_at)."""
+        return sorted((self.root / "known_at").glob("*.duckdb*"))
 
     @property
     def serving(self) -> Path:

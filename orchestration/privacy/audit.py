@@ -83,7 +83,7 @@ UNPROVED = {
     "C22": "asked of every new file before it is served",
 }
 CLOSED = (  # to all but their owner
-    *("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published"),
+    *("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published", "known_at"),
     *("/".join(folder) for folder in (answers.TO_PERSONS, answers.TO_JOBS)),
 )
 WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
@@ -272,7 +272,7 @@ def _overdue(
 ) -> tuple[int, int, str]:
     """What is kept beyond its term, a day's grace for what goes by whole days.
 
-    Rows, texts, sealed loads, batches, what the vault holds, lines, answers in the clear.
+    Rows, texts, sealed loads, batches, what the vault holds, lines, answers in the clear, looks back.
     """
     home = lake.home
     rows, late = retention.overdue(con, every, at)
@@ -293,6 +293,8 @@ def _overdue(
         late += sum(moment + timedelta(days=days) + day < at for moment in kept)
     until = [ends for _, ends in answers.terms(home, policy.landing_days)]
     rows, late = rows + len(until), late + sum(ends + day < at for ends in until)
+    looks = [path.stat().st_mtime for path in home.looks_back()]
+    rows, late = rows + len(looks), late + sum(made < _gone_since(home) for made in looks)
     if (home.folder("vault") / "vault.duckdb").exists():
         with open_vault(con, home, keyring, read_only=True):
             held_there = con.execute(
@@ -303,9 +305,15 @@ def _overdue(
             late += sum(retention.vault_due(con, lake, keyring, every, at - day).values())
     told = (
         "rows of the lake, sealed loads, quarantined batches, identities, consents and ids of records in the vault, lines of "
-        "the audit log and answers in the clear; those past their term, or with a text past its own"
+        "the audit log, answers in the clear and looks back; those past their term, or with a text past its own"
     )
     return rows, late, told
+
+
+def _gone_since(home: Home) -> float:
+    """When rows last went out of the lake: a look back made before holds them in its figures."""
+    rewritings = home.folder("lake", "_rewrites").glob("*.json")
+    return max((p.stat().st_mtime for p in rewritings if not p.stem.endswith(("compaction", "rotation"))), default=0)
 
 
 def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
@@ -323,13 +331,13 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
                 b"",
             ):  # the magic of Parquet with an encrypted footer; empty: nothing to open
                 bad.append(path.name)
-    for name in ("vault/vault.duckdb", "warehouse.duckdb", "serving/team.duckdb"):
-        path = home.root / name
+    made = [home.root / name for name in ("vault/vault.duckdb", "warehouse.duckdb", "serving/team.duckdb")]
+    for path in (*made, *home.root.glob("known_at/*.duckdb")):
         if path.exists():
             checked += 1
             try:
                 open_read_only(path).close()
-                bad.append(name)
+                bad.append(path.name)
             except duckdb.Error:
                 pass
     for path in home.folder("landing").glob("*/pages/*.parquet"):

@@ -7,7 +7,7 @@ Keep out: building the models anew (pipeline.py). The order is what makes it saf
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -263,7 +263,10 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 
 
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:
-    """Rows of one erased person in every store that can be asked; of answers the files that may tell of them."""
+    """Rows of one erased person in every store that can be asked.
+
+    Of answers and looks back the files that may tell of them.
+    """
     lake = Lake(home, keyring.base64(LAKE_KEY))
     lake.register(con)
     _set_entry(con, entry)
@@ -287,6 +290,8 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             # Once the vault knows nobody, nothing that jobs are asked can be about the person any more.
             until = None if found["vault"] else datetime.fromisoformat(entry.erased_at)
             found["answers"] = len(answers.about(home, _requests(con, entry), until))
+    erased_at = datetime.fromisoformat(entry.erased_at).replace(tzinfo=UTC).timestamp()
+    found["known_at"] = sum(path.stat().st_mtime < erased_at for path in home.looks_back())
     for store, path, key in (
         ("warehouse", home.warehouse, keyring.hex("warehouse")),
         ("team.duckdb", home.serving / "team.duckdb", keyring.hex("team")),

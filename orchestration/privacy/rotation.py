@@ -110,9 +110,8 @@ def _remove_made(home: Home) -> None:
     The next run makes models and served rows; looks back are made when they are asked for again.
     """
     home.remove_warehouse()
-    for path in (home.serving / "team.duckdb", *home.folder("known_at").glob("*.duckdb*")):
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+    (home.serving / "team.duckdb").unlink(missing_ok=True)
+    sync_folder(home.serving)
 
 
 def change(record: Record) -> Change:

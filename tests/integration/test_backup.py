@@ -98,11 +98,12 @@ def test_nothing_of_the_home_stands_in_the_file_or_beside_it(filled: TestHouse, 
     assert found_under([tmp_path / "out"], planted) == set()
 
 
-def test_the_lists_that_must_outlive_a_backup_are_not_in_it(filled: TestHouse, tmp_path: Path) -> None:
+def test_what_must_not_come_from_a_backup_is_not_in_it(filled: TestHouse, tmp_path: Path) -> None:
     (filled.home.folder("erased") / "list").write_bytes(b"x")
+    (filled.home.folder("known_at") / "2026-01-01T00-00-00.duckdb").write_bytes(b"x")
     backup.write(filled.home, tmp_path / "b", SECRET)
     backup.restore(tmp_path / "b", tmp_path / "new", SECRET)
-    for name in backup.LEFT_OUT:
+    for name in (*backup.LEFT_OUT, backup.LOOKS_BACK):
         assert not (tmp_path / "new" / name).exists(), name
 
 

@@ -83,12 +83,14 @@ def test_texts_go_first_then_persons_then_rows_each_at_its_term(
 
 
 def test_models_are_gone_before_a_row_they_were_made_of_is(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    filled.home.warehouse.write_bytes(b"made of rows that will be gone")
+    look_back = filled.home.folder("known_at") / "2026-06-01T00-00-00.duckdb"
+    for made in (filled.home.warehouse, look_back):
+        made.write_bytes(b"made of rows that will be gone")
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2027-02-01T00:00:00Z")
     monkeypatch.setattr(rewriting, "rewrite", died)
     with pytest.raises(KeyboardInterrupt):
         run(filled)
-    assert not filled.home.warehouse.exists()
+    assert not filled.home.warehouse.exists() and not look_back.exists()
 
 
 def test_nothing_due_opens_no_file(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +173,10 @@ def test_whoever_was_refused_is_known_no_longer_than_the_sealed_pages_live(
 ) -> None:
     write_source(house.sources, "desk", {"case": CASE}, cn="consent")
     refused = case(1, account="A1", name="王小明", phone="13800138000", country="CN")
-    objected, let_in = case(2, account="A2", country="CN"), case(3, account="A3", country="DE", at="2026-05-01T00:00:00Z")
+    objected, let_in = (
+        case(2, account="A2", country="CN"),
+        case(3, account="A3", country="DE", at="2026-05-01T00:00:00Z"),
+    )
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
     house.drop("rows_1.jsonl", lines(refused, objected, let_in, case(4, name="Nobody", country="CN")))
     house.take()

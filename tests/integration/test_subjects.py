@@ -5,6 +5,7 @@ Keep out: rotation of keys.
 
 import fcntl
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,6 +213,21 @@ def test_ids_that_the_vault_has_for_nobody_go_with_the_rows_they_name(filled: Te
             assert con.execute("SELECT original FROM vault.record_key ORDER BY 1").fetchall() == [("E3",), ("T3",)]
     finally:
         con.close()
+
+
+def test_exact_figures_of_a_look_back_go_with_an_erasure(filled: TestHouse) -> None:
+    path = filled.home.folder("known_at") / "2026-01-01T00-00-00.duckdb"
+    path.write_bytes(b"figures that hold her")
+    broken_off = filled.home.folder("dbt", "known_at") / "warehouse.duckdb"
+    broken_off.write_bytes(b"rows of hers")
+    receipt = erase(filled, Sought(account="desk:Z1"))
+    assert (receipt.before["known_at"], receipt.after["known_at"]) == (1, 0)
+    assert not path.exists() and not broken_off.exists()
+    path.write_bytes(b"figures of whoever is left")  # made since
+    assert erasure.traces(filled.home, filled.keyring)["known_at"] == 0 and checks(filled)["C13"].n_failed == 0
+    os.utime(path, (0, 0))
+    assert erasure.traces(filled.home, filled.keyring)["known_at"] == 1  # the control: one from before would be told
+    assert checks(filled)["C13"].n_failed == 1
 
 
 def test_an_erasure_reaches_the_quarantine_and_a_replayed_batch(
