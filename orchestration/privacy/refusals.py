@@ -1,9 +1,10 @@
-"""Refusals: which rows of a load were refused for want of consent, so that they can be taken up when it is given.
+"""Refusals: which rows of a load were refused and may come in later: once a consent is given, say.
 
 Keep out: refusing (protect.py). Kept are keyed hashes, counts, reasons, what was known of the row's person then, and
 the rows as they were conformed, so that a few can be taken up without going over the whole load: under the key of the
 load's sealed pages, which hold them too. When those expire, so do these. A row is gone over again once more is known of
-its person, a consent, a country, who else it is, or once the policy or the source's own settings say something else.
+its person, a consent, a country, who else it is, or once the policy or the source's own settings say something else;
+where its text still showed an identifier, once the rules of redaction are others.
 """
 
 import base64
@@ -23,13 +24,17 @@ from orchestration.lake import stage
 from orchestration.lake.store import duckdb_type
 from orchestration.landing.pages import KEY, Load, refusals, refused_loads, source_of
 from orchestration.logs import event
+from orchestration.privacy import redaction
 from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.protect import OTHER_NOTICE, content_hash_sql
+from orchestration.privacy.protect import OTHER_NOTICE, RESIDUAL, content_hash_sql
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, TYPES
 
 REASONS = ("no_basis", "no_consent", "minor_without_guardian", OTHER_NOTICE)
+# SQL: whether a row was refused for what its text still shows, and whether it may come in later at all.
+SHOWS = f"starts_with(reason, '{RESIDUAL}')"
+MAY_COME = f"(reason IN {REASONS} OR {SHOWS})"
 # What the engine says of a file that is cut, changed or under another key; memory that ends is nobody's damage.
 DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
 EMPTY = (
@@ -76,7 +81,7 @@ def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
 def set_aside(con: duckdb.DuckDBPyConnection, rows: Scratch, kind: str) -> None:
     """Add to the set `waiting_<kind>` the rows of `_batch`, as conformed, that `_refused` says may come in later."""
     fields = ", ".join(f"b.{identifier(f.name)}" for f in KINDS[kind].fields)
-    wanted = f"SELECT content_hash FROM _refused WHERE reason IN {REASONS}"
+    wanted = f"SELECT content_hash FROM _refused WHERE {MAY_COME}"
     if con.execute(f"SELECT 1 FROM ({wanted}) LIMIT 1").fetchone():
         rows.add(f"waiting_{kind}", f"SELECT b._record, {fields} FROM _batch b WHERE b._content IN ({wanted})")
 
@@ -92,8 +97,8 @@ def keep(
     refused = rows.relation("refused") if rows.rows("refused") else f"SELECT * EXCLUDE (known) FROM ({EMPTY})"
     key = _key(con, keyring, load)
     told = (
-        f"SELECT r.*, coalesce(k.known, '') || {literal(version)} AS known FROM ({refused}) r "
-        f"LEFT JOIN _person_state k USING (subject_id) WHERE reason IN {REASONS}"
+        f"SELECT r.*, coalesce(k.known, '') || {_version(version)} AS known FROM ({refused}) r "
+        f"LEFT JOIN _person_state k USING (subject_id) WHERE {MAY_COME}"
     )
     if replay:
         told = f"{told} UNION ALL BY NAME SELECT * FROM refused_still"
@@ -128,7 +133,7 @@ def changed(
     )
     for load, path in newest.items():
         con.execute(
-            f"INSERT INTO _waiting SELECT DISTINCT {literal(load.load_id)}, {literal(versions[load.source])}, subject_id, known "
+            f"INSERT INTO _waiting SELECT DISTINCT {literal(load.load_id)}, {_version(versions[load.source])}, subject_id, known "
             f"FROM ({_read(path, _key(con, keyring, load))})"
         )
     prepare(con, "SELECT subject_id FROM _waiting")
@@ -230,6 +235,11 @@ def take_up(
             return None
         show_conformed(rows, record)
     return found
+
+
+def _version(version: str) -> str:
+    """SQL: by what a row was refused besides what was known of its person: the policy; and the rules of redaction."""
+    return f"({literal(version)} || CASE WHEN {SHOWS} THEN {literal('+' + redaction.version())} ELSE '' END)"
 
 
 def _lists(home: Home, load: Load) -> list[Path]:

@@ -17,6 +17,7 @@ from orchestration.home import Home
 from orchestration.lake import stage
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
+from orchestration.privacy import redaction
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Window
 from tests.house import TestHouse, write_source
@@ -833,3 +834,29 @@ def test_an_unknown_zone_taken_from_data_rejects_its_row_alone(house: TestHouse)
         "2025-01-02 03:04:00",
     ]
     assert house.ledger()[("case", "rejected", "unparsable:opened_at")] == 4
+
+
+def test_a_text_that_still_showed_an_identifier_comes_in_once_the_rules_are_others(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = redaction.redact
+
+    def doubtful(con: duckdb.DuckDBPyConnection, texts: str, own: str, into: str, *rest: tuple[str, ...]) -> None:
+        real(con, texts, own, into, *rest)
+        con.execute(f"UPDATE {into} SET residual = true WHERE contains(text, 'odd')")
+
+    write_source(house.sources, "desk", {"case": CASE})
+    odd, known = case(1, account="A1", country="CN", text="odd"), case(2, account="A1", text="fine")
+    house.drop("rows.jsonl", lines(odd, case(3, text="odd too"), known))
+    with monkeypatch.context() as patch:
+        patch.setattr(redaction, "redact", doubtful)
+        house.take()
+        house.take()
+        assert house.rows("select text from lake.case") == [("fine",)]
+    house.take()  # by the same rules nothing is gone over again
+    assert house.ledger()[("case", "rejected", "residual_identifier:text")] == 2
+    monkeypatch.setattr(redaction, "version", lambda: "another")
+    house.take()
+    assert house.rows("select text from lake.case order by 1") == [("fine",), ("odd",), ("odd too",)]
+    assert house.ledger()[("case", "rejected", "residual_identifier:text")] == 0
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
