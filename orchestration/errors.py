@@ -17,6 +17,10 @@ EXIT_CODES = {
 }
 
 
+# What engines and the system's library say when nothing more fits on the disk.
+FULL = ("No space left on device", "File too large", "Disk quota exceeded", "database or disk is full")
+
+
 class VoicehouseError(Exception):
     """A fault that a person can act on. The text names places and codes, never values."""
 
@@ -58,7 +62,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return True
-        if any(words in str(error) for words in ("No space left on device", "File too large", "Disk quota exceeded")):
+        if any(words in str(error) for words in FULL):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -82,7 +82,7 @@ class Home:
         open_to_group(path, 0o710)
         marker = path / "format.json"
         if marker.exists():
-            formats.check(formats.HOME, json.loads(marker.read_text())["format"])
+            formats.check(formats.HOME, _format_of(marker))
         else:
             write_durably(marker, json.dumps({"format": formats.FORMATS[formats.HOME]}).encode())
         return cls(path)
@@ -115,11 +115,7 @@ class Home:
     @property
     def told(self) -> House:
         """What `house.toml` says, and nothing else; defaults where there is none."""
-        path = self.root / "house.toml"
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-            raise VoicehouseError("house.toml cannot be read: it is no valid TOML") from None
+        raw = read_toml(self.root / "house.toml")
         return House(
             tuple(raw.get("sources", [])),
             raw.get("inbox") or None,
@@ -263,6 +259,35 @@ def open_to_group(folder: Path, mode: int) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Settings of a home; none where there is no file.
+
+    Raises VoicehouseError where it cannot be read. One without a byte is what a power cut leaves, never nobody's word:
+    it would lift what the file restricts.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = path.read_text(encoding="utf-8")
+        if content:
+            return tomllib.loads(content)
+        wrong = "it is empty"
+    except UnicodeDecodeError:
+        wrong = "it is not in UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        wrong = str(error)
+    raise VoicehouseError(f"{path.name} cannot be read ({wrong}): mend it, or take it from a backup")
+
+
+def _format_of(marker: Path) -> int:
+    try:
+        return int(json.loads(marker.read_text())["format"])
+    except (ValueError, KeyError, TypeError):
+        raise VoicehouseError(
+            "format.json of the home is damaged: take it from a backup, or delete it if this release made the home"
+        ) from None
 
 
 def _lines(section: Mapping[str, Any]) -> str:

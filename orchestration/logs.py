@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from orchestration.errors import UsedWronglyError, VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError, is_disk_full
 
 PACKAGE = Path(__file__).parent
 FORMS = ("json", "text")
@@ -91,7 +91,8 @@ def timed(name: str) -> Iterator[None]:
 class Step:
     """One step of a run: its beginning, end and failure are events; an error that is not ours leaves without its text.
 
-    Foreign errors may quote data. What leaves instead names the step, the kind of error and the place in the code.
+    Foreign errors may quote data. What leaves instead names the step, the kind of error and the place in the code, or
+    says that the disk is full.
     """
 
     def __init__(self, name: str, run: str, source: str | None = None, ours: tuple[type[BaseException], ...] = ()):
@@ -114,6 +115,8 @@ class Step:
             event(f"{self._name}.failed", logging.ERROR, error=type(error).__name__, place=place(trace))
             if isinstance(error, self._ours) or not isinstance(error, Exception):
                 return
+            if is_disk_full(error):
+                raise VoicehouseError(f"{self._name} broke off, the disk is full: free space, then run again") from None
             raise VoicehouseError(f"{self._name}: {type(error).__name__} at {place(trace)}") from None
         finally:
             self._ids.__exit__(None, None, None)

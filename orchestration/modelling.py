@@ -132,8 +132,10 @@ def marts(home: Home) -> list[str]:
 def run(home: Home, arguments: list[str], env: Mapping[str, str]) -> None:
     """Run dbt and wait.
 
-    Raises VoicehouseError with dbt's own last lines (names of models; dbt is shown no data).
+    Raises VoicehouseError: where the engine ran, with the names of what failed; else with dbt's own last lines, which
+    then speak of the project alone.
     """
+    results = forget_results(Path(env["DBT_TARGET_PATH"]))
     done = subprocess.run(
         [executable(), *arguments],
         env={**os.environ, **env},
@@ -145,8 +147,32 @@ def run(home: Home, arguments: list[str], env: Mapping[str, str]) -> None:
     if done.returncode:
         if is_disk_full(OSError(done.stdout)):
             raise VoicehouseError(f"dbt {arguments[0]} broke off, the disk is full: free space, then run again")
+        if results.exists():
+            raise VoicehouseError(_failed(results, "dbt/logs"))
         tail = "\n".join(done.stdout.strip().splitlines()[-25:])
         raise VoicehouseError(f"dbt {arguments[0]} failed:\n{tail}\n(the whole log: dbt/logs in the home)")
+
+
+def forget_results(target: Path) -> Path:
+    """Where dbt will write what became of each model; what an earlier build wrote there goes."""
+    path = target / "run_results.json"
+    path.unlink(missing_ok=True)
+    return path
+
+
+def check_built(results: Path, error: Exception | None) -> None:
+    """Raise VoicehouseError for dbt's error, if there is one; its own words, the engine's too, may quote values."""
+    if is_disk_full(error):
+        raise VoicehouseError("dbt build broke off, the disk is full: free space, then run again")
+    if error:
+        raise VoicehouseError(_failed(results, "dbt/target/dbt.log"))
+
+
+def _failed(results: Path, log: str) -> str:
+    """What did not build, by name."""
+    found = json.loads(results.read_bytes())["results"] if results.exists() else []
+    names = [r["unique_id"].split(".")[2] for r in found if r["status"] in ("error", "fail", "runtime error")]
+    return f"dbt build failed at {', '.join(names) or 'its start'} (the whole log: {log} in the home)"
 
 
 def _threads(rows: int) -> list[str]:

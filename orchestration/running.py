@@ -24,7 +24,7 @@ from typing import Any
 from orchestration import alerts, modelling, pipeline
 from orchestration.engine import open_read_only
 from orchestration.errors import UsedWronglyError, VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import language, text, translated
@@ -47,7 +47,7 @@ HEADLINES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. The reason is for the terminal: it has the real names of files."""
+    """How a run ended, and why; the reason names files by their keyed ids."""
 
     success: bool
     nothing_new: bool
@@ -69,7 +69,7 @@ def dagster_home(home: Home) -> Path:
     """Dagster's folder in the home, with telemetry off."""
     folder = home.folder("dagster")
     if not (folder / "dagster.yaml").exists():
-        (folder / "dagster.yaml").write_text(DAGSTER_YAML)
+        write_durably(folder / "dagster.yaml", DAGSTER_YAML.encode())
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
 
@@ -146,10 +146,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
         if before and before[0]["status"] in ("failed", "interrupted"):
             write_report(home)  # without the banner: all sources answered
-    from orchestration.landing.names import with_names
-
-    reason = with_names(home, Keyring(home), pipeline.sources(home).values(), progress.reason)
-    return Outcome(result.success, result.success and not progress.modelled, reason)
+    return Outcome(result.success, result.success and not progress.modelled, progress.reason)
 
 
 @contextmanager

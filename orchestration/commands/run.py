@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.commands import as_json, say_json
+from orchestration.commands import as_json, named, say_json
 from orchestration.commands._progress import ticking
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
@@ -74,7 +74,8 @@ def command(
                 raise
             click.echo("\n" + translated(str(error)), err=True)  # the reason of the failure comes after it
     if not outcome.success:
-        click.echo("\n" + text("run.failed", reason=translated(outcome.reason)), err=True)
+        reason = translated(named(home, outcome.reason, sys.stderr))
+        click.echo("\n" + text("run.failed", reason=reason), err=True)
         sys.exit(1)
 
 

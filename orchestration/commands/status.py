@@ -3,9 +3,11 @@
 Keep out: finding it out (orchestration.watch).
 """
 
+import sys
+
 import click
 
-from orchestration.commands import as_json, say_json
+from orchestration.commands import as_json, named, say_json
 from orchestration.home import Home
 from orchestration.messages import grain, text, translated
 
@@ -48,6 +50,8 @@ def command(as_json: bool) -> None:
     for run in found["last_runs"]:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
         line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {run['status']}  {without}".rstrip())
+        for reason in run.get("reasons", {}).values():
+            line("", translated(named(home, reason, sys.stdout)))
     for incident in found["incidents"]:
         left = incident["outcome"] or text("status.hours_left", n=f"{incident['hours_left']:g}")
         line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.home import Home
+from orchestration.logs import Step
 
 
 @dg.failure_hook(name="tell_the_history")
@@ -16,12 +17,13 @@ def tell_the_history(context: dg.HookContext) -> None:
     from orchestration import alerts, pipeline
     from orchestration.serving.report import write_report
 
-    home = Home.open()
-    outcomes = pipeline.Outcomes(home, context.run_id)
-    if outcomes.exists:
-        outcomes.conclude(home, context.run_id, "failed", context.step_key)
-        write_report(home)
-        alerts.send(home)
+    with Step("history", context.run_id):
+        home = Home.open()
+        outcomes = pipeline.Outcomes(home, context.run_id)
+        if outcomes.exists:
+            outcomes.conclude(home, context.run_id, "failed", context.step_key)
+            write_report(home)
+            alerts.send(home)
 
 
 voicehouse = dg.define_asset_job(
@@ -44,7 +46,8 @@ def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.Sk
     """A run when files in the inbox came or changed; the cursor is a digest of names, sizes and times."""
     from orchestration.sources.files import inbox_digest
 
-    cursor = inbox_digest(Home.open().inbox)
+    with Step("inbox", run=""):  # the system's errors name files
+        cursor = inbox_digest(Home.open().inbox)
     if cursor in (None, context.cursor):
         yield dg.SkipReason("nothing new in the inbox")
         return
@@ -57,7 +60,9 @@ def watch() -> dg.SkipReason:
     """Tells what deserves attention between runs: sources without news, runs that died. Starts nothing itself."""
     from orchestration import alerts
 
-    return dg.SkipReason(f"told {len(alerts.send(Home.open()))}")
+    with Step("watch", run=""):
+        told = alerts.send(Home.open())
+    return dg.SkipReason(f"told {len(told)}")
 
 
 @dg.definitions

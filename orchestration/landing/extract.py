@@ -5,6 +5,7 @@ Keep out: opening pages (pages.py) and what sources do.
 
 import copy
 import json
+import logging
 import secrets
 import shutil
 import time
@@ -22,6 +23,7 @@ from orchestration.home import Home, environment_set, sync_folder, sync_path, wr
 from orchestration.landing import inbox, pages
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
+from orchestration.logs import event
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page, Settings, Window
 from orchestration.sources.registry import extractor
@@ -58,7 +60,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     settings = replace(settings, inbox=home.inbox, file_id=file_id, read_whole=whole.__setitem__)
     counted = {"pages": 0, "bytes": 0}
     problem: list[SourceError] = []
-    told: list[str] = []
+    told: list[tuple[str, str]] = []
 
     def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
         try:
@@ -69,7 +71,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
                 counted["pages"] += 1
                 counted["bytes"] += len(value)
                 if page.problem:
-                    told.append(page.problem)
+                    told.append((file, page.problem))
                 yield pa.table(
                     {
                         "load_id": pa.array([load_id]),
@@ -109,9 +111,11 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         if not is_waiting:
             keyring.drop(f"landing:{load_id}")
         return Extraction(settings.name, None, 0, 0, failure, is_transient)
+    for file, reason in told:
+        event("file.unread", logging.WARNING, source=settings.name, load=load_id, file=file, reason=reason)
     if told:
         more = [f"and {len(told) - MOST_PROBLEMS} more files"] if len(told) > MOST_PROBLEMS else []
-        failure = f"{settings.name}: " + "; ".join([*told[:MOST_PROBLEMS], *more])
+        failure = f"{settings.name}: " + "; ".join([*(reason for _, reason in told[:MOST_PROBLEMS]), *more])
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"], failure)
 
 

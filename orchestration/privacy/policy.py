@@ -6,7 +6,6 @@ Keep out: applying it to rows (protect.py). Legal grounds are defaults for a law
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from orchestration.engine import literal
 from orchestration.errors import ContractError
-from orchestration.home import Home, write_durably
+from orchestration.home import Home, read_toml, write_durably
 from orchestration.privacy import ner
 from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
@@ -133,10 +132,10 @@ class Policy:
         path: Path = home.root / "policy.toml"
         if not path.exists():
             furnish(home)
-        try:
-            raw = tomllib.loads(path.read_text())
-        except tomllib.TOMLDecodeError as error:
-            raise ContractError(f"policy.toml cannot be read: {error}") from None
+        raw = read_toml(path)
+        for name in ("version", "purposes"):
+            if name not in raw:
+                raise ContractError(f"policy.toml lacks '{name}': add it, or take the file from a backup")
         for name in (str(raw["version"]), *raw["purposes"]):
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
                 raise ContractError(f"policy.toml: '{name}' is no name of a purpose or version")

@@ -7,7 +7,6 @@ policy.toml, [requests].
 """
 
 import secrets
-import tomllib
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +16,7 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now
+from orchestration.home import Home, now, read_toml
 from orchestration.privacy import subjects
 from orchestration.privacy.marks import STAFF
 from orchestration.privacy.policy import EU
@@ -138,7 +137,7 @@ def set_person(con: duckdb.DuckDBPyConnection, request: Request) -> tuple[str, .
 def due(home: Home, received_at: datetime, country: str | None) -> datetime:
     """When a request is due, by the law of the person's country; unknown: the earlier."""
     path = home.root / "policy.toml"
-    terms = tomllib.loads(path.read_text()).get("requests", {}) if path.exists() else {}
+    terms = read_toml(path).get("requests", {})
     months, days = int(terms.get("gdpr_months", 1)), int(terms.get("mainland_working_days", 15))
     year, month = divmod(received_at.month - 1 + months, 12)
     year, month = received_at.year + year, month + 1

@@ -4,10 +4,8 @@ Keep out: the operations. Who has which role stands in policy.toml, [roles], by 
 is run by one person, who says in which role. Files are closed by their modes; roles bind those who may run the command.
 """
 
-import tomllib
-
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, read_toml
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 
@@ -37,7 +35,7 @@ class NotAllowedError(VoicehouseError):
 def require(home: Home, keyring: Keyring, role: str, operation: str) -> None:
     """Let the operation go on, or write the attempt into the audit log and raise NotAllowedError."""
     path = home.root / "policy.toml"
-    named = tomllib.loads(path.read_text()).get("roles", {}) if path.exists() else {}
+    named = read_toml(path).get("roles", {})
     if role not in ALLOWED[operation]:
         reason = f"a {role} may not do this: {operation} asks for {' or '.join(ALLOWED[operation])}"
     elif named and actor() not in named.get(role, []):

@@ -4,15 +4,20 @@ Keep out: the table of faults (bad_files.py).
 """
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from orchestration import pipeline
+from orchestration import logs, pipeline, running
+from orchestration.cli import main
+from orchestration.commands import named
 from orchestration.landing.names import file_ids, with_names
+from orchestration.running import Outcome
 from orchestration.sources import files
 from tests.faults.bad_files import FAULTS, FILE, HEADER, JSON_SOUND, PHONE, PLANTED, SOUND, Fault, content, parquet
 from tests.faults.traces import found_under
@@ -121,6 +126,41 @@ def test_only_the_terminal_gets_the_real_name_of_a_file(taken: Taken) -> None:
     named = with_names(house.home, house.keyring, pipeline.sources(house.home).values(), sentence)
     assert f"{FILE}.csv" in named and FILE not in sentence
     assert with_names(house.home, house.keyring, pipeline.sources(house.home).values(), "desk: down") == "desk: down"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_name_goes_to_a_terminal_and_to_no_file_or_journal(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    house, sentence = taken.house, taken.failures["empty_file"]
+    assert named(house.home, sentence, io.StringIO()) == sentence
+    assert f"{FILE}.csv" in named(house.home, sentence, Terminal())
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    ended = Outcome(success=False, nothing_new=False, reason=sentence)
+    monkeypatch.setattr(running, "execute", lambda *_, **__: ended)
+    done = CliRunner().invoke(main, ["--home", str(house.home.root), "run"])  # its streams are no terminal
+    assert done.exit_code == 1 and sentence in done.stderr and FILE not in done.output
+
+
+def test_every_broken_file_is_named_in_the_log(house: TestHouse, capsys: pytest.CaptureFixture[str]) -> None:
+    write_source(
+        house.sources, "desk", {"case": "select _record, a as case_id from rows"}, format="csv", columns=("a",)
+    )
+    for i in range(8):
+        house.drop(f"rows {FILE} {i}.csv", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOICEHOUSE_LOG", "json")
+        logs.configure()
+        house.take()
+    logs.configure()
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"file.unread"' in line]
+    assert "and 3 more files" in pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    ids = {file_ids(house.keyring, "desk")(f"rows {FILE} {i}.csv") for i in range(8)}
+    assert {told["file"] for told in events} == ids and len(events) == 8
+    assert all(told["source"] == "desk" and told["file"] in told["reason"] for told in events)
+    assert FILE not in json.dumps(events)
 
 
 def test_what_was_told_once_is_not_told_again_until_the_file_changes(taken: Taken) -> None:

@@ -12,11 +12,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration import alerts, logs, pipeline, watch
+from orchestration import alerts, logs, modelling, pipeline, watch
 from orchestration.defs.extract.assets import _asset as extract_asset
 from orchestration.defs.guard.assets import _asset as guard_asset
+from orchestration.defs.jobs import inbox as looking
 from orchestration.defs.jobs import watch as watching
 from orchestration.defs.load.assets import defs as load_defs
+from orchestration.defs.model.assets import Dbt
+from orchestration.defs.model.assets import defs as model_defs
+from orchestration.defs.quality.assets import defs as quality_defs
 from orchestration.defs.quality.assets import served
 from orchestration.defs.resources import HouseResource
 from orchestration.defs.serve import assets as serve
@@ -190,15 +194,25 @@ def test_the_watch_tells_between_runs_and_starts_nothing(home: TestHouse, monkey
     assert isinstance(told, dg.SkipReason) and "2" in str(told.skip_message)
 
 
+def _model() -> dg.AssetsDefinition:
+    return next(a for a in model_defs.load_fn().assets if isinstance(a, dg.AssetsDefinition))
+
+
 BROKEN = {
     "extract": ("orchestration.pipeline.extract_pages", lambda s: extract_asset(s)),
     "guard": ("orchestration.pipeline.guard", lambda s: guard_asset(s, [])),
+    "model": ("orchestration.modelling.building", lambda s: _model()),
+    "quality": ("orchestration.pipeline.audit_exact_marts", lambda s: list(quality_defs.load_fn().assets)[-1]),
     "load": ("orchestration.pipeline.load_staged", lambda s: next(iter(load_defs.load_fn().assets))),
     "recheck": ("orchestration.pipeline.recheck_served", lambda s: served),
     "publish": ("orchestration.pipeline.publish", lambda s: serve.kpi),
     "report": ("orchestration.serving.report.write_report", lambda s: serve.report),
     "verdict": ("orchestration.pipeline.conclude", lambda s: serve.verdict),
 }
+
+
+def dbt(project: Path) -> Dbt:
+    return Dbt(project_dir=str(project), profiles_dir=str(project), dbt_executable=modelling.executable())
 
 
 @pytest.mark.parametrize("step", BROKEN)
@@ -226,7 +240,8 @@ def test_a_foreign_error_in_any_step_leaves_its_words_behind(
     monkeypatch.setattr(where, fail)
     (tmp_path / "dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        result = dg.materialize([asset], resources={"house": HouseResource()}, instance=instance, raise_on_error=False)
+        resources = {"house": HouseResource(), "dbt": dbt(modelling.PROJECT)}
+        result = dg.materialize([asset], resources=resources, instance=instance, raise_on_error=False)
         told = "\n".join(str(e) for e in instance.all_logs(result.run_id))
     monkeypatch.delenv("VOICEHOUSE_LOG")
     logs.configure()
@@ -243,3 +258,43 @@ def test_a_foreign_error_in_any_step_leaves_its_words_behind(
     stored = b"".join(p.read_bytes() for p in (tmp_path / "dagster").rglob("*") if p.is_file())
     for value in PLANTED:
         assert value not in told + terminal.out + terminal.err and value.encode() not in stored
+
+
+def test_what_the_engine_says_in_a_model_stays_in_dbts_own_log(
+    home: TestHouse, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """dbt repeats the engine's words, and the engine quotes values: told is which models failed, and where to look."""
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text(
+        "name: voicehouse\nprofile: small\nmodels: {voicehouse: {+materialized: table}}\n"
+    )
+    profile = "small: {target: here, outputs: {here: {type: duckdb, path: ':memory:'}}}\n"
+    (project / "profiles.yml").write_text(profile)
+    value = " ".join(PLANTED)
+    (project / "models" / "fct_cases.sql").write_text(f"select cast('{value}' as integer) as n")
+    asset = _model()
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        resources = {"house": HouseResource(), "dbt": dbt(project)}
+        result = dg.materialize([asset], resources=resources, instance=instance, raise_on_error=False)
+        told = "\n".join(str(e) for e in instance.all_logs(result.run_id))
+    assert not result.success
+    assert "dbt build failed at fct_cases (the whole log: dbt/target/dbt.log in the home)" in told
+    assert value in (home.home.root / "dbt" / "target" / "dbt.log").read_text()  # the control
+    terminal = capfd.readouterr()
+    stored = b"".join(p.read_bytes() for p in (tmp_path / "dagster").rglob("*") if p.is_file())
+    for planted in PLANTED:
+        assert planted not in told + terminal.out + terminal.err and planted.encode() not in stored
+
+
+def test_a_sensor_that_cannot_look_names_no_file(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.drop(f"{PLANTED[0]}.jsonl", "{}")
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(VoicehouseError, match=r"^inbox: PermissionError at files.py:\d+$") as told:
+        list(looking(dg.build_sensor_context()))
+    assert PLANTED[0] not in str(told.value) and told.value.__suppress_context__

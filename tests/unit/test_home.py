@@ -13,6 +13,9 @@ import pytest
 
 from orchestration.errors import HomeLockedError, VoicehouseError
 from orchestration.home import Home, House, append_durably, now, read_lines, write_durably
+from orchestration.privacy import policy, roles
+from orchestration.privacy.keys import Keyring
+from tests.faults.test_disk_full import full_disk
 
 
 def test_folders_are_closed_to_others(tmp_path: Path) -> None:
@@ -118,3 +121,49 @@ def test_who_only_looks_for_a_writer_keeps_no_writer_out(tmp_path: Path) -> None
         threading.Timer(0.15, fcntl.flock, (glance, fcntl.LOCK_UN)).start()
         with home.writing("a run"):
             assert home.holder() is not None
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"other": 1}', "[]"])
+def test_a_home_whose_format_is_torn_says_what_to_do(tmp_path: Path, content: str) -> None:
+    Home.open(tmp_path)
+    (tmp_path / "format.json").write_text(content)
+    with pytest.raises(
+        VoicehouseError, match="format.json of the home is damaged: take it from a backup, or delete it"
+    ):
+        Home.open(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"= =", b"\xff", b"\x00\x00"])
+def test_settings_that_are_torn_are_told_and_never_taken_for_defaults(tmp_path: Path, content: bytes) -> None:
+    home = Home.open(tmp_path)
+    keyring = Keyring(home)
+    home.furnish(House())
+    policy.furnish(home)
+    roles.require(home, keyring, "engineer", "keys rotate")  # the control
+    for name, read in (
+        ("house.toml", lambda: home.house),
+        ("policy.toml", lambda: policy.Policy.of(home)),
+        ("policy.toml", lambda: roles.require(home, keyring, "engineer", "keys rotate")),
+    ):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            VoicehouseError, match=rf"^{name} cannot be read \(.+\): mend it, or take it from a backup$"
+        ):
+            read()
+        (tmp_path / name).write_bytes(whole)
+
+
+def test_a_first_write_that_does_not_fit_leaves_no_half_of_a_setting(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    for write in (lambda: home.furnish(House()), lambda: policy.furnish(home)):
+        with full_disk(100), pytest.raises(OSError, match="File too large"):
+            write()
+    assert [p.name for p in tmp_path.iterdir()] == ["format.json"]
+
+
+def test_a_policy_without_its_purposes_is_told(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    (tmp_path / "policy.toml").write_text('version = "1"\n')
+    with pytest.raises(VoicehouseError, match="policy.toml lacks 'purposes'"):
+        policy.Policy.of(home)

@@ -3,7 +3,9 @@
 Keep out: SQL (dbt_project/).
 """
 
+import io
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -15,7 +17,7 @@ from packaging.version import Version
 from orchestration import modelling, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home, environment_set
-from orchestration.logs import event, ids
+from orchestration.logs import Step, event
 
 # Written by the step itself before it builds (modelling.building): what this build is, and what the last one did not
 # know.
@@ -58,19 +60,18 @@ def defs() -> dg.Definitions:
         if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run.run_id).failures:
             context.log.info("nothing new: what is served was made from just what the lake holds")
             return
+        target = home.folder("dbt", "target")
         with (
-            ids(run=context.run.run_id),
+            Step("model", context.run.run_id),
             modelling.building(home, keyring) as build,
             environment_set(modelling.environment(home, keyring)),
+            redirect_stdout(io.StringIO()),  # where dagster-dbt repeats what dbt says: it may quote a value
         ):
-            event("model.started", why_full=build.why_full)
-            yield from dbt.cli(
-                build.arguments(),
-                context=context,
-                target_path=home.folder("dbt", "target"),
-                raise_on_error=True,
-            ).stream()
-            event("model.done")
+            event("model.building", why_full=build.why_full)
+            results = modelling.forget_results(target)
+            done = dbt.cli(build.arguments(), context=context, target_path=target, raise_on_error=False)
+            yield from done.stream()
+            modelling.check_built(results, done.get_error())
 
     with environment_set(modelling.environment(home)):
         dbt = Dbt(
