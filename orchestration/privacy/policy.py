@@ -221,7 +221,7 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     """SQL: the basis for one purpose by jurisdiction, null where there is none.
 
     A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the
-    law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent.
+    law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent (decision 0019).
     """
     other = settings.basis["other"].get(purpose)
     by_law = {
