@@ -4,12 +4,13 @@ Keep out: work of any step. What a person reads stands in orchestration/messages
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from orchestration.errors import KeyMissingError
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -29,15 +30,19 @@ def say_json(found: Any) -> None:
     click.echo(json.dumps(found, indent=1, ensure_ascii=False, default=str))
 
 
-def named(home: Home, sentence: str, stream: TextIO) -> str:
-    """A sentence with the real names of files where a person reads it on a terminal.
+def named(home: Home, sentences: Sequence[str], stream: TextIO) -> list[str]:
+    """Sentences with the real names of files where a person reads them on a terminal.
 
-    What goes to a file or to a journal keeps their keyed ids.
+    What goes to a file or to a journal keeps their keyed ids, and so does what is told while the master key is missing.
     """
-    if not stream.isatty():
-        return sentence
     from orchestration import pipeline
-    from orchestration.landing.names import with_names
+    from orchestration.landing.names import ID, with_names
     from orchestration.privacy.keys import Keyring
 
-    return with_names(home, Keyring(home), pipeline.sources(home).values(), sentence)
+    if not stream.isatty() or not any(ID.search(sentence) for sentence in sentences):
+        return list(sentences)
+    try:
+        keyring = Keyring(home)
+    except KeyMissingError:
+        return list(sentences)
+    return with_names(home, keyring, pipeline.sources(home).values(), sentences)

@@ -74,8 +74,8 @@ def command(
                 raise
             click.echo("\n" + translated(str(error)), err=True)  # the reason of the failure comes after it
     if not outcome.success:
-        reason = translated(named(home, outcome.reason, sys.stderr))
-        click.echo("\n" + text("run.failed", reason=reason), err=True)
+        (reason,) = named(home, [outcome.reason], sys.stderr)
+        click.echo("\n" + text("run.failed", reason=translated(reason)), err=True)
         sys.exit(1)
 
 

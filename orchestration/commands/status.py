@@ -47,11 +47,13 @@ def command(as_json: bool) -> None:
         line(text("status.sla"), told)
     for run_id in found["died_runs"]:
         line(text("status.run"), text("status.died", run=run_id[:8]))
+    reasons = [reason for run in found["last_runs"] for reason in run.get("reasons", {}).values()]
+    read = dict(zip(reasons, named(home, reasons, sys.stdout), strict=True))
     for run in found["last_runs"]:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
         line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {run['status']}  {without}".rstrip())
         for reason in run.get("reasons", {}).values():
-            line("", translated(named(home, reason, sys.stdout)))
+            line("", translated(read[reason]))
     for incident in found["incidents"]:
         left = incident["outcome"] or text("status.hours_left", n=f"{incident['hours_left']:g}")
         line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")

@@ -6,7 +6,7 @@ Keep out: reading files. Real names go to the terminal of whoever started the ru
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from orchestration.errors import SourceError
@@ -28,9 +28,10 @@ def file_ids(keyring: Keyring, source: str) -> Callable[[str], str]:
     return file_id
 
 
-def with_names(home: Home, keyring: Keyring, sources: Iterable[Settings], sentence: str) -> str:
-    """A sentence with the real name behind every file id in it, where the file still lies in the inbox."""
-    wanted = set(ID.findall(sentence))
+def with_names(home: Home, keyring: Keyring, sources: Iterable[Settings], sentences: Sequence[str]) -> list[str]:
+    """Sentences with the real name behind every file id in them, where the file still lies in the inbox."""
+    wanted = {found for sentence in sentences for found in ID.findall(sentence)}
+    real: dict[str, str] = {}
     for settings in sources if wanted else ():
         file_id = file_ids(keyring, settings.name)
         here = replace(settings, inbox=home.inbox)
@@ -39,9 +40,11 @@ def with_names(home: Home, keyring: Keyring, sources: Iterable[Settings], senten
                 names = [name for name, _ in listed(here, stream)]
             except (SourceError, OSError):
                 continue
-            for name in names:
-                found = file_id(name)
-                if found in wanted:
-                    # A name is somebody's data: a line break in it must not forge a line of the terminal.
-                    sentence = sentence.replace(f"file {found}", f"file {name!r} ({found})")
-    return sentence
+            real |= {found: name for name in names if (found := file_id(name)) in wanted}
+
+    def named(match: re.Match[str]) -> str:
+        found = match[1]
+        # A name is somebody's data: a line break in it must not forge a line of the terminal.
+        return f"file {real[found]!r} ({found})" if found in real else match[0]
+
+    return [ID.sub(named, sentence) for sentence in sentences]

@@ -123,9 +123,10 @@ def test_nothing_is_lost_and_no_value_stands_in_what_is_told_or_kept(taken: Take
 def test_only_the_terminal_gets_the_real_name_of_a_file(taken: Taken) -> None:
     house = taken.house
     sentence = taken.failures["empty_file"]
-    named = with_names(house.home, house.keyring, pipeline.sources(house.home).values(), sentence)
+    sources = pipeline.sources(house.home).values()
+    named, plain = with_names(house.home, house.keyring, sources, [sentence, "desk: down"])
     assert f"{FILE}.csv" in named and FILE not in sentence
-    assert with_names(house.home, house.keyring, pipeline.sources(house.home).values(), "desk: down") == "desk: down"
+    assert plain == "desk: down"
 
 
 class Terminal(io.StringIO):
@@ -135,8 +136,9 @@ class Terminal(io.StringIO):
 
 def test_a_name_goes_to_a_terminal_and_to_no_file_or_journal(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
     house, sentence = taken.house, taken.failures["empty_file"]
-    assert named(house.home, sentence, io.StringIO()) == sentence
-    assert f"{FILE}.csv" in named(house.home, sentence, Terminal())
+    assert named(house.home, [sentence], io.StringIO()) == [sentence]
+    (read,) = named(house.home, [sentence], Terminal())
+    assert f"{FILE}.csv" in read
     monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
     ended = Outcome(success=False, nothing_new=False, reason=sentence)
     monkeypatch.setattr(running, "execute", lambda *_, **__: ended)

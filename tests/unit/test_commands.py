@@ -3,6 +3,7 @@
 Keep out: what single commands do.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -17,13 +18,15 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import commands, modelling, running
+from orchestration import commands, modelling, pipeline, running
 from orchestration.cli import main
 from orchestration.commands import _progress
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
 from orchestration.home import Home, House
+from orchestration.landing import names
+from orchestration.landing.names import file_ids
 from orchestration.privacy.keys import Keyring
-from tests.house import TestHouse
+from tests.house import TestHouse, write_source
 
 
 @pytest.fixture
@@ -86,7 +89,6 @@ def test_a_zone_that_does_not_exist_makes_no_home(tmp_path, monkeypatch: pytest.
 
 def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, house: TestHouse) -> None:
     from orchestration.privacy.audit_log import AuditLog
-    from tests.house import write_source
 
     write_source(
         house.sources,
@@ -165,6 +167,44 @@ def test_whatever_makes_a_master_key_says_what_losing_it_means(
     told = [CliRunner().invoke(main, command).stderr for _ in range(2)]
     assert (tmp_path / "home" / "keys" / "master.key").exists()
     assert ["Losing them" in words for words in told] == [True, False]
+
+
+def test_status_on_a_terminal_tells_every_reason_without_the_master_key(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": "select _record, raw ->> '$.id' as case_id from rows"})
+    house.drop("rows_1.jsonl", "")
+    house.keyring.key("file_names")
+    for run, reason in (("r1", "desk: down"), ("r2", f"desk: file {'0' * 24}, is empty")):
+        outcomes = pipeline.Outcomes(house.home, run)
+        outcomes.begin()
+        outcomes.fail("desk", "extract", reason)
+        outcomes.conclude(house.home, run, "failed")
+    (house.home.root / "keys" / "master.key").unlink()
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "orchestration.cli", "--home", str(house.home.root), "status"]
+    done = subprocess.run(command, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    told = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0 and "desk: down" in told and f"file {'0' * 24}, is empty" in told, told
+
+
+def test_the_inbox_is_listed_once_for_all_reasons_and_only_for_one_with_a_file(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    write_source(house.sources, "desk", {"case": "select _record, raw ->> '$.id' as case_id from rows"})
+    house.drop("rows_1.jsonl", "")
+    known = file_ids(house.keyring, "desk")("rows_1.jsonl")
+    listings: list[str] = []
+    listed = names.listed
+    monkeypatch.setattr(names, "listed", lambda *given: listings.append("listed") or listed(*given))
+    assert commands.named(house.home, ["desk: down"], Terminal()) == ["desk: down"] and not listings
+    told = commands.named(house.home, [f"file {known}", "desk: down", f"file {known}, is empty"], Terminal())
+    real = f"file 'rows_1.jsonl' ({known})"
+    assert told == [real, "desk: down", f"{real}, is empty"] and len(listings) == 1
 
 
 MAKES_A_HOME = {"init", "restore", "run", "sample", "sources add", "ui"}
