@@ -100,7 +100,7 @@ class Channels:
 def due(home: Home) -> list[Alert]:
     """What there is to tell now, told before or not."""
     found = []
-    history = [r for r in pipeline.run_history(home) if r["status"] != "nothing_new"]
+    history = [r for r in pipeline.run_history(home) if r["status"] not in ("nothing_new", "interrupted")]
     if history and history[-1]["status"] == "failed":
         run = history[-1]
         where = ", ".join(run["failed_sources"]) or run.get("failed_step") or "-"

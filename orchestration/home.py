@@ -9,7 +9,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -348,15 +348,20 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
 def append_durably(path: Path, line: Mapping[str, Any]) -> None:
     """Add a line to a file of JSON objects: after a death or on a full disk it is there whole, or not at all.
 
-    What a death left of a line without its end is cut off first: nobody was answered on it.
+    What a death left of a line is cut off first: nobody was answered on it. A whole one gets the end that an
+    editor left out.
     """
     import fcntl
 
-    left = memoryview(json.dumps(line, ensure_ascii=False, default=str).encode() + b"\n")
+    added = json.dumps(line, ensure_ascii=False, default=str).encode() + b"\n"
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        end = path.read_bytes().rfind(b"\n") + 1
+        content = path.read_bytes()
+        last = content.rpartition(b"\n")[2]
+        is_whole = _is_json(last)
+        end = len(content) if is_whole else len(content) - len(last)
+        left = memoryview(b"\n" + added if is_whole else added)
         os.ftruncate(handle, end)
         try:
             while left:
@@ -371,11 +376,13 @@ def append_durably(path: Path, line: Mapping[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of such a file, oldest first; none where there is no file. A last line without its end is none.
+    """The objects of such a file, oldest first; none where there is no file. What a death left of a last line is none.
 
     Raises VoicehouseError for a line in between that is no JSON.
     """
-    *whole, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    *whole, last = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    if _is_json(last):  # an editor left its end out
+        whole.append(last)
     found = []
     for number, raw in enumerate(whole, 1):
         try:
@@ -387,6 +394,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except ValueError:  # no JSON, no UTF-8
+        return False
+    return True
+
+
 def _alone(draft: Path, mode: int) -> int:
     """A draft, open and empty, that no other process writes: one name, so that what a death leaves is written over."""
     import fcntl
@@ -394,9 +409,10 @@ def _alone(draft: Path, mode: int) -> int:
     while True:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT, mode)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        if draft.exists() and os.path.samestat(os.fstat(handle), draft.stat()):
-            os.ftruncate(handle, 0)
-            return handle
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), draft.stat()):
+                os.ftruncate(handle, 0)
+                return handle
         os.close(handle)  # another process's, which has taken its place meanwhile
 
 

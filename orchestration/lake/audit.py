@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -120,8 +121,16 @@ def published_failures(path: Path) -> list[str]:
 
 
 def prepare() -> None:
-    """Import great-expectations beside other work: two seconds of CPU that no step need wait for."""
-    Thread(target=_engine, name="audit.prepare", daemon=True).start()
+    """Import great-expectations beside other work: two seconds of CPU that no step need wait for.
+
+    What goes wrong there is told by the step that asks for it again.
+    """
+
+    def start() -> None:
+        with suppress(Exception):
+            _engine()
+
+    Thread(target=start, name="audit.prepare", daemon=True).start()
 
 
 @cache

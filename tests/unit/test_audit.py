@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import threading
 
 import duckdb
 import pyarrow as pa
@@ -165,6 +166,21 @@ def test_fault_of_the_engine_is_an_error_and_never_a_verdict(monkeypatch):
     monkeypatch.setattr(audit, "_suite", lambda kind, is_public: (unreadable,))
     with pytest.raises(AuditError, match="status has a form"):
         audit_batch(rows("case", 5), "case")
+
+
+def test_fault_of_the_engine_that_starts_beside_other_work_is_told_by_who_asks_for_it(monkeypatch):
+    def fail():
+        raise ImportError("no such module")
+
+    told, started = [], []
+    monkeypatch.setattr(audit, "_started", fail)
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    monkeypatch.setattr(audit, "Thread", lambda **given: started.append(threading.Thread(**given)) or started[0])
+    audit.prepare()
+    started[0].join()
+    assert not told
+    with pytest.raises(ImportError):
+        audit._engine()
 
 
 def test_evidence_that_cannot_be_read_is_an_error_without_the_engine_text(monkeypatch):

@@ -112,6 +112,51 @@ def test_lines_are_added_whole_and_one_that_is_damaged_is_told_by_its_number(tmp
         read_lines(path)
 
 
+def test_a_last_line_that_an_editor_left_without_its_end_counts_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"n": 1}\n{"n": 2}')
+    assert read_lines(path) == [{"n": 1}, {"n": 2}]
+    append_durably(path, {"n": 3})
+    assert path.read_bytes() == b'{"n": 1}\n{"n": 2}\n{"n": 3}\n'
+
+
+@pytest.mark.parametrize("torn", [b'{"n": 2', b'{"n": "\xe4\xb8', b" "])
+def test_what_a_death_left_of_a_last_line_is_none_and_makes_room(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"n": 1}\n' + torn)
+    assert read_lines(path) == [{"n": 1}]
+    append_durably(path, {"n": 3})
+    assert read_lines(path) == [{"n": 1}, {"n": 3}]
+
+
+def test_a_line_added_on_a_full_disk_leaves_an_unended_last_one_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"n": 1}')
+    with full_disk(10), pytest.raises(OSError, match="File too large"):
+        append_durably(path, {"n": 2})
+    assert path.read_bytes() == b'{"n": 1}'
+
+
+@pytest.mark.parametrize("look", [1, 2])
+def test_a_draft_that_another_process_puts_in_place_meanwhile_is_no_fault(
+    tmp_path: Path, look: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, stat_of = tmp_path / ".f.draft", Path.stat
+    draft.write_bytes(b"theirs")
+    looks: list[Path] = []
+
+    def placed(path: Path, **given: bool) -> os.stat_result:
+        looks.append(path)
+        if len(looks) == look:
+            os.replace(draft, tmp_path / "f")
+        return stat_of(path, **given)
+
+    monkeypatch.setattr(Path, "stat", placed)
+    write_durably(tmp_path / "f", b"ours")
+    monkeypatch.undo()
+    assert (tmp_path / "f").read_bytes() == b"ours"
+
+
 def test_who_only_looks_for_a_writer_keeps_no_writer_out(tmp_path: Path) -> None:
     """A glance takes the lock for a moment; a run that starts in that moment is not told of another writer."""
     home = Home.open(tmp_path)

@@ -91,7 +91,7 @@ def test_the_newest_run_that_did_something_decides_about_the_banner(home: Home):
     shown = {}
     for statuses in (
         ("failed", "succeeded"), ("failed", "nothing_new"), ("failed", "succeeded", "nothing_new"),
-        ("nothing_new",), ("succeeded", "failed"),
+        ("nothing_new",), ("succeeded", "failed"), ("failed", "interrupted"), ("succeeded", "interrupted"),
     ):  # fmt: skip
         history.write_text("".join(json.dumps({**line, "status": s, "failed_sources": []}) + "\n" for s in statuses))
         shown[statuses] = "The last run failed" in texts(write_report(home).read_text(), "en")
@@ -99,6 +99,7 @@ def test_the_newest_run_that_did_something_decides_about_the_banner(home: Home):
     assert [statuses for statuses, failed in shown.items() if failed] == [
         ("failed", "nothing_new"),
         ("succeeded", "failed"),
+        ("failed", "interrupted"),
     ]
 
 

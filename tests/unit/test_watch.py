@@ -98,6 +98,15 @@ def test_a_run_that_died_is_told_apart_from_one_that_goes_on(desk: TestHouse) ->
     assert [a.kind for a in alerts.due(desk.home)] == ["run_died"]
 
 
+def test_a_failed_run_stays_due_behind_one_that_was_interrupted_or_found_nothing(desk: TestHouse) -> None:
+    fail_a_run(desk, "r1-aaaaaa")
+    for run_id, status in (("r2", "nothing_new"), ("r3", "interrupted")):
+        outcomes = pipeline.Outcomes(desk.home, run_id)
+        outcomes.begin()
+        outcomes.conclude(desk.home, run_id, status)
+        assert [a.key for a in alerts.due(desk.home)] == ["run:r1-aaaaaa"]
+
+
 def miss_a_target(house: TestHouse) -> None:
     """Serve figures of which one missed its target in the newest complete month."""
     with duckdb.connect(str(house.home.serving / "kpi.duckdb")) as con:
