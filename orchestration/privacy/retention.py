@@ -23,6 +23,7 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import refused_loads
 from orchestration.privacy import marks, pseudonyms, refusals
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, renew_vault
@@ -203,12 +204,14 @@ def _expire_vault(
                 "DELETE FROM vault.consent c USING _stale s WHERE c.consent_ref = s.consent_ref AND c.purpose = s.purpose "
                 "AND c.action = s.action AND c.given_at = s.given_at"
             )
-            for table in ("identity", "record_key", "subject"):
+            # Consents have a term of their own, as evidence; merges are what rows of the lake are still joined by.
+            for table in ("identity", "record_key", "restriction", "subject"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _silent)")
             con.execute("DELETE FROM vault.record_key WHERE subject_id IS NULL AND key_hash IN (FROM _rowless)")
             con.execute("DELETE FROM vault.agent WHERE agent_key IN (FROM _silent_agents)")
     if is_due:
         renew_vault(con, home, keyring)
+        RestrictedList(home, keyring).forget(tuple(i for (i,) in con.execute("FROM _silent").fetchall()))
     return found
 
 
@@ -220,8 +223,8 @@ def vault_due(
     Temp tables: `_silent` (subject_id) not heard of for a term, `_rowless` (key_hash) ids that name no person and no
     row, `_stale` consents out of force, `_silent_agents`.
     Whoever has no row in the lake, and none that waits, is kept as long as the sealed pages are that told of them: they
-    were refused. Not who gave or took back a consent, objected, or has a request open: their words have to be heeded
-    when they come again.
+    were refused. Not who gave or took back a consent, or objected: their words have to be heeded when they come again,
+    for a term from the last. Whose refused rows wait, or who has a request open, is known as long, whatever else is.
     """
     home = lake.home
     months = {n: s.identity_retention_months for n, s in sources.items()}
@@ -242,23 +245,28 @@ def vault_due(
     # A load's id tells when it began and of which source: for persons of whom no row was let in.
     born = "strptime(left(first_load, 15), '%Y%m%dT%H%M%S')"
     source = "regexp_replace(first_load, '^[^-]*-[^-]*-', '')"
+    term = _term("k.since", months, DEFAULT_IDENTITY_MONTHS)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _silent AS
         WITH heard AS (SELECT subject_key, max(until) AS until FROM ({" UNION ALL ".join(heard)}) GROUP BY 1),
         said AS (
-            SELECT subject_id FROM vault.consent UNION SELECT subject_id FROM vault.restriction
-            UNION SELECT unnest(subject_ids) FROM vault.request WHERE closed_at IS NULL
+            SELECT subject_id, max(since) AS since FROM (
+                SELECT subject_id, given_at AS since FROM vault.consent UNION ALL SELECT subject_id, since FROM vault.restriction
+            ) GROUP BY 1
+        ),
+        needed AS (
+            SELECT subject_id FROM _refused_persons UNION SELECT unnest(subject_ids) FROM vault.request WHERE closed_at IS NULL
         ),
         known AS (
-            SELECT s.*, {_term("s.born", months, DEFAULT_IDENTITY_MONTHS)} AS term, c.subject_id IS NOT NULL AS has_said
+            SELECT s.*, c.subject_id IS NOT NULL AS has_said, greatest(s.born, c.since) AS since
             FROM (SELECT *, {born} AS born, {source} AS source FROM vault.subject) s LEFT JOIN said c USING (subject_id)
         ),
         terms AS (
-            SELECT coalesce(k.current_id, k.subject_id) AS person,
-                   max(coalesce(h.until, CASE WHEN k.subject_id IN (FROM _refused_persons) THEN NULL
-                                              WHEN k.has_said THEN k.term ELSE least(k.term, k.born + {landed}) END,
-                                TIMESTAMP '{NEVER}')) AS until
+            SELECT coalesce(k.current_id, k.subject_id) AS person, max(CASE
+                WHEN k.subject_id IN (SELECT subject_id FROM needed WHERE subject_id IS NOT NULL) THEN TIMESTAMP '{NEVER}'
+                WHEN k.has_said THEN greatest(h.until, coalesce({term}, TIMESTAMP '{NEVER}'))
+                ELSE coalesce(h.until, least({term}, k.born + {landed}), TIMESTAMP '{NEVER}') END) AS until
             FROM known k LEFT JOIN heard h ON h.subject_key = hmac_pseudonym_person(k.subject_id) GROUP BY 1
         )
         SELECT s.subject_id FROM vault.subject s JOIN terms t ON t.person = coalesce(s.current_id, s.subject_id)

@@ -1,17 +1,20 @@
 """Retention: what is past its term goes for good and stays counted. Keep out: sealed pages and quarantine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
+import duckdb
 import pytest
 
-from orchestration import pipeline
+from orchestration import answering, pipeline
 from orchestration.engine import connect
 from orchestration.home import Home
 from orchestration.lake import audit
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.lake.store import Lake
-from orchestration.privacy import pseudonyms, restriction, retention, subjects
+from orchestration.privacy import pseudonyms, requests, restriction, retention, subjects
 from orchestration.privacy.audit import check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.retention import Expired
@@ -155,17 +158,23 @@ def late(house: TestHouse) -> int:
     return next(c.n_failed for c in found if c.check_id == "C13")
 
 
-def object_to_analytics(house: TestHouse, account: str) -> None:
+@contextmanager
+def asking(house: TestHouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The vault open for writing, the lake and the keyed hashes beside it."""
     con = connect(house.home.temp)
     try:
         pseudonyms.install(con, house.keyring)
-        lake = Lake(house.home, house.keyring.base64("lake"))
-        lake.register(con)
+        Lake(house.home, house.keyring.base64("lake")).register(con)
         with open_vault(con, house.home, house.keyring):
-            subjects.find(con, Sought(account=account))
-            restriction.restrict(con, lake, "analytics", "R1")
+            yield con
     finally:
         con.close()
+
+
+def object_to_analytics(house: TestHouse, account: str) -> None:
+    with asking(house) as con:
+        subjects.find(con, Sought(account=account))
+        restriction.restrict(con, Lake(house.home, house.keyring.base64("lake")), "analytics", "R1")
 
 
 def test_whoever_was_refused_is_known_no_longer_than_the_sealed_pages_live(
@@ -194,6 +203,56 @@ def test_whoever_was_refused_is_known_no_longer_than_the_sealed_pages_live(
     assert pipeline.expire(house.home, house.keyring, "test")["identities"] == 3
     assert vault_counts(house) == (2, 2, 2)  # who objected, for it to be heeded, and who has a row
     assert late(house) == 0
+
+
+def test_who_waits_or_asks_is_not_forgotten_for_having_an_old_row(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_source(house.sources, "desk", {"case": CASE})
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2024-03-02T00:00:00Z")
+    house.drop("rows_1.jsonl", lines(case(1, account="A1", country="CN", at="2024-03-01T00:00:00Z")))
+    house.take()
+    told = (folder / "source.toml").read_text()
+    (folder / "source.toml").write_text(told.replace('CN = "contract"', 'CN = "consent"'))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.drop("rows_2.jsonl", lines(case(2, account="A1", country="CN", at="2026-05-30T00:00:00Z")))
+    house.take()
+    assert house.rows("select count(*) from lake.case") == [(1,)] and vault_counts(house) == (1, 1, 2)
+    for clock in ("2026-06-01T02:00:00Z", "2026-06-03T00:00:00Z"):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", clock)
+        assert pipeline.expire(house.home, house.keyring, "test")["identities"] == 0 and late(house) == 0
+        assert vault_counts(house) == (1, 1, 2)
+    with asking(house) as con:
+        request = requests.register(con, house.home, "access", subjects.find(con, Sought(account="desk:A1")))
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-20T00:00:00Z")  # the page has expired
+    assert pipeline.expire(house.home, house.keyring, "test")["identities"] == 0 and late(house) == 0
+    answering.close(house.home, house.keyring, request, "withdrawn", "compliance", "asked by letter")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-22T00:00:00Z")
+    assert late(house) > 0  # the control
+    assert pipeline.expire(house.home, house.keyring, "test")["identities"] == 1
+    assert vault_counts(house)[:2] == (0, 0)
+
+
+def test_the_term_of_who_objected_begins_with_their_word(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_source(house.sources, "desk", {"case": CASE}, cn="consent")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.drop("rows.jsonl", lines(*(case(n, account=f"A{n}", country="CN") for n in (1, 2))))
+    house.take()
+    object_to_analytics(house, "desk:A1")
+    for clock, known in (
+        ("2028-05-01T00:00:00Z", 1),  # the control: who said nothing is not known by now
+        ("2028-05-02T00:00:00Z", 1),
+        ("2028-07-01T00:00:00Z", 1),  # 24 months after the first word, 2 after the second
+        ("2030-05-03T00:00:00Z", 0),
+    ):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", clock)
+        pipeline.expire(house.home, house.keyring, "test")
+        assert vault_counts(house)[0] == known, clock
+        assert late(house) == 0
+        if clock.startswith("2028-05-01"):
+            object_to_analytics(house, "desk:A1")
+    with asking(house) as con:
+        assert con.execute("select count(*) from vault.restriction").fetchone() == (0,)
 
 
 def test_who_is_in_a_batch_that_waits_is_known_as_long_as_it_waits(
