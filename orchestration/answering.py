@@ -19,6 +19,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.requests import Request
@@ -139,12 +140,25 @@ def restrict(home: Home, keyring: Keyring, request: Request) -> int:
     return changed
 
 
-def close(home: Home, keyring: Keyring, request: Request, outcome: str) -> None:
+def close(
+    home: Home, keyring: Keyring, request: Request, outcome: str, role: str, reason: str, dry_run: bool = False
+) -> None:
     """End a request without answering it: nothing of the person is touched, and what was wrong is forgotten.
 
-    Raises VoicehouseError for an outcome that is none of requests.ENDS, or not this request's.
+    On record before it is done; `dry_run` only checks. Raises VoicehouseError for an outcome that is none of
+    requests.ENDS, or not this request's, and for an erasure that has begun: nothing else could finish it.
     """
     requests.check_end(request, outcome)
+    if request.action == "erase" and erasure.has_begun(home, keyring, request.request_id):
+        number = request.request_id
+        raise VoicehouseError(
+            f"the erasure {number} has begun and cannot be taken back: finish it with `voicehouse subject erase --request {number}`"
+        )
+    if dry_run:
+        return
+    AuditLog(home, keyring).append(
+        "subject close", role=role, reason=reason, request=request.request_id, outcome=outcome
+    )
     con = connect(home.temp)
     try:
         with open_vault(con, home, keyring):

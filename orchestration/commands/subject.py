@@ -311,25 +311,19 @@ def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_
     """End a request of the register without answering it; why goes into the audit log."""
     from orchestration import answering
     from orchestration.privacy import roles
-    from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
-    from orchestration.privacy.requests import check_end
 
     home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "subject")
     with home.writing("subject close"), ticking("subject close"):
         found = answering.open_request(home, keyring, request)
-        check_end(found, outcome)
-        if not dry_run:
-            AuditLog(home, keyring).append(
-                "subject close", role=role, reason=reason, request=found.request_id, outcome=outcome
-            )
-            answering.close(home, keyring, found, outcome)
+        answering.close(home, keyring, found, outcome, role, reason, dry_run)
     told = text(
         "subject.would_close" if dry_run else "subject.closed", request=request, action=found.action, outcome=outcome
     )
-    click.echo(json.dumps({"request": request, "action": found.action, "outcome": outcome}) if as_json else told)
+    facts = {"dry_run": dry_run, "request": request, "action": found.action, "outcome": outcome}
+    click.echo(json.dumps(facts) if as_json else told)
 
 
 @command.command(help=text("subject.requests"))

@@ -15,7 +15,6 @@ from orchestration.defs.started import job, writing
 from orchestration.privacy import answers, reidentification
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.desk import Desk
-from orchestration.privacy.requests import check_end
 from orchestration.privacy.subjects import Sought
 
 
@@ -127,10 +126,7 @@ def close(context: dg.OpExecutionContext, config: Ended) -> None:
     """Ends a request of the register without answering it."""
     with writing(context, "subject close", config.role, of="subject") as (home, keyring):
         request = answering.open_request(home, keyring, config.request)
-        check_end(request, config.outcome)
-        said = {"role": config.role, "reason": config.reason, "request": request.request_id, "outcome": config.outcome}
-        AuditLog(home, keyring).append("subject close", **said)
-        answering.close(home, keyring, request, config.outcome)
+        answering.close(home, keyring, request, config.outcome, config.role, config.reason)
 
 
 @job("reidentify")

@@ -92,6 +92,11 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
     return receipt
 
 
+def has_begun(home: Home, keyring: Keyring, request_id: str) -> bool:
+    """Whether an erasure is on the list: from then on the gate refuses whatever is the person's."""
+    return any(e.request_id == request_id for e in ErasedList(home, keyring).entries())
+
+
 def _exported(log: AuditLog) -> dict[str, str]:
     """Who got rows, and the day they last did: out of the house's reach, so they have to be told (GDPR 19)."""
     lines = [line for line in log.lines() if line["action"] == "export"]
@@ -220,7 +225,7 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
         theirs = subjects.record_hashes(subjects.reach(con))  # rows that came before a person was named, too
         marks += con.execute(
             f"SELECT DISTINCT {RECORD_MARK} FROM vault.record_key "
-            f"WHERE domain IN ({own}) AND (subject_id IN (FROM _person) OR key_hash IN ({theirs}))"
+            f"WHERE domain IN ({own}) AND (subject_id IN (FROM _person) OR (subject_id IS NULL AND key_hash IN ({theirs})))"
         ).fetchall()
     return Erased(request.request_id, erased_now(), ids, tuple(sorted(m for (m,) in marks)))
 

@@ -147,6 +147,33 @@ def test_a_request_ends_without_an_answer_for_a_reason_on_record(
     assert [(facts["request"], facts["outcome"]) for facts in ended] == [(wrong, "corrected"), (copy, "withdrawn")]
 
 
+def test_an_erasure_that_has_begun_is_finished_and_not_closed(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def registered() -> str:
+        ask = ["subject", "register", "--account", "desk:Z1", "--action", "erase", *WHO, "--json"]
+        return str(json.loads(command(filled, monkeypatch, *ask).stdout)["request"])
+
+    number, other = registered(), registered()
+    asked = answering.open_request(filled.home, filled.keyring, number)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "_forget", died)
+        with pytest.raises(KeyboardInterrupt):
+            answering.erase(filled.home, filled.keyring, asked)
+    end = ["subject", "close", number, "--outcome", "refused", *WHO]
+    for more in ([], ["--dry-run"]):
+        done = command(filled, monkeypatch, *end, *more)
+        assert done.exit_code == 1 and f"--request {number}" in done.output
+    assert not run(filled, monkeypatch, "subject_close", request=number, outcome="withdrawn", reason="x").success
+    assert [x for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "subject close"] == []
+    end[2] = other  # the control: one that has not begun
+    told = json.loads(command(filled, monkeypatch, *end, "--dry-run", "--json").stdout)
+    assert told == {"dry_run": True, "request": other, "action": "erase", "outcome": "refused"}
+    assert command(filled, monkeypatch, *end).exit_code == 0
+    receipt, _, _ = answering.erase(filled.home, filled.keyring, asked)
+    assert receipt.is_complete
+
+
 def test_a_lifting_or_an_objection_cut_short_is_answered_by_its_number_as_what_it_is(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,24 @@ def test_a_record_told_before_its_person_is_theirs_and_does_not_come_back(house:
     assert house.ledger()[("case", "rejected", "erased")] == 1
 
 
+def test_a_case_that_is_somebody_elses_goes_on_when_who_held_a_version_of_it_is_erased(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE, "case_event": EVENT})
+    house.drop("rows_1.jsonl", lines(case(1, account="X1", country="DE")))
+    house.take()
+    house.drop("rows_2.jsonl", lines(case(1, account="Y1", country="DE", updated="2025-01-03T00:00:00Z")))
+    house.take()
+    assert erase(house, Sought(account="desk:Y1")).is_complete
+    house.drop("rows_3.jsonl", lines(case(1, account="X1", country="DE", event="E2", updated="2025-01-04T00:00:00Z")))
+    house.take()
+    assert ("case", "rejected", "erased") not in house.ledger()
+    assert house.rows("select count(*) from lake.case") == [(2,)]
+    assert house.rows("select count(*) from lake.case_event") == [(1,)]
+    house.drop("rows_2.jsonl", (house.inbox / "rows_2.jsonl").read_text() + lines(case(7, account="X1", country="DE")))
+    house.take()
+    assert house.ledger()[("case", "rejected", "erased")] == 1  # the control: their own version does not come back
+    assert house.rows("select count(*) from lake.case") == [(3,)]
+
+
 def test_ids_that_the_vault_has_for_nobody_go_with_the_rows_they_name(filled: TestHouse) -> None:
     erase(filled, Sought(account="desk:Z1"))
     con = connect(filled.home.temp)
