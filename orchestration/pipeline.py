@@ -343,6 +343,7 @@ def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdra
     every = discover(home, active_only=False)
     if not dry_run:
         restriction.renew(home, keyring)
+        retention.drop_looks_back(home, keyring)
     return withdrawal.run(home, keyring, every, dry_run), retention.run(home, keyring, every, dry_run)
 
 

@@ -294,7 +294,7 @@ def _overdue(
     until = [ends for _, ends in answers.terms(home, policy.landing_days)]
     rows, late = rows + len(until), late + sum(ends + day < at for ends in until)
     looks = [path.stat().st_mtime for path in home.looks_back()]
-    rows, late = rows + len(looks), late + sum(made < _gone_since(home) for made in looks)
+    rows, late = rows + len(looks), late + sum(made < retention.gone_since(home) for made in looks)
     if (home.folder("vault") / "vault.duckdb").exists():
         with open_vault(con, home, keyring, read_only=True):
             held_there = con.execute(
@@ -308,12 +308,6 @@ def _overdue(
         "the audit log, answers in the clear and looks back; those past their term, or with a text past its own"
     )
     return rows, late, told
-
-
-def _gone_since(home: Home) -> float:
-    """When rows last went out of the lake: a look back made before holds them in its figures."""
-    rewritings = home.folder("lake", "_rewrites").glob("*.json")
-    return max((p.stat().st_mtime for p in rewritings if not p.stem.endswith(("compaction", "rotation"))), default=0)
 
 
 def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:

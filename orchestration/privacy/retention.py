@@ -8,7 +8,7 @@ What has gone stays counted: `withheld(expired)` in the ledger.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import refused_loads
 from orchestration.privacy import marks, pseudonyms, refusals
 from orchestration.privacy.audit_log import AuditLog
-from orchestration.privacy.erased import RestrictedList
+from orchestration.privacy.erased import ErasedList, RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault, renew_vault
@@ -95,6 +95,22 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     finally:
         con.close()
     return Expired(**found)
+
+
+def gone_since(home: Home) -> float:
+    """When rows last went out of the lake: a look back made before holds them in its figures."""
+    rewritings = home.folder("lake", "_rewrites").glob("*.json")
+    return max((p.stat().st_mtime for p in rewritings if not p.stem.endswith(("compaction", "rotation"))), default=0)
+
+
+def drop_looks_back(home: Home, keyring: Keyring) -> None:
+    """Remove looks back older than the newest erasure, or than the last time rows went: of releases that left them."""
+    if looks := home.looks_back():
+        erased = [datetime.fromisoformat(e.erased_at).replace(tzinfo=UTC) for e in ErasedList(home, keyring).entries()]
+        since = max([gone_since(home), *(at.timestamp() for at in erased)])
+        for path in looks:
+            if path.stat().st_mtime < since:
+                path.unlink()
 
 
 def changes_due(sources: Mapping[str, Settings], at: datetime) -> dict[str, Change]:
@@ -289,10 +305,14 @@ def vault_due(
         for k, rows in rows_of.items()
         for f in KINDS[k].own_keys
     )
-    since = f"{born} + {landed}" if _tells_first_load(con) else "NULL::TIMESTAMP"
+    # Ids of before loads were told have no day: they wait until loads have been told for as long as pages live.
+    told = "SELECT min(first_load) AS first_load FROM vault.record_key"
+    since = (
+        f"coalesce({born}, (SELECT {born} FROM ({told}))) + {landed}" if _tells_first_load(con) else "NULL::TIMESTAMP"
+    )
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE _rowless AS SELECT key_hash FROM vault.record_key k ANTI JOIN ({named}) USING (key_hash) "
-        f"WHERE subject_id IS NULL AND coalesce({since} < TIMESTAMP '{at}', true)"
+        f"WHERE subject_id IS NULL AND coalesce({since} < TIMESTAMP '{at}', false)"
     )
     con.execute(_silent_agents(home, months, at))
     return {
@@ -364,13 +384,17 @@ def _due(home: Home, lake: Lake, at: datetime) -> tuple[bool, bool]:
     noted: dict[str, Any] = json.loads(path.read_text())
     rows = noted["commits"] != len(lake.commits) or datetime.fromisoformat(noted["rows_at"]) < at
     is_day_over = datetime.fromisoformat(noted["persons_at"]) + PERSONS_EVERY <= at
-    return rows, is_day_over or noted.get("told_by") != _told_by(home, lake)
+    before, told = noted.get("told_by"), _told_by(home, lake)
+    went = not isinstance(before, dict) or (
+        before["rewrites"] != told["rewrites"] or not set(before["held"]) <= set(told["held"])
+    )
+    return rows, is_day_over or went
 
 
-def _told_by(home: Home, lake: Lake) -> list[int]:
+def _told_by(home: Home, lake: Lake) -> dict[str, Any]:
     """What tells of persons and can go between two days: rewritings, batches in quarantine, lists of refused rows."""
-    held = sum(1 for _ in home.folder("quarantine").glob("*/*.parquet"))
-    return [len(lake.rewrites), held, len(refused_loads(home))]
+    batches = [path.name for path in home.folder("quarantine").glob("*/*.parquet")]
+    return {"rewrites": len(lake.rewrites), "held": sorted([*batches, *(r.load_id for r in refused_loads(home))])}
 
 
 def _note_due(
@@ -396,7 +420,7 @@ def _note_due(
         "rows_at": (row[0] if row else NEVER).isoformat(),
         "commits": len(lake.commits),
         "persons_at": persons_at.isoformat() if persons_at else before["persons_at"],
-        "told_by": _told_by(home, lake) if persons_at else before.get("told_by"),
+        "told_by": _told_by(home, lake),
     }
     write_durably(path, json.dumps(content).encode())
 

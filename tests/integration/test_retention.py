@@ -14,6 +14,7 @@ from orchestration.lake import audit
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.lake.store import Lake
+from orchestration.landing import pages
 from orchestration.privacy import pseudonyms, requests, restriction, retention, subjects
 from orchestration.privacy.audit import check_home
 from orchestration.privacy.audit_log import AuditLog
@@ -104,6 +105,46 @@ def test_nothing_due_opens_no_file(filled: TestHouse, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(retention, "connect", connected)
     assert run(filled).nothing
+
+
+def test_persons_are_asked_after_once_a_day_however_many_loads_come_and_when_what_told_of_them_went(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE}, cn="consent")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    asked = []
+    expire_vault = retention._expire_vault
+    monkeypatch.setattr(retention, "_expire_vault", lambda *given: asked.append(1) or expire_vault(*given))
+    for n, country in enumerate(("DE", "CN", "DE")):
+        house.drop(f"rows_{n}.jsonl", lines(case(n, account=f"A{n}", country=country, at="2026-05-01T00:00:00Z")))
+        house.take()
+        run(house)
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", f"2026-06-01T0{n + 1}:00:00Z")
+    assert len(asked) == 1
+    gone = sorted(pages.refused_loads(house.home), key=lambda load: load.load_id)[1]
+    pages.forget(house.home, house.keyring, gone.load_id)
+    house.drop("rows_3.jsonl", lines(case(3, account="A3", country="DE", at="2026-05-01T00:00:00Z")))
+    house.take()  # as many lists as before
+    run(house)
+    assert len(asked) == 2
+
+
+def test_ids_without_a_load_wait_until_loads_have_been_told_for_as_long_as_pages_live(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE}, cn="consent")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.drop("rows_1.jsonl", lines(case(1, name="Nobody", country="CN")))
+    house.take()
+    with asking(house) as con:
+        con.execute("UPDATE vault.record_key SET first_load = NULL")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-02T00:00:00Z")
+    assert run(house).record_ids == 0 and vault_counts(house)[2] == 1
+    house.drop("rows_2.jsonl", lines(case(2, account="A2", country="DE", at="2026-05-01T00:00:00Z")))
+    house.take()
+    assert run(house).record_ids == 0 and vault_counts(house)[2] == 2
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-17T00:00:00Z")
+    assert run(house).record_ids == 1 and vault_counts(house)[2] == 1
 
 
 def test_a_public_set_keeps_everything(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,13 @@ def test_exact_figures_of_a_look_back_go_with_an_erasure(filled: TestHouse) -> N
     os.utime(path, (0, 0))
     assert erasure.traces(filled.home, filled.keyring)["known_at"] == 1  # the control: one from before would be told
     assert checks(filled)["C13"].n_failed == 1
+    pipeline.let_go(filled.home, filled.keyring, dry_run=True)
+    assert path.exists()
+    pipeline.let_go(filled.home, filled.keyring)  # left by a release that did not remove them
+    assert not path.exists() and checks(filled)["C13"].n_failed == 0
+    path.write_bytes(b"figures of whoever is left")
+    pipeline.let_go(filled.home, filled.keyring)
+    assert path.exists()
 
 
 def test_an_erasure_reaches_the_quarantine_and_a_replayed_batch(
