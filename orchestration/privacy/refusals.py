@@ -24,7 +24,7 @@ from orchestration.lake import stage
 from orchestration.lake.store import duckdb_type
 from orchestration.landing.pages import KEY, Load, refusals, refused_loads, source_of
 from orchestration.logs import event
-from orchestration.privacy import redaction
+from orchestration.privacy import redaction, words
 from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.protect import OTHER_NOTICE, RESIDUAL, content_hash_sql
@@ -239,7 +239,7 @@ def take_up(
 
 def _version(version: str) -> str:
     """SQL: by what a row was refused besides what was known of its person: the policy; and the rules of redaction."""
-    return f"({literal(version)} || CASE WHEN {SHOWS} THEN {literal('+' + redaction.version())} ELSE '' END)"
+    return f"({literal(version)} || CASE WHEN {SHOWS} THEN {literal(f'+{redaction.version()}+{words.version()}')} ELSE '' END)"
 
 
 def _lists(home: Home, load: Load) -> list[Path]:

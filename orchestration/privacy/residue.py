@@ -15,7 +15,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.redaction import rules_chain
 from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.rules import all_rules
-from orchestration.privacy.words import judged
+from orchestration.privacy.words import PLACES, judged, named
 from orchestration.records import KINDS
 
 # E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
@@ -66,6 +66,8 @@ class _Search:
         con.execute("CREATE OR REPLACE TEMP TABLE _numbers (number VARCHAR)")
         con.execute("CREATE OR REPLACE TEMP TABLE _texts (t VARCHAR)")
         con.execute("CREATE OR REPLACE TEMP TABLE _others (word VARCHAR)")
+        con.execute("CREATE OR REPLACE TEMP TABLE _named (word VARCHAR)")
+        con.execute("CREATE OR REPLACE TEMP TABLE _regions (word VARCHAR)")
 
     def look_into(self, store: str, path: Path, key: str = "", but: str = "") -> None:
         """Every column of words of every table of a file, `but` one.
@@ -93,7 +95,10 @@ class _Search:
         self._texts += len(texts)
         row = self._con.execute(f"SELECT count(*) FROM {relation}").fetchone() or (0,)
         self._rows += row[0]
-        for table, columns in (("_texts", texts), ("_others", [w for w in words if w not in texts])):
+        of_gate = {w: "_regions" if w in PLACES else "_named" for w in words if w in named()}
+        kept = {w: "_texts" if w in texts else of_gate.get(w, "_others") for w in words}
+        for table in dict.fromkeys(kept.values()):
+            columns = [w for w in words if kept[w] == table]
             if columns:
                 listed = ", ".join(map(identifier, columns))
                 self._con.execute(f"INSERT INTO {table} SELECT DISTINCT unnest([{listed}]) FROM {relation}")
@@ -113,14 +118,16 @@ class _Search:
         rules = [r for r in all_rules() if r.name in RULES]
         once = f"(SELECT t, t AS given FROM {self.texts()})"
         row = self._con.execute(f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(once, rules)}").fetchone()
-        self._con.execute("CREATE OR REPLACE TEMP TABLE _others AS SELECT DISTINCT word FROM _others")
+        every = "SELECT word FROM _others UNION SELECT word FROM _named UNION SELECT word FROM _regions"
         shown = (
-            f"SELECT word FROM _others WHERE regexp_matches(word, {literal(RESIDUE)}) UNION {judged('FROM _others')}"
+            f"SELECT word FROM ({every}) WHERE regexp_matches(word, {literal(RESIDUE)}) "
+            f"UNION {judged('SELECT DISTINCT word FROM _named')} "
+            f"UNION {judged('SELECT DISTINCT word FROM _regions', is_place=True)}"
         )
         found = self._con.execute(f"SELECT count(*) FROM ({shown})").fetchone()
         hits = (found[0] if found else 0) + (row[0] if row else 0) + _known(self._con)
         where = "; ".join(f"{name} {n}" for name, n in self._columns.items())
-        told = "rows; what in them shows an e-mail address, a street or a telephone, card, account or identity number, in {} columns of texts also an IP number"
+        told = "rows; what in them shows an e-mail address or a telephone number, in columns of words also a card, account or identity number, in {} columns of texts an IP number too"
         told = told.format(self._texts)
         if names:
             hits += names.known

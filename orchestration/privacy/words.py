@@ -1,32 +1,47 @@
 """Columns of a few words (category, team, region, …): values that show somebody, because a source put one there.
 
-Keep out: texts, which are redacted (redaction.py). A word that shows somebody is nothing to redact: its row is refused,
-with the column as the reason.
+Keep out: texts, which are redacted (redaction.py), and rows about no person: stores and products are the house's own.
+A word that shows somebody is nothing to redact: its row is refused, with the column as the reason. So only what surely
+is an identifier counts: a code of the house that looks like a number of somebody must not cost a row.
 """
 
+import hashlib
 from collections.abc import Mapping
+from functools import cache
 
 import duckdb
 
 from orchestration.engine import literal
+from orchestration.privacy.linked import ordinary_words
 from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.redaction import normal_form, rules_chain
 from orchestration.privacy.rules import all_rules
-from orchestration.records import Privacy, Record
+from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
+from orchestration.privacy.rules.rule import HAN, LATIN
+from orchestration.records import KINDS, Privacy, Record
 
-# Rules that find next to nothing else in a word; a version of an app looks like an IP address.
-RULES = ("address_en", "address_zh", "card", "email", "iban", "phone_world", "phone_zh", "resident_id", "ssn")
-OWN = ("person_name", "person_email", "person_phone", "person_handle", "person_address")
-# What no rule could read: neither @ nor a digit nor the number of a house.
-HINT = r"[@＠\p{N}号號]"
+RULES = ("card", "email", "iban", "phone_zh", "resident_id", "ssn")
+STREETS = ("address_en", "address_zh")  # in a region alone: a feature, a course, a choice may be called like a street
+PLACES = ("region",)
+# Telephone numbers with their country; national shapes are those of codes and ranges too.
+INTERNATIONAL = r"(?:^|[^0-9A-Za-z])(?:\+|00)[1-9](?:[ ().\-/]{0,3}[0-9]){7,13}(?:$|[^0-9])"
+ARTICLE = "[0-9]{8}|[0-9]{12,14}"  # a GTIN (EAN, UPC) may pass the check of a card
+# What every rule needs: a digit, a numeral, a sign of an address of e-mail however it is written, a number of a house.
+HINT = r"(?i)[@＠&%\p{N}零〇一二三四五六七八九十百幺两号號栋幢座室]|\bat\b|\(at\)|\[at\]"
+# Whom a name tells: a surname and one or two signs, or two words of letters.
+NAME = rf"(?:{DOUBLE_SURNAMES}|[{SURNAMES}])[{HAN}]{{1,2}}|[{LATIN}][{LATIN}'’.\-]+(?: [{LATIN}][{LATIN}'’.\-]+)+"
 
 
 def columns(record: Record) -> tuple[str, ...]:
-    """Fields in which words of the source's own stand: no closed vocabulary, no number or code that it gives (…_id)."""
+    """Fields of a kind with persons in which the source's own words stand.
+
+    No closed vocabulary, no number or code that it gives (…_id).
+    """
     return tuple(
         f.name
         for f in record.fields
-        if f.privacy in (Privacy.PLAIN, Privacy.QUASI)
+        if record.has_person
+        and f.privacy in (Privacy.PLAIN, Privacy.QUASI)
         and f.type == "string"
         and f.protected_name
         and not f.values
@@ -34,33 +49,57 @@ def columns(record: Record) -> tuple[str, ...]:
     )
 
 
-def judged(relation: str) -> str:
-    """A query (word) of those words of a query (word) that show an identifier."""
-    told = f"(SELECT word AS t, word AS given FROM ({relation}) WHERE regexp_matches(word, '{HINT}'))"
+@cache
+def named() -> frozenset[str]:
+    """Every such column, by the name under which the lake and what is made of it has it."""
+    return frozenset(str(r.field(c).protected_name) for r in KINDS.values() for c in columns(r))
+
+
+@cache
+def version() -> str:
+    """A short hash of everything that decides which rows are refused for a word."""
+    parts = [judged("words"), judged("words", is_place=True), NAME, HINT, *sorted(named())]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+
+
+def judged(relation: str, is_place: bool = False) -> str:
+    """A query (word) of those words of a query (word) that show an identifier; of places a street with a number too."""
+    told = f"(SELECT word AS t, word AS given FROM ({relation}) WHERE regexp_matches(word, {literal(HINT)}))"
     normal = f"(SELECT given, t, t AS before FROM {normal_form(told)})"
-    rules = [r for r in all_rules() if r.name in RULES]
-    return f"SELECT given AS word FROM {rules_chain(normal, rules)} WHERE t <> before"
+    rules = [r for r in all_rules() if r.name in (*RULES, *(STREETS if is_place else ()))]
+    return (
+        f"SELECT given AS word FROM {rules_chain(normal, rules)} "
+        f"WHERE (t <> before OR regexp_matches(before, {literal(INTERNATIONAL)})) "
+        f"AND NOT regexp_full_match(trim(before), {literal(ARTICLE)})"
+    )
 
 
 def find(con: duckdb.DuckDBPyConnection, record: Record, values: Mapping[str, str]) -> dict[str, str]:
     """SQL conditions under which a row of `_batch` (alias c) shows somebody in a column of words, by the field's name.
 
-    `values`: SQL of what is kept of each field. Makes temp table `_telling` (word).
+    `values`: SQL of what is kept of each field. Makes temp tables `_telling` and `_telling_places` (word).
     """
-    words = {name: values[name] for name in columns(record)}
-    if not words:
-        return {}
-    told = " UNION ".join(f"SELECT {value} AS word FROM _batch c" for value in words.values())
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _words AS SELECT word FROM ({told}) WHERE regexp_matches(word, '{HINT}')"
-    )
-    row = con.execute("SELECT count(*) FROM _words").fetchone()
-    con.execute("CREATE OR REPLACE TEMP TABLE _telling (word VARCHAR)")
-    if row and row[0]:
-        con.execute(f"INSERT INTO _telling {judged('FROM _words')}")
-    own = ", ".join(f"lower(trim(c.{name}))" for name in OWN)
+    found = columns(record)
+    places = [c for c in found if c in PLACES]
+    for table, some in (("_telling", [c for c in found if c not in PLACES]), ("_telling_places", places)):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} (word VARCHAR)")
+        if not some:
+            continue
+        told = " UNION ".join(f"SELECT {values[c]} AS word FROM _batch c" for c in some)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _words AS SELECT word FROM ({told}) WHERE regexp_matches(word, {literal(HINT)})"
+        )
+        row = con.execute("SELECT count(*) FROM _words").fetchone()
+        if row and row[0]:
+            con.execute(f"INSERT INTO {table} {judged('FROM _words', table == '_telling_places')}")
+    return {c: _shows(values[c], "_telling_places" if c in PLACES else "_telling") for c in found}
+
+
+def _shows(value: str, telling: str) -> str:
+    """SQL: a word shows an identifier, or is the name of the row's own person."""
     nobody = ", ".join(map(literal, NOBODY))
-    is_own = (
-        f"(lower(trim({{0}})) IN ({own}) AND lower(trim({{0}})) NOT IN ({nobody}))" if record.has_person else "false"
+    return (
+        f"({value} IN (FROM {telling}) OR (lower(trim({value})) = lower(trim(c.person_name)) "
+        f"AND regexp_full_match(trim({value}), {literal(NAME)}) AND lower(trim({value})) NOT IN ({nobody}) "
+        f"AND NOT list_contains({ordinary_words()}, lower(trim({value})))))"
     )
-    return {name: f"({value} IN (FROM _telling) OR {is_own.format(value)})" for name, value in words.items()}

@@ -13,7 +13,7 @@ import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
 from orchestration.privacy import audit as privacy_audit
-from orchestration.privacy import complement, disclosure, residue, row_level
+from orchestration.privacy import complement, disclosure, residue, row_level, words
 from orchestration.serving import publish
 
 
@@ -41,6 +41,7 @@ def _evidence(served: Path) -> dict[str, str]:
         Path(privacy_audit.__file__),
         Path(publish.__file__),
         Path(residue.__file__),
+        Path(words.__file__),
         Path(disclosure.__file__),
         Path(complement.__file__),
         Path(row_level.__file__),

@@ -146,7 +146,7 @@ def test_what_the_rules_find_in_a_text_behind_the_gate_shows(filled: TestHouse, 
         f"ATTACH '{filled.home.warehouse}' AS w (ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
     )
     con.execute(
-        f"CREATE TABLE w.fct_cases AS SELECT '{text}' AS text, '4111111111111111' AS case_id, 'iPhone 13' AS category "
+        f"CREATE TABLE w.fct_cases AS SELECT '{text}' AS text, '4111111111111111' AS product, 'iPhone 13' AS category "
         "UNION ALL SELECT 'order 20250101, <PHONE>, 3 of 4 on 2025-01-01 12:30:00', 'T-1', '4111 1111 1111 1111'"
     )
     con.close()
