@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Any
 
 from orchestration import formats
 from orchestration.errors import HomeLockedError, UsedWronglyError, VoicehouseError
+from orchestration.settings import read_toml
 
 HOUSE = """\
 # What this home reads and how it tells the time. The environment (VOICEHOUSE_SOURCES, VOICEHOUSE_INBOX,
@@ -259,26 +259,6 @@ def open_to_group(folder: Path, mode: int) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Settings of a home; none where there is no file.
-
-    Raises VoicehouseError where it cannot be read. One without a byte is what a power cut leaves, never nobody's word:
-    it would lift what the file restricts.
-    """
-    if not path.exists():
-        return {}
-    try:
-        content = path.read_text(encoding="utf-8")
-        if content:
-            return tomllib.loads(content)
-        wrong = "it is empty"
-    except UnicodeDecodeError:
-        wrong = "it is not in UTF-8"
-    except tomllib.TOMLDecodeError as error:
-        wrong = str(error)
-    raise VoicehouseError(f"{path.name} cannot be read ({wrong}): mend it, or take it from a backup")
 
 
 def _format_of(marker: Path) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 
 from orchestration.engine import literal
 from orchestration.errors import ContractError
-from orchestration.home import Home, read_toml, write_durably
+from orchestration.home import Home, write_durably
 from orchestration.privacy import ner
+from orchestration.settings import read_toml
 from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
 EU = [
@@ -70,15 +71,15 @@ blocked_sources = []
 # `transfer` in source.toml, and in [recipients.<name>] here.
 place = "CN"
 
+# Languages ("en", "zh") in which a model looks for names of persons that neither record, vault nor rules tell; each has to be
+# installed (`make names`). It finds most of them and masks some other words too (docs/privacy.md).
+name_models = []
+
 # Whom rows may be exported to, each with a table of its own; to nobody else.
 # [recipients.lab]
 # role = "processor" # or controller, joint_controller
 # agreement = "DPA-2026-03"
 # place = "CN"
-
-# Languages ("en", "zh") in which a model looks for names of persons that neither record, vault nor rules tell; each has to be
-# installed (`make names`). It finds most of them and masks some other words too (docs/privacy.md).
-name_models = []
 
 # Who answers for it, and the impact assessment where one is needed: the record of processing (check C16).
 [controller]

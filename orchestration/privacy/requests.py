@@ -16,10 +16,11 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now, read_toml
+from orchestration.home import Home, now
 from orchestration.privacy import subjects
 from orchestration.privacy.marks import STAFF
 from orchestration.privacy.policy import EU
+from orchestration.settings import read_toml
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
 OBJECTED = "analytics"  # what an objection is to where nothing else is said

@@ -5,9 +5,10 @@ is run by one person, who says in which role. Files are closed by their modes; r
 """
 
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, read_toml
+from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
+from orchestration.settings import read_toml
 
 ROLES = ("engineer", "analyst", "handler", "compliance")
 ALLOWED = {

@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 import pyarrow as pa
 
 from orchestration.errors import ContractError, SourceError
+from orchestration.settings import refuse_unknown
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 FORMATS = ("csv", "tsv", "jsonl", "json_pages", "parquet", "lines")
@@ -32,6 +33,12 @@ BASES = {
     ),
 }
 BASES["other"] = tuple(dict.fromkeys(BASES["EU"] + BASES["CN"]))
+SETTINGS = {  # keys of a source.toml: None for what is checked where it is read, or is the source's own
+    **dict.fromkeys(("name_zh", "name_en", "timezone", "public_set", "observed_until", "key", "purposes", "place")),
+    **dict.fromkeys(("retention_months", "text_retention_months", "identity_retention_months", "transfer")),
+    **dict.fromkeys(("active", "expected_every_hours", "basis", "notices", "options", "streams")),
+    "vendor": dict.fromkeys(("name", "role", "agreement")),
+}
 CROSS_BORDER = "cross_border"  # the purpose that a separate consent to leaving the mainland names
 Notices = Mapping[str, Mapping[str, tuple[str, ...]]]  # law -> purpose -> versions of the notice
 
@@ -175,6 +182,7 @@ def read_settings(folder: Path) -> Settings:
         raw = tomllib.loads((folder / "source.toml").read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ContractError(f"{name}: source.toml cannot be read: {error}") from None
+    refuse_unknown(raw, SETTINGS, f"{name}: source.toml")
 
     def need(key: str) -> Any:
         if key not in raw:

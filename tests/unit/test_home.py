@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.errors import HomeLockedError, VoicehouseError
+from orchestration.errors import ContractError, HomeLockedError, VoicehouseError
 from orchestration.home import Home, House, append_durably, now, read_lines, write_durably
-from orchestration.privacy import policy, roles
+from orchestration.messages import translated
+from orchestration.privacy import policy, requests, roles
 from orchestration.privacy.keys import Keyring
 from tests.faults.test_disk_full import full_disk
 
@@ -197,6 +199,74 @@ def test_settings_that_are_torn_are_told_and_never_taken_for_defaults(tmp_path: 
         ):
             read()
         (tmp_path / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        (
+            "house.toml",
+            "inbox_polici = 'delete'",
+            "house.toml has no setting 'inbox_polici': it knows alerts, inbox, inbox",
+        ),
+        (
+            "house.toml",
+            "[postgres]\nschemas = 'v'",
+            "house.toml [postgres] has no setting 'schemas': it knows handlers,",
+        ),
+        (
+            "policy.toml",
+            "blocked_source = ['x']",
+            "policy.toml has no setting 'blocked_source': it knows blocked_sources,",
+        ),
+        ("policy.toml", "[role]\ncompliance = ['ada']", "policy.toml has no setting 'role': it knows blocked_sources,"),
+        (
+            "policy.toml",
+            "[roles]\ncomplience = ['ada']",
+            "policy.toml [roles] has no setting 'complience': it knows ana",
+        ),
+        ("policy.toml", "[requests]\ndays = 3", "policy.toml [requests] has no setting 'days': it knows gdpr_months,"),
+        (
+            "policy.toml",
+            "[recipients.lab]\ntransfers = 'x'",
+            "policy.toml [recipients] [lab] has no setting 'transfers': ",
+        ),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_told_by_every_reader_and_restricts_nothing_silently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, told: str
+) -> None:
+    monkeypatch.delenv("VOICEHOUSE_SOURCES", raising=False)
+    home = Home.open(tmp_path)
+    keyring = Keyring(home)
+    content = f"{line}\n" if name == "house.toml" else f"{line}\n[terms]\nlanding_days = 14\n"
+    if name == "policy.toml":
+        content = ('version = "1"\npurposes = ["service"]\n') + content
+    (tmp_path / name).write_text(content)
+    readers = {
+        "house.toml": [lambda: home.house],
+        "policy.toml": [
+            lambda: policy.Policy.of(home),
+            lambda: roles.require(home, keyring, "engineer", "keys rotate"),
+            lambda: requests.due(home, now(), None),
+        ],
+    }
+    for read in readers[name]:
+        with pytest.raises(ContractError, match=re.escape(told)) as refused:
+            read()
+        assert "没有设置" in translated(str(refused.value), "zh")
+
+
+def test_what_a_home_is_furnished_with_is_known(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    home.furnish(House(postgres={"schema": "v"}))
+    policy.furnish(home)
+    assert home.house.postgres == {"schema": "v"}
+    commented = re.sub(
+        r"^# (?=\[|[a-z_]+ = )", "", policy.DEFAULT.format(name="", contact="", assessment=""), flags=re.M
+    )
+    (tmp_path / "policy.toml").write_text(commented)
+    assert set(policy.Policy.of(home).recipients) == {"lab"}
 
 
 def test_a_first_write_that_does_not_fit_leaves_no_half_of_a_setting(tmp_path: Path) -> None:
