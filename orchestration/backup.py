@@ -14,6 +14,7 @@ import secrets
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
-from orchestration.privacy import answers, erasure, restriction, withdrawal
+from orchestration.privacy import answers, erasure, restriction, roles, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
@@ -145,13 +146,19 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
 
 
 def restore(
-    source: Path, root: Path, secret: Secret, progress: Say | None = None, erased: Path | None = None
+    source: Path,
+    root: Path,
+    secret: Secret,
+    progress: Say | None = None,
+    erased: Path | None = None,
+    role: str = "engineer",
 ) -> Backup:
     """Make a home at `root` from a backup.
 
     It appears when it is whole, and has forgotten what was to be forgotten since.
     `erased`: the folder with the lists of erased persons and withdrawn consents, as it was last; the home appears with
     it, and with their words done again: nobody opens a store of it before.
+    `role`: in which role one asks; who has it stands in the backup's own policy.toml.
     Raises VoicehouseError when something is at `root`, KeyMissingError when the secret does not open the file.
     """
     root = root.resolve()
@@ -174,6 +181,9 @@ def restore(
                             progress(raw.tell(), total)
                 opened.drain(packed)
         draft.chmod(0o710)
+        with suppress(ContractError):  # of an older release, with settings that this one does not have: told when used
+            if reason := roles.refusal(Home(draft), role, "restore"):
+                raise roles.NotAllowedError(reason)
         for name in LEFT_OUT:
             if (draft / name).exists():
                 raise VoicehouseError(f"the backup holds '{name}', which no backup of ours does")

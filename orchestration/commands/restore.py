@@ -16,14 +16,15 @@ from orchestration.messages import text
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--key-file", type=click.Path(path_type=Path), help=text("backup.key_file"))
 @click.option("--erased", type=click.Path(path_type=Path, exists=True, file_okay=False), help=text("restore.erased"))
-def command(file: Path, key_file: Path | None, erased: Path | None) -> None:
+@click.option("--role", default="engineer", show_default=True, help=text("restore.role"))
+def command(file: Path, key_file: Path | None, erased: Path | None, role: str) -> None:
     """Make the home from a sealed file; writes over nothing."""
     from orchestration import backup
 
     root = Path(os.environ["VOICEHOUSE_HOME"])
     secret = _secret.ask(key_file, confirm=False)
     with _progress.bar(text("restore.reading")) as progress:
-        done = backup.restore(file, root, secret, progress, erased)
+        done = backup.restore(file, root, secret, progress, erased, role)
     click.echo(text("restore.done", home=root, made_at=done.made_at[:19], files=done.files))
     if erased:
         click.echo(text("restore.erasures", n=done.erasures, rows=done.withdrawals, struck=done.restrictions))

@@ -20,18 +20,21 @@ def command() -> None:
 
 
 @command.command("run", help=text("retention.run"))
+@click.option("--role", default="engineer", show_default=True, help=text("retention.role"))
 @click.option("--dry-run", is_flag=True, help=text("retention.dry_run"))
 @as_json
-def run_now(dry_run: bool, as_json: bool) -> None:
+def run_now(role: str, dry_run: bool, as_json: bool) -> None:
     """Delete what is past its term now; every `voicehouse run` does the same."""
     from orchestration import pipeline
-    from orchestration.privacy import answers, withdrawal
+    from orchestration.privacy import answers, roles, withdrawal
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.policy import Policy
 
     home = Home.existing()
+    keyring = Keyring(home)
+    roles.require(home, keyring, role, "retention run")
     with home.writing("retention run"), ticking("retention run"):
-        withdrawn, found = pipeline.let_go(home, Keyring(home), dry_run)
+        withdrawn, found = pipeline.let_go(home, keyring, dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, dry_run)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **asdict(found), "withdrawn": asdict(withdrawn), "copies": copies}))

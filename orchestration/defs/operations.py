@@ -34,9 +34,10 @@ class Leaving(dg.Config):
 
 
 class Dry(dg.Config):
-    """Only count what would go."""
+    """Only count what would go; in which role one asks."""
 
     dry_run: bool = False
+    role: str = "engineer"
 
 
 class Rotation(dg.Config):
@@ -91,7 +92,7 @@ def export_rows(context: dg.OpExecutionContext, config: Leaving) -> None:
 @job("retention_run")
 def expire(context: dg.OpExecutionContext, config: Dry) -> None:
     """Deletes what is past its term, and what rests on a withdrawn consent."""
-    with writing(context, "retention run") as (home, keyring):
+    with writing(context, "retention run", config.role) as (home, keyring):
         withdrawn, expired = pipeline.let_go(home, keyring, config.dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, config.dry_run)
         told = {**asdict(expired), "withdrawn": withdrawn.rows, "copies": copies, "dry_run": config.dry_run}

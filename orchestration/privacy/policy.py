@@ -95,9 +95,12 @@ assessment = "{assessment}"
 
 # Figures per member of staff (kpi_agents, in the restricted file alone) are made for the purpose named here, which their
 # notice has to tell; there are none as long as none is named. `leads` says by team which accounts may ask for its names.
+# `accounts` says under which ids (source:id) sources have whoever works a list: once [roles] names anybody, a work list
+# is its handler's own, or of a team that she leads.
 # [staff]
 # purpose = "coaching"
 # leads = {{ north = ["li.na"] }}
+# accounts = {{ "li.na" = ["helpdesk:A17"] }}
 
 # How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
 [terms]
@@ -122,6 +125,7 @@ class Policy:
     notices: Notices = field(default_factory=dict)
     staff_purpose: str = ""
     leads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def assessment(self) -> str:
@@ -174,20 +178,28 @@ class Policy:
 
 
 def _read_staff(told: Any) -> dict[str, Any]:
-    """[staff]: what figures per member of staff are for, and who leads which team. Raises ContractError otherwise."""
+    """[staff]: what figures per member of staff are for, who leads which team, which ids an account has.
+
+    Raises ContractError otherwise.
+    """
     given = told if isinstance(told, dict) else {"": told}
-    purpose, leads = given.get("purpose", ""), given.get("leads", {})
+    purpose, leads, accounts = given.get("purpose", ""), given.get("leads", {}), given.get("accounts", {})
     is_said = isinstance(purpose, str) and re.fullmatch(r"[A-Za-z0-9_.-]*", purpose)
-    accounts = list(leads.values()) if isinstance(leads, dict) else [None]
+    lists = [one for table in (leads, accounts) for one in (table.values() if isinstance(table, dict) else [None])]
     if (
-        set(given) - {"purpose", "leads"}
+        set(given) - {"purpose", "leads", "accounts"}
         or not is_said
-        or not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in accounts)
+        or not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists)
     ):
         raise ContractError(
-            "policy.toml: [staff] knows purpose, a name, and leads, a table of teams and lists of accounts"
+            "policy.toml: [staff] knows purpose, a name; leads, a table of teams and lists of accounts; and accounts, "
+            "a table of accounts and lists of ids (source:id)"
         )
-    return {"staff_purpose": purpose, "leads": {team: tuple(names) for team, names in leads.items()}}
+    return {
+        "staff_purpose": purpose,
+        "leads": {team: tuple(names) for team, names in leads.items()},
+        "accounts": {account: tuple(ids) for account, ids in accounts.items()},
+    }
 
 
 def staff_purpose(home: Home) -> str:

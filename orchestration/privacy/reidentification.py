@@ -26,7 +26,7 @@ from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.pseudonyms import scoped
-from orchestration.privacy.roles import NotAllowedError
+from orchestration.privacy.roles import NotAllowedError, names_nobody
 from orchestration.privacy.subjects import Sought, find
 from orchestration.privacy.vault import open_vault, unseal_identities
 from orchestration.records import KINDS
@@ -181,7 +181,8 @@ def places(
 ) -> list[Item]:
     """Where the open cases of a handler lie at their sources; told by `agent` (source:id) or their key.
 
-    `by`: who asks, for the audit log: the role, and the run if one of Dagster asks.
+    `by`: who asks, for the audit log: the role, and the run if one of Dagster asks. Raises NotAllowedError for a list
+    that is neither the account's own nor of a team it leads, on record.
     """
     links = {n: str(s.options["case_link"]) for n, s in discover(home).items() if "case_link" in s.options}
     con = connect(home.temp)
@@ -190,10 +191,28 @@ def places(
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         handler = key_of_agent(con, agent) if agent else agent_key
         keys = open_cases(con, handler, most)
+        if not (names_nobody(home) or _is_own(con, Policy.of(home), handler)):
+            AuditLog(home, keyring).append("refused", operation="worklist", **by, agent_key=handler)
+            raise NotAllowedError(
+                "a work list is for its handler, or for who leads the team: policy.toml, [staff] accounts and leads, names "
+                "you as neither"
+            )
         with open_vault(con, home, keyring, read_only=True):
             return worklist(con, home, keyring, [("case", k) for k in keys], links, by | {"agent_key": handler})
     finally:
         con.close()
+
+
+def _is_own(con: duckdb.DuckDBPyConnection, policy: Policy, agent_key: str) -> bool:
+    """Whether the list of this key belongs to the account at work, or to a team it leads. Needs the lake on `con`."""
+    if agent_key in [key_of_agent(con, agent) for agent in policy.accounts.get(actor(), ())]:
+        return True
+    row = con.execute(
+        f"SELECT team FROM lake.agent WHERE {marks.bare('agent_key')} = ? "
+        "ORDER BY source_version DESC NULLS LAST, updated_at DESC NULLS LAST, loaded_at DESC, content_hash DESC LIMIT 1",
+        [agent_key],
+    ).fetchone()
+    return bool(row and actor() in policy.leads.get(row[0], ()))
 
 
 def key_of_agent(con: duckdb.DuckDBPyConnection, agent: str) -> str:

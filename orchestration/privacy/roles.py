@@ -17,6 +17,9 @@ ALLOWED = {
     "worklist": ("handler",),
     "keys rotate": ("engineer",),
     "vault reinit": ("engineer",),
+    "retention run": ("engineer", "compliance"),
+    "backup": ("engineer",),
+    "restore": ("engineer",),
     "export": ("analyst", "compliance"),
     "team key": ("handler", "compliance"),
     "team names": ("handler",),
@@ -35,13 +38,21 @@ class NotAllowedError(VoicehouseError):
 
 def require(home: Home, keyring: Keyring, role: str, operation: str) -> None:
     """Let the operation go on, or write the attempt into the audit log and raise NotAllowedError."""
-    path = home.root / "policy.toml"
-    named = read_toml(path).get("roles", {})
+    if reason := refusal(home, role, operation):
+        AuditLog(home, keyring).append("refused", operation=operation, role=role)
+        raise NotAllowedError(reason)
+
+
+def names_nobody(home: Home) -> bool:
+    """Whether the house is run by one person, who says in which role."""
+    return not read_toml(home.root / "policy.toml").get("roles")
+
+
+def refusal(home: Home, role: str, operation: str) -> str | None:
+    """Why the operation may not go on; None where it may."""
+    named = read_toml(home.root / "policy.toml").get("roles", {})
     if role not in ALLOWED[operation]:
-        reason = f"a {role} may not do this: {operation} asks for {' or '.join(ALLOWED[operation])}"
-    elif named and actor() not in named.get(role, []):
-        reason = f"policy.toml does not name you as {role}"
-    else:
-        return
-    AuditLog(home, keyring).append("refused", operation=operation, role=role)
-    raise NotAllowedError(reason)
+        return f"a {role} may not do this: {operation} asks for {' or '.join(ALLOWED[operation])}"
+    if named and actor() not in named.get(role, []):
+        return f"policy.toml does not name you as {role}"
+    return None

@@ -151,6 +151,7 @@ def test_roles_bind_jobs_too_and_every_attempt_is_on_record(filled: TestHouse, m
 
 def test_retention_counts_and_deletes(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2030-01-01T00:00:00Z")
+    assert not run(filled, monkeypatch, "retention_run", dry_run=True, role="analyst").success
     dry = run(filled, monkeypatch, "retention_run", dry_run=True)
     assert dry.success and metadata(dry)["rows"] == 6 and filled.rows("select count(*) from lake.case") == [(4,)]
     done = run(filled, monkeypatch, "retention_run", dry_run=False)

@@ -599,6 +599,74 @@ def test_a_worklist_says_where_cases_lie_and_names_nobody(house: TestHouse, monk
     assert [x["action"] for x in AuditLog(house.home, house.keyring).lines()].count("worklist") == 1
 
 
+def test_a_work_list_is_for_its_handler_or_the_lead_of_her_team(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = CASE.replace("raw ->> '$.text' as text", "raw ->> '$.text' as text, raw ->> '$.agent' as agent_id")
+    agent = "select _record, raw ->> '$.agent' as agent_id, raw ->> '$.team' as team, raw ->> '$.at' as updated_at from rows"
+    agents = f"{agent} where raw ->> '$.team' is not null"
+    write_source(house.sources, "desk", {"case": f"{sql} where raw ->> '$.team' is null", "agent": agents})
+    directory = [
+        {"agent": "a7", "team": "south", "at": "2025-01-01"},
+        {"agent": "a7", "team": "north", "at": "2025-02-01"},
+        {"agent": "a8", "team": "north", "at": "2025-01-01"},
+    ]
+    house.drop("rows.jsonl", lines(case(1, agent="a7"), case(2, agent="a8"), *directory))
+    house.take()
+
+    def asked(account: str, agent: str) -> int:
+        monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
+        return command(house, monkeypatch, "worklist", "--agent", agent, "--role", "handler").exit_code
+
+    assert asked("eve", "desk:a7") == 0  # the control: a house that names nobody is run by one person
+    (house.home.root / "policy.toml").write_text(
+        'version = "1"\npurposes = ["service", "analytics"]\n'
+        '[roles]\nhandler = ["ada", "eve", "lea", "sue"]\n'
+        '[staff]\nleads = { north = ["lea"], south = ["sue"] }\naccounts = { ada = ["desk:a7"], eve = ["desk:a8"] }\n'
+    )
+    assert [asked("ada", "desk:a7"), asked("ada", "desk:a8")] == [0, 5]
+    assert [asked("eve", "desk:a7"), asked("eve", "desk:a8")] == [5, 0]
+    assert [asked("lea", "desk:a7"), asked("lea", "desk:a8")] == [0, 0]
+    assert [asked("sue", "desk:a7"), asked("sue", "desk:nobody")] == [5, 5]  # a7 has left her team
+    log = list(AuditLog(house.home, house.keyring).lines())
+    refused = [(x["actor"], x["facts"]["operation"]) for x in log if x["action"] == "refused"]
+    assert refused == [(name, "worklist") for name in ("ada", "eve", "sue", "sue")]
+    assert [x["actor"] for x in log if x["action"] == "worklist"] == ["eve", "ada", "eve", "lea", "lea"]
+
+
+@pytest.mark.parametrize("role", ["analyst", "handler", "compliance"])
+def test_only_an_engineer_backs_up_and_puts_back_and_no_analyst_deletes(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, role: str
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "correct horse battery")
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    assert command(filled, monkeypatch, "backup", one).exit_code == 0
+    assert command(filled, monkeypatch, "backup", other, "--role", role).exit_code == 5
+    assert not Path(other).exists()
+    dry = command(filled, monkeypatch, "retention", "run", "--dry-run", "--role", role)
+    assert dry.exit_code == (0 if role == "compliance" else 5), dry.output
+    new = tmp_path / "new"
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(new))
+    done = CliRunner().invoke(main, ["restore", one, "--role", role])
+    assert done.exit_code == 5 and "restore asks for engineer" in done.stderr and not new.exists()
+
+
+def test_backup_and_restore_heed_the_accounts_of_the_policy(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "correct horse battery")
+    (filled.home.root / "policy.toml").open("a").write('[roles]\nengineer = ["ada"]\n')
+    one, new = str(tmp_path / "one"), tmp_path / "new"
+    for account, code in (("eve", 5), ("ada", 0)):
+        monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
+        assert command(filled, monkeypatch, "backup", one).exit_code == code
+        assert command(filled, monkeypatch, "retention", "run", "--dry-run").exit_code == code
+    for account, code in (("eve", 5), ("ada", 0)):
+        monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
+        monkeypatch.setenv("VOICEHOUSE_HOME", str(new))
+        assert CliRunner().invoke(main, ["restore", one]).exit_code == code and new.exists() == (code == 0)
+
+
 def test_a_lost_vault_stops_the_house_until_a_new_one_is_asked_for(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

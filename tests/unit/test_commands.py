@@ -146,7 +146,7 @@ def test_init_on_a_home_that_is_there_keeps_what_it_is_not_asked_for(
     path = tmp_path / "home" / "house.toml"
     path.write_text(
         path.read_text().replace("wait_for_sign_off = false", "wait_for_sign_off = true")
-        + 'schema = "kpis"\nhost = "db.internal"\n# a remark of ours\n'
+        + 'schema = "kpis"\nreaders = ["bi"]\n# a remark of ours\n'
     )
     before = path.read_bytes()
     bare = CliRunner().invoke(main, ["init"])
@@ -156,7 +156,7 @@ def test_init_on_a_home_that_is_there_keeps_what_it_is_not_asked_for(
     monkeypatch.setenv("VOICEHOUSE_SOURCES", str(tmp_path))  # goes first while it is set, and is not written down
     assert CliRunner().invoke(main, ["init", "--profile", "internal"]).exit_code == 0
     found = Home.open().told
-    assert found == House((), "drop", "Asia/Tokyo", "internal", {}, {"schema": "kpis", "host": "db.internal"}, True)
+    assert found == House((), "drop", "Asia/Tokyo", "internal", {}, {"schema": "kpis", "readers": ["bi"]}, True)
 
 
 @pytest.mark.parametrize("command", [["audit", "verify"], ["keys", "list"]])
