@@ -8,6 +8,7 @@ values that are near a text become needles, each a `probe`, plain letters that a
 regular expression that says exactly what is masked. `find`: texts that hold a probe pay for a pattern of their own.
 """
 
+import os
 from functools import cache
 
 import pyarrow as pa
@@ -138,6 +139,7 @@ def ordinary_words() -> str:
 @cache
 def syllables() -> pa.Table:
     """Toneless pinyin of every Chinese character of the plain range, first reading."""
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # most of the time that pypinyin takes to import
     from pypinyin.constants import PINYIN_DICT, Style  # heavy: a run with nothing new does without
     from pypinyin.style import convert
 
