@@ -11,6 +11,13 @@ from orchestration.commands import as_json, named, say_json
 from orchestration.home import Home
 from orchestration.messages import grain, text, translated
 
+STATES = {
+    "succeeded": "status.state_succeeded",
+    "failed": "status.state_failed",
+    "interrupted": "status.state_interrupted",
+    "nothing_new": "status.state_nothing_new",
+}
+
 
 @click.command(help=text("status.help"))
 @as_json
@@ -51,7 +58,8 @@ def command(as_json: bool) -> None:
     read = dict(zip(reasons, named(home, reasons, sys.stdout), strict=True))
     for run in found["last_runs"]:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
-        line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {run['status']}  {without}".rstrip())
+        state = text(STATES[run["status"]])
+        line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {state}  {without}".rstrip())
         for reason in run.get("reasons", {}).values():
             line("", translated(read[reason]))
     for incident in found["incidents"]:
