@@ -68,11 +68,12 @@ test-names: names ## What the language models find, and that the gate masks it
 	@$(BIN)/python -m pytest tests -m names
 
 RECORDS ?= 100000 1000000
+ROUNDS ?= 1
 BESIDE ?= .venv-bench/bin/python
 
 .PHONY: bench
 bench: setup $(if $(BESIDE),.venv-bench/.installed) ## Measure all of it, one table: make bench RECORDS="100000 1000000" PUBLIC=folder (BESIDE= without Presidio, pycanon)
-	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) $(if $(BESIDE),--beside $(BESIDE)) $(if $(PUBLIC),--public $(PUBLIC)) --write
+	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --rounds $(ROUNDS) $(if $(BESIDE),--beside $(BESIDE)) $(if $(PUBLIC),--public $(PUBLIC)) --write
 
 .PHONY: test-operate
 test-operate: setup ## Run every command of docs/operate.md and docs/privacy.md in an empty folder (minutes)

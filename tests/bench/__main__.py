@@ -40,9 +40,15 @@ BEGIN, END = "<!-- begin of the table, written by make bench -->\n", "<!-- end o
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of labelled public sentences (presidio-research, *.json.gz): redaction is measured on them too.",
 )
+@click.option("--rounds", default=1, show_default=True, help="Whole runs of up to a million records, how often each.")
 @click.option("--write", is_flag=True, help="Put the table into docs/benchmarks.md.")
 def main(
-    sizes: tuple[int, ...], increment_at: int | None, beside: Path | None, public: Path | None, write: bool
+    sizes: tuple[int, ...],
+    increment_at: int | None,
+    beside: Path | None,
+    public: Path | None,
+    rounds: int,
+    write: bool,
 ) -> None:
     """Measure, print one table, and keep it if told."""
     texts = {name: [s.text for s in chosen] for name, chosen in bench_redaction.timed(public).items()}
@@ -50,11 +56,12 @@ def main(
         *redaction_speed.measure(texts, beside),
         *anonymity_measure.measure(beside),
         *gate_measure.measure(),
-        *pipeline_measure.measure(sizes, increment_at or max(sizes)),
+        *pipeline_measure.measure(sizes, increment_at or max(sizes), rounds),
     ]
     show(rows)
     if write:
-        _write(rows, sizes, (" PUBLIC=folder" if public else "") + ("" if beside else " BESIDE="))
+        given = f" ROUNDS={rounds}" if rounds > 1 else ""
+        _write(rows, sizes, given + (" PUBLIC=folder" if public else "") + ("" if beside else " BESIDE="))
 
 
 def _write(rows: list[Row], sizes: tuple[int, ...], given: str) -> None:

