@@ -18,6 +18,7 @@ import duckdb
 from orchestration.errors import UsedWronglyError, VoicehouseError, is_disk_full
 
 MEMORY = "2GB"  # for DuckDB, whatever the machine has; what is more goes to encrypted files
+MIB_A_THREAD = 119  # 125 MB, the least that DuckDB names for a thread (Guides, Environment)
 
 
 def open_read_only(path: Path, **config: str) -> duckdb.DuckDBPyConnection:
@@ -65,18 +66,29 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     let_results_end(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
-    threads = os.environ.get("VOICEHOUSE_THREADS") or str(min(os.cpu_count() or 2, 8))
-    if not re.fullmatch("0*[1-9][0-9]{0,3}", threads):
-        raise UsedWronglyError(f"VOICEHOUSE_THREADS is a whole number from 1 on, not '{threads}'")
-    con.execute(f"SET threads = {int(threads)}")
     limit = os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or memory_limit or MEMORY
     try:
         con.execute(f"SET memory_limit = {literal(limit)}")
     except duckdb.Error:
         raise UsedWronglyError(f"VOICEHOUSE_MEMORY_LIMIT is a size such as 8GB, not '{limit}'") from None
+    threads = os.environ.get("VOICEHOUSE_THREADS") or str(_threads(con))
+    if not re.fullmatch("0*[1-9][0-9]{0,3}", threads):
+        raise UsedWronglyError(f"VOICEHOUSE_THREADS is a whole number from 1 on, not '{threads}'")
+    con.execute(f"SET threads = {int(threads)}")
     row = con.execute("SELECT value FROM duckdb_settings() WHERE name = 'force_mbedtls_unsafe'").fetchone()
     if row and row[0] not in ("false", "0", ""):
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
+
+
+def _threads(con: duckdb.DuckDBPyConnection) -> int:
+    """As many threads as there are cores, up to 8, and as the connection's memory carries.
+
+    Each holds blocks of its own that cannot be spilled: a statement runs out of memory where fewer threads would do.
+    """
+    told = str(con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0])  # such as 143.0 MiB
+    size, _, unit = told.partition(" ")
+    mib = float(size) * {"MiB": 1, "GiB": 1 << 10, "TiB": 1 << 20, "PiB": 1 << 30}.get(unit, 0)
+    return max(1, min(os.cpu_count() or 2, 8, int(mib / MIB_A_THREAD)))
 
 
 def _spills(temp: Path) -> Path:

@@ -120,7 +120,11 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
         stage.finish(home, manifest)
     except duckdb.Error as error:
         # The engine's words may quote a value.
-        what = "the disk is full: free space, then run again" if is_disk_full(error) else type(error).__name__
+        what = type(error).__name__
+        if is_disk_full(error):
+            what = "the disk is full: free space, then run again"
+        elif isinstance(error, duckdb.OutOfMemoryException):
+            what = "memory is too little: raise VOICEHOUSE_MEMORY_LIMIT, then run again"
         raise VoicehouseError(f"{settings.name}: the gate failed on load {load.load_id} ({what})") from None
     finally:
         con.close()

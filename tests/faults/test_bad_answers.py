@@ -151,6 +151,7 @@ def test_a_bad_answer_is_told_or_overcome_and_costs_no_row(asked: Asked, fault: 
     if fault.told:
         assert told.startswith(f"{fault.name}: /app/")
         assert re.search(fault.told, told), told
+        assert re.match(r"\w+: [a-z/]+: page \d+: ", told), told
         assert fault.name not in asked.rows  # nothing of a failed extraction is kept
     else:
         assert told == "" and asked.rows[fault.name] == ROWS
@@ -158,6 +159,23 @@ def test_a_bad_answer_is_told_or_overcome_and_costs_no_row(asked: Asked, fault: 
     assert [s for s in slept if s in fault.waits] == list(fault.waits)
     assert fault.name not in asked.failures_after
     assert asked.rows_after[fault.name] == ROWS
+
+
+@pytest.mark.parametrize("answer", ["500", "empty", "html", "429", "403", "cut"])
+def test_the_page_that_was_not_answered_is_told(house: TestHouse, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    clock = ManualClock()
+    monkeypatch.setattr(client, "WallClock", lambda: clock)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("SOURCES__FORMS__API_KEY", "replay-key")
+    with Tenant(clock) as tenant:
+        fill(tenant)
+        connect(house, "forms", tenant.base_url)
+        tenant.before("/data/list", 2, lambda: tenant.fail(answer, ALWAYS, "/data/list"))
+        assert run(house)["forms"].startswith("forms: /app/entry/data/list: page 2: ")
+        tenant.faults.clear()
+        tenant.actions.clear()
+        tenant.fail(answer, ALWAYS, "/app/list")
+        assert run(house)["forms"].startswith("forms: /app/list: page 1: ")
 
 
 def test_the_other_sources_go_on_and_nothing_is_quoted(asked: Asked) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from orchestration import pipeline
 from orchestration.engine import connect
+from orchestration.errors import VoicehouseError
 from orchestration.lake import stage
 from orchestration.lake.store import Lake
 from orchestration.landing import pages
+from orchestration.messages import translated
 from orchestration.privacy import scratch
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.sources.contract import Window
@@ -134,6 +136,18 @@ def test_a_load_larger_than_memory_gives_the_same_and_its_spills_show_nothing(
     assert any(name.endswith(".parquet") for name in seen)
     assert not any(seen.values())
     assert not any(p.is_file() for p in (house.home.temp / scratch.FOLDER).rglob("*"))
+
+
+def test_a_gate_without_memory_says_so_and_what_to_do(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows.jsonl", lines(*(case(i, account=f"{i:060d}", country="DE") for i in range(20_000))))
+    load = extracted(house)
+    monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "60MB")
+    with pytest.raises(VoicehouseError, match="memory is too little: raise VOICEHOUSE_MEMORY_LIMIT") as told:
+        guarded(house, load)
+    assert translated(str(told.value), "zh") != str(told.value)
+    monkeypatch.delenv("VOICEHOUSE_MEMORY_LIMIT")
+    assert guarded(house, load).staged == 20_000
 
 
 def test_the_search_finds_what_is_written_in_the_clear(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:

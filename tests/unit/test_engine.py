@@ -28,6 +28,20 @@ def test_a_connection_spills_encrypted_and_writes_no_query_down(tmp_path: Path) 
     assert (tmp_path / "tmp").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(
+    ("memory", "threads"), [("60MB", 1), ("150MB", 1), ("300MB", 2), ("1GB", 8), ("2GB", 8), ("1TB", 8)]
+)
+def test_no_more_threads_than_the_memory_carries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str, threads: int
+) -> None:
+    monkeypatch.delenv("VOICEHOUSE_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", memory)
+    assert connect(tmp_path / "tmp").execute("SELECT current_setting('threads')").fetchone() == (threads,)
+    monkeypatch.setenv("VOICEHOUSE_THREADS", "3")
+    assert connect(tmp_path / "tmp").execute("SELECT current_setting('threads')").fetchone() == (3,)
+
+
 def test_an_unsafe_encryption_library_is_refused(tmp_path: Path) -> None:
     con = duckdb.connect()
     prepare(con, tmp_path / "tmp")  # the control

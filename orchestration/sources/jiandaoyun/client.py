@@ -82,9 +82,14 @@ class _PoliteSession(Session):
         self._manners = manners
         self._clock = clock
         self._next_turn = clock.monotonic()
+        self._pages: dict[str, int] = {}  # by path: the page its walk asks for
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         path = urlsplit(request.url or "").path.removeprefix(self._path_root)
+        body = _parsed(request.body or b"") or {}  # type: ignore[arg-type]
+        goes_on = "data_id" in body or body.get("skip")
+        self._pages[path] = self._pages.get(path, 0) + 1 if goes_on else 1
+        at = f"{path}: page {self._pages[path]}"
         fixed = {"allow_redirects": False, "timeout": self._manners.timeout_seconds}
         fault = ""
         for attempt in range(self._manners.attempts):
@@ -95,7 +100,7 @@ class _PoliteSession(Session):
             except (ConnectionError, Timeout, ChunkedEncodingError, ContentDecodingError) as error:
                 fault = f"no whole answer ({type(error).__name__}): check the network and base_url"
             else:
-                fault = self._passing_fault(path, response)
+                fault = self._passing_fault(path, at, response)
                 if not fault:
                     return response
                 wait = _asked_to_wait(response, wait)
@@ -103,7 +108,9 @@ class _PoliteSession(Session):
                     break
             if attempt + 1 < self._manners.attempts:
                 self._clock.sleep(wait)
-        raise TransientSourceError(f"{self._source}: {path}: {fault} (asked {attempt + 1} times)")
+        raise TransientSourceError(
+            f"{self._source}: {path}: page {self._pages[path]}: {fault} (asked {attempt + 1} times)"
+        )
 
     def _wait_turn(self) -> None:
         now = self._clock.monotonic()
@@ -111,7 +118,7 @@ class _PoliteSession(Session):
             self._clock.sleep(self._next_turn - now)
         self._next_turn = max(now, self._next_turn) + 1 / self._manners.requests_per_second
 
-    def _passing_fault(self, path: str, response: Response) -> str:
+    def _passing_fault(self, path: str, at: str, response: Response) -> str:
         """What may be gone at the next attempt; '' for a sound answer. Raises what will not go away."""
         status = response.status_code
         body = _parsed(response.content)
@@ -122,12 +129,12 @@ class _PoliteSession(Session):
             return f"server error {status}"
         if status in (401, 403) or code in self._manners.key_codes:
             raise SourceError(
-                f"{self._source}: {path}: the API key is not accepted (status {status}, code {code}): it expired, was "
+                f"{self._source}: {at}: the API key is not accepted (status {status}, code {code}): it expired, was "
                 "switched off, or lacks this application: make or allow one under 开放平台 > API Key, set the secret "
                 f"SOURCES__{self._source.upper()}__API_KEY"
             )
         if 300 <= status < 400:
-            raise SourceError(f"{self._source}: {path}: redirected (status {status}): check base_url")
+            raise SourceError(f"{self._source}: {at}: redirected (status {status}): check base_url")
         if not response.content.strip():
             return "an empty answer"
         if body is None:
@@ -135,7 +142,7 @@ class _PoliteSession(Session):
             return "a web page instead of JSON: check base_url and proxies" if is_page else "broken JSON"
         if status >= 400 or code not in (None, 0):
             raise SourceError(
-                f"{self._source}: {path}: refused (status {status}, code {code}): look up the code, "
+                f"{self._source}: {at}: refused (status {status}, code {code}): look up the code, "
                 "and check that the form still exists"
             )
         key = ANSWERED_UNDER[path]
@@ -264,11 +271,14 @@ class Client:
             total_path=None, stop_after_empty_page=True,
         )  # fmt: skip
         before: list[Any] = []
-        for page in self._rest.paginate(
+        walk = self._rest.paginate(
             path, "POST", json=dict(body), paginator=paginator, hooks={"response": []},
             data_selector=ANSWERED_UNDER[path],
-        ):  # fmt: skip
+        )  # fmt: skip
+        for number, page in enumerate(walk, start=1):
             if page and list(page) == before:
-                raise SourceError(f"{self._source}: {path}: the same page again: paging is not safe, ask the vendor")
+                raise SourceError(
+                    f"{self._source}: {path}: page {number}: the same page again: paging is not safe, ask the vendor"
+                )
             before = list(page)
             yield before
