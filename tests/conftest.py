@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.house import TestHouse
 
 ROOT = Path(__file__).parents[1]
+os.umask(0o077)  # as every command and every job sets it
 
 # The same examples on every build of a commit; on a developer's machine new ones each time, which is how they are
 # found.

@@ -5,11 +5,13 @@ Keep out: repairing anything, and checks of single batches (expectations/privacy
 
 import base64
 import json
+import os
 import stat
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,16 @@ CLOSED = (  # to all but their owner
     *("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published", "known_at"),
     *("/".join(folder) for folder in (answers.TO_PERSONS, answers.TO_JOBS)),
 )
+# What others than its owner may open, by its path in the home and the greatest mode, the first that fits; all else is closed.
+OPENED = {
+    "serving/team.duckdb": 0o600,
+    ".": 0o710,  # to walk through to what is published
+    "serving": 0o750,
+    "serving/*": 0o750,
+    # what a house writes itself, with its own editor; it tells of no customer
+    **dict.fromkeys(("house.toml", "policy.toml"), 0o644),
+    **dict.fromkeys(("reference", "reference/*"), 0o755),
+}
 WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
@@ -349,12 +361,29 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
         bad += [] if row and row[0] else ["temp_file_encryption"]
     finally:
         con.close()
-    for path in (*(home.root / folder for folder in CLOSED), home.serving / "team.duckdb"):
-        if path.exists():
-            checked += 1
-            bad += [path.name] if stat.S_IMODE(path.stat().st_mode) & 0o077 else []
-    told = "files that open without a key, folders that others may open, keys not wrapped, spills in the clear"
-    return checked, len(bad), told
+    walked, opened = _open_to_others(home)
+    told = (
+        "files that open without a key, files and folders that others may open, keys not wrapped, spills in the clear"
+    )
+    return checked + walked, len(bad) + opened, told
+
+
+def _open_to_others(home: Home) -> tuple[int, int]:
+    """Files and folders of the home, and those whose mode lets more in than their place allows (OPENED).
+
+    Folders that people fill are theirs: where the inbox or sources lie in the home.
+    """
+    theirs = {Path(folder).resolve() for folder in (home.inbox, *home.house.sources) if "://" not in folder}
+    checked = bad = 0
+    for folder, folders, files in os.walk(home.root):
+        folders[:] = [name for name in folders if (Path(folder) / name).resolve() not in theirs]
+        for path in (Path(folder), *(Path(folder) / name for name in files)):
+            with suppress(FileNotFoundError):  # what another process made for a moment
+                mode, place = stat.S_IMODE(path.stat().st_mode), path.relative_to(home.root).as_posix()
+                allowed = next((m for pattern, m in OPENED.items() if fnmatchcase(place, pattern)), 0o700)
+                checked += 1
+                bad += bool(mode & 0o077 & ~allowed)
+    return checked, bad
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:

@@ -340,6 +340,35 @@ def test_a_file_that_opens_without_a_key_or_to_others_shows(filled: TestHouse) -
     assert checks(filled)["C8"].n_failed == 1
 
 
+@pytest.mark.parametrize(
+    ("place", "mode", "n"),
+    [
+        ("ops/privacy", 0o750, 1),
+        ("ops/receipts/r1.json", 0o640, 1),
+        ("dagster/storage/runs.db", 0o604, 1),
+        ("dbt/target/manifest.json", 0o644, 1),
+        ("what_nobody_made/deep/copy.csv", 0o644, 1),
+        ("serving/report/index.html", 0o644, 1),
+        ("serving/team.duckdb", 0o640, 1),
+        ("", 0o711, 1),
+        ("serving/report/index.html", 0o640, 0),
+        ("policy.toml", 0o644, 0),
+        ("policy.toml", 0o664, 1),
+        ("reference/holidays.csv", 0o644, 0),
+    ],
+)
+def test_every_file_and_folder_of_the_home_is_closed_but_for_what_is_listed(
+    filled: TestHouse, place: str, mode: int, n: int
+) -> None:
+    path = filled.home.root / place
+    filled.home.folder(*Path(place).parts[:-1])
+    if not path.exists():
+        path.touch(0o600) if path.suffix else path.mkdir(0o700)
+    assert checks(filled)["C8"].n_failed == 0
+    path.chmod(mode)
+    assert checks(filled)["C8"].n_failed == n
+
+
 def test_what_is_kept_beyond_its_term_shows_and_goes_also_for_a_source_switched_off(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

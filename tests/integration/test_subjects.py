@@ -26,6 +26,7 @@ from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
+from orchestration.serving.privacy_report import LIMITS
 from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, case, lines
 
@@ -188,6 +189,42 @@ def test_who_was_erased_does_not_come_back_by_replay_but_may_come_anew(filled: T
         filled.take()
     assert request_count(filled, Sought(account="desk:Z1")) == 1
     assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+
+
+def test_who_is_known_by_name_or_handle_alone_is_in_no_store_and_found_by_nothing(house: TestHouse) -> None:
+    """A known limit of the report: nothing leads back to them, which is also why no request finds their rows."""
+    sql = CASE.replace("raw ->> '$.name' as", "raw ->> '$.handle' as person_handle, raw ->> '$.name' as")
+    write_source(house.sources, "desk", {"case": sql})
+    house.drop("rows.jsonl", lines(case(1, name="Zora Quill"), case(2, handle="zq_fan"), case(3, account="Z1")))
+    house.take()
+    assert house.rows("select count(*) from lake.case where subject_key is null") == [(2,)]
+    assert [request_count(house, Sought(record=f"desk:case:T{n}")) for n in (1, 2, 3)] == [0, 0, 1]
+    con = connect(house.home.temp)
+    pseudonyms.install(con, house.keyring)
+    with open_vault(con, house.home, house.keyring, read_only=True):
+        assert con.execute("SELECT domain FROM vault.identity").fetchall() == [("account",)]
+    con.close()
+    assert any("by name or handle alone" in en and "昵称" in zh for zh, en in LIMITS)
+
+
+def test_a_country_learnt_later_takes_no_ground_away_from_rows_let_in_before(house: TestHouse) -> None:
+    """A known limit of the report: it says so."""
+    toml = write_source(house.sources, "desk", {"case": CASE}) / "source.toml"
+    toml.write_text(
+        toml.read_text()
+        .replace('CN = "contract"\n', "")
+        .replace('other = "contract"', 'other = "legitimate_interests"')
+    )
+    house.drop("rows_1.jsonl", lines(case(1, account="Z1"), case(2, account="Z2")))
+    house.take()
+    later = [case(3, account="Z1", country="CN"), case(4, account="Z2", country="US")]
+    house.drop("rows_2.jsonl", lines(*later))
+    house.take()
+    pipeline.let_go(house.home, house.keyring, dry_run=False)
+    found = house.rows("select jurisdiction, basis, count(*) from lake.case group by all order by all")
+    assert found == [("other", "legitimate_interests", 1), ("unknown", "legitimate_interests", 2)]
+    assert house.ledger()[("case", "rejected", "no_basis")] == 1  # T3 itself is judged by the mainland's law
+    assert any("a ground that this law does not know is not taken away" in en for _, en in LIMITS)
 
 
 def test_a_record_told_before_its_person_is_theirs_and_does_not_come_back(house: TestHouse) -> None:
