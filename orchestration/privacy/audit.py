@@ -88,7 +88,7 @@ CLOSED = (  # to all but their owner
     *("vault", "keys", "landing", "lake", "quarantine", "audit", "erased", "published", "known_at"),
     *("/".join(folder) for folder in (answers.TO_PERSONS, answers.TO_JOBS)),
 )
-# What others than its owner may open, by its path in the home and the greatest mode, the first that fits; all else is closed.
+# What others than its owner may open: the greatest mode by path in the home, the first that fits; all else is closed.
 OPENED = {
     "serving/team.duckdb": 0o600,
     ".": 0o710,  # to walk through to what is published

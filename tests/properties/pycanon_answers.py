@@ -1,7 +1,7 @@
 """pycanon on many small tables, by the interpreter of an environment of its own: k, l and t of each.
 
-Keep out: imports of this project. Input: JSON list of {"rows": [[subject, q1, q2, v], ...], "as_words"}; output: the same
-with k, l and t, as `pycanon_tables.json` holds some frozen.
+Keep out: imports of this project. Input: JSON list of {"rows": [[subject, q1, q2, v], ...], "as_words"}; output: the
+same with k, l and t, as `pycanon_tables.json` holds some frozen.
 """
 
 import json

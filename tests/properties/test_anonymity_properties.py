@@ -1,9 +1,9 @@
 """k, l and t in SQL against plain Python written from the definitions, on random tables.
 
-Keep out: what is done with them (tests/unit/test_export.py). pycanon 1.3.6 fixes numpy 2.0.2 and needs pandas below 3, so
+Keep out: what is done with them (tests/unit/test_export.py). pycanon 1.3.6 fixes numpy 2.0.2 and needs pandas below 3:
 it cannot stand in this environment. Where the bench environment is there (`make bench` makes it; or VOICEHOUSE_PYCANON
-names an interpreter that has pycanon) it is asked of new tables each time; its answers on those of `pycanon_tables.json`
-are frozen.
+names an interpreter that has pycanon) it is asked of new tables each time; its answers on some are frozen in
+`pycanon_tables.json`.
 """
 
 import json
