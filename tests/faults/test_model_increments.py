@@ -1,6 +1,6 @@
 """Any sequence of events, in any order of loads: increments come to what a build from nothing makes.
 
-Keep out: the cases known by name (tests/integration/test_models_incremental.py).
+Keep out: the cases known by name (tests/faults/test_increments_by_name.py).
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """A run that somebody ends with Ctrl-C, or a service manager by SIGTERM.
 
-Keep out: runs that are killed (tests/faults/).
+Keep out: runs that are killed (test_kill.py).
 """
 
 import os
