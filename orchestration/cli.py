@@ -55,16 +55,25 @@ class Commands(click.Group):
 
 
 def _told_of_place(error: OSError) -> None:
-    """Raises UsedWronglyError for a place that a person named and that cannot be; one of ours missing is a fault."""
+    """Raises UsedWronglyError for a place that a person named and that cannot be; one of ours missing is a fault.
+
+    VoicehouseError for what is closed inside a home that this user may enter.
+    """
     if not error.filename:
         return
     place = Path(os.fsdecode(error.filename)).absolute()
     ways = [place, *place.parents]
+    home = Path(os.environ.get("VOICEHOUSE_HOME", ""))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if home in place.parents and os.access(home, os.X_OK):
+            raise VoicehouseError(
+                f"{place} of the home may not be read or written by this user: give it back to who runs voicehouse "
+                "(chmod, chown), or run as that user"
+            ) from None
         raise UsedWronglyError(
             f"{place} may not be read or written by this user: name another, or change its permissions"
         ) from None
-    if Path(os.environ.get("VOICEHOUSE_HOME", "")) in place.parents or PACKAGE in place.parents:
+    if home in place.parents or PACKAGE in place.parents:
         return
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         for file in (way for way in ways if way.is_file()):

@@ -247,12 +247,13 @@ def _vault(home: Home | None) -> Iterator[Finding]:
 
 
 def _sources(home: Home | None) -> Iterator[Finding]:
-    from orchestration.sources.registry import discover
+    from orchestration.pipeline import broken_sources
 
     if not home:
         return
     try:
-        discover(home)
+        for reason in broken_sources(home).values():
+            yield Finding("error", "doctor.sources", {"reason": translated(reason)})
     except VoicehouseError as error:
         yield Finding("error", "doctor.sources", {"reason": translated(str(error))})
         return

@@ -89,9 +89,17 @@ class Home:
 
     @classmethod
     def existing(cls) -> "Home":
-        """The same for what only looks at a home, or needs one that is there. Raises UsedWronglyError where none is."""
+        """The same for what only looks at a home, or needs one that is there.
+
+        Raises UsedWronglyError where none is, VoicehouseError where stores lie without the mark of their format.
+        """
         path = Path(os.environ.get("VOICEHOUSE_HOME", ".voicehouse")).resolve()
         if not (path / "format.json").exists():
+            if any((path / store).exists() for store in ("keys", "vault", "lake")):
+                raise VoicehouseError(
+                    f"the home at {path} lost its format.json: take it from a backup, or let `voicehouse init` write "
+                    "it anew if this release made the home"
+                )
             raise UsedWronglyError(
                 f"there is no home at {path}: `voicehouse init` makes one, or name another with --home"
             )
@@ -356,7 +364,9 @@ def append_durably(path: Path, line: Mapping[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of such a file, oldest first; none where there is no file. What a death left of a last line is none.
+    """The objects of such a file, oldest first; none where there is no file.
+
+    What a death left of a last line is none, and neither is an empty line.
 
     Raises VoicehouseError for a line in between that is no JSON.
     """
@@ -365,6 +375,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         whole.append(last)
     found = []
     for number, raw in enumerate(whole, 1):
+        if not raw.strip():
+            continue
         try:
             found.append(json.loads(raw))
         except ValueError:  # no JSON, no UTF-8

@@ -304,7 +304,7 @@ def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
     good = {load_id for load_id, n in held.items() if not n}
     oldest = now().replace(tzinfo=None) - timedelta(days=Policy.of(home).landing_days)
     outcomes = Outcomes(home, run_id)
-    for source, problem in inbox.tidy(home, keyring, discover(home).values(), good, oldest).items():
+    for source, problem in inbox.tidy(home, keyring, discover(home, broken={}).values(), good, oldest).items():
         if source not in outcomes.failures:
             outcomes.fail(source, "files", problem)
 
@@ -331,6 +331,9 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
         elif unread:
             reason = f"{len(unread)} loads expired in landing before the gate could read them"
             Outcomes(home, run_id).fail(name, "expire", reason)
+    if broken := broken_sources(home):  # which terms their rows have is not known: nothing goes early
+        event("retention.waits", sources=sorted(broken))
+        return counts | {"withdrawn": 0} | asdict(retention.Expired())
     withdrawn, expired = let_go(home, keyring)
     return counts | {"withdrawn": withdrawn.rows} | asdict(expired)
 
@@ -339,6 +342,7 @@ def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdra
     """Take out of the lake and the vault what rests on a withdrawn consent or is past its term; `dry_run` only counts.
 
     First what persons had struck out is struck out in rows that are theirs by now, too.
+    Raises ContractError where a source's settings cannot be read: its rows would go by terms that are not theirs.
     """
     every = discover(home, active_only=False)
     if not dry_run:
@@ -379,9 +383,23 @@ def open_exact(home: Home, keyring: Keyring, marts: Path) -> duckdb.DuckDBPyConn
 
 
 def sources(home: Home) -> dict[str, Settings]:
-    """The home's active sources that its policy does not block."""
+    """The home's active sources that its policy does not block, but those whose settings cannot be read."""
     blocked = Policy.of(home).blocked_sources
-    return {n: s for n, s in discover(home).items() if n not in blocked}
+    return {n: s for n, s in discover(home, broken={}).items() if n not in blocked}
+
+
+def whole_sources(home: Home) -> dict[str, Settings]:
+    """The same for what must pass over none. Raises ContractError where a source's settings cannot be read."""
+    for reason in broken_sources(home).values():
+        raise ContractError(reason)
+    return sources(home)
+
+
+def broken_sources(home: Home) -> dict[str, str]:
+    """Sources whose settings cannot be read, each with its reason: a failure of that source alone."""
+    broken: dict[str, str] = {}
+    discover(home, broken=broken)
+    return broken
 
 
 def run_history(home: Home) -> list[dict[str, Any]]:

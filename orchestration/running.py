@@ -23,7 +23,7 @@ from typing import Any
 
 from orchestration import alerts, modelling, pipeline
 from orchestration.engine import open_read_only
-from orchestration.errors import UsedWronglyError, VoicehouseError
+from orchestration.errors import ContractError, UsedWronglyError, VoicehouseError
 from orchestration.home import Home, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
@@ -77,10 +77,14 @@ def dagster_home(home: Home) -> Path:
 def execute(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Outcome:
     """Run the job `voicehouse` here. `only`: sources to ask, with all that follows; empty for all.
 
-    Raises UsedWronglyError for a source that is not there, KeyboardInterrupt when somebody ended the run.
+    Raises UsedWronglyError for a source that is not there, ContractError for one whose settings cannot be read,
+    KeyboardInterrupt when somebody ended the run.
     """
     known = pipeline.sources(home)
     missing = set(only) - set(known)
+    broken = pipeline.broken_sources(home)
+    for name in sorted(missing & set(broken)):
+        raise ContractError(broken[name])
     if missing:
         raise UsedWronglyError(
             f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`"
@@ -145,7 +149,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     elif result.success and not progress.modelled:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
         if before and before[0]["status"] in ("failed", "interrupted"):
-            write_report(home)  # without the banner: all sources answered
+            write_report(home)  # which may have come to its end before the page; it tells of the last run with news
     return Outcome(result.success, result.success and not progress.modelled, progress.reason)
 
 

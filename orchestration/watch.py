@@ -109,6 +109,7 @@ def status(home: Home) -> dict[str, Any]:
         "staged_loads": [m.load_id for m in stage.staged(home)],
         "quarantined_batches": len(list(home.folder("quarantine").glob("*/*.json"))),
         "sources": [asdict(f) for f in freshness(home)],
+        "broken_sources": pipeline.broken_sources(home),
         "stale_sources": [f.source for f in freshness(home) if f.is_stale],
         "last_runs": history[-5:],
         "died_runs": died(home),

@@ -103,11 +103,11 @@ def dpia(dry_run: bool, as_json: bool) -> None:
     home = Home.existing()
     with home.writing("privacy dpia"), ticking("privacy dpia"):
         if dry_run:
-            found = material(home, Keyring(home), pipeline.sources(home))
+            found = material(home, Keyring(home), pipeline.whole_sources(home))
             told = text("privacy.would_assess", sources=len(found["record"]["sources"]), lacking=len(found["lacking"]))
             say_json(found) if as_json else click.echo(told)
             return
-        done = write_dpia(home, Keyring(home), pipeline.sources(home))
+        done = write_dpia(home, Keyring(home), pipeline.whole_sources(home))
     if as_json:
         say_json(json.loads(done.path.read_text()))
         return

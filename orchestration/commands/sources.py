@@ -25,14 +25,17 @@ def list_all(as_json: bool) -> None:
     """Every source found, active or not, with the kinds it feeds."""
     from orchestration.sources.registry import discover
 
-    found = discover(Home.existing(), active_only=False).values()
+    broken: dict[str, str] = {}
+    found = discover(Home.existing(), active_only=False, broken=broken).values()
     if as_json:
         rows = [{"name": s.name, "active": s.is_active, "kinds": s.kinds, "purposes": s.purposes} for s in found]
-        say_json(rows)
+        say_json([*rows, *({"name": name, "broken": reason} for name, reason in broken.items())])
         return
     for s in found:
         state = text("sources.active" if s.is_active else "sources.off")
         click.echo(f"{s.name:20} {state:7} {', '.join(s.kinds)}")
+    for name, reason in broken.items():
+        click.echo(f"{name:20} {text('status.broken'):7} {translated(reason)}")
 
 
 @command.command(help=text("sources.check"))
@@ -43,10 +46,10 @@ def check(names: tuple[str, ...], as_json: bool) -> None:
     from orchestration.errors import ContractError
     from orchestration.sources import check as checking
     from orchestration.sources.contract import read_settings
-    from orchestration.sources.registry import folders
+    from orchestration.sources.registry import folders, source_folders
 
     home = Home.existing()
-    every = {p.parent.name: p.parent for folder in folders(home) for p in sorted(folder.glob("*/source.toml"))}
+    every = {path.name: path for folder in folders(home) for path in source_folders(folder)}
     missing = sorted(set(names) - set(every))
     if missing:
         raise click.BadParameter(text("sources.unknown", names=", ".join(missing)))

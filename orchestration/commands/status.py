@@ -44,6 +44,8 @@ def command(as_json: bool) -> None:
     line(text("status.served"), found["served"]["served_at"][:19] if found["served"] else text("status.nothing"))
     if found["withdrawn"]:
         line(text("status.withdrawn"), text("status.withdrawn_since"))
+    for reason in found["broken_sources"].values():
+        line(text("status.broken"), translated(reason))
     for s in found["sources"]:
         if s["is_stale"]:
             newest = s["newest_load_at"][:19] if s["newest_load_at"] else text("status.never")

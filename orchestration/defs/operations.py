@@ -121,7 +121,7 @@ def write_report(context: dg.OpExecutionContext) -> None:
 def write_material(context: dg.OpExecutionContext) -> None:
     """Writes the record of processing and the material for an impact assessment."""
     with writing(context, "privacy dpia") as (home, keyring):
-        done = write_dpia(home, keyring, pipeline.sources(home))
+        done = write_dpia(home, keyring, pipeline.whole_sources(home))
         context.add_output_metadata({"sha256": done.sha256})
 
 

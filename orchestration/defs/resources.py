@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from orchestration.home import Home
-from orchestration.pipeline import Outcomes
+from orchestration.pipeline import Outcomes, broken_sources
 from orchestration.privacy.keys import Keyring
 
 WAIT_SECONDS = 600.0  # a run that finds another one writing waits this long, then fails with its name
@@ -28,7 +28,10 @@ class HouseResource(dg.ConfigurableResource):
         home = Home.open()
         run_id = context.run.run_id if context.run else "manual"
         with home.writing(f"run {run_id[:8]}", WAIT_SECONDS):
-            Outcomes(home, run_id).begin()
+            outcomes = Outcomes(home, run_id)
+            outcomes.begin()
+            for source, reason in broken_sources(home).items():
+                outcomes.fail(source, "settings", reason)
             yield self
 
     def home(self) -> Home:

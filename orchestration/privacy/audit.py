@@ -133,7 +133,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     at = now().replace(tzinfo=None)
     found: dict[str, tuple[int, int, str]] = {}
     policy = Policy.of(home)
-    every = discover(home, active_only=False)
+    every = discover(home, active_only=False, broken={})
     lake = Lake(home, keyring.base64(LAKE_KEY))
     con = connect(home.temp)
     try:

@@ -151,7 +151,8 @@ class Settings:
         return tuple(sorted(p.stem for p in self.folder.glob("_*.sql")))
 
     def sql(self, kind: str) -> str:
-        return (self.folder / f"{kind}.sql").read_text()
+        """A select of the source. Raises ContractError where its file cannot be read."""
+        return _read(self.folder, f"{kind}.sql")
 
     def secret(self, name: str) -> str:
         """A secret from dlt's configuration: SOURCES__<SOURCE>__<NAME>, or [sources.<source>] in .dlt/secrets.toml."""
@@ -179,9 +180,27 @@ def read_settings(folder: Path) -> Settings:
     """
     name = folder.name
     try:
-        raw = tomllib.loads((folder / "source.toml").read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        raw = tomllib.loads(_read(folder, "source.toml"))
+    except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{name}: source.toml cannot be read: {error}") from None
+    try:
+        return _settings(folder, raw)
+    except (TypeError, ValueError, AttributeError):
+        raise ContractError(f"{name}: source.toml has a setting of another type than it should") from None
+
+
+def _read(folder: Path, file: str) -> str:
+    """A text file of a source. Raises ContractError that names both."""
+    try:
+        return (folder / file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContractError(f"{folder.name}: {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ContractError(f"{folder.name}: {file} cannot be read: it is not in UTF-8") from None
+
+
+def _settings(folder: Path, raw: Mapping[str, Any]) -> Settings:
+    name = folder.name
     refuse_unknown(raw, SETTINGS, f"{name}: source.toml")
 
     def need(key: str) -> Any:

@@ -3,13 +3,13 @@
 Keep out: what a source does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from orchestration.errors import ContractError
+from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home
 from orchestration.records import KINDS
 from orchestration.sources.contract import Page, Settings, Window, read_settings
@@ -28,22 +28,45 @@ def folders(home: Home) -> list[Path]:
     return [BUILT_IN, *configured]
 
 
-def discover(home: Home, active_only: bool = True) -> dict[str, Settings]:
-    """Every source by name.
+def discover(
+    home: Home, active_only: bool = True, broken: MutableMapping[str, str] | None = None
+) -> dict[str, Settings]:
+    """Every source by name. `broken` is given the sources whose settings cannot be read, each with its reason.
 
-    Raises ContractError when two folders share a name, or a SQL file names no record kind.
+    Raises ContractError when two folders share a name, and without `broken` for settings that cannot be read.
     """
     found: dict[str, Settings] = {}
     for folder in folders(home):
-        for path in sorted(p.parent for p in folder.glob("*/source.toml")):
-            settings = replace(read_settings(path), home=home.root)
-            if settings.name in found and found[settings.name].folder.parent != BUILT_IN:
-                raise ContractError(f"two source folders are called '{settings.name}'")
-            unknown = set(settings.kinds) - set(KINDS)
-            if unknown:
-                raise ContractError(f"{settings.name}: no record kind is called {sorted(unknown)}")
-            found[settings.name] = replace(settings, is_active=settings.is_active and _has_something(settings))
+        for path in source_folders(folder):
+            if path.name in found and found[path.name].folder.parent != BUILT_IN:
+                raise ContractError(f"two source folders are called '{path.name}'")
+            try:
+                settings = replace(read_settings(path), home=home.root)
+                unknown = set(settings.kinds) - set(KINDS)
+                if unknown:
+                    raise ContractError(f"{path.name}: no record kind is called {sorted(unknown)}")
+            except VoicehouseError as error:
+                if broken is None:
+                    raise
+                found.pop(path.name, None)  # the built-in one of its name does not come back for it
+                broken[path.name] = str(error)
+                continue
+            found[path.name] = replace(settings, is_active=settings.is_active and _has_something(settings))
     return {name: s for name, s in found.items() if s.is_active or not active_only}
+
+
+def source_folders(folder: Path) -> list[Path]:
+    """The sources of a folder; one that this user may not look into is among them."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        try:
+            (path / "source.toml").lstat()
+        except PermissionError:
+            pass
+        except OSError:
+            continue
+        found.append(path)
+    return found
 
 
 def _has_something(settings: Settings) -> bool:

@@ -71,6 +71,11 @@ class Job:
         (self.house.sources / "flaky" / "extract.py").write_text(DOWN)
         broken = CASE.replace("as text", "as no_such_column").format(stream="broken_rows")
         (self.house.sources / "broken" / "case.sql").write_text(broken)
+        write_source(self.house.sources, "mistyped", {"case": "select 1"})
+        (self.house.sources / "mistyped" / "source.toml").write_text("purposes = [")
+        write_source(self.house.sources, "latin", {"case": CASE.format(stream="latin_rows")}, stream="latin_rows")
+        self.house.drop("latin_rows_1.jsonl", cases("l", 0, 30))
+        (self.house.sources / "latin" / "case.sql").write_bytes("-- café\nselect 1".encode("latin-1"))
         planted = {"id": "P1", "at": "2025-01-02T00:00:00Z", "email": PLANTED[0], "phone": PLANTED[1]}
         planted["text"] = f"call {PLANTED[1]} or write to {PLANTED[0]}"
         self.house.drop("desk_rows_2.jsonl", json.dumps(planted) + "\n")
@@ -157,8 +162,16 @@ def test_sources_that_fail_are_named_and_the_others_are_served(day: Day, job: Jo
     assert "flaky: the server answers 503" in told
     assert "broken" in told and "no_such_column" in told
     assert "damaged: page 0 of load" in told and "does not open" in told
+    assert "mistyped: source.toml cannot be read" in told
+    assert "latin: case.sql cannot be read: it is not in UTF-8" in told
     assert "desk" not in told and "shop" not in told
-    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == ["broken", "damaged", "flaky"]
+    assert job.last_run["status"] == "failed" and job.last_run["failed_sources"] == [
+        "broken",
+        "damaged",
+        "flaky",
+        "latin",
+        "mistyped",
+    ]
     assert job.promoted() == {"desk": 31, "shop": 30} and job.open_cases() == 61
     assert "flaky" in banner(job.report) and "broken" in banner(job.report)
     assert "damaged" in banner(job.report)

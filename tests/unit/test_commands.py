@@ -302,6 +302,32 @@ def test_a_home_of_another_user_is_told_in_words(tmp_path: Path, command: str, m
     assert done.exit_code == 2 and "may not be read or written by this user" in done.stderr
 
 
+def test_a_store_that_this_user_may_not_read_is_a_fault_of_the_home(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel tells a user who is not the tests', who may be root."""
+    from orchestration import watch
+
+    lake = house.home.root / "lake"
+
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(lake / "_commits"))
+
+    monkeypatch.setattr(watch, "status", closed)
+    done = CliRunner().invoke(main, ["--home", str(house.home.root), "status"])
+    assert done.exit_code == 1 and f"{lake / '_commits'} of the home may not be read" in done.stderr
+    assert "chmod" in done.stderr
+
+
+def test_a_home_that_lost_its_mark_is_told_as_such_and_init_writes_it(house: TestHouse) -> None:
+    (house.home.root / "format.json").unlink()
+    home = ["--home", str(house.home.root)]
+    done = CliRunner().invoke(main, [*home, "status"])
+    assert done.exit_code == 1 and "lost its format.json: take it from a backup" in done.stderr
+    assert CliRunner().invoke(main, [*home, "init"]).exit_code == 0
+    assert CliRunner().invoke(main, [*home, "status"]).exit_code == 0
+
+
 def test_a_file_of_ours_that_is_missing_is_a_fault_with_its_place(
     runner: CliRunner, house: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

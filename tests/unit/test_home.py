@@ -122,6 +122,14 @@ def test_a_last_line_that_an_editor_left_without_its_end_counts_and_stays(tmp_pa
     assert path.read_bytes() == b'{"n": 1}\n{"n": 2}\n{"n": 3}\n'
 
 
+def test_an_empty_line_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b'{"n": 1}\n\n \r\n{"n": 2}\n\n')
+    assert read_lines(path) == [{"n": 1}, {"n": 2}]
+    append_durably(path, {"n": 3})
+    assert read_lines(path) == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
 @pytest.mark.parametrize("torn", [b'{"n": 2', b'{"n": "\xe4\xb8', b" "])
 def test_what_a_death_left_of_a_last_line_is_none_and_makes_room(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / "lines.jsonl"
