@@ -5,6 +5,7 @@ Keep out: a run over it (tests/faults/test_source_down.py).
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -80,12 +81,14 @@ def test_a_folder_that_this_user_may_not_enter_is_no_folder_that_is_not_there(
 ) -> None:
     torn = write_source(house.sources, "torn", {})
 
-    def refuse(path: Path) -> None:
-        if path.parent == torn:
-            raise PermissionError(13, "Permission denied", str(path))
-        real(path)
+    def closed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Path, *given: Any, **named: Any) -> Any:
+            if path.parent == torn:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, *given, **named)
 
-    real = Path.lstat
-    monkeypatch.setattr(Path, "lstat", refuse)
-    monkeypatch.setattr(Path, "read_text", lambda path, **_: refuse(path))
+        return refuse
+
+    for way in ("lstat", "read_text"):
+        monkeypatch.setattr(Path, way, closed(getattr(Path, way)))
     assert pipeline.broken_sources(house.home)["torn"] == "torn: source.toml cannot be read: Permission denied"
