@@ -20,12 +20,16 @@ STATES = {
 
 
 @click.command(help=text("status.help"))
+@click.option("--files", is_flag=True, help=text("status.files"))
 @as_json
-def command(as_json: bool) -> None:
+def command(files: bool, as_json: bool) -> None:
     """What waits, what is quarantined, how the last runs ended, what is served since when."""
     from orchestration import alerts, watch
 
     home = Home.existing()
+    if files:
+        _list_files(home, as_json)
+        return
     found = watch.status(home)
     found["alerts_problem"] = alerts.told(home)["problem"]
     if as_json:
@@ -69,3 +73,18 @@ def command(as_json: bool) -> None:
         line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")
     if found["alerts_problem"]:
         line(text("status.alerts"), translated(found["alerts_problem"]))
+
+
+def _list_files(home: Home, as_json: bool) -> None:
+    """Every file that a source could not read wholly; machines get the keyed ids alone."""
+    from orchestration.landing import unread
+
+    found = unread.listed(home)
+    if as_json:
+        say_json(found)
+        return
+    for source, reasons in found.items():
+        for reason in named(home, reasons, sys.stdout):
+            click.echo(f"{source}: {translated(reason)}")
+    if not found:
+        click.echo(text("status.no_files"))

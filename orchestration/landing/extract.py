@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from orchestration.errors import SourceError, TransientSourceError, is_disk_full
 from orchestration.home import Home, environment_set, sync_folder, sync_path, write_durably
-from orchestration.landing import inbox, pages
+from orchestration.landing import inbox, pages, unread
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
 from orchestration.logs import event
@@ -61,11 +61,13 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     counted = {"pages": 0, "bytes": 0}
     problem: list[SourceError] = []
     told: list[tuple[str, str]] = []
+    read: set[str] = set()
 
     def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
         try:
             for number, (page, is_last) in enumerate(_with_last(extractor(settings)(settings, state, window))):
                 file = file_id(page.file) if page.file else ""
+                read.add(file)
                 key = keyring.key(f"landing:{load_id}")  # made with the first page
                 value = seal(page, key, settings.name, load_id, number, file, is_last)
                 counted["pages"] += 1
@@ -113,8 +115,10 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
         return Extraction(settings.name, None, 0, 0, failure, is_transient)
     for file, reason in told:
         event("file.unread", logging.WARNING, source=settings.name, load=load_id, file=file, reason=reason)
+    unread.note(home, settings.name, read, told)
     if told:
-        more = [f"and {len(told) - MOST_PROBLEMS} more files"] if len(told) > MOST_PROBLEMS else []
+        left = len(told) - MOST_PROBLEMS
+        more = [f"and {left} more files: `voicehouse status --files` lists them"] if left > 0 else []
         failure = f"{settings.name}: " + "; ".join([*(reason for _, reason in told[:MOST_PROBLEMS]), *more])
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"], failure)
 

@@ -27,6 +27,7 @@ from orchestration.logs import event
 from orchestration.sources.contract import Page, Settings, Stream, Window
 
 PAGE_BYTES = 8 << 20
+LONGEST_ROW = 12 << 20  # of a CSV, wherever it stands: Arrow reads so much at once, and a row ends in the next piece
 LONGEST_LINE = 64 << 20
 LARGEST_DOCUMENT = 64 << 20  # one saved API page: parsed as a whole, in memory many times as large
 FEW_LOST = 10  # characters that cannot be read, in a file that is whole otherwise
@@ -457,7 +458,7 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
         return "skip"
 
     options = {
-        "read_options": pc.ReadOptions(column_names=names, block_size=PAGE_BYTES),
+        "read_options": pc.ReadOptions(column_names=names, block_size=LONGEST_ROW),
         "parse_options": pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
         "convert_options": pc.ConvertOptions(
             column_types={n: pa.string() for n in names},
@@ -479,7 +480,7 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
                 break
             if "straddling" in str(error):
                 raise SourceError(
-                    f"has a row longer than {PAGE_BYTES >> 20} MB, from row {first_row} on: is a quote never closed?"
+                    f"has a row longer than {LONGEST_ROW >> 20} MB, from row {first_row} on: is a quote never closed?"
                 ) from None
             raise SourceError("cannot be split into columns: check its delimiter") from None
         rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}

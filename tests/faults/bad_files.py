@@ -94,6 +94,7 @@ JSON_SOUND = "".join(
     json.dumps({"id": f"S{i}", "at": "01/02/2025", "stars": "3", "email": "a@example.org"}) + "\n" for i in (1, 2)
 )
 LONG = "x" * (10 << 20)
+SEVEN = "".join(f"A{i},03/02/2025,4,{'y' * (1 << 20)},{PLANTED}\n" for i in range(7))  # megabytes
 BOMB = gzip.compress(b"0" * (4 << 20))
 NONE = "has none of the columns of source.toml: check its delimiter"
 
@@ -133,8 +134,12 @@ FAULTS = (
     Fault("years_1_and_9999", content(f"{HEADER}\nR1,02/02/0001,4,x,{PLANTED}\nR3,31/12/9999,4,x,\n{MORE}"), rows=1,
           records={"all_rows_rejected": 2}, refused={"out_of_range:posted_at": 1, "unparsable:posted_at": 1}),
     Fault("ten_megabytes_in_a_field", content(f"{HEADER}\nR1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=2),
-    Fault("a_field_beyond_all_bounds", content(f"{HEADER}\nR1,03/02/2025,4,{LONG * 2},{PLANTED}\n{MORE}"),
-          records={"damaged_file": 1}, told="has a row longer than 8 MB, from row 1 on"),
+    Fault("ten_megabytes_behind_other_rows", content(f"{HEADER}\n{SEVEN}R1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=9),
+    Fault("ten_megabytes_in_json", content(json.dumps({"id": "R1", "at": "03/02/2025", "stars": LONG, "email": PLANTED})
+          + "\n" + JSON_SOUND.replace("S", "R9"), f"{FILE}.jsonl"), rows=2, format="jsonl", file=f"{FILE}.jsonl",
+          records={"all_rows_rejected": 1}, refused={"unparsable:rating": 1}),
+    Fault("a_field_beyond_all_bounds", content(f"{HEADER}\nR1,03/02/2025,4,{LONG * 3},{PLANTED}\n{MORE}"),
+          records={"damaged_file": 1}, told="has a row longer than 12 MB, from row 1 on"),
     Fault("quote_never_closed", content(f'{HEADER}\n{MORE}R3,03/02/2025,"4,x,{PLANTED}\n' + ROW * 20), rows=1,
           records={"malformed_row": 1}, told="a quote is never closed: 2[01] lines went into one row"),
     Fault("torn_rows", content(f"{HEADER}\nR1,{PLANTED}\n{MORE}R3,1,2,3,4,5,6\n"), rows=1,

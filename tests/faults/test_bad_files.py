@@ -158,11 +158,41 @@ def test_every_broken_file_is_named_in_the_log(house: TestHouse, capsys: pytest.
         house.take()
     logs.configure()
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"file.unread"' in line]
-    assert "and 3 more files" in pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    assert (
+        "and 3 more files: `voicehouse status --files` lists them"
+        in pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    )
     ids = {file_ids(house.keyring, "desk")(f"rows {FILE} {i}.csv") for i in range(8)}
     assert {told["file"] for told in events} == ids and len(events) == 8
     assert all(told["source"] == "desk" and told["file"] in told["reason"] for told in events)
     assert FILE not in json.dumps(events)
+
+
+def test_every_broken_file_is_listed_with_its_name_on_a_terminal_alone(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(
+        house.sources, "desk", {"case": "select _record, a as case_id from rows"}, format="csv", columns=("a",)
+    )
+    for i in range(8):
+        house.drop(f"rows {FILE} {i}.csv", "")
+    house.take()
+    asked = ["--home", str(house.home.root), "status", "--files"]
+    ids = [file_ids(house.keyring, "desk")(f"rows {FILE} {i}.csv") for i in range(8)]
+    plain = CliRunner().invoke(main, asked).output
+    machines = json.loads(CliRunner().invoke(main, [*asked, "--json"]).output)
+    assert all(i in plain for i in ids) and FILE not in plain and len(plain.splitlines()) == 8
+    assert len(machines["desk"]) == 8 and FILE not in json.dumps(machines)
+    read = named(house.home, machines["desk"], Terminal())
+    assert all(f"rows {FILE} {i}.csv" in "".join(read) for i in range(8))
+    assert found_under([house.home.root], [FILE]) == set()
+    house.drop(f"rows {FILE} 3.csv", "a\n1\n")
+    house.take()  # one is mended, the others were told
+    assert len(json.loads(CliRunner().invoke(main, [*asked, "--json"]).output)["desk"]) == 7
+    for i in range(8):
+        house.drop(f"rows {FILE} {i}.csv", f"a\n{i}{i}\n")
+    house.take()
+    assert CliRunner().invoke(main, asked).output == "every file was read\n"
 
 
 def test_what_was_told_once_is_not_told_again_until_the_file_changes(taken: Taken) -> None:

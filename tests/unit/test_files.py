@@ -118,12 +118,22 @@ def test_a_binary_file_is_refused() -> None:
 
 
 def test_a_large_file_comes_in_pages_that_number_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PAGE_BYTES", 1 << 16)
+    monkeypatch.setattr(files, "LONGEST_ROW", 1 << 16)
     data = b"a,b\n" + b"".join(b"%d,x\n" % i for i in range(50_000))
     pages = list(files.read_file(io.BytesIO(data), "f", Stream("s", format="csv")))
     assert len(pages) > 3
     assert [p.first_row for p in pages][:2] == [1, 1 + pages[0].content.num_rows]
     assert sum(p.content.num_rows for p in pages) == 50_000
+
+
+def test_a_long_row_is_read_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_ROW", 1 << 16)
+    long = b"L," + b"x" * 60_000 + b"\n"
+    for before in range(0, 40_000, 1_500):
+        found, rejected = rows(b"a,b\n" + b"1,x\n" * before + long + b"2,x\n" * 3)
+        assert len(found) == before + 4 and len(found[before]["b"]) == 60_000 and not rejected
+    with pytest.raises(SourceError, match="has a row longer than"):
+        rows(b"a,b\n" + b"1,x\n" + b"L," + b"x" * 200_000 + b"\n")
 
 
 def test_a_saved_api_page_gives_its_records_and_a_broken_one_is_counted() -> None:

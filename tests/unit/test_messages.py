@@ -140,9 +140,9 @@ def test_a_translated_error_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> 
         (
             "not all from desk (desk: file 'a.csv' (12ab): lacks the columns mood: read without them, ask who exports it "
             "or mend source.toml; a quote is never closed: 3 lines went into one row that was rejected; "
-            "file 'b.zip' (34cd): member 2, is damaged (zip): send it again; and 4 more files)",
+            "file 'b.zip' (34cd): member 2, is damaged (zip): send it again; and 4 more files: `voicehouse status --files` lists them)",
             "desk 未能完整读取（desk：文件 'a.csv' (12ab)：缺少列 mood：已在缺列的情况下读取，请询问导出者或修改 source.toml；"
-            "有引号未闭合：3 行并入一行，该行被拒；文件 'b.zip' (34cd)：第 2 个成员已损坏（zip）：请重新发送；另有 4 个文件）",
+            "有引号未闭合：3 行并入一行，该行被拒；文件 'b.zip' (34cd)：第 2 个成员已损坏（zip）：请重新发送；另有 4 个文件：`voicehouse status --files` 可全部列出）",
         ),
         (
             "no news from forms (forms: /app/list: page 1: server error 503 (asked 6 times)); "
