@@ -251,8 +251,13 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         with open_vault(con, home, keyring):
             for path in answers.about(home, _requests(con, entry)):
                 path.unlink()
+            con.execute(
+                "DELETE FROM vault.shared WHERE index_hash IN (SELECT index_hash FROM vault.identity WHERE subject_id IN (FROM _person)) "
+                "AND index_hash NOT IN (SELECT index_hash FROM vault.identity WHERE subject_id NOT IN (FROM _person))"
+            )
             for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
+            con.execute("DELETE FROM vault.merge WHERE current_id IN (FROM _person)")  # of who was parted from them
             con.execute(
                 f"DELETE FROM vault.record_key WHERE subject_id IS NULL AND {RECORD_MARK} IN (FROM _entry_marks)"
             )
@@ -276,9 +281,10 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     lake.register(con)
     _set_entry(con, entry)
     conditions = subjects.reach(con)
+    keys = "FROM _person_keys"
     found = {
         "lake": sum(subjects.count_rows(con, conditions).values()),
-        "merges": _rows(con, "FROM lake._subjects", "r.subject_key IN (FROM _person_keys)"),
+        "merges": _rows(con, "FROM lake._subjects", f"r.subject_key IN ({keys}) OR r.current_subject_key IN ({keys})"),
         "quarantine": 0,
         "vault": 0,
         "answers": 0,

@@ -345,7 +345,7 @@ def _regroup(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> di
     )
     con.execute(
         "INSERT INTO vault.merge SELECT subject_id, current_id, ?, reason, ?, "
-        "(SELECT count(*) FROM vault.merge) + row_number() OVER () FROM _changed",
+        "(SELECT coalesce(max(number), 0) FROM vault.merge) + row_number() OVER () FROM _changed",
         [merged_at, load_id],
     )
     return dict(

@@ -403,12 +403,16 @@ def _describe(
 
 
 def _small_teams(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
+    """Teams of too few members of staff; one whose members all objected is in no dimension, and is small too."""
     agents = _tables(con, catalog, "core").get("dim_agents", [])
     if not {"team", "agent_key"} <= set(agents):
         return []
     current = "WHERE is_current" if "is_current" in agents else ""
+    told = f"SELECT team, agent_key FROM {catalog}.core.dim_agents {current}"
+    if "stg_agents" in _tables(con, catalog, "staging"):
+        told += f" UNION ALL SELECT team, NULL FROM {catalog}.staging.stg_agents WHERE withheld_reason IS NOT NULL"
     rows = con.execute(
-        f"SELECT team FROM {catalog}.core.dim_agents {current} GROUP BY team "
+        f"SELECT team FROM ({told}) GROUP BY team "
         f"HAVING team IS NOT NULL AND count(DISTINCT agent_key) < {AGENTS_PER_TEAM} ORDER BY team"
     ).fetchall()
     return [str(row[0]) for row in rows]

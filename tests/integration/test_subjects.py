@@ -126,6 +126,50 @@ def part(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command(house, monkeypatch, *ask).exit_code == 0
 
 
+def of_vault(house: TestHouse, sql: str) -> list[tuple]:
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        with open_vault(con, house.home, house.keyring, read_only=True):
+            return con.execute(sql).fetchall()
+    finally:
+        con.close()
+
+
+def test_nothing_tells_after_an_erasure_who_was_one_with_the_person_for_a_time(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part(filled, monkeypatch)
+    ((erased,),) = of_vault(
+        filled, "SELECT subject_id FROM vault.subject WHERE is_account AND subject_id IN (SELECT current_id FROM vault.merge "
+        "WHERE subject_id <> current_id)",
+    )  # fmt: skip
+    ((key,),) = of_vault(filled, f"SELECT hmac_pseudonym_person('{erased}')")
+    told = f"select count(*) from lake._subjects where '{key}' in (subject_key, current_subject_key)"
+    assert filled.rows(told) != [(0,)]  # the control
+    receipt = erase(filled, Sought(account="desk:Z1"))
+    assert receipt.is_complete and receipt.before["merges"] > 0 and receipt.after["merges"] == 0
+    assert filled.rows(told) == [(0,)]
+    assert of_vault(filled, f"SELECT count(*) FROM vault.merge WHERE '{erased}' IN (subject_id, current_id)") == [(0,)]
+    filled.drop("rows_3.jsonl", lines(case(8, account="O1", country="CN")))
+    filled.take()
+    filled.build()  # whoever was parted is still somebody
+
+
+def test_an_address_that_many_share_is_forgotten_with_the_last_who_has_it(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    both = [case(n, account=f"A{n}", email="desk@firm.example", verified="true") for n in range(1, 8)]
+    house.drop("rows.jsonl", lines(*both))
+    house.take()
+    shared = "SELECT count(*) FROM vault.shared"
+    assert of_vault(house, shared) == [(1,)]
+    for n in range(1, 7):
+        assert erase(house, Sought(account=f"desk:A{n}")).is_complete
+        assert of_vault(house, shared) == [(1,)]  # others have it: it must join nobody
+    assert erase(house, Sought(account="desk:A7")).is_complete
+    assert of_vault(house, shared) == [(0,)]
+
+
 def test_who_was_parted_since_a_request_was_registered_is_left_out_of_its_answer(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

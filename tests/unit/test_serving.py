@@ -23,6 +23,7 @@ from orchestration.privacy import incidents
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.running import summary
+from orchestration.serving import publish as publishing
 from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
 from orchestration.serving.report import write_report
@@ -269,3 +270,15 @@ def test_readers_of_the_old_file_are_not_disturbed_and_open_files_are_not_swappe
     new.with_name(new.name + ".wal").write_bytes(b"open")
     with pytest.raises(VoicehouseError, match="open for writing"):
         swap(new, old, 0o640)
+
+
+def test_a_team_whose_only_member_objected_is_a_small_one(tmp_path: Path) -> None:
+    """No dimension has them any more: their team's figure would be theirs."""
+    con = served_house.warehouse(tmp_path, answers=20, cases=20, days=5)
+    assert publishing._small_teams(con, "wh") == ["night"]
+    con.execute(
+        "CREATE SCHEMA wh.staging; CREATE TABLE wh.staging.stg_agents AS SELECT * FROM (VALUES ('support', 'k0', NULL), "
+        "('support', 'k9', 'purpose'), ('desk', 'd1', 'purpose')) AS t(team, agent_key, withheld_reason)"
+    )
+    assert publishing._small_teams(con, "wh") == ["desk", "night"]
+    con.close()

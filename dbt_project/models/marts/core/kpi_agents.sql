@@ -4,6 +4,8 @@
 -- and it decides nothing by itself. Quarters show where all of their year may, so that none is the year less others.
 -- A team's figures are published: less those shown of its members it tells of the hidden ones together, who have to be
 -- several, and as many customers. Else the smallest shown year is hidden too, and all quarters of the team's year.
+-- Whoever objected has no row, and is one of the hidden ones of the team that the case names: the lake holds their key
+-- behind a mark.
 {% set answers, customers = 30, 10 %}
 with
     cases as (
@@ -12,13 +14,29 @@ with
         where {{ "true" if var("staff_purpose", "") else "false" }} and not is_merged and not is_spam
     ),
 
-    owners as (select case_key, agent_key from {{ ref("fct_cases") }} where agent_key is not null),
+    objected as (
+        select case_key, max(agent_key) as agent_key
+        from {{ source("lake", "case") }}
+        where agent_key like 'restricted:%'
+        group by case_key
+    ),
+
+    owners as (
+        select
+            owned.case_key,
+            coalesce(owned.agent_key, objected.agent_key) as agent_key,
+            case when owned.agent_key is null then owned.team end as told_team
+        from {{ ref("fct_cases") }} as owned
+        left join objected on owned.case_key = objected.case_key
+        where owned.agent_key is not null or objected.agent_key is not null
+    ),
 
     items as (
         select
             score.item_type as metric_id,
             case score.item_type when 'csat' then 'top2' else 'pct_easy' end as variant,
             owners.agent_key,
+            owners.told_team,
             coalesce(score.subject_key, score.counted_key, score.record_key) as person,
             case score.item_type when 'csat' then score.satisfied else score.easy end as hit,
             score.anchor_at
@@ -32,6 +50,7 @@ with
             'reopen_rate',
             'ever_reopened',
             owners.agent_key,
+            owners.told_team,
             coalesce(cases.subject_key, cases.counted_key, cases.case_key),
             case when cases.reopen_count > 0 then 1 else 0 end,
             cases.opened_at
@@ -47,7 +66,7 @@ with
             periodic.metric_id,
             periodic.variant,
             periodic.agent_key,
-            agent.team,
+            coalesce(periodic.told_team, agent.team) as team,
             periodic.period_grain,
             periodic.period_start,
             periodic.period_end,
@@ -61,7 +80,7 @@ with
             periodic.metric_id,
             periodic.variant,
             periodic.agent_key,
-            agent.team,
+            coalesce(periodic.told_team, agent.team),
             periodic.period_grain,
             periodic.period_start,
             periodic.period_end
@@ -71,6 +90,8 @@ with
         select
             *,
             case
+                when agent_key like 'restricted:%'
+                then 'objected'
                 when n < {{ answers }} or persons < {{ customers }}
                 then 'small_cell'
                 when metric_id <> 'reopen_rate' and hits in (0, n)
@@ -201,3 +222,4 @@ select
     judged.period_start,
     judged.period_end
 from judged
+where judged.agent_key not like 'restricted:%'
