@@ -48,7 +48,8 @@ class History:
         note = self._folder / "draft.json"
         if not note.exists():
             return
-        stamp = datetime.fromisoformat(json.loads(note.read_text())["published_at"])
+        # The note says the offset, what is served does not: both are UTC.
+        stamp = datetime.fromisoformat(json.loads(note.read_text())["published_at"]).replace(tzinfo=None)
         if served_at is None or served_at == stamp:
             self.commit(stamp)
         else:
@@ -230,3 +231,4 @@ def drop_drafts(folder: Path) -> None:
     """Forget the drafts in a home's `published/`."""
     for name in ("draft.json", *(f"draft-{name}.parquet" for name in ("part", "restated", "state"))):
         (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)  # a note that came back would take the next drafts for its own

@@ -107,10 +107,7 @@ def publish(
     open_marts = {m: c for m, c in marts.items() if not are_row_level(c)}
     restricted = {m: c for m, c in marts.items() if are_row_level(c)}
     history = History(con, home, chosen)
-    if waiting(home).exists():  # nobody signed it: it never was published
-        discard(waiting(home))
-        history.drop()
-    history.settle(_published_at(home.serving / "kpi.duckdb"))
+    settle(home, history)
     con.execute("ATTACH ':memory:' AS candidate")
     try:
         history.load(f"{catalog}.kpis.{VALUES}")
@@ -147,6 +144,16 @@ def publish(
         return replace(result, is_waiting=True)
     release(con, home, catalog)
     return result
+
+
+def settle(home: Home, history: History) -> None:
+    """Bring the history to what is served, after a death or a power cut, and let go of what nobody signed."""
+    served_at = _published_at(home.serving / "kpi.duckdb")
+    if waiting(home).exists():
+        if waits_since(home) != served_at:  # nobody signed it: it never was published
+            history.drop()
+        discard(waiting(home))  # else a power cut left it both names
+    history.settle(served_at)
 
 
 def waiting(home: Home) -> Path:
