@@ -301,7 +301,7 @@ def test_a_row_on_a_basis_its_law_does_not_know_shows(house: TestHouse, monkeypa
 def test_an_unknown_basis_in_a_source_is_refused(house: TestHouse) -> None:
     write_source(house.sources, "desk", {"case": CASE}, cn="legitimate_interests")
     with pytest.raises(ContractError, match="no basis under the law of CN"):
-        pipeline.sources(house.home)
+        pipeline.whole_sources(house.home)
 
 
 def test_nothing_planted_stands_in_the_clear_anywhere_under_the_home(house: TestHouse) -> None:
