@@ -114,6 +114,15 @@ def example(tmp_path):
     return folder
 
 
+def test_sources_add_writes_what_the_readme_shows(example, tmp_path):
+    from orchestration.sources import scaffold
+
+    scaffold.write(tmp_path / "added", example.name)
+    for shown in example.iterdir():
+        written = tmp_path / "added" / example.name / shown.name
+        assert written.read_text(encoding="utf-8").strip() == shown.read_text(encoding="utf-8").strip()
+
+
 def test_example_source_of_the_readme_works(example, tmp_path):
     from orchestration.engine import connect
     from orchestration.privacy.conform import conform
