@@ -278,12 +278,14 @@ def _restrict(
 ) -> None:
     from orchestration import answering
     from orchestration.lake import rewrite
-    from orchestration.privacy import restriction
+    from orchestration.privacy import requests, restriction
 
     case = desk(about)
     if dry_run:
 
         def counted(con: Any) -> dict[str, int]:
+            if purpose:
+                requests.check_purpose(con, case.home, purpose, lift)
             changes = restriction.changes(con, purpose, lift)
             return {kind: n for kind, (_, n) in rewrite.count(con, case.lake, changes).items()}
 

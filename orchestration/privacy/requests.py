@@ -15,11 +15,11 @@ from typing import Any
 
 import duckdb
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home, now
 from orchestration.privacy import subjects
-from orchestration.privacy.marks import STAFF
-from orchestration.privacy.policy import EU
+from orchestration.privacy.marks import EVERY, STAFF
+from orchestration.privacy.policy import EU, Policy
 from orchestration.settings import read_toml
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
@@ -62,6 +62,22 @@ def check_action(action: str) -> None:
         raise VoicehouseError(f"there is no request {action}: one of {', '.join(ACTIONS)}")
 
 
+def check_purpose(con: duckdb.DuckDBPyConnection, home: Home, purpose: str, is_lift: bool) -> None:
+    """Raise UsedWronglyError for an objection to what this house does not pursue; needs the vault and `_person`.
+
+    What stands against a purpose that was pursued once can be lifted.
+    """
+    policy = Policy.of(home)
+    known = {*policy.purposes, policy.staff_purpose} - {""}
+    if is_lift:
+        stands = "SELECT DISTINCT purpose FROM vault.restriction WHERE subject_id IN (FROM _person)"
+        known |= {p for (p,) in con.execute(stands).fetchall()} - {EVERY}
+    if purpose not in known:
+        raise UsedWronglyError(
+            f"the house does not pursue that purpose (policy.toml): one of {', '.join(sorted(known))}"
+        )
+
+
 def draft(
     con: duckdb.DuckDBPyConnection,
     home: Home,
@@ -84,6 +100,8 @@ def draft(
         raise VoicehouseError("what is lifted is a restriction or an objection")
     if action not in OF_STAFF and any(i.startswith(STAFF) for i in subject_ids):
         raise VoicehouseError(NOT_OF_STAFF)
+    if action == "object":
+        check_purpose(con, home, purpose or OBJECTED, is_lift)
     at = now().replace(tzinfo=None)
     row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
     number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"

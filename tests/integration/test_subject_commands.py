@@ -1,0 +1,53 @@
+"""What the desk of persons says and refuses: mistyped purposes, identifiers of nobody, what was counted.
+
+Keep out: what each request does to the stores (test_subjects.py, test_jobs_on_persons.py).
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestration.privacy.policy import Policy
+from tests.house import TestHouse
+from tests.integration.test_operations import run
+from tests.integration.test_subjects import WHO, command, filled, made, pseudonyms_of
+
+__all__ = ["filled", "made"]
+
+ZORA = ["--account", "desk:Z1", *WHO]
+
+
+def register_of(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Every request, as a machine is told."""
+    found: list[dict[str, Any]] = json.loads(command(house, monkeypatch, "subject", "requests", "--json").stdout)
+    return found
+
+
+def test_an_objection_to_a_purpose_that_the_house_does_not_pursue_is_refused(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mistyped = [*ZORA, "--purpose", "analytcis"]
+    for ask in (["object"], ["object", "--dry-run"], ["object", "--lift"], ["register", "--action", "object"]):
+        done = command(filled, monkeypatch, "subject", *ask, *mistyped)
+        assert done.exit_code == 2 and "analytics, service" in done.stderr, (ask, done.output)
+    job = {"pseudonym": pseudonyms_of(filled)[0], "reason": "x", "action": "object", "purpose": "analytcis"}
+    assert not run(filled, monkeypatch, "subject_register", **job).success
+    assert register_of(filled, monkeypatch) == []
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    assert "本家不追求" in command(filled, monkeypatch, "subject", "object", *mistyped).stderr
+
+
+def test_an_objection_to_what_the_house_pursued_once_or_for_staff_can_be_said(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled.home.root / "policy.toml"
+    Policy.of(filled.home)
+    told = path.read_text()
+    assert command(filled, monkeypatch, "subject", "object", *ZORA, "--purpose", "service").exit_code == 0
+    path.write_text(told.replace('["service", "analytics"]', '["analytics"]') + '[staff]\npurpose = "coaching"\n')
+    again = ["subject", "object", *ZORA, "--purpose", "service"]
+    assert command(filled, monkeypatch, *again).exit_code == 2
+    assert command(filled, monkeypatch, *again, "--lift").exit_code == 0  # it stands, so it can be lifted
+    assert command(filled, monkeypatch, *again, "--lift").exit_code == 2
+    assert command(filled, monkeypatch, "subject", "object", *ZORA, "--purpose", "coaching").exit_code == 0
