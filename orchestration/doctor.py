@@ -246,6 +246,16 @@ def _vault(home: Home | None) -> Iterator[Finding]:
         yield Finding("error", "doctor.vault_old", {"found": found, "expected": expected})
 
 
+def _lake(home: Home | None) -> Iterator[Finding]:
+    """Every file that a commit lists is there; what is in it is not looked at."""
+    from orchestration.lake.store import missing_files
+
+    if not home or home.holder():
+        return  # who rewrites the lake removes what it replaces
+    if missing := missing_files(home):
+        yield Finding("error", "doctor.lake_gone", {"n": len(missing), "path": missing[0]})
+
+
 def _sources(home: Home | None) -> Iterator[Finding]:
     from orchestration.pipeline import broken_sources
 
@@ -296,6 +306,7 @@ CHECKS: tuple[Check, ...] = (
     _runs,
     _leftovers,
     _vault,
+    _lake,
     _sources,
     _waiting,
 )

@@ -19,7 +19,7 @@ from orchestration.engine import connect, identifier, literal, open_read_only, s
 from orchestration.errors import ContractError, SourceError, UsedWronglyError, VoicehouseError
 from orchestration.home import Home, append_durably, now, read_lines, write_durably
 from orchestration.lake import audit, metrics, promote, quarantine, stage
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits, require_whole
 from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
@@ -181,6 +181,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
     """Guard every load of a source that waits in landing.
 
     A contract broken by the source is its outcome, and so are pages that do not open: the other sources go on.
+    Raises VoicehouseError when the lake lacks a file that a commit lists.
     """
     done: list[Guarded] = []
     if lacking := flows.missing(settings, Policy.of(home)):
@@ -194,6 +195,7 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
         return done
     fresh = [load for load in landed if load.load_id not in staged and not promote.is_committed(home, load.load_id)]
     if fresh:
+        require_whole(home)
         audit.prepare()
     for load in fresh:
         try:
@@ -255,7 +257,11 @@ def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings], 
 
 
 def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
-    """Audit every staged batch; promote what passes, quarantine what fails, commit load by load."""
+    """Audit every staged batch; promote what passes, quarantine what fails, commit load by load.
+
+    Raises VoicehouseError when the lake lacks a file that a commit lists: nothing is built on what is not whole.
+    """
+    require_whole(home)
     verdicts: list[BatchVerdict] = []
     lake = Lake(home, keyring.base64(LAKE_KEY))
     promote.sweep_orphans(home)

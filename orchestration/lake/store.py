@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration import formats
 from orchestration.engine import identifier, literal
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import metrics
 from orchestration.lake.increment import Increment, remapped_file
@@ -87,6 +88,20 @@ def live_paths(home: Home) -> set[str]:
     commits = [*read_commits(home, "_commits"), *read_commits(home, "_rewrites")]
     listed = {part["path"] for c in commits for part in c["parts"]}
     return listed - {path for c in commits for path in c.get("replaces", ())}
+
+
+def missing_files(home: Home) -> list[str]:
+    """Files that commits list and that are not there (paths relative to the lake, which name kind, source and load)."""
+    return sorted(path for path in live_paths(home) if not (home.lake / path).exists())
+
+
+def require_whole(home: Home) -> None:
+    """Raise VoicehouseError, naming the first, when a file that a commit lists is not there."""
+    if missing := missing_files(home):
+        raise VoicehouseError(
+            f"the lake lacks {len(missing)} of the files that its commits list, first {missing[0]}: put them back from a "
+            "backup, then run again"
+        )
 
 
 @dataclass(frozen=True)

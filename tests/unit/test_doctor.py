@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from orchestration import doctor, pipeline
 from orchestration.cli import main
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
-from orchestration.messages import catalogue
+from orchestration.messages import catalogue, translated
 from tests.house import TestHouse, write_source
 
 CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at from rows"
@@ -74,6 +75,7 @@ HARM: dict[str, Callable[[TestHouse], object]] = {
     "vault_gone": lambda h: (h.home.root / "vault" / "vault.duckdb").unlink(),
     "vault_closed": lambda h: (h.home.root / "vault" / "vault.duckdb").write_bytes(os.urandom(20_000)),
     "vault_old": lambda h: write(h.home.root / "vault" / "generation.json", '{"generation": 99}'),
+    "lake_gone": lambda h: next(h.home.lake.glob("case/source=*/load=*/part-*.parquet")).unlink(),
     "died": die_while_writing,
     "stale_lock": die_while_writing,
     "no_inbox": lambda h: h.inbox.rename(h.inbox.with_name("moved")),
@@ -101,6 +103,17 @@ def test_what_is_wrong_is_found_with_what_to_do(sound: TestHouse, code: str) -> 
     assert code in seen and seen[code] != "note"
     after = {p: p.stat().st_mtime_ns for p in sound.home.root.rglob("*") if p.is_file() and "extensions" not in p.parts}
     assert after == before  # an examination mends nothing
+
+
+@pytest.mark.parametrize("has_news", [True, False])
+def test_a_run_names_the_load_and_kind_whose_file_is_gone(sound: TestHouse, has_news: bool) -> None:
+    HARM["lake_gone"](sound)
+    (load,) = {c.stem for c in (sound.home.lake / "_commits").glob("*.json")}
+    if has_news:
+        sound.drop("rows_2.jsonl", '{"id": "2", "at": "2025-01-02"}\n')
+    with pytest.raises(VoicehouseError, match=f"first case/source=desk/load={load}/part-.*from a backup") as told:
+        sound.take("desk")
+    assert translated(str(told.value), "zh") != str(told.value)
 
 
 def test_the_clock_the_disk_and_two_masters_are_looked_at(sound: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
