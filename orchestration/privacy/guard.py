@@ -335,9 +335,17 @@ def _remember_record_keys(con: duckdb.DuckDBPyConnection, settings: Settings, ki
             FROM conformed_{kind} c JOIN fresh_{kind} n ON n.row_no = c._row_no {people}
             WHERE c.{identifier(f.name)} IS NOT NULL
             AND c._row_no NOT IN (SELECT row_no FROM _erased_rows WHERE kind = '{kind}') GROUP BY key_hash;
-            UPDATE vault.record_key SET subject_id = t.subject_id FROM _told_keys t
-            WHERE t.key_hash = record_key.key_hash AND record_key.subject_id IS NULL AND t.subject_id IS NOT NULL;
-            INSERT INTO vault.record_key BY NAME FROM _told_keys t
-            WHERE NOT EXISTS (SELECT 1 FROM vault.record_key v WHERE v.key_hash = t.key_hash)
+            CREATE OR REPLACE TEMP TABLE _held_keys AS
+            SELECT key_hash, subject_id FROM vault.record_key
+            WHERE domain = '{f.domain}' AND key_hash IN (SELECT key_hash FROM _told_keys);
+            CREATE OR REPLACE TEMP TABLE _told_later AS
+            SELECT key_hash, t.subject_id FROM _told_keys t JOIN _held_keys h USING (key_hash)
+            WHERE h.subject_id IS NULL AND t.subject_id IS NOT NULL;
+            INSERT INTO vault.record_key BY NAME FROM _told_keys WHERE key_hash NOT IN (SELECT key_hash FROM _held_keys)
             """
         )
+        if _scalar(con, "SELECT count(*) FROM _told_later"):
+            con.execute(
+                "UPDATE vault.record_key SET subject_id = t.subject_id FROM _told_later t "
+                f"WHERE domain = '{f.domain}' AND t.key_hash = record_key.key_hash"
+            )
