@@ -79,8 +79,8 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
     receipt.by_schedule = {
         "landing": f"sealed pages expire by {at + timedelta(days=Policy.of(home).landing_days):%Y-%m-%d}; "
         "nothing of the person is read from them",
-        "backups": f"made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; "
-        "restoring one erases again",
+        "backups": f"backups made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; "
+        "restore them only with --erased and this home's erased/ folder, copied somewhere safe now",
     }
     if exported := _exported(log):
         receipt.by_schedule["exports"] = (

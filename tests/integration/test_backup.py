@@ -193,10 +193,27 @@ def test_the_commands_go_there_and_back(ask, filled: TestHouse, tmp_path: Path) 
     done = ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--erased", str(tmp_path / "erased"))
     assert done.exit_code == 0 and "erased again: 0" in done.stdout, done.output
     assert tables(Home.open(tmp_path / "new")) == before and (tmp_path / "new" / "erased" / "list").exists()
-    again = ask(tmp_path / "new", "restore", str(tmp_path / "b"))
+    bare = ["restore", str(tmp_path / "b"), "--without-erased"]
+    again = ask(tmp_path / "new", *bare)
     assert again.exit_code == 1 and "writes over nothing" in again.stderr
-    missing = ask(tmp_path / "newer", "restore", str(tmp_path / "nothing"))
+    missing = ask(tmp_path / "newer", "restore", str(tmp_path / "nothing"), "--without-erased")
     assert missing.exit_code == 1 and "Traceback" not in missing.output
+
+
+def test_a_restore_is_told_who_was_erased_since_or_that_nobody_says(
+    ask, tmp_path: Path, filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(filled.home.root, "backup", str(tmp_path / "b")).exit_code == 0
+    restore = ["restore", str(tmp_path / "b")]
+    (tmp_path / "erased").mkdir()
+    both = ["--erased", str(tmp_path / "erased"), "--without-erased"]
+    for given in ([], both):
+        done = ask(tmp_path / "new", *restore, *given)
+        assert done.exit_code == 2 and "--erased FOLDER" in done.stderr and not (tmp_path / "new").exists()
+    done = ask(tmp_path / "new", *restore, "--without-erased")
+    assert done.exit_code == 0 and "whoever was erased after the backup is back" in done.stdout
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    assert "请说明此后谁被遗忘" in ask(tmp_path / "newer", *restore).stderr
 
 
 def test_a_wrong_passphrase_is_a_matter_of_keys(
@@ -204,6 +221,6 @@ def test_a_wrong_passphrase_is_a_matter_of_keys(
 ) -> None:
     ask(filled.home.root, "backup", str(tmp_path / "b"))
     monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "another horse battery")
-    assert ask(tmp_path / "new", "restore", str(tmp_path / "b")).exit_code == 4
+    assert ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--without-erased").exit_code == 4
     monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "short")
     assert ask(filled.home.root, "backup", str(tmp_path / "c")).exit_code == 1

@@ -376,7 +376,7 @@ def test_a_receipt_is_told_in_the_readers_language(filled: TestHouse, monkeypatc
     monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
     done = command(filled, monkeypatch, "subject", "erase", "--account", "desk:Z1", *WHO, "--yes")
     assert "封存的页面至迟于" in done.stdout and "sealed pages expire" not in done.stdout, done.output
-    assert "恢复备份时会再次删除" in done.stdout
+    assert "只可用 --erased" in done.stdout and "only with --erased" not in done.stdout
 
 
 @pytest.mark.parametrize("step", ["lake", "quarantine", "vault"])
@@ -728,7 +728,7 @@ def test_only_an_engineer_backs_up_and_puts_back_and_no_analyst_deletes(
     assert dry.exit_code == (0 if role == "compliance" else 5), dry.output
     new = tmp_path / "new"
     monkeypatch.setenv("VOICEHOUSE_HOME", str(new))
-    done = CliRunner().invoke(main, ["restore", one, "--role", role])
+    done = CliRunner().invoke(main, ["restore", one, "--without-erased", "--role", role])
     assert done.exit_code == 5 and "restore asks for engineer" in done.stderr and not new.exists()
 
 
@@ -745,7 +745,9 @@ def test_backup_and_restore_heed_the_accounts_of_the_policy(
     for account, code in (("eve", 5), ("ada", 0)):
         monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
         monkeypatch.setenv("VOICEHOUSE_HOME", str(new))
-        assert CliRunner().invoke(main, ["restore", one]).exit_code == code and new.exists() == (code == 0)
+        assert CliRunner().invoke(main, ["restore", one, "--without-erased"]).exit_code == code and new.exists() == (
+            code == 0
+        )
 
 
 def test_a_lost_vault_stops_the_house_until_a_new_one_is_asked_for(
