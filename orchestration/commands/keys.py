@@ -48,12 +48,14 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     from orchestration import pipeline
     from orchestration.lake.store import live_paths
     from orchestration.privacy import roles, rotation
+    from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "keys rotate")
     if dry_run:
+        AuditLog(home, keyring).append("keys rotate, dry run", role=role)
         purposes = (*rotation.HASHES, *rotation.REPLACED, *rotation.ADDED)
         files = len(live_paths(home))
         found = {"keys": list(purposes), "files": files}
@@ -62,6 +64,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     if not yes:
         click.confirm(text("keys.sure"), abort=True)
     with home.writing("keys rotate"), ticking("keys rotate"):
+        AuditLog(home, keyring).append("keys rotate", role=role)
         click.echo(text("keys.rotating"), err=True)
         done, failed = pipeline.rotate_keys(home, keyring)
     if as_json:

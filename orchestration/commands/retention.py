@@ -21,12 +21,14 @@ def command() -> None:
 
 @command.command("run", help=text("retention.run"))
 @click.option("--role", default="engineer", show_default=True, help=text("retention.role"))
+@click.option("--reason", default="terms", show_default=True, help=text("subject.reason"))
 @click.option("--dry-run", is_flag=True, help=text("retention.dry_run"))
 @as_json
-def run_now(role: str, dry_run: bool, as_json: bool) -> None:
+def run_now(role: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Delete what is past its term now; every `voicehouse run` does the same."""
     from orchestration import pipeline
     from orchestration.privacy import answers, roles, withdrawal
+    from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
     from orchestration.privacy.policy import Policy
 
@@ -34,6 +36,8 @@ def run_now(role: str, dry_run: bool, as_json: bool) -> None:
     keyring = Keyring(home)
     roles.require(home, keyring, role, "retention run")
     with home.writing("retention run"), ticking("retention run"):
+        said = "retention run, dry run" if dry_run else "retention run"
+        AuditLog(home, keyring).append(said, role=role, reason=reason)
         withdrawn, found = pipeline.let_go(home, keyring, dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, dry_run)
     if as_json:

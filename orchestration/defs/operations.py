@@ -11,6 +11,7 @@ import dagster as dg
 from orchestration import canary, pipeline
 from orchestration.defs.started import job, writing
 from orchestration.privacy import answers, vault
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
 from orchestration.serving.dpia import write_dpia
 from orchestration.serving.export import export
@@ -34,10 +35,11 @@ class Leaving(dg.Config):
 
 
 class Dry(dg.Config):
-    """Only count what would go; in which role one asks."""
+    """Only count what would go; in which role one asks, and why, without anybody's data."""
 
     dry_run: bool = False
     role: str = "engineer"
+    reason: str = "terms"
 
 
 class Rotation(dg.Config):
@@ -93,6 +95,8 @@ def export_rows(context: dg.OpExecutionContext, config: Leaving) -> None:
 def expire(context: dg.OpExecutionContext, config: Dry) -> None:
     """Deletes what is past its term, and what rests on a withdrawn consent."""
     with writing(context, "retention run", config.role) as (home, keyring):
+        said = "retention run, dry run" if config.dry_run else "retention run"
+        AuditLog(home, keyring).append(said, role=config.role, reason=config.reason)
         withdrawn, expired = pipeline.let_go(home, keyring, config.dry_run)
         copies = answers.expire(home, Policy.of(home).landing_days, config.dry_run)
         told = {**asdict(expired), "withdrawn": withdrawn.rows, "copies": copies, "dry_run": config.dry_run}
@@ -103,6 +107,7 @@ def expire(context: dg.OpExecutionContext, config: Dry) -> None:
 def rotate(context: dg.OpExecutionContext, config: Rotation) -> None:
     """Replaces every kind of key; models and served files are made anew."""
     with writing(context, "keys rotate", config.role) as (home, keyring):
+        AuditLog(home, keyring).append("keys rotate", role=config.role)
         done, failed = pipeline.rotate_keys(home, keyring)
         context.add_output_metadata(asdict(done))
         if failed or not done.is_sound:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
 from tests.house import TestHouse
 from tests.integration.test_operations import run
@@ -51,3 +52,20 @@ def test_an_objection_to_what_the_house_pursued_once_or_for_staff_can_be_said(
     assert command(filled, monkeypatch, *again, "--lift").exit_code == 0  # it stands, so it can be lifted
     assert command(filled, monkeypatch, *again, "--lift").exit_code == 2
     assert command(filled, monkeypatch, "subject", "object", *ZORA, "--purpose", "coaching").exit_code == 0
+
+
+def test_a_retention_run_and_a_trial_of_a_rotation_are_on_record(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command(filled, monkeypatch, "retention", "run", "--dry-run").exit_code == 0
+    assert command(filled, monkeypatch, "retention", "run", "--reason", "audit of May").exit_code == 0
+    assert run(filled, monkeypatch, "retention_run", dry_run=True, role="compliance").success
+    assert command(filled, monkeypatch, "keys", "rotate", "--role", "engineer", "--dry-run").exit_code == 0
+    log = AuditLog(filled.home, filled.keyring)
+    said = [(x["action"], x["facts"]) for x in log.lines() if x["action"].startswith(("retention run", "keys rotate"))]
+    assert said == [
+        ("retention run, dry run", {"role": "engineer", "reason": "terms"}),
+        ("retention run", {"role": "engineer", "reason": "audit of May"}),
+        ("retention run, dry run", {"role": "compliance", "reason": "terms"}),
+        ("keys rotate, dry run", {"role": "engineer"}),
+    ]
