@@ -6,7 +6,7 @@ Keep out: how a step does its work (its own package) and Dagster.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,10 +79,10 @@ class Outcomes:
         )
         return found
 
-    def begin(self) -> None:
-        """Note when the run began."""
+    def begin(self, only: Sequence[str] = ()) -> None:
+        """Note when the run began, and the sources it was asked for by name: failures of others do not fail it."""
         if not self._path.exists():
-            write_durably(self._path, json.dumps(self._read()).encode())
+            write_durably(self._path, json.dumps(self._read() | {"only": list(only)}).encode())
 
     def fail(self, source: str, step: str, reason: str) -> None:
         """Note a source's failure; the reason carries no values."""
@@ -111,11 +111,23 @@ class Outcomes:
 
     @property
     def failures(self) -> dict[str, dict[str, str]]:
+        """Every source's failure, whether the run was asked for it or not."""
         found: dict[str, dict[str, str]] = self._read()["failed"]
         return found
 
-    def conclude(self, home: Home, run_id: str, status: str, failed_step: str | None = None) -> None:
-        """Write the run into the history, ops/runs.jsonl."""
+    @property
+    def counting(self) -> dict[str, dict[str, str]]:
+        """Failures of sources that the run was asked for."""
+        only = self._read().get("only")
+        return {source: failure for source, failure in self.failures.items() if not only or source in only}
+
+    def conclude(
+        self, home: Home, run_id: str, status: str, failed_step: str | None = None, reason: str | None = None
+    ) -> None:
+        """Write the run into the history, ops/runs.jsonl.
+
+        `reason`: beside what sources failed, in words that carry no values.
+        """
         content = self._read()
         entry = {
             "format": formats.FORMATS[formats.OPS],
@@ -123,11 +135,12 @@ class Outcomes:
             "started_at": content["started_at"],
             "ended_at": now().isoformat(),
             "status": status,
-            "failed_sources": sorted(content["failed"]),
+            "failed_sources": sorted(self.counting),
             "reasons": {s: f["reason"] for s, f in content["failed"].items()},
             "refused": content["refused"],
             "withdrawn": content["withdrawn"],
             "failed_step": failed_step,
+            "reason": reason,
         }
         append_durably(home.folder("ops") / "runs.jsonl", entry)
         event("run.ended", run=run_id, status=status, failed_sources=entry["failed_sources"], failed_step=failed_step)
@@ -634,17 +647,19 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
 def conclude(home: Home, run_id: str) -> list[str]:
     """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)
-    wrong = [
+    of_sources = [
         f"not all from {source} ({f['reason']})" if f["step"] == "files" else f"no news from {source} ({f['reason']})"
-        for source, f in outcomes.failures.items()
+        for source, f in outcomes.counting.items()
     ]
+    wrong: list[str] = []
     refused, withdrawn = outcomes.codes("refused"), outcomes.codes("withdrawn")
     if refused:
         wrong.append(f"the new figures failed their checks ({', '.join(refused)}): the last good ones are still served")
     if withdrawn:
         wrong.append(f"what was served before failed its checks ({', '.join(withdrawn)}): it was withdrawn")
     wrong += outcomes.codes("unreached")
-    outcomes.conclude(home, run_id, "failed" if wrong else "succeeded")
+    status = "failed" if of_sources or wrong else "succeeded"
+    outcomes.conclude(home, run_id, status, reason="; ".join(wrong) or None)
     if not refused:
         mark_served(home)
-    return wrong
+    return of_sources + wrong

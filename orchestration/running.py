@@ -77,6 +77,8 @@ def dagster_home(home: Home) -> Path:
 def execute(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Outcome:
     """Run the job `voicehouse` here. `only`: sources to ask, with all that follows; empty for all.
 
+    Failures of sources that are not asked do not fail the run.
+
     Raises UsedWronglyError for a source that is not there, ContractError for one whose settings cannot be read,
     KeyboardInterrupt when somebody ended the run.
     """
@@ -129,7 +131,11 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
-            run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "ops": ops,
+                "resources": {"house": {"config": {"only": list(only)}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
             asset_selection=selection,
             raise_on_error=False,
         )
@@ -140,7 +146,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         raise KeyboardInterrupt
     before = pipeline.run_history(home)[-1:]
     if not result.success and pipeline.Outcomes(home, run_id).exists:
-        pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step)
+        pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step, progress.reason)
         try:
             write_report(home)
         except VoicehouseError as error:  # the page of another release's file; the run's own reason must still be told

@@ -4,6 +4,7 @@ Keep out: finding it out (orchestration.watch).
 """
 
 import sys
+from typing import Any
 
 import click
 
@@ -60,19 +61,27 @@ def command(files: bool, as_json: bool) -> None:
         line(text("status.sla"), told)
     for run_id in found["died_runs"]:
         line(text("status.run"), text("status.died", run=run_id[:8]))
-    reasons = [reason for run in found["last_runs"] for reason in run.get("reasons", {}).values()]
+    reasons = [reason for run in found["last_runs"] for reason in _reasons(run)]
     read = dict(zip(reasons, named(home, reasons, sys.stdout), strict=True))
     for run in found["last_runs"]:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
         state = text(STATES[run["status"]])
+        if run.get("failed_step"):
+            state += " " + text("status.at_step", step=run["failed_step"].replace("__", " "))
         line(text("status.run"), f"{run['run_id'][:8]}  {run['started_at'][:19]}  {state}  {without}".rstrip())
-        for reason in run.get("reasons", {}).values():
+        for reason in _reasons(run):
             line("", translated(read[reason]))
     for incident in found["incidents"]:
         left = incident["outcome"] or text("status.hours_left", n=f"{incident['hours_left']:g}")
         line(text("status.incident"), f"{incident['at'][:19]}  {incident['incident']}  {incident['told']}  {left}")
     if found["alerts_problem"]:
         line(text("status.alerts"), translated(found["alerts_problem"]))
+
+
+def _reasons(run: dict[str, Any]) -> list[str]:
+    """Why sources failed, and why the run did beside them; runs of before this was kept have no reason of their own."""
+    own = run.get("reason")
+    return [*run.get("reasons", {}).values(), *([own] if own else [])]
 
 
 def _list_files(home: Home, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.logs import Step
 
@@ -21,9 +22,16 @@ def tell_the_history(context: dg.HookContext) -> None:
         home = Home.open()
         outcomes = pipeline.Outcomes(home, context.run_id)
         if outcomes.exists:
-            outcomes.conclude(home, context.run_id, "failed", context.step_key)
+            outcomes.conclude(home, context.run_id, "failed", context.step_key, _told(context.op_exception))
             write_report(home)
             alerts.send(home)
+
+
+def _told(error: BaseException | None) -> str | None:
+    """Why a step failed, as the history may keep it: our own words; of a foreign error its kind alone."""
+    if isinstance(error, dg.Failure):
+        return error.description
+    return str(error) if isinstance(error, VoicehouseError) else type(error).__name__ if error else None
 
 
 voicehouse = dg.define_asset_job(

@@ -19,8 +19,10 @@ WAIT_SECONDS = 600.0  # a run that finds another one writing waits this long, th
 class HouseResource(dg.ConfigurableResource):
     """The home at VOICEHOUSE_HOME, under its one write lock.
 
-    Holds no secret: the keyring reads its master key itself.
+    Holds no secret: the keyring reads its master key itself. only: sources whose failures fail the run; empty for all.
     """
+
+    only: list[str] = []
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HouseResource"]:
@@ -29,7 +31,7 @@ class HouseResource(dg.ConfigurableResource):
         run_id = context.run.run_id if context.run else "manual"
         with home.writing(f"run {run_id[:8]}", WAIT_SECONDS):
             outcomes = Outcomes(home, run_id)
-            outcomes.begin()
+            outcomes.begin(self.only)
             for source, reason in broken_sources(home).items():
                 outcomes.fail(source, "settings", reason)
             yield self

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
 from orchestration import pipeline
 from orchestration.cli import main
+from orchestration.defs.resources import HouseResource
 from orchestration.errors import ContractError
 from orchestration.messages import translated
 from orchestration.sources.registry import discover
@@ -67,6 +69,20 @@ def test_a_source_that_cannot_be_read_is_told_and_the_others_go_on(
         assert "torn: " in done.output, command
     asked = CliRunner().invoke(main, ["--home", str(house.home.root), "run", "--source", "torn"])
     assert asked.exit_code == 1 and "torn: " in asked.output
+
+
+def test_a_run_that_was_asked_for_others_by_name_does_not_fail_for_a_broken_one(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    write_source(house.sources, "desk", {"case": "select 1"})
+    not_toml(write_source(house.sources, "torn", {"case": "select 1"}) / "source.toml")
+    for only, failed in ((["desk"], []), ([], ["torn"])):
+        with HouseResource(only=only).yield_for_execution(dg.build_init_resource_context()):
+            wrong = pipeline.conclude(house.home, "manual")
+        last = pipeline.run_history(house.home)[-1]
+        assert last["failed_sources"] == failed and len(wrong) == len(failed)
+        assert last["status"] == ("failed" if failed else "succeeded") and "torn" in last["reasons"]
 
 
 def test_a_broken_source_of_a_built_in_ones_name_does_not_bring_that_one_back(house: TestHouse) -> None:

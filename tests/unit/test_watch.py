@@ -107,6 +107,22 @@ def test_a_failed_run_stays_due_behind_one_that_was_interrupted_or_found_nothing
         assert [a.key for a in alerts.due(desk.home)] == ["run:r1-aaaaaa"]
 
 
+def test_status_tells_the_step_and_the_reason_of_a_failed_run_and_reads_runs_of_before(desk: TestHouse) -> None:
+    home, told = desk.home, "the disk is full: free space, then run again"
+    for run_id, reason in (("r1-aaaaaa", None), ("r2-bbbbbb", f"load broke off, {told}")):
+        outcomes = pipeline.Outcomes(home, run_id)
+        outcomes.begin()
+        outcomes.conclude(home, run_id, "failed", "guard__desk" if reason else None, reason)
+    register = home.root / "ops" / "runs.jsonl"
+    old, new = map(json.loads, register.read_text().splitlines())
+    del old["reason"]
+    register.write_text(json.dumps(old) + "\n" + json.dumps(new) + "\n")
+    said = CliRunner().invoke(main, ["--home", str(home.root), "status"]).output
+    assert "failed at guard desk\n" in said and said.count(told) == 1
+    listed = json.loads(CliRunner().invoke(main, ["--home", str(home.root), "status", "--json"]).stdout)["last_runs"]
+    assert [run.get("reason") for run in listed] == [None, f"load broke off, {told}"]
+
+
 def miss_a_target(house: TestHouse) -> None:
     """Serve figures of which one missed its target in the newest complete month."""
     with duckdb.connect(str(house.home.serving / "kpi.duckdb")) as con:
