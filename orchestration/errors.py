@@ -66,3 +66,8 @@ def is_disk_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def is_out_of_memory(words: str) -> bool:
+    """Whether the engine's words say that its memory was too little; dbt passes them on as text."""
+    return "Out of Memory Error" in words

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from orchestration.errors import UsedWronglyError, VoicehouseError, is_disk_full
+from orchestration.errors import UsedWronglyError, VoicehouseError, is_disk_full, is_out_of_memory
 
 PACKAGE = Path(__file__).parent
 FORMS = ("json", "text")
@@ -92,7 +92,7 @@ class Step:
     """One step of a run: its beginning, end and failure are events; an error that is not ours leaves without its text.
 
     Foreign errors may quote data. What leaves instead names the step, the kind of error and the place in the code, or
-    says that the disk is full.
+    says that the disk is full or memory too little.
     """
 
     def __init__(self, name: str, run: str, source: str | None = None, ours: tuple[type[BaseException], ...] = ()):
@@ -117,6 +117,10 @@ class Step:
                 return
             if is_disk_full(error):
                 raise VoicehouseError(f"{self._name} broke off, the disk is full: free space, then run again") from None
+            if is_out_of_memory(str(error)):
+                raise VoicehouseError(
+                    f"{self._name} broke off, memory is too little: raise VOICEHOUSE_MEMORY_LIMIT, then run again"
+                ) from None
             raise VoicehouseError(f"{self._name}: {type(error).__name__} at {place(trace)}") from None
         finally:
             self._ids.__exit__(None, None, None)

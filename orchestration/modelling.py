@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from orchestration.engine import connect, forget_stillborn, identifier, literal, told_when_full
-from orchestration.errors import VoicehouseError, is_disk_full
+from orchestration.errors import VoicehouseError, is_disk_full, is_out_of_memory
 from orchestration.home import Home
 from orchestration.lake import increment, metrics
 from orchestration.lake.increment import Increment
@@ -171,8 +171,11 @@ def check_built(results: Path, error: Exception | None) -> None:
 def _failed(results: Path, log: str) -> str:
     """What did not build, by name."""
     found = json.loads(results.read_bytes())["results"] if results.exists() else []
-    names = [r["unique_id"].split(".")[2] for r in found if r["status"] in ("error", "fail", "runtime error")]
-    return f"dbt build failed at {', '.join(names) or 'its start'} (the whole log: {log} in the home)"
+    failed = [r for r in found if r["status"] in ("error", "fail", "runtime error")]
+    names = ", ".join(r["unique_id"].split(".")[2] for r in failed) or "its start"
+    if any(is_out_of_memory(r.get("message") or "") for r in failed):
+        return f"dbt build failed at {names} (memory is too little: raise VOICEHOUSE_MEMORY_LIMIT, then run again)"
+    return f"dbt build failed at {names} (the whole log: {log} in the home)"
 
 
 def _threads(rows: int) -> list[str]:

@@ -3,29 +3,42 @@
 Keep out: the operation.
 """
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
 from orchestration.backup import Say
 from orchestration.messages import text
 
-SILENT_SECONDS = 2.0  # nobody has to wonder for longer
-EVERY_SECONDS = 5.0
-EVERY_SECONDS_KEPT = 10.0  # where no person looks on
+# Silence until it is told what goes on, and until it is told again.
+LOOKED_ON = (2.0, 5.0)  # on a terminal nobody has to wonder for longer
+KEPT = (10.0, 60.0)  # where no person looks on
+
+
+def tell(words: str, stream: TextIO | None = None) -> None:
+    """Print a line; once whoever read the stream is gone, it and all that follows go nowhere: work goes on."""
+    stream = stream or sys.stdout
+    try:
+        click.echo(words, file=stream)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
 def ticking(step: str) -> Iterator[Callable[[str], None]]:
-    """Tells on standard error, after two seconds of silence and then again and again, what goes on and for how long.
+    """Tells on standard error, after some seconds of silence and then again and again, what goes on and for how long.
 
     Gives the function to tell the next step.
     """
-    every = EVERY_SECONDS if sys.stderr.isatty() else EVERY_SECONDS_KEPT
+    silent, every = LOOKED_ON if sys.stderr.isatty() else KEPT
     now_at = (time.monotonic(), step)
     is_over = threading.Event()
 
@@ -37,9 +50,9 @@ def ticking(step: str) -> Iterator[Callable[[str], None]]:
         told = 0.0
         while not is_over.wait(0.2):
             began, step = now_at
-            if time.monotonic() >= (told + every if told > began else began + SILENT_SECONDS):
+            if time.monotonic() >= (told + every if told > began else began + silent):
                 told = time.monotonic()
-                click.echo(text("cli.still_at", step=step, seconds=int(told - began)), err=True)
+                tell(text("cli.still_at", step=step, seconds=int(told - began)), sys.stderr)
 
     thread = threading.Thread(target=tick, daemon=True)
     thread.start()

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._confirm import confirm
 from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
@@ -62,7 +63,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
         click.echo(json.dumps(found) if as_json else text("keys.would", keys=", ".join(purposes), files=files))
         return
     if not yes:
-        click.confirm(text("keys.sure"), abort=True)
+        confirm(home, "keys rotate", text("keys.sure"))
     with home.writing("keys rotate"), ticking("keys rotate"):
         AuditLog(home, keyring).append("keys rotate", role=role)
         click.echo(text("keys.rotating"), err=True)

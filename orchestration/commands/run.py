@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from orchestration.commands import as_json, named, say_json
-from orchestration.commands._progress import ticking
+from orchestration.commands._progress import tell, ticking
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
 from orchestration.messages import text, translated
@@ -45,7 +45,7 @@ def command(
         if sample or only or since or until:
             raise click.UsageError(text("run.known_at_alone"))
         with ticking("run --known-at"):
-            found = look_back(home, then, (lambda _: None) if as_json else click.echo)
+            found = look_back(home, then, (lambda _: None) if as_json else tell)
         if as_json:
             say_json(found)
         return
@@ -55,27 +55,27 @@ def command(
         pass  # says at once who holds the home, before anything heavy is loaded
     if sample:
         _prepare_sample(home, customers, seed)
-    keys_made(home, click.echo)
+    keys_made(home, tell)
     terminal = sys.stdout
     with ticking("run") as at:
 
         def report(line: str) -> None:
-            click.echo(line, file=terminal)
+            tell(line, terminal)
             at(line.rpartition("] ")[2])
 
         outcome = execute(home, only, since, until, report)
     if outcome.nothing_new:
-        click.echo(text("run.nothing_new"))
+        tell(text("run.nothing_new"))
     elif (home.serving / "kpi.duckdb").exists():
         try:
-            summary(home, click.echo)
+            summary(home, tell)
         except VoicehouseError as error:
             if outcome.success:
                 raise
-            click.echo("\n" + translated(str(error)), err=True)  # the reason of the failure comes after it
+            tell("\n" + translated(str(error)), sys.stderr)  # the reason of the failure comes after it
     if not outcome.success:
         (reason,) = named(home, [outcome.reason], sys.stderr)
-        click.echo("\n" + text("run.failed", reason=translated(reason)), err=True)
+        tell("\n" + text("run.failed", reason=translated(reason)), sys.stderr)
         sys.exit(1)
 
 
@@ -91,7 +91,7 @@ def _prepare_sample(home: Home, customers: int, seed: int) -> None:
     policy.furnish(home, "岚桥 Lanqiao (made up)", "privacy@lanqiao.example", "PIA-2025-01 (made up)")
     reference = home.root / "reference"
     if not inbox.exists() or not any(inbox.iterdir()):
-        click.echo(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
+        tell(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
         truth = home.root.parent / "sample-truth"
         sample.write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)
     elif not reference.exists() or not any(reference.iterdir()):

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._confirm import confirm
 from orchestration.commands._progress import ticking
 from orchestration.home import Home, now
 from orchestration.messages import text, translated
@@ -192,7 +193,7 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
         _told(found, "subject.would_erase", as_json)
         return
     if not yes:
-        click.confirm(text("subject.sure"), abort=True)
+        confirm(case.home, "subject erase", text("subject.sure"))
     with case.home.writing("subject erase"), ticking("subject erase"):
         pipeline.load_staged(case.home, case.keyring)
         request = _begun(case, resumed) if resumed else case.register("erase")

@@ -6,6 +6,7 @@ Keep out: what a vault holds (orchestration.privacy.vault).
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._confirm import confirm
 from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
@@ -35,7 +36,7 @@ def reinit(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
         say_json({"dry_run": True, "generation": generation}) if as_json else click.echo(told)
         return
     if not yes:
-        click.confirm(text("vault.sure"), abort=True)
+        confirm(home, "vault reinit", text("vault.sure"))
     with home.writing("vault reinit"), ticking("vault reinit"):
         generation = vault.reinit(home, keyring)
     told = text("vault.done", generation=generation)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from orchestration import pipeline
+from orchestration.cli import main
 from orchestration.errors import HomeLockedError
 from orchestration.serving.swap import swap
 from orchestration.sources.contract import Window
@@ -88,6 +90,27 @@ def test_a_second_command_refuses_naming_who_holds_the_home(house: TestHouse) ->
     assert done.returncode == 3
     assert "run 4711aaaa" in done.stderr and str(holder.pid) in done.stderr and "wait" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CONFIRMED = [
+    "keys rotate --role engineer",
+    "vault reinit --role engineer",
+    "subject erase --email a@example.org --role compliance --reason asked",
+]
+
+
+@pytest.mark.parametrize("typed", CONFIRMED)
+def test_a_question_comes_after_who_writes_and_a_no_has_a_line_of_its_own(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(house.home.root))
+    for answer in ("n\n", ""):
+        declined = CliRunner().invoke(main, typed.split(), input=answer)
+        assert declined.exit_code == 1 and "[y/N]: " in declined.stdout, declined.output
+        assert declined.output.splitlines()[-1] == "not confirmed: nothing was done"
+    with held(house):
+        locked = CliRunner().invoke(main, typed.split(), input="y\n")
+    assert locked.exit_code == 3 and "run 4711aaaa" in locked.stderr and "[y/N]" not in locked.output
 
 
 def test_a_dagster_run_waits_for_the_command_and_gives_up_by_name(

@@ -414,13 +414,47 @@ def test_what_takes_long_says_on_standard_error_that_it_goes_on(
 
     (tmp_path / "key").write_bytes(os.urandom(32))
     monkeypatch.setattr(slow, take_long)
-    monkeypatch.setattr("orchestration.commands._progress.SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(_progress, "KEPT", (0.2, 10.0))
     done = runner.invoke(main, typed.format(key=tmp_path / "key").split())
     assert done.exit_code == 1 and done.stderr.count("still at") == 1, done.output
     assert done.stderr.endswith("voicehouse: it took long\n") and "still" not in done.stdout
 
 
-def test_a_new_step_is_told_by_its_own_name_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_log_is_not_told_of_every_step_that_takes_some_seconds(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = io.StringIO()
+    kept.isatty = lambda: is_terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", kept)
+    with _progress.ticking("load"):
+        time.sleep(2.6)
+    assert kept.getvalue() == ("… still at load, 2 s\n" if is_terminal else "")
+
+
+def test_work_goes_on_when_whoever_read_of_it_is_gone(tmp_path: Path) -> None:
+    """As in `voicehouse run 2>&1 | head -1`."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom orchestration.commands import _progress\n"
+        "_progress.KEPT = (0.1, 0.1)\n_progress.tell('first')\nsys.stdin.readline()\n"
+        "with _progress.ticking('load'):\n"
+        "    for n in range(3):\n        _progress.tell(f'step {n}')\n        time.sleep(0.4)\n"
+        f"Path({str(tmp_path / 'done')!r}).touch()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as process:
+        assert process.stdout.readline() == "first\n"
+        process.stdout.close()
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.wait() == 0
+    assert (tmp_path / "done").exists()
+
+
+def test_a_new_step_is_told_by_its_own_name_and_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "KEPT", _progress.LOOKED_ON)
     with _progress.ticking("guard crm") as at:
         time.sleep(2.6)
         at("load")

@@ -3,10 +3,31 @@
 Keep out: what the models make (dbt unit tests, tests/integration).
 """
 
+import json
+from pathlib import Path
+
+import duckdb
 import pytest
 
+from orchestration.errors import VoicehouseError
 from orchestration.lake.increment import Increment
-from orchestration.modelling import ROWS_SIDE_BY_SIDE, Build
+from orchestration.logs import Step
+from orchestration.messages import translated
+from orchestration.modelling import ROWS_SIDE_BY_SIDE, Build, check_built
+
+
+def test_a_model_without_memory_says_so_and_what_to_do(tmp_path: Path) -> None:
+    with duckdb.connect(config={"memory_limit": "10MB", "temp_directory": ""}) as con:
+        with pytest.raises(duckdb.OutOfMemoryException) as engine:
+            con.execute("create table t as select random() as n, uuid() as u from range(5_000_000) order by n")
+        results = [{"unique_id": "model.voicehouse.fct_cases", "status": "error", "message": str(engine.value)}]
+        (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+        with pytest.raises(VoicehouseError, match="fct_cases .memory is too little: raise VOICEHOUSE_MEMORY") as model:
+            check_built(tmp_path / "run_results.json", RuntimeError("dbt"))
+        with pytest.raises(VoicehouseError, match="publish broke off, memory is too little: raise") as step:
+            with Step("publish", run="r1"):
+                raise engine.value
+    assert all(translated(str(told.value), "zh") != str(told.value) for told in (model, step))
 
 
 def test_models_of_a_large_lake_are_made_one_at_a_time_unless_somebody_gives_them_memory(
