@@ -24,10 +24,10 @@ def test_a_model_without_memory_says_so_and_what_to_do(tmp_path: Path) -> None:
         (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
         with pytest.raises(VoicehouseError, match="fct_cases .memory is too little: raise VOICEHOUSE_MEMORY") as model:
             check_built(tmp_path / "run_results.json", RuntimeError("dbt"))
-        with pytest.raises(VoicehouseError, match="publish broke off, memory is too little: raise") as step:
-            with Step("publish", run="r1"):
-                raise engine.value
-    assert all(translated(str(told.value), "zh") != str(told.value) for told in (model, step))
+        told = pytest.raises(VoicehouseError, match="publish broke off, memory is too little: raise")
+        with told as step, Step("publish", run="r1"):
+            raise engine.value
+    assert all(translated(str(e.value), "zh") != str(e.value) for e in (model, step))
 
 
 def test_models_of_a_large_lake_are_made_one_at_a_time_unless_somebody_gives_them_memory(
