@@ -6,7 +6,6 @@ Keep out: reading a source for good (orchestration.landing) and what its rows me
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +20,7 @@ from orchestration.sources.contract import Page, Settings, Stream, Window, read_
 from orchestration.sources.registry import extractor
 
 FIXTURES = "fixtures"
+HEADS = 5  # files of a stream that are looked into
 SOME_DAY = datetime(2100, 1, 1)  # a load time after anything in a fixture; no check depends on the day it is made
 
 
@@ -94,45 +94,66 @@ def check(home: Home, settings: Settings) -> list[Finding]:
 
 
 def _trial(home: Home, settings: Settings) -> list[Finding]:
-    """The SQL on fixtures, else on the first page of every stream of files in the inbox, else on empty streams."""
+    """The SQL on fixtures and on the first page of a few files of every stream in the inbox; else on empty streams."""
     found: list[Finding] = []
     local = replace(settings, inbox=home.inbox)
-    pages, on = list(fixture_pages(settings)), "fixtures"
-    empty = []
-    for name, stream in settings.streams.items():
-        if stream.files:
-            first, problem = _first_page(local, stream)
-            if problem:
-                found.append(problem)
-            elif first is None:
-                if stream.is_dropped:  # of a home's own reference files none has to be there
-                    empty.append(name)
-            elif on == "inbox" or not pages:
-                on, pages = "inbox", [*pages, first]
-    for name in empty:
-        pattern = settings.streams[name].files
-        found.append(Finding("warning", "check.no_files", {"source": settings.name, "stream": name, "files": pattern}))
-    came = {p.stream for p in pages}
-    pages += [_nothing(s) for s in settings.streams.values() if s.name not in came and _has_columns(s)]
-    trial = try_out(settings, pages)
-    values = {"source": settings.name, "rows": sum(trial.rows.values())}
-    found.append(Finding("note", {"fixtures": "check.on_fixtures", "inbox": "check.on_inbox"}[on], values))
-    for where, reasons in trial.rejected.items():
-        for reason, n in sorted(reasons.items()):
-            told = {"source": settings.name, "where": where, "reason": reason, "n": n}
-            found.append(Finding("note", "check.rejected", told))
+    fixtures, inbox = list(fixture_pages(settings)), list[Page]()
+    for stream in (s for s in settings.streams.values() if s.files):
+        try:
+            first, problems = _heads(local, stream)
+        except SourceError as error:
+            problem = Finding("error", "check.broken", {"reason": translated(str(error))})
+            found.append(problem)
+            continue
+        inbox += first
+        about = {"source": settings.name, "stream": stream.name}
+        if problems:
+            told = {"n": len(problems), "looked": HEADS, "reason": translated(problems[0])}
+            found.append(Finding("warning", "check.unread", about | told))
+        elif not first and stream.is_dropped:  # of a home's own reference files none has to be there
+            found.append(Finding("warning", "check.no_files", about | {"files": stream.files}))
+    tried = [("check.on_fixtures", fixtures), ("check.on_inbox", inbox)]
+    for key, pages in [t for t in tried if t[1]] or tried[:1]:
+        found += _tried(settings, key, pages)
     return found
 
 
-def _first_page(settings: Settings, stream: Stream) -> tuple[Page | None, Finding | None]:
-    from orchestration.sources.files import pages
+def _tried(settings: Settings, key: str, pages: list[Page]) -> list[Finding]:
+    """What the SQL makes of pages; streams that are in none are empty."""
+    came = {p.stream for p in pages}
+    trial = try_out(
+        settings, [*pages, *(_nothing(s) for s in settings.streams.values() if s.name not in came and _has_columns(s))]
+    )
+    found = [Finding("note", key, {"source": settings.name, "rows": sum(trial.rows.values())})]
+    for where, reasons in trial.rejected.items():
+        for reason, n in sorted(reasons.items()):
+            told = {"source": settings.name, "where": where, "reason": reason, "n": n}
+            if reason != "all_rows_rejected":  # its rows are told by their own reasons
+                found.append(Finding("note", "check.rejected", told))
+    return found
 
-    one = replace(settings, streams={stream.name: stream})
-    try:
-        first = next(islice(pages(one, {}, Window()), 1), None)
-    except SourceError as error:
-        return None, Finding("error", "check.broken", {"reason": translated(str(error))})
-    return (replace(first, file="first") if first else None), None
+
+def _heads(settings: Settings, stream: Stream) -> tuple[list[Page], list[str]]:
+    """The first pages of a stream's first files, and what is wrong with those that do not read, without names."""
+    from orchestration.sources.files import UNFINISHED, listed, read_file
+
+    pages: list[Page] = []
+    problems: list[str] = []
+    whole = [
+        (name, item) for name, item in listed(settings, stream) if item is not None and not UNFINISHED.search(name)
+    ]
+    for number, (name, item) in enumerate(whole[:HEADS]):
+        try:
+            with item.open(compression="disable") as handle:
+                first = next(read_file(handle, name, stream), None)
+        except SourceError as error:
+            problems.append(str(error))
+        except PermissionError:
+            problems.append("may not be read by this user: change its permissions")
+        else:
+            pages += [replace(first, file=f"file {number}")] if first else []
+            problems += [first.problem] if first and first.problem else []
+    return pages, problems
 
 
 def _has_columns(stream: Stream) -> bool:

@@ -116,5 +116,24 @@ def test_the_first_page_of_the_inbox_is_tried_and_no_value_is_told(ask, house: T
     assert "13800138000" not in done.output and "planted" not in done.output
 
 
+def test_files_that_do_not_read_are_told_although_there_are_fixtures(ask, house: TestHouse) -> None:
+    assert ask("add", "front_desk").exit_code == 0
+    (house.inbox / "front_desk").mkdir()
+    for n in range(300):
+        house.drop(f"front_desk/junk_{n}.csv", b"\x00\xff\x13800138000" * 9 if n % 2 else "a,b\n1,2\n")
+    house.drop("front_desk/a.csv", (house.sources / "front_desk/fixtures/front_desk/cards.csv").read_bytes())
+    done = ask("check", "front_desk", "--json")
+    told = {f["code"]: f for f in json.loads(done.stdout)["front_desk"]}
+    assert told["unread"]["level"] == "warning" and told["unread"]["values"]["n"] == 4
+    assert "13800138000" not in done.output and "junk" not in done.output
+    assert {"on_fixtures", "on_inbox"} <= set(told)
+
+
+def test_a_rejected_row_is_told_once(ask, house: TestHouse) -> None:
+    assert ask("add", "front_desk").exit_code == 0
+    told = [f["values"] for f in json.loads(ask("check", "front_desk", "--json").stdout)["front_desk"]]
+    assert [v["reason"] for v in told if "reason" in v] == ["unparsable:score"]
+
+
 def test_a_source_that_is_not_there_is_used_wrongly(ask) -> None:
     assert ask("check", "nowhere").exit_code == 2
