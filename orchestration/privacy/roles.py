@@ -52,7 +52,7 @@ def refusal(home: Home, role: str, operation: str) -> str | None:
     """Why the operation may not go on; None where it may."""
     named = read_toml(home.root / "policy.toml").get("roles", {})
     if role not in ALLOWED[operation]:
-        return f"a {role} may not do this: {operation} asks for {' or '.join(ALLOWED[operation])}"
+        return f"role {role} may not do this: {operation} asks for {' or '.join(ALLOWED[operation])}"
     if named and actor() not in named.get(role, []):
         return f"policy.toml does not name you as {role}"
     return None

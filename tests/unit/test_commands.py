@@ -100,7 +100,7 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
         house.take("desk")
     dry = json.loads(runner.invoke(main, ["lake", "compact", "--dry-run", "--json"]).stdout)
     assert dry == {"dry_run": True, "files": 2}
-    assert "2 files" in runner.invoke(main, ["lake", "compact", "--dry-run"]).stdout
+    assert "together: 2" in runner.invoke(main, ["lake", "compact", "--dry-run"]).stdout
     done = runner.invoke(main, ["lake", "compact"])
     assert done.exit_code == 0 and "packed 2 files into 1" in done.stdout
     assert house.rows('select count(*) from lake."case"') == [(2,)]

@@ -34,6 +34,12 @@ def test_every_language_has_the_same_keys_and_places() -> None:
         assert not differing, f"{language}: other places in {differing}"
 
 
+def test_a_count_fits_one_as_well_as_many() -> None:
+    things = "batches|pseudonyms|rows|files|lines|loads|persons|packages|leftovers|links|days|hours|identities|versions"
+    slips = {k: w for k, w in messages.catalogue("en").items() if re.search(rf"\{{\w+\}} ({things})\b", w)}
+    assert set(slips) == {"lake.compacted"}  # of two at least
+
+
 def test_every_message_that_is_asked_for_exists_and_every_message_is_asked_for() -> None:
     code = "\n".join(p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py"))
     named = set(re.findall(r"""["']([a-z_]+\.[a-z_]+)["']""", code))
