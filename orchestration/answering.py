@@ -106,14 +106,20 @@ def rectify(home: Home, keyring: Keyring, request: Request) -> Rectified:
             requests.set_person(
                 con, request
             )  # whom it joined is parted from them now: their records are no business here
-            records = con.execute(
-                "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
-                "AND domain NOT IN ('consent', 'deletion') ORDER BY ALL"
-            ).fetchall()
-            if requests.has_taken(con, request.request_id) and not records:
+            done = to_correct(con, removed)
+            if requests.has_taken(con, request.request_id) and not done.records:
                 requests.close(con, request.request_id, "rectified")
     finally:
         con.close()
+    return done
+
+
+def to_correct(con: duckdb.DuckDBPyConnection, removed: int = 0) -> Rectified:
+    """Every record of `_person` that a source holds, after so many links were taken away; needs the vault."""
+    records = con.execute(
+        "SELECT source, domain, original FROM vault.record_key WHERE subject_id IN (FROM _person) "
+        "AND domain NOT IN ('consent', 'deletion') ORDER BY ALL"
+    ).fetchall()
     return Rectified(removed, tuple(records))
 
 

@@ -93,6 +93,20 @@ def _told(found: Any, told: str, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else text(told, rows=rows))
 
 
+def _held(con: Any) -> dict[str, dict[str, int]]:
+    """Rows by kind and identifiers by type of the person found."""
+    from orchestration.privacy import subjects
+
+    conditions = subjects.reach(con)
+    return {"rows": subjects.count_rows(con, conditions), "identities": subjects.count_identities(con)}
+
+
+def _would(told: str, held: dict[str, dict[str, int]], as_json: bool) -> None:
+    """A dry run on all that is held, in the words of message `told`."""
+    counts = {part: sum(found.values()) for part, found in held.items()}
+    click.echo(json.dumps(held) if as_json else text(told, **counts))
+
+
 @click.group(help=text("subject.help"))
 def command() -> None:
     """What one person asks of the house."""
@@ -109,8 +123,10 @@ def find(as_json: bool, **about: Any) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     click.echo(text("subject.found", pseudonyms=len(found["pseudonyms"])))
-    for name, n in [*found["identities"].items(), *found["rows"].items()]:
-        click.echo(f"  {name:20} {n}")
+    for part in ("identities", "rows"):
+        click.echo(text(f"subject.found_{part}"))
+        for name, n in found[part].items():
+            click.echo(f"  {name:20} {n}")
 
 
 def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,12 +175,10 @@ def register(
 def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
     """Everything the house holds of a person, as one JSON file for that person."""
     from orchestration import answering
-    from orchestration.privacy import subjects
 
     case = desk(about)
     if dry_run:
-        found = case.would("export", lambda con: subjects.count_rows(con, subjects.reach(con)))
-        _told(found, "subject.would_export", as_json)
+        _would("subject.would_export", case.would("export", _held), as_json)
         return
     with case.home.writing("subject export"), ticking("subject export"):
         request = case.register("access", "export")
@@ -185,12 +199,10 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
 def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about: Any) -> None:
     """Erase a person from every live store, and make models and served files anew."""
     from orchestration import answering, pipeline
-    from orchestration.privacy import subjects
 
     case = desk(about)
     if dry_run:
-        found = case.would("erase", lambda con: subjects.count_rows(con, subjects.reach(con)))
-        _told(found, "subject.would_erase", as_json)
+        _would("subject.would_erase", case.would("erase", _held), as_json)
         return
     if not yes:
         confirm(case.home, "subject erase", text("subject.sure"))
@@ -205,7 +217,8 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
         click.echo(json.dumps(asdict(receipt) | {"is_complete": receipt.is_complete, "receipt": str(path)}, indent=1))
     else:
         for store, before in receipt.before.items():
-            click.echo(text("subject.store", store=store, before=before, after=receipt.after[store]))
+            rows = [text("subject.not_built") if n is None else n for n in (before, receipt.after[store])]
+            click.echo(text("subject.store", store=store, before=rows[0], after=rows[1]))
         for told in receipt.by_schedule.values():
             click.echo(f"  {translated(told)}")
         click.echo(text("subject.erased", path=path, seconds=sum(receipt.seconds.values())))
@@ -231,12 +244,21 @@ def _begun(case: Any, request_id: str) -> Any:
 def rectify(wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> None:
     """Take an identifier away that is not theirs; say which sources must correct the rest."""
     from orchestration import answering
-    from orchestration.privacy import resolve, subjects
+    from orchestration.privacy import resolve
 
     case = desk(about)
     if dry_run:
-        found = case.would("rectify", lambda con: resolve.links(con, [subjects.index_hash(con, w) for w in wrong]))
-        _told(found, "subject.would_rectify", as_json)
+
+        def counted(con: Any) -> dict[str, Any]:
+            links = resolve.links(con, case.theirs(con, wrong))
+            return {"removed": links, "correct_at_source": answering.to_correct(con).listed}
+
+        found = case.would("rectify", counted)
+        if as_json:
+            click.echo(json.dumps(found, indent=1))
+            return
+        click.echo(text("subject.would_rectify", rows=found["removed"]))
+        _list_records(found["correct_at_source"])
         return
     with case.home.writing("subject rectify"), ticking("subject rectify"):
         request = case.register("rectify", wrong=wrong)
@@ -247,7 +269,12 @@ def rectify(wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> Non
         return
     due = f"{request.due_at:%Y-%m-%d}"
     click.echo(text("subject.rectified", request=request.request_id, removed=done.removed, due=due))
-    for record in done.listed:
+    _list_records(done.listed)
+
+
+def _list_records(records: list[dict[str, str]]) -> None:
+    """Records that must be corrected at their sources, a line each."""
+    for record in records:
         click.echo(f"  {record['source']}:{record['kind']}:{record['id']}")
 
 
@@ -298,7 +325,7 @@ def _restrict(
     if as_json:
         click.echo(json.dumps({"request": request.request_id, "rows": changed}))
         return
-    click.echo(text("subject.restricted", request=request.request_id, rows=changed))
+    click.echo(text("subject.lifted" if lift else "subject.restricted", request=request.request_id, rows=changed))
 
 
 @command.command(help=text("subject.close"))
@@ -351,6 +378,8 @@ def requests(open_only: bool, as_json: bool) -> None:
         {
             "request": r.request_id,
             "action": r.action,
+            "purpose": r.purpose,
+            "is_lift": r.is_lift,
             "received_at": r.received_at.isoformat(),
             "due_at": r.due_at.isoformat(),
             "days_left": None if r.closed_at else (r.due_at - today).days,
@@ -365,7 +394,8 @@ def requests(open_only: bool, as_json: bool) -> None:
         click.echo(text("subject.no_requests"))
     for r in rows:
         left = text("subject.days_left", n=r["days_left"]) if r["days_left"] is not None else r["outcome"]
-        click.echo(f"{r['request']}  {r['action']:9} {str(r['due_at'])[:10]}  {left}")
+        asked = " ".join(str(word) for word in (r["action"], r["purpose"], "--lift" if r["is_lift"] else "") if word)
+        click.echo(f"{r['request']}  {asked:25} {str(r['due_at'])[:10]}  {left}")
 
 
 def _say(as_json: bool, key: str, **values: Any) -> None:

@@ -108,7 +108,8 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
             context.add_output_metadata({"rows": sum(counts.values())})
         elif request.action == "erase":
             receipt, _, failed = answering.erase(home, keyring, request)
-            context.add_output_metadata({"before": sum(receipt.before.values()), "after": sum(receipt.after.values())})
+            before, after = (sum(n or 0 for n in told.values()) for told in (receipt.before, receipt.after))
+            context.add_output_metadata({"before": before, "after": after})
             if failed or not receipt.is_complete:
                 raise dg.Failure(
                     "the erasure is not complete, or what was to be served failed its checks: see the receipt"

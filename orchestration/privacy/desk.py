@@ -14,7 +14,7 @@ from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import pseudonyms, requests, subjects
+from orchestration.privacy import pseudonyms, requests, resolve, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
@@ -82,10 +82,19 @@ class Desk:
         requests.check_action(action)  # the audit log takes no other word
         said = f"{verb or action}, dry run" if dry_run else verb or action
         with self.open(said, write=not dry_run) as (con, ids):
-            marks = [subjects.index_hash(con, one) for one in wrong]
+            marks = self.theirs(con, wrong)
             if dry_run:
                 return requests.draft(con, self.home, action, ids, marks, purpose, is_lift)
             return requests.register(con, self.home, action, ids, marks, purpose, is_lift)
+
+    def theirs(self, con: duckdb.DuckDBPyConnection, wrong: Sequence[Sought]) -> list[str]:
+        """Blind indexes of identifiers to be taken away; raises where one of them is not held for the person."""
+        marks = [subjects.index_hash(con, one) for one in wrong]
+        if not all(resolve.links(con, [mark]) for mark in marks):
+            raise VoicehouseError(
+                "the house does not hold that address or number for this person: nothing to take away"
+            )
+        return marks
 
     def would(self, action: str, counted: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         """A dry run: what `counted` finds of the person; nothing is changed."""

@@ -38,12 +38,15 @@ Say = Callable[[str], object]
 
 @dataclass
 class Receipt:
-    """What an erasure did: rows of the person per store, before and after, and stores that forget by schedule."""
+    """What an erasure did: rows of the person per store, before and after, and stores that forget by schedule.
+
+    None for a store that was not built: after a restriction or an objection the models are gone until the next run.
+    """
 
     request_id: str
     erased_at: str
-    before: dict[str, int] = field(default_factory=dict)
-    after: dict[str, int] = field(default_factory=dict)
+    before: dict[str, int | None] = field(default_factory=dict)
+    after: dict[str, int | None] = field(default_factory=dict)
     by_schedule: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -69,7 +72,9 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         ErasedList(home, keyring).install(con)
         receipt = Receipt(entry.request_id, entry.erased_at, _traces(con, home, keyring, entry))
         for store, n in _before(home, entry.request_id).items():  # of an attempt that was cut short
-            receipt.before[store] = max(n, receipt.before.get(store, 0))
+            receipt.before[store] = (
+                max(n or 0, receipt.before.get(store) or 0) if n is not None else receipt.before.get(store)
+            )
         keep(home, receipt)
         _forget(con, home, keyring, entry, say)
         receipt.after = _traces(con, home, keyring, entry)
@@ -103,9 +108,9 @@ def _exported(log: AuditLog) -> dict[str, str]:
     return {str(line["facts"]["recipient"]): str(line["at"])[:10] for line in lines if "recipient" in line["facts"]}
 
 
-def _before(home: Home, request_id: str) -> dict[str, int]:
+def _before(home: Home, request_id: str) -> dict[str, int | None]:
     path = home.folder("ops", "receipts") / f"{request_id}.json"
-    found: dict[str, int] = json.loads(path.read_text())["before"] if path.exists() else {}
+    found: dict[str, int | None] = json.loads(path.read_text())["before"] if path.exists() else {}
     return found
 
 
@@ -148,7 +153,7 @@ def traces(home: Home, keyring: Keyring) -> dict[str, int]:
         total: dict[str, int] = {}
         for entry in ErasedList(home, keyring).entries():
             for store, n in _traces(con, home, keyring, entry).items():
-                total[store] = total.get(store, 0) + n
+                total[store] = total.get(store, 0) + (n or 0)
     finally:
         con.close()
     return total
@@ -184,7 +189,7 @@ def returned(home: Home, keyring: Keyring) -> tuple[int, int]:
     return len(erased.entries()), back
 
 
-def traces_of(home: Home, keyring: Keyring, request_id: str) -> dict[str, int]:
+def traces_of(home: Home, keyring: Keyring, request_id: str) -> dict[str, int | None]:
     """Rows of one erased person per store, as they are now."""
     con = connect(home.temp)
     try:
@@ -272,8 +277,8 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         words(home, keyring).forget(entry.subject_ids)
 
 
-def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int]:
-    """Rows of one erased person in every store that can be asked.
+def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int | None]:
+    """Rows of one erased person in every store that can be asked; None of a store that is not built.
 
     Of answers and looks back the files that may tell of them.
     """
@@ -303,12 +308,13 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
             found["answers"] = len(answers.about(home, _requests(con, entry), until))
     erased_at = datetime.fromisoformat(entry.erased_at).replace(tzinfo=UTC).timestamp()
     found["known_at"] = sum(path.stat().st_mtime < erased_at for path in home.looks_back())
+    counted: dict[str, int | None] = dict(found)
     for store, path, key in (
         ("warehouse", home.warehouse, keyring.hex("warehouse")),
         ("team.duckdb", home.serving / "team.duckdb", keyring.hex("team")),
     ):
-        found[store] = _rows_of_database(con, path, key) if path.exists() else 0
-    return found
+        counted[store] = _rows_of_database(con, path, key) if path.exists() else None
+    return counted
 
 
 def _set_entry(con: duckdb.DuckDBPyConnection, entry: Erased) -> None:

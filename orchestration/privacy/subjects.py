@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.engine import identifier, literal
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError
 from orchestration.privacy import marks, normalise
 from orchestration.privacy.marks import STAFF
 from orchestration.privacy.pseudonyms import scoped
@@ -39,18 +39,18 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     `_sought`: those among them that are known by what was given.
     Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the
     keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
-    Raises VoicehouseError when it is not said by what, or the identifier is none.
+    Raises UsedWronglyError when it is not said by what, or the identifier is none.
     """
     given = [n for n in ("email", "phone", "account", "pseudonym", "record", "agent") if getattr(sought, n)]
     if len(given) != 1:
-        raise VoicehouseError("say by what: one of --email, --phone, --account, --pseudonym, --record, --agent")
+        raise UsedWronglyError("say by what: one of --email, --phone, --account, --pseudonym, --record, --agent")
     by = given[0]
     if by == "agent":
         return _find_staff(con, str(sought.agent))
     if by in ("email", "phone", "account"):
         value = _normal(con, sought)
         if value is None:
-            raise VoicehouseError(f"that is no {by} that could belong to a person")
+            raise UsedWronglyError(f"that is no {by} that could belong to a person")
         hit = f"SELECT subject_id FROM vault.identity WHERE is_proving AND index_hash = hmac_blind_index({literal(by)} || chr(31) || lower($value))"
     elif by == "pseudonym":
         value = str(sought.pseudonym)
@@ -58,7 +58,7 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     else:
         source, kind, value = _parts(str(sought.record), 3, "source:kind:id")
         if kind not in KINDS:
-            raise VoicehouseError(f"there is no kind {kind}: one of {', '.join(KINDS)}")
+            raise UsedWronglyError(f"there is no kind {kind}: one of {', '.join(KINDS)}")
         hashes = ", ".join(f"hmac_record_key({scoped('$value', source, str(f.domain))})" for f in KINDS[kind].own_keys)
         hit = f"SELECT subject_id FROM vault.record_key WHERE key_hash IN ({hashes})"
     con.execute(
@@ -203,10 +203,10 @@ def _own_keys(record: Record) -> list[Field]:
 
 
 def index_hash(con: duckdb.DuckDBPyConnection, sought: Sought) -> str:
-    """The blind index of an e-mail address or number. Raises VoicehouseError when it is none."""
+    """The blind index of an e-mail address or number. Raises UsedWronglyError when it is none."""
     value = _normal(con, sought)
     if value is None:
-        raise VoicehouseError("that is no identifier that could belong to a person")
+        raise UsedWronglyError("that is no identifier that could belong to a person")
     domain = "email" if sought.email else "phone"
     row = con.execute(f"SELECT hmac_blind_index('{domain}' || chr(31) || lower($value))", {"value": value}).fetchone()
     return str(row[0]) if row else ""
@@ -229,5 +229,5 @@ def _normal(con: duckdb.DuckDBPyConnection, sought: Sought) -> str | None:
 def _parts(given: str, n: int, form: str) -> tuple[str, ...]:
     found = tuple(given.split(":", n - 1))
     if len(found) != n or not all(found):
-        raise VoicehouseError(f"it is written {form}")
+        raise UsedWronglyError(f"it is written {form}")
     return found

@@ -4,10 +4,12 @@ Keep out: what each request does to the stores (test_subjects.py, test_jobs_on_p
 """
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from orchestration import pipeline
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
 from tests.house import TestHouse
@@ -69,3 +71,53 @@ def test_a_retention_run_and_a_trial_of_a_rotation_are_on_record(
         ("retention run, dry run", {"role": "compliance", "reason": "terms"}),
         ("keys rotate, dry run", {"role": "engineer"}),
     ]
+
+
+def test_a_receipt_says_of_models_that_an_objection_took_away_that_they_are_not_built(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "rebuild", lambda *_: ())
+    filled.home.warehouse.write_bytes(b"made of rows that are not to be used")
+    assert command(filled, monkeypatch, "subject", "object", *ZORA).exit_code == 0
+    assert not filled.home.warehouse.exists()
+    done = command(filled, monkeypatch, "subject", "erase", *ZORA, "--yes")
+    assert done.exit_code == 0 and re.search(r"warehouse +not built before, not built after", done.stdout), done.output
+    (path,) = (filled.home.root / "ops" / "receipts").glob("*.json")
+    kept = json.loads(path.read_text())
+    assert kept["before"]["warehouse"] is None and kept["before"]["lake"] == 4 and kept["is_complete"]
+
+
+def test_an_address_that_is_not_the_persons_opens_no_rectification(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wrong in (["--wrong-phone", "+86 138 0000 0000"], ["--wrong-email", "nobody@example.org"]):
+        for ask in (["rectify"], ["rectify", "--dry-run"], ["register", "--action", "rectify"]):
+            done = command(filled, monkeypatch, "subject", *ask, *ZORA, *wrong)
+            assert done.exit_code == 1 and "nothing to take away" in done.stderr, (ask, done.output)
+    assert register_of(filled, monkeypatch) == []
+    wrong = ["--wrong-email", "quill@example.net"]
+    dry = command(filled, monkeypatch, "subject", "rectify", *ZORA, *wrong, "--dry-run")
+    assert dry.exit_code == 0 and "desk:case:T1" in dry.stdout and register_of(filled, monkeypatch) == []
+    done = command(filled, monkeypatch, "subject", "rectify", *ZORA, *wrong)
+    assert done.exit_code == 0 and set(done.stdout.splitlines()[1:]) <= set(dry.stdout.splitlines()[1:])
+
+
+def test_a_value_that_no_person_can_have_is_used_wrongly(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    for by in (["--email", "zora at home"], ["--account", "Z1"], ["--record", "desk:cases:T1"], []):
+        assert command(filled, monkeypatch, "subject", "find", *by, *WHO).exit_code == 2, by
+    found = command(filled, monkeypatch, "subject", "find", *ZORA).stdout.splitlines()
+    assert found.index("identifiers:") < found.index("rows of the lake, by kind:")
+
+
+def test_the_register_tells_a_purpose_and_a_lifting(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    struck = command(filled, monkeypatch, "subject", "object", *ZORA, "--purpose", "service").stdout
+    again = command(filled, monkeypatch, "subject", "object", *ZORA, "--purpose", "service", "--lift").stdout
+    assert "newly struck out" in struck and "may be used again" in again
+    assert {(r["purpose"], r["is_lift"]) for r in register_of(filled, monkeypatch)} == {
+        ("service", False),
+        ("service", True),
+    }
+    dry = json.loads(command(filled, monkeypatch, "subject", "erase", *ZORA, "--dry-run", "--json").stdout)
+    assert dry["rows"] == {"case": 3, "case_event": 1} and dry["identities"]["email"] == 2
+    told = command(filled, monkeypatch, "subject", "requests").stdout
+    assert "object service  " in told and "object service --lift" in told

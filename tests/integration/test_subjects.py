@@ -614,7 +614,7 @@ def test_only_compliance_asks_about_persons_and_every_attempt_is_on_record(
 def test_nobody_found_is_said_and_on_record(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     done = command(filled, monkeypatch, "subject", "find", "--email", "nobody@example.org", *WHO)
     assert done.exit_code == 1 and "nobody" in done.stderr and "nobody@" not in done.stderr
-    assert command(filled, monkeypatch, "subject", "find", *WHO).exit_code == 1
+    assert command(filled, monkeypatch, "subject", "find", *WHO).exit_code == 2
 
 
 def test_requests_are_due_by_the_law_of_the_persons_country(filled: TestHouse) -> None:
