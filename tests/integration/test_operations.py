@@ -70,7 +70,7 @@ def test_a_dry_run_counts_what_would_be_done_and_does_nothing(
 def test_an_approval_tried_dry_lets_nobody_ask_for_many(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = ["reidentify", "approve", "--persons", "20", "--role", "compliance", "--ticket", "T-1"]
     dry = command(filled, monkeypatch, *ask, "--dry-run")
-    assert dry.exit_code == 0 and "20 persons" in dry.stdout
+    assert dry.exit_code == 0 and "persons: 20" in dry.stdout
     assert not (filled.home.root / "ops" / "approvals").exists()
     assert AuditLog(filled.home, filled.keyring).newest("reidentify approved") is None
     assert command(filled, monkeypatch, *ask).exit_code == 0
