@@ -124,7 +124,7 @@ def find(as_json: bool, **about: Any) -> None:
         return
     click.echo(text("subject.found", pseudonyms=len(found["pseudonyms"])))
     for part in ("identities", "rows"):
-        click.echo(text(f"subject.found_{part}"))
+        click.echo(text({"identities": "subject.found_identities", "rows": "subject.found_rows"}[part]))
         for name, n in found[part].items():
             click.echo(f"  {name:20} {n}")
 
