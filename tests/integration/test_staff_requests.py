@@ -146,7 +146,8 @@ def test_staff_asks_for_what_an_employer_may_grant_and_nobody_unknown_is_found(
         assert done.exit_code == 1 and "corrected at its source" in done.stderr  # what to do instead
     assert translated(NOT_OF_STAFF, "zh").startswith("员工可请求")
     assert command(desk, monkeypatch, "subject", "find", "--agent", "desk:a9", *WHO).exit_code == 1
-    assert command(desk, monkeypatch, "subject", "find", "--agent", "a7", *WHO).exit_code == 1
+    of_no_source = command(desk, monkeypatch, "subject", "find", "--agent", "a7", *WHO)
+    assert of_no_source.exit_code == 2 and "source:id" in of_no_source.stderr
 
 
 def test_whoever_is_known_from_rows_alone_is_left_out_of_a_home_put_back_too(
