@@ -73,7 +73,7 @@ BESIDE ?= .venv-bench/bin/python
 
 .PHONY: bench
 bench: setup $(if $(BESIDE),.venv-bench/.installed) ## Measure all of it, one table: make bench RECORDS="100000 1000000" PUBLIC=folder (BESIDE= without Presidio, pycanon)
-	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --rounds $(ROUNDS) $(if $(BESIDE),--beside $(BESIDE)) $(if $(PUBLIC),--public $(PUBLIC)) --write
+	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --rounds $(ROUNDS) $(if $(INCREMENT_AT),--increment-at $(INCREMENT_AT)) $(if $(BESIDE),--beside $(BESIDE)) $(if $(PUBLIC),--public $(PUBLIC)) --write
 
 .PHONY: test-operate
 test-operate: setup ## Run every command of docs/operate.md and docs/privacy.md in an empty folder (minutes)

@@ -30,6 +30,7 @@ from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
 from orchestration.privacy import answers, erasure, restriction, roles, withdrawal
+from orchestration.privacy import erased as erased_lists
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
@@ -159,8 +160,12 @@ def restore(
     `erased`: the folder with the lists of erased persons and withdrawn consents, as it was last; the home appears with
     it, and with their words done again: nobody opens a store of it before.
     `role`: in which role one asks; who has it stands in the backup's own policy.toml.
-    Raises VoicehouseError when something is at `root`, KeyMissingError when the secret does not open the file.
+    The audit log that comes with it gets a line of who put it back, and with which lists.
+    Raises VoicehouseError when something is at `root` or `erased` is another folder, KeyMissingError when the secret
+    does not open the file, or the home's master key is not there.
     """
+    if erased and any(erased.iterdir()) and not (erased / erased_lists.KEY_FILE).exists():
+        raise VoicehouseError("the folder given with --erased holds no lists of a home: name its erased/ folder itself")
     root = root.resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise VoicehouseError("there is a home (or something else) already: restore writes over nothing")
@@ -192,6 +197,13 @@ def restore(
         if erased:
             shutil.copytree(erased, draft / "erased")
             again = _forget_again(Home.open(draft))
+        AuditLog(Home(draft), Keyring(Home(draft))).append(
+            "restore",
+            role=role,
+            made_at=str(opened.head["made_at"]),
+            lists=bool(erased),
+            **dict(zip(("erasures", "withdrawals", "restrictions"), again, strict=False)),
+        )
         if root.exists():
             root.rmdir()
         os.replace(draft, root)

@@ -40,7 +40,7 @@ from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.protect import prepare_consents
-from orchestration.privacy.vault import open_vault
+from orchestration.privacy.vault import open_vault, publish_due
 from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
 from orchestration.serving.privacy_report import PrivacyReport, newest, read, sign_off, write_privacy_report
@@ -239,6 +239,7 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
             Outcomes(home, run_id).fail(load.source, "guard", str(error))
         except SourceError as error:  # neither the rows that wait nor their pages open
             Outcomes(home, run_id).fail(load.source, "files", str(error))
+    publish_due(home, keyring)
     return staged + widening.run(home, keyring, active)
 
 
@@ -277,6 +278,7 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
     require_whole(home)
     verdicts: list[BatchVerdict] = []
     lake = Lake(home, keyring.base64(LAKE_KEY))
+    publish_due(home, keyring)
     promote.sweep_orphans(home)
     sweep_spills(home.temp)
     for manifest in stage.staged(home):

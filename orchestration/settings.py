@@ -55,7 +55,8 @@ def refuse_unknown(given: Any, known: Mapping[str, Any], where: str) -> None:
     """Raise ContractError that names the first key which is none of `known`, where it stands and the keys there are."""
     for key, value in given.items() if isinstance(given, Mapping) else ():
         if key not in known and "*" not in known:
-            raise ContractError(f"{where} has no setting '{key}': it knows {', '.join(sorted(known))}")
+            raise ContractError(f"{where} has no setting '{key}': it knows {', '.join(sorted(known)) or '-'}")
         below = known.get(key, known.get("*"))
-        if below is not None:
-            refuse_unknown(value, below, f"{where} [{key}]")
+        for table in value if isinstance(value, list) else [value]:
+            if below is not None:
+                refuse_unknown(table, below, f"{where} [{key}]")

@@ -22,6 +22,7 @@ from orchestration.privacy.pseudonyms import install_macro, scoped
 from orchestration.records import KINDS, Privacy
 
 KEY = "erased"
+KEY_FILE = "key.json"
 RECORD = "record"
 
 
@@ -46,7 +47,7 @@ class _Sealed:
 
     def __init__(self, home: Home, keyring: Keyring):
         self._path = home.folder("erased") / self.name
-        wrapped = self._path.with_name("key.json")
+        wrapped = self._path.with_name(KEY_FILE)
         if not wrapped.exists():
             write_durably(wrapped, json.dumps({"key": keyring.wrap(KEY, secrets.token_bytes(32))}).encode())
         self._key = keyring.unwrap(KEY, json.loads(wrapped.read_text())["key"])

@@ -34,7 +34,7 @@ from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.resolve import collect, resolve
 from orchestration.privacy.scratch import Scratch, scratch
 from orchestration.privacy.sweep import derive_deletions
-from orchestration.privacy.vault import open_vault, publish_subjects
+from orchestration.privacy.vault import open_vault, publish_later
 from orchestration.records import KINDS
 from orchestration.sources.contract import Settings
 
@@ -106,7 +106,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 marks.prepare(con)
                 prepare_names(con, rows)
                 if resolution.is_regrouped:
-                    publish_subjects(con, lake)
+                    publish_later(home)
             # The vault is done with, and no transaction open: what a part is made into goes when the next one comes.
             done = {
                 kind: list(_protect_parts(con, rows, home, settings, policy, manifest, kind, loaded_at))

@@ -19,9 +19,11 @@ from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, VAULT, check
 from orchestration.home import Home, place_durably, write_durably
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.privacy import pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 
+SUBJECTS_DUE = "subjects_due"  # in the home's ops folder
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (
     subject_id VARCHAR, secret BLOB, number BIGINT, anchor VARCHAR, is_account BOOLEAN, current_id VARCHAR,
@@ -228,6 +230,26 @@ def unseal_identities(rows: pa.Table) -> pa.Array:
             "an identity in the vault was changed or moved to another person: put the vault's last backup back"
         ) from None
     return pa.array(values, pa.string())
+
+
+def publish_later(home: Home) -> None:
+    """Note durably that `lake/_subjects` has to be published anew: a run's loads do it once, in `publish_due`."""
+    write_durably(home.folder("ops") / SUBJECTS_DUE, b"")
+
+
+def publish_due(home: Home, keyring: Keyring) -> None:
+    """Publish `lake/_subjects` where somebody was merged or parted since. Repeatable: the note goes last."""
+    due = home.folder("ops") / SUBJECTS_DUE
+    if not due.exists():
+        return
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        with open_vault(con, home, keyring, read_only=True):
+            publish_subjects(con, Lake(home, keyring.base64(LAKE_KEY)))
+    finally:
+        con.close()
+    due.unlink()
 
 
 def publish_subjects(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:

@@ -26,6 +26,8 @@ from orchestration.errors import SourceError
 from orchestration.logs import event
 from orchestration.sources.contract import Page, Settings, Stream, Window
 
+OPTIONS: dict[str, Any] = {}  # keys of a source's [options]: files are read by their streams' settings alone
+
 PAGE_BYTES = 8 << 20
 LONGEST_ROW = 12 << 20  # of a CSV, wherever it stands: Arrow reads so much at once, and a row ends in the next piece
 LONGEST_LINE = 64 << 20

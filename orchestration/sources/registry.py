@@ -3,6 +3,7 @@
 Keep out: what a source does.
 """
 
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
@@ -12,6 +13,7 @@ from typing import Any
 from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home
 from orchestration.records import KINDS
+from orchestration.settings import refuse_unknown
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 
 BUILT_IN = Path(__file__).parent
@@ -77,7 +79,11 @@ def _has_something(settings: Settings) -> bool:
 
 
 def extractor(settings: Settings) -> Pages:
-    """The `pages` function of a source's extract.py."""
+    """The `pages` function of a source's extract.py.
+
+    Raises ContractError when there is none, or for an [options] key that is none of its `OPTIONS`, where whoever wrote
+    it names them.
+    """
     path = settings.folder / "extract.py"
     spec = spec_from_file_location(f"voicehouse_source_{settings.name}", path)
     if spec is None or spec.loader is None or not path.exists():
@@ -85,4 +91,7 @@ def extractor(settings: Settings) -> Pages:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     pages: Pages = module.pages
+    known = getattr(sys.modules.get(pages.__module__, module), "OPTIONS", None)
+    if known is not None:
+        refuse_unknown(settings.options, known, f"{settings.name}: source.toml [options]")
     return pages

@@ -61,6 +61,7 @@ def main(
     show(rows)
     if write:
         given = f" ROUNDS={rounds}" if rounds > 1 else ""
+        given += f" INCREMENT_AT={increment_at}" if increment_at else ""
         _write(rows, sizes, given + (" PUBLIC=folder" if public else "") + ("" if beside else " BESIDE="))
 
 

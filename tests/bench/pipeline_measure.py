@@ -34,7 +34,9 @@ def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | Non
     found: dict[int, tuple[int, Run]] = {}
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "none"
         for records in (TINY, *sizes):
+            rmtree(base, ignore_errors=True)  # of the size before: two of them are more than a disk may have
             base = Path(folder) / str(records)
             history, increment = company.write(base / "written", records)
             inbox = copytree(base / "written" / "history", base / "inbox")

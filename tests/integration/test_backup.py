@@ -17,6 +17,8 @@ from orchestration.cli import main
 from orchestration.errors import HomeLockedError, KeyMissingError, VoicehouseError
 from orchestration.home import Home, House
 from orchestration.lake.store import Lake
+from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import ErasedList
 from orchestration.privacy.keys import Keyring
 from orchestration.records import KINDS
 from tests.faults.traces import found_under
@@ -188,11 +190,17 @@ def ask(filled: TestHouse, monkeypatch: pytest.MonkeyPatch):
 def test_the_commands_go_there_and_back(ask, filled: TestHouse, tmp_path: Path) -> None:
     before = tables(filled.home)
     assert ask(filled.home.root, "backup", str(tmp_path / "b")).exit_code == 0
-    (tmp_path / "erased").mkdir()
-    (tmp_path / "erased" / "list").write_bytes(b"")
-    done = ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--erased", str(tmp_path / "erased"))
+    lists = filled.home.folder("erased")
+    ErasedList(filled.home, filled.keyring)  # its key, which is made with the first list
+    other = ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--erased", str(filled.home.root))
+    assert other.exit_code == 1 and "its erased/ folder itself" in other.stderr and not (tmp_path / "new").exists()
+    done = ask(tmp_path / "new", "restore", str(tmp_path / "b"), "--erased", str(lists))
     assert done.exit_code == 0 and "erased again: 0" in done.stdout, done.output
-    assert tables(Home.open(tmp_path / "new")) == before and (tmp_path / "new" / "erased" / "list").exists()
+    new = Home.open(tmp_path / "new")
+    assert tables(new) == before and (new.root / "erased" / "key.json").exists()
+    line = AuditLog(new, Keyring(new)).newest("restore")
+    assert line and line["facts"]["lists"] is True and line["facts"]["erasures"] == 0
+    assert AuditLog(new, Keyring(new)).verify()[1] == []
     bare = ["restore", str(tmp_path / "b"), "--without-erased"]
     again = ask(tmp_path / "new", *bare)
     assert again.exit_code == 1 and "writes over nothing" in again.stderr
@@ -211,6 +219,8 @@ def test_a_restore_is_told_who_was_erased_since_or_that_nobody_says(
         done = ask(tmp_path / "new", *restore, *given)
         assert done.exit_code == 2 and "--erased FOLDER" in done.stderr and not (tmp_path / "new").exists()
     done = ask(tmp_path / "new", *restore, "--without-erased")
+    line = AuditLog(Home.open(tmp_path / "new"), filled.keyring).newest("restore")
+    assert line and line["facts"]["lists"] is False and line["facts"]["role"] == "engineer"
     assert done.exit_code == 0 and "whoever was erased after the backup is back" in done.stdout
     monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
     assert "请说明此后谁被遗忘" in ask(tmp_path / "newer", *restore).stderr

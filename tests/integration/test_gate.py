@@ -17,10 +17,10 @@ from orchestration.home import Home
 from orchestration.lake import stage
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
-from orchestration.privacy import redaction
+from orchestration.privacy import redaction, vault
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Window
-from tests.house import TestHouse, write_source
+from tests.house import TestHouse, died, write_source
 
 CASE = """
 select
@@ -157,6 +157,30 @@ def test_a_person_proved_one_later_is_merged_without_touching_old_rows(house: Te
     assert all(after[k] == s for k, s in before)
     ((old, new, reason),) = house.rows("select subject_key, current_subject_key, reason from lake._subjects")
     assert {old, new} == {s for _, s in before} and reason == "merge"
+
+
+def test_who_is_who_is_published_once_by_the_load_and_by_the_next_where_that_one_died(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    house.drop("rows_1.jsonl", lines(case(1, account="A1"), case(2, email="x@example.org", verified="true")))
+    house.take()
+    house.drop("rows_2.jsonl", lines(case(3, account="A1", email="x@example.org", verified="true")))
+    desk = pipeline.sources(house.home)["desk"]
+    pipeline.extract(house.home, house.keyring, desk, Window(), "test")
+    pipeline.guard_source(house.home, house.keyring, desk, "test")
+    assert house.rows("from lake._subjects") == []  # the rows that prove it are not in the lake either
+    with monkeypatch.context() as patch:
+        patch.setattr(vault, "place_durably", died)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.load_staged(house.home, house.keyring)
+    assert house.rows("from lake._subjects") == []
+    pipeline.load_staged(house.home, house.keyring)
+    assert house.rows("select reason from lake._subjects") == [("merge",)]
+    written = (house.home.lake / "_subjects.parquet").stat().st_mtime_ns
+    house.drop("rows_3.jsonl", lines(case(4, account="A4")))
+    house.take()  # nobody was merged: what is there stays
+    assert (house.home.lake / "_subjects.parquet").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])

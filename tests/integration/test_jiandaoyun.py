@@ -15,7 +15,7 @@ import pytest
 
 from orchestration import modelling, pipeline
 from orchestration.engine import connect
-from orchestration.errors import SourceError
+from orchestration.errors import ContractError, SourceError
 from orchestration.home import Home
 from orchestration.lake import stage
 from orchestration.lake.promote import promote
@@ -462,6 +462,20 @@ def test_shipped_source_is_not_active_and_a_copy_of_it_can_be(tmp_path: Path, mo
     assert found.folder == copy
     with pytest.raises(SourceError, match="no form to read"):
         next(extractor(found)(found, {}, USUAL))
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"sweep_hour": 1}, r"\[options\] has no setting 'sweep_hour'"),
+        ({"forms": [{"app_id": "a"}, {"rolle": "case"}]}, r"\[options\] \[forms\] has no setting 'rolle'"),
+    ],
+)
+def test_a_slip_of_the_pen_in_its_options_is_named(tmp_path: Path, options: dict[str, Any], where: str) -> None:
+    source = discover(Home.open(tmp_path / "home"), active_only=False)["jiandaoyun"]
+    assert extractor(source)
+    with pytest.raises(ContractError, match=where):
+        extractor(dataclasses.replace(source, options=options))
 
 
 def test_entries_reach_the_lake_protected_and_leave_it_again(tenant: Tenant, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_name_that_is_taken_is_refused(ask, house: TestHouse) -> None:
         ('format = "jsonl"', 'format = "xls"', "format is one of"),
         ('place = "CN"', 'place = "CN"\nretention_month = 3', "has no setting 'retention_month': it knows active"),
         ('role = "con', 'rolle = "con', "source.toml [vendor] has no setting 'rolle': it knows agreement, name, role"),
+        ('place = "CN"', 'place = "CN"\noptions = { pages = 3 }', "desk: source.toml [options] has no setting 'pages'"),
         ('place = "CN"', 'place = "CN"\nexpected_every_hours = "daily"', "number of hours"),
     ],
 )

@@ -19,9 +19,15 @@ from orchestration.sources.contract import Page, Settings, Window
 from orchestration.sources.files import read_file
 from orchestration.sources.jiandaoyun.client import Client, Clock, Manners, WallClock
 
-__all__ = ["pages"]
+__all__ = ["OPTIONS", "pages"]
 
 BASE_URL = "https://api.jiandaoyun.com/api/v5"  # Jodoo, the same product abroad: https://api.jodoo.com/api/v5
+
+OPTIONS = {
+    **dict.fromkeys(("base_url", "changes", "overlap_minutes", "instant_format", "sweep_hours", "forgotten_forms")),
+    **dict.fromkeys(f.name for f in fields(Manners)),
+    "forms": dict.fromkeys(("app_id", "entry_id", "role", "read")),
+}
 
 # A form's role says which kind its entries are, and so in which stream its ids are swept.
 SWEEPS = {"survey": "response_ids", "case": "case_ids"}
