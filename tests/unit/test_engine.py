@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration import engine
 from orchestration.engine import connect, open_read_only, prepare, sweep_spills
 from orchestration.errors import VoicehouseError
 from tests.bench import serving_measure
@@ -26,6 +27,31 @@ def test_a_connection_spills_encrypted_and_writes_no_query_down(tmp_path: Path) 
     assert settings["enable_logging"] in ("false", "0") and settings["log_query_path"] == ""
     assert settings["autoinstall_known_extensions"] in ("false", "0")
     assert (tmp_path / "tmp").stat().st_mode & 0o077 == 0
+
+
+def test_an_extension_is_proved_once_and_nothing_unproved_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    con = connect(tmp_path / "tmp")
+    with pytest.raises(duckdb.Error, match="while database is running"):
+        con.execute("SET allow_unsigned_extensions = true")
+    own = engine._extension("httpfs")
+    kept = own.read_bytes()
+    monkeypatch.setattr(engine, "_extension", lambda package: tmp_path / own.name)
+
+    def lies_there(content: bytes) -> None:
+        (tmp_path / "draft").write_bytes(content)
+        (tmp_path / "draft").rename(tmp_path / own.name)
+
+    lies_there(bytes([kept[0] ^ 1]) + kept[1:])
+    for _ in range(2):  # what was refused is not taken for proved
+        with pytest.raises(duckdb.Error, match="signature"):
+            connect(tmp_path / "tmp")
+    lies_there(kept)
+    assert connect(tmp_path / "tmp")
+    lies_there(kept[:-1] + bytes([kept[-1] ^ 1]))  # another file by the same name is looked at anew
+    with pytest.raises(duckdb.Error, match="signature"):
+        connect(tmp_path / "tmp")
 
 
 @pytest.mark.parametrize(
