@@ -55,7 +55,7 @@ def refuse_unknown(given: Any, known: Mapping[str, Any], where: str) -> None:
     """Raise ContractError that names the first key which is none of `known`, where it stands and the keys there are."""
     for key, value in given.items() if isinstance(given, Mapping) else ():
         if key not in known and "*" not in known:
-            raise ContractError(f"{where} has no setting '{key}': it knows {', '.join(sorted(known)) or '-'}")
+            raise ContractError(f"{where} has no setting '{key}': it knows {', '.join(sorted(known))}")
         below = known.get(key, known.get("*"))
         for table in value if isinstance(value, list) else [value]:
             if below is not None:

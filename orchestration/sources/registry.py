@@ -17,6 +17,7 @@ from orchestration.settings import refuse_unknown
 from orchestration.sources.contract import Page, Settings, Window, read_settings
 
 BUILT_IN = Path(__file__).parent
+OF_ANY = {"case_link": None}  # options of whatever source: where its cases are to be seen (voicehouse worklist)
 
 Pages = Callable[[Settings, dict[str, Any], Window], Iterator[Page]]
 
@@ -93,5 +94,5 @@ def extractor(settings: Settings) -> Pages:
     pages: Pages = module.pages
     known = getattr(sys.modules.get(pages.__module__, module), "OPTIONS", None)
     if known is not None:
-        refuse_unknown(settings.options, known, f"{settings.name}: source.toml [options]")
+        refuse_unknown(settings.options, {**OF_ANY, **known}, f"{settings.name}: source.toml [options]")
     return pages
