@@ -10,11 +10,12 @@ import smtplib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
+from itertools import takewhile
 from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from orchestration import pipeline, watch
+from orchestration import formats, pipeline, watch
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.logs import event
@@ -93,19 +94,21 @@ class Channels:
         return found
 
     @property
-    def is_on(self) -> bool:
-        return bool(self.webhook or self.mail_to)
+    def names(self) -> list[str]:
+        """The channels that are turned on."""
+        return [name for name, to in (("webhook", self.webhook), ("mail", self.mail_to)) if to]
 
 
 def due(home: Home) -> list[Alert]:
     """What there is to tell now, told before or not."""
     found = []
-    history = [r for r in pipeline.run_history(home) if r["status"] not in ("nothing_new", "interrupted")]
+    runs = pipeline.run_history(home)
+    history = [r for r in runs if r["status"] not in formats.QUIET_ENDS]
     if history and history[-1]["status"] == "failed":
         run = history[-1]
         where = ", ".join(run["failed_sources"]) or run.get("failed_step") or "-"
         found.append(Alert("run_failed", f"run:{run['run_id']}", {"run": run["run_id"][:8], "where": where}))
-    for run_id in watch.died(home):
+    for run_id in [*_found_dead(runs), *watch.died(home)]:
         found.append(Alert("run_died", f"died:{run_id}", {"run": run_id[:8]}))
     for f in watch.freshness(home):
         if f.is_stale:
@@ -124,8 +127,14 @@ def due(home: Home) -> list[Alert]:
     return found
 
 
+def _found_dead(runs: list[dict[str, Any]]) -> list[str]:
+    """Runs that the newest one found dead when it began."""
+    before = runs if runs and runs[-1]["status"] == "died" else runs[:-1]
+    return [r["run_id"] for r in takewhile(lambda r: r["status"] == "died", reversed(before))]
+
+
 def send(home: Home) -> list[Alert]:
-    """Tell what is due and was not told yet; what cannot be delivered stays due, and the next call tries again.
+    """Tell what is due and was not told yet, on each channel by itself; what a channel did not take stays due there.
 
     Returns what was told. Never stops a run: a channel that does not answer is an event in the log and in `status`.
     """
@@ -136,59 +145,72 @@ def send(home: Home) -> list[Alert]:
     except VoicehouseError as error:
         _note(home, state["told"], str(error))
         return []
-    if not channels.is_on:
+    if not channels.names:
         return []
-    fresh = [a for a in alerts if a.key not in state["told"] and a.kind in channels.kinds]
-    problem = deliver(channels, [a.told for a in fresh]) if fresh else None
-    kept = {a.key: state["told"][a.key] for a in alerts if a.key in state["told"]}  # what is over may come again
-    if not problem:
-        kept |= {a.key: now().isoformat() for a in fresh}
-    _note(home, kept, problem)
-    return [] if problem else fresh
+    kept = {a.key: dict(state["told"].get(a.key, {})) for a in alerts}  # what is over may come again
+    problems, sent = [], []
+    for name in channels.names:
+        fresh = [a for a in alerts if a.kind in channels.kinds and name not in kept[a.key]]
+        if problem := deliver(channels, name, [a.told for a in fresh]) if fresh else None:
+            problems.append(problem)
+            continue
+        for a in fresh:
+            kept[a.key][name] = now().isoformat()
+        sent += [a for a in fresh if a not in sent]
+    _note(home, {key: at for key, at in kept.items() if at}, "; ".join(problems) or None)
+    return sent
 
 
 def told(home: Home) -> dict[str, Any]:
-    """What was told and when, and what kept the last attempt from being delivered."""
+    """What was told on which channel and when, and what kept the last attempt from being delivered."""
     path = home.folder("ops") / "alerts.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"told": {}, "problem": None}
+    for key, at in found["told"].items():
+        if isinstance(at, str):  # of a release that noted what every channel had taken
+            found["told"][key] = {"webhook": at, "mail": at}
     return found
 
 
-def _note(home: Home, told_at: Mapping[str, str], problem: str | None) -> None:
+def _note(home: Home, told_at: Mapping[str, Mapping[str, str]], problem: str | None) -> None:
     if problem:
         event("alerts.undelivered", logging.WARNING, problem=problem)
     content = {"told": dict(told_at), "problem": problem}
     write_durably(home.folder("ops") / "alerts.json", json.dumps(content, indent=1).encode())
 
 
-def deliver(channels: Channels, sentences: list[str]) -> str | None:
-    """Send sentences over every channel; what went wrong, without addresses, or None."""
-    problems = []
-    body = "\n".join(sentences)
-    if channels.webhook:
-        payload = json.dumps({"text": body}, ensure_ascii=False).encode()
-        request = Request(channels.webhook, payload, {"Content-Type": "application/json; charset=utf-8"})
-        try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS):
-                event("alerts.sent", channel="webhook", n=len(sentences))
-        except (URLError, OSError, ValueError) as error:
-            code = getattr(error, "code", None)
-            problems.append(f"the webhook did not take it ({code or type(error).__name__})")
-    if channels.mail_to:
-        mail = EmailMessage()
-        mail["Subject"] = text("alerts.subject", n=len(sentences))
-        mail["From"], mail["To"] = channels.mail_from, ", ".join(channels.mail_to)
-        mail.set_content(body)
-        try:
-            with smtplib.SMTP(channels.smtp_host, channels.smtp_port, timeout=TIMEOUT_SECONDS) as server:
-                if channels.smtp_tls:
-                    import ssl
+def deliver(channels: Channels, name: str, sentences: list[str]) -> str | None:
+    """Send sentences over a channel; what went wrong, without addresses, or None."""
+    problem = (_post if name == "webhook" else _mail)(channels, sentences)
+    if not problem:
+        event("alerts.sent", channel=name, n=len(sentences))
+    return problem
 
-                    server.starttls(context=ssl.create_default_context())
-                if channels.smtp_user:
-                    server.login(channels.smtp_user, os.environ[PASSWORD_VARIABLE])
-                server.send_message(mail)
-                event("alerts.sent", channel="mail", n=len(sentences))
-        except (smtplib.SMTPException, OSError) as error:
-            problems.append(f"the mail server did not take it ({type(error).__name__})")
-    return "; ".join(problems) or None
+
+def _post(channels: Channels, sentences: list[str]) -> str | None:
+    payload = json.dumps({"text": "\n".join(sentences)}, ensure_ascii=False).encode()
+    request = Request(str(channels.webhook), payload, {"Content-Type": "application/json; charset=utf-8"})
+    try:
+        with urlopen(request, timeout=TIMEOUT_SECONDS):
+            return None
+    except (URLError, OSError, ValueError) as error:
+        code = getattr(error, "code", None)
+        return f"the webhook did not take it ({code or type(error).__name__})"
+
+
+def _mail(channels: Channels, sentences: list[str]) -> str | None:
+    mail = EmailMessage()
+    mail["Subject"] = text("alerts.subject", n=len(sentences))
+    mail["From"], mail["To"] = channels.mail_from, ", ".join(channels.mail_to)
+    mail.set_content("\n".join(sentences))
+    try:
+        with smtplib.SMTP(channels.smtp_host, channels.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+            if channels.smtp_tls:
+                import ssl
+
+                server.starttls(context=ssl.create_default_context())
+            if channels.smtp_user:
+                server.login(channels.smtp_user, os.environ[PASSWORD_VARIABLE])
+            server.send_message(mail)
+    except (smtplib.SMTPException, OSError) as error:
+        return f"the mail server did not take it ({type(error).__name__})"
+    return None

@@ -17,6 +17,8 @@ FORMATS = {
     SERVED: 3,  # 1: published before files said their format; 2: before ledgers told what is withheld
     OPS: 1,  # runs.jsonl
 }
+# How runs end that say nothing of the data, for whoever asks about the last one that does.
+QUIET_ENDS = ("nothing_new", "interrupted", "died", "partial")
 
 
 def check(store: str, found: int | None) -> None:

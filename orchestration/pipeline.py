@@ -646,6 +646,22 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     return result.failed_checks
 
 
+def conclude_died(home: Home, run_id: str) -> None:
+    """Give runs that died their line in the history; the caller, run `run_id`, holds the lock: none of them goes on."""
+    for path in sorted(home.folder("ops", "outcomes").glob("*.json")):
+        if path.stem != run_id:
+            Outcomes(home, path.stem).conclude(home, path.stem, "died")
+
+
+def conclude_nothing_new(home: Home, run_id: str) -> None:
+    """End a run that found nothing to do. The page is written where a run before may not have come to it."""
+    from orchestration.serving.report import write_report
+
+    if run_history(home)[-1:] and run_history(home)[-1]["status"] in ("failed", "interrupted", "died"):
+        write_report(home)
+    Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
+
+
 def conclude(home: Home, run_id: str) -> list[str]:
     """End a run that came to its last step: the history gets its line; returns what went wrong, in sentences."""
     outcomes = Outcomes(home, run_id)

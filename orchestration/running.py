@@ -144,18 +144,13 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         if pipeline.Outcomes(home, run_id).exists:
             pipeline.Outcomes(home, run_id).conclude(home, run_id, "interrupted", progress.failed_step)
         raise KeyboardInterrupt
-    before = pipeline.run_history(home)[-1:]
     if not result.success and pipeline.Outcomes(home, run_id).exists:
         pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step, progress.reason)
+        alerts.send(home)
         try:
             write_report(home)
         except VoicehouseError as error:  # the page of another release's file; the run's own reason must still be told
             report(translated(str(error)))
-        alerts.send(home)
-    elif result.success and not progress.modelled:
-        pipeline.Outcomes(home, run_id).conclude(home, run_id, "nothing_new")
-        if before and before[0]["status"] in ("failed", "interrupted"):
-            write_report(home)  # which may have come to its end before the page; it tells of the last run with news
     return Outcome(result.success, result.success and not progress.modelled, progress.reason)
 
 

@@ -26,11 +26,13 @@ def list_all(as_json: bool) -> None:
     home = Home.existing()
     found, state = alerts.due(home), alerts.told(home)
     if as_json:
-        rows = [{"kind": a.kind, "key": a.key, "text": a.told, "told_at": state["told"].get(a.key)} for a in found]
+        rows = [{"kind": a.kind, "key": a.key, "text": a.told, "told_at": state["told"].get(a.key, {})} for a in found]
         say_json({"alerts": rows, "problem": state["problem"]})
         return
     for a in found:
-        click.echo(f"{a.told}  ({state['told'].get(a.key, text('alerts.not_told'))[:19]})")
+        at = state["told"].get(a.key, {})
+        listed = ", ".join(f"{name} {when[:19]}" for name, when in sorted(at.items()))
+        click.echo(f"{a.told}  ({listed or text('alerts.not_told')})")
     if not found:
         click.echo(text("alerts.none"))
     if state["problem"]:
@@ -44,10 +46,11 @@ def test() -> None:
 
     home = Home.existing()
     channels = alerts.Channels.of(home)
-    if not channels.is_on:
+    if not channels.names:
         click.echo(text("alerts.off"))
         sys.exit(1)
-    problem = alerts.deliver(channels, [text("alerts.trial")])
+    tried = [alerts.deliver(channels, name, [text("alerts.trial")]) for name in channels.names]
+    problem = "; ".join(problem for problem in tried if problem)
     click.echo(text("alerts.problem", problem=translated(problem)) if problem else text("alerts.sent"))
     sys.exit(1 if problem else 0)
 

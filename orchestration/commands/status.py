@@ -17,6 +17,8 @@ STATES = {
     "failed": "status.state_failed",
     "interrupted": "status.state_interrupted",
     "nothing_new": "status.state_nothing_new",
+    "died": "status.state_died",
+    "partial": "status.state_partial",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from orchestration.defs.resources import JOB
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.logs import Step
@@ -23,8 +24,8 @@ def tell_the_history(context: dg.HookContext) -> None:
         outcomes = pipeline.Outcomes(home, context.run_id)
         if outcomes.exists:
             outcomes.conclude(home, context.run_id, "failed", context.step_key, _told(context.op_exception))
-            write_report(home)
             alerts.send(home)
+            write_report(home)
 
 
 def _told(error: BaseException | None) -> str | None:
@@ -35,7 +36,7 @@ def _told(error: BaseException | None) -> str | None:
 
 
 voicehouse = dg.define_asset_job(
-    "voicehouse",
+    JOB,
     selection=dg.AssetSelection.all(),
     description="extract → guard → load → model → quality → serve",
     executor_def=dg.in_process_executor,

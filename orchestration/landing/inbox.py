@@ -85,7 +85,7 @@ def _readers(
         here = replace(settings, inbox=home.inbox, file_id=file_ids(keyring, settings.name))
         for stream in (s for s in settings.streams.values() if s.is_dropped):
             try:
-                items = [(name, item) for name, item in listed(here, stream) if item is not None]
+                items = [(name, item) for name, item in listed(here, stream) if not isinstance(item, str)]
             except SourceError:
                 continue  # nobody can have read by such a pattern; its source was told when it was asked
             for name, item in items:

@@ -80,10 +80,10 @@ def write_report(home: Home) -> Path:
 def last_run(home: Home) -> Row | None:
     """The newest run of the history that found something to do and came to its end, or None.
 
-    One with nothing new, or that somebody interrupted, says nothing of its own.
+    One with nothing new, or that was broken off, says nothing of its own.
     """
     runs = reversed(read_lines(home.root / "ops" / "runs.jsonl"))
-    return next((run for run in runs if run["status"] not in ("nothing_new", "interrupted")), None)
+    return next((run for run in runs if run["status"] not in formats.QUIET_ENDS), None)
 
 
 class Reader:

@@ -140,7 +140,9 @@ def _heads(settings: Settings, stream: Stream) -> tuple[list[Page], list[str]]:
     pages: list[Page] = []
     problems: list[str] = []
     whole = [
-        (name, item) for name, item in listed(settings, stream) if item is not None and not UNFINISHED.search(name)
+        (name, item)
+        for name, item in listed(settings, stream)
+        if not isinstance(item, str) and not UNFINISHED.search(name)
     ]
     for number, (name, item) in enumerate(whole[:HEADS]):
         try:

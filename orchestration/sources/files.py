@@ -43,6 +43,8 @@ SETTLING_SECONDS = 1.0  # a file written to since is looked at twice
 UNFINISHED = re.compile(
     r"(?:^|/)(?:\.|~\$)[^/]*$|\.(?:part|partial|tmp|temp|crdownload|download|filepart|swp)$", re.IGNORECASE
 )
+LEADS_NOWHERE = "is a link to nothing: mend the link or remove it"
+LEADS_OUT = "is a link that leads out of the inbox: put the file itself there"
 DONE = "done"  # folder of the inbox for what was read and moved away: nothing in it is ever read
 OFFICE = b"\xd0\xcf\x11\xe0"  # how the older formats of office programs begin
 
@@ -61,10 +63,10 @@ def pages(settings: Settings, state: dict[str, Any], window: Window) -> Iterator
         for name, item in _settled(settings, stream):
             key = settings.file_id(f"{stream.name}/{name}")
             about = f"file {settings.file_id(name)}"
-            if item is None:
-                if seen.get(key) != "missing":
-                    yield _unread(stream, name, f"{about}: is a link to nothing: mend the link or remove it")
-                seen[key] = "missing"
+            if isinstance(item, str):
+                if seen.get(key) != item:
+                    yield _unread(stream, name, f"{about}: {item}")
+                seen[key] = item
                 continue
             now = fingerprint(item)
             if seen.get(key) == now and not window.is_backfill:
@@ -104,7 +106,7 @@ def _settled(settings: Settings, stream: Stream) -> Iterator[tuple[str, Any]]:
             event("inbox.left", source=settings.name, file=settings.file_id(name), why="name of an unfinished copy")
             continue
         path = _on_disk(settings, stream, name)
-        if item is not None and path and time.time() - path.stat().st_mtime < SETTLING_SECONDS:
+        if not isinstance(item, str) and path and time.time() - path.stat().st_mtime < SETTLING_SECONDS:
             first[name] = path.stat()
             continue
         yield name, item
@@ -141,10 +143,10 @@ def _nothing(stream: Stream) -> bytes | pa.Table:
 
 
 def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
-    """A stream's files as (name under the inbox, dlt's item), by name; a link to nothing has no item.
+    """A stream's files as (name under the inbox, dlt's item), by name; a link that is not followed has the reason why.
 
     A file that can be reached by several ways (links, loops of links) stands here once, by its shortest name. What
-    lies outside the inbox is left out. A pattern with `@` in front means files beside source.toml, with `~` files in
+    lies outside the inbox is not read. A pattern with `@` in front means files beside source.toml, with `~` files in
     the home. What was moved away is never listed. Raises SourceError when the pattern leaves its folder, or asks for
     that.
     """
@@ -173,9 +175,8 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
     found: dict[Path, tuple[str, Any]] = {}
     for item in sorted(items, key=lambda i: (len(Path(i["relative_path"]).parts), str(i["relative_path"]))):
         real = (top / item["relative_path"]).resolve()
-        if real.is_relative_to(top):
-            found.setdefault(real, (str(item["relative_path"]), item))
-    found |= {real: (name, None) for real, name in disk.broken.items()}
+        found.setdefault(real, (str(item["relative_path"]), item if real.is_relative_to(top) else LEADS_OUT))
+    found |= {real: (name, LEADS_NOWHERE) for real, name in disk.broken.items()}
     moved = top / DONE if stream.is_dropped else None
     return sorted((f for real, f in found.items() if not (moved and real.is_relative_to(moved))), key=lambda f: f[0])
 

@@ -67,7 +67,8 @@ def _whole(records: int, done: list[Run], *, fixed: bool, is_target: bool) -> li
     return [
         replace(marts, target="≤ 60", met=marts.value <= 60) if is_target and marts.value else marts,
         *(row(f"  {step}", [r.steps.get(step, 0.0) for r in done]) for step in STEPS),
-        row("start-up", [r.start_up for r in done]),
+        row("  between steps", [r.between_steps for r in done]),
+        row("start-up and summary", [r.start_up for r in done]),
         row("all of it", [r.seconds for r in done]),
         row("CPU, all processes", [r.cpu_seconds for r in done]),
         row("peak memory, all processes", [r.peak_mb for r in done], "MB"),

@@ -21,7 +21,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Run:
     """One run: wall and CPU seconds in all, wall seconds by group of steps, peak memory in MB (all processes).
 
-    `parts`: wall seconds of parts of steps that the run's log tells, by the name of the event.
+    `parts`: wall seconds of parts of steps that the run's log tells, by the name of the event. `at_work`: wall seconds
+    from the first step's start to the last one's end, with what Dagster needs between them.
     """
 
     seconds: float
@@ -29,16 +30,22 @@ class Run:
     peak_mb: float
     steps: dict[str, float] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
+    at_work: float = 0.0
 
     @property
     def start_up(self) -> float:
-        """Seconds outside all steps: interpreter, imports, the job's definition."""
-        return self.seconds - sum(self.steps.values())
+        """Seconds before the first step and after the last: interpreter, imports, the job's definition, the summary."""
+        return self.seconds - self.at_work
+
+    @property
+    def between_steps(self) -> float:
+        """Seconds that no step takes between the first and the last."""
+        return self.at_work - sum(self.steps.values())
 
     @property
     def after_extraction(self) -> float:
-        """Seconds from sealed pages to served marts."""
-        return sum(s for group, s in self.steps.items() if group != "extract")
+        """Seconds from sealed pages to served marts, those between the steps among them."""
+        return self.at_work - self.steps.get("extract", 0.0)
 
 
 def make_home(home: Path, inbox: Path) -> None:
@@ -67,7 +74,8 @@ def run(home: Path) -> Run:
         print(*log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
         raise subprocess.CalledProcessError(code, command)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Run(seconds, cpu, peak.megabytes, _steps(history), _seconds_told(log))
+    steps, at_work = _steps(history)
+    return Run(seconds, cpu, peak.megabytes, steps, _seconds_told(log), at_work)
 
 
 def _command(home: Path, *arguments: str) -> None:
@@ -85,19 +93,21 @@ def _seconds_told(log: Path) -> dict[str, float]:
     return {e["event"]: e["seconds"] for e in events if "seconds" in e}
 
 
-def _steps(dagster_home: Path) -> dict[str, float]:
-    """Seconds by group of steps of the newest run, from Dagster's own statistics."""
+def _steps(dagster_home: Path) -> tuple[dict[str, float], float]:
+    """Seconds by group of steps of the newest run, and from its first step to its last, by Dagster's own statistics."""
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
         newest = instance.get_run_records(limit=1)[0].dagster_run.run_id
         found: dict[str, float] = {}
+        times = []
         for step in instance.get_run_step_stats(newest):
             if step.start_time and step.end_time:
                 group = GROUPS.get(step.step_key.partition("__")[0], "serve")
                 found[group] = found.get(group, 0.0) + step.end_time - step.start_time
-    return found
+                times += [step.start_time, step.end_time]
+    return found, max(times) - min(times)
 
 
 class _Peak(threading.Thread):

@@ -86,7 +86,7 @@ def loop(folder: Path) -> None:
 def climb(folder: Path) -> None:
     """Files that try to leave by their names; one above the inbox that nobody may read."""
     (folder.parent.parent / "above.csv").write_text(f"{HEADER}\n{ROW}")
-    (folder / "up.csv").symlink_to(folder.parent.parent / "above.csv")
+    (folder / f"{FILE} up.csv").symlink_to(folder.parent.parent / "above.csv")
     (folder / "climbing.zip").write_bytes(archive({"../../climbed.csv": f"{HEADER}\n{MORE}"}))
 
 
@@ -157,7 +157,8 @@ FAULTS = (
           told="unpacks to more than 200 times its size"),
     Fault("zip_bomb", content(archive({"a.csv": b"0" * (4 << 20)}), f"{FILE}.zip"), file=f"{FILE}.zip",
           records={"damaged_file": 1}, told="unpacks to more than 200 times its size"),
-    Fault("path_that_climbs_out", climb, rows=1),
+    Fault("path_that_climbs_out", climb, rows=1, records={"damaged_file": 1}, file=f"{FILE} up.csv",
+          told="is a link that leads out of the inbox: put the file itself there"),
     Fault("symlink_loop", loop, rows=1, records={"damaged_file": 1}, file=f"{FILE} link.csv",
           told="is a link to nothing: mend the link or remove it"),
     Fault("truncated_parquet", content(parquet([{"id": "R1", "email": PLANTED}] * 99)[:-40], f"{FILE}.parquet"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import pipeline
+from orchestration import pipeline, watch
 from orchestration.lake.store import Lake
 from orchestration.landing import pages
 from orchestration.records import KINDS
@@ -213,6 +213,8 @@ def test_a_whole_run_killed_while_extracting_leaves_nothing_readable_in_any_tool
     assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
     assert house.rows("select count(*) > 30 from lake.case") == [(True,)]
     assert found_under(everywhere, PLANTED) == set()
+    assert [r["status"] for r in pipeline.run_history(house.home)] == ["died", "succeeded"]
+    assert watch.died(house.home) == []
 
 
 def whole_run(house: TestHouse, folder: Path, point: str) -> subprocess.CompletedProcess[str]:

@@ -129,6 +129,8 @@ def test_a_dagster_run_waits_for_the_command_and_gives_up_by_name(
         resources.HouseResource().yield_for_execution(context),
     ):
         raise AssertionError("two writers at once")
+    (told,) = pipeline.run_history(house.home)  # no hook tells of a run that has not begun
+    assert told["status"] == "failed" and str(holder.pid) in told["reason"]
     monkeypatch.setattr(resources, "WAIT_SECONDS", 60.0)
     with held(house) as holder:
         assert holder.stdin is not None

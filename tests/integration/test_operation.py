@@ -5,6 +5,7 @@ Keep out: whole runs (tests/faults, tests/sample_company).
 
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from orchestration import alerts, logs, modelling, pipeline, watch
 from orchestration.defs.extract.assets import _asset as extract_asset
 from orchestration.defs.guard.assets import _asset as guard_asset
 from orchestration.defs.jobs import inbox as looking
+from orchestration.defs.jobs import voicehouse
 from orchestration.defs.jobs import watch as watching
 from orchestration.defs.load.assets import defs as load_defs
 from orchestration.defs.model.assets import Dbt
@@ -26,6 +28,7 @@ from orchestration.defs.resources import HouseResource
 from orchestration.defs.serve import assets as serve
 from orchestration.errors import VoicehouseError
 from tests.house import TestHouse, write_source
+from tests.receivers import Webhook, running
 
 PLANTED = ("planted.person@example.org", "13700001234")
 CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at from rows"
@@ -92,14 +95,16 @@ def test_a_busy_source_is_asked_again_until_it_answers_and_leaves_no_failure(hom
     folder = busy(home, failures=2)
     result = ask(home)
     assert result.success and answered(result) and asked(folder) == 3
-    assert pipeline.Outcomes(home.home, result.run_id).failures == {}
+    assert [(r["status"], r["reasons"]) for r in pipeline.run_history(home.home)] == [("partial", {})]
+    assert watch.died(home.home) == []  # one step was asked for, and it ended
 
 
 def test_a_source_that_stays_busy_is_an_outcome_and_the_run_goes_on(home: TestHouse) -> None:
     folder = busy(home, failures=9)
     result = ask(home, retries=2)
     assert result.success and not answered(result) and asked(folder) == 3
-    assert "503" in pipeline.Outcomes(home.home, result.run_id).failures["busy"]["reason"]
+    (told,) = pipeline.run_history(home.home)
+    assert told["status"] == "failed" and "503" in told["reasons"]["busy"]
 
 
 def test_what_a_run_writes_is_closed_whoever_started_it(home: TestHouse) -> None:
@@ -108,10 +113,10 @@ def test_what_a_run_writes_is_closed_whoever_started_it(home: TestHouse) -> None
     busy(home, failures=0)
     before = os.umask(0o022)  # as in a container
     try:
-        result = ask(home)
+        ask(home)
         pages = [p for p in (home.home.root / "landing").rglob("*") if p.is_file()]
-        outcome = home.home.root / "ops" / "outcomes" / f"{result.run_id}.json"
-        assert pages and {stat.S_IMODE(p.stat().st_mode) & 0o077 for p in [*pages, outcome]} == {0}
+        history = home.home.root / "ops" / "runs.jsonl"
+        assert pages and {stat.S_IMODE(p.stat().st_mode) & 0o077 for p in [*pages, history]} == {0}
     finally:
         os.umask(before)
 
@@ -192,6 +197,41 @@ def test_the_watch_tells_between_runs_and_starts_nothing(home: TestHouse, monkey
     monkeypatch.setattr(alerts, "send", lambda home: ["one", "two"])
     told = watching(dg.build_sensor_context())
     assert isinstance(told, dg.SkipReason) and "2" in str(told.skip_message)
+
+
+def test_a_run_with_nothing_new_ends_whoever_started_it_and_tells_what_is_stale(
+    home: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.Outcomes(home.home, "killed").begin()  # what a killed run leaves
+    told: list[bool] = []
+    monkeypatch.setattr(pipeline, "is_served", lambda *_: True)
+    monkeypatch.setattr(alerts, "send", lambda _: told.append(True) or [])
+    result = dg.materialize([_model()], resources={"house": HouseResource(), "dbt": dbt(modelling.PROJECT)})
+    assert result.success and told == [True] and watch.died(home.home) == []
+    found = [(r["run_id"], r["status"]) for r in pipeline.run_history(home.home)]
+    assert found == [("killed", "died"), (result.run_id, "nothing_new")]
+
+
+def test_a_run_that_fails_under_dagster_is_told(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned_on = replace(home.home.house, alerts={"webhook": True})
+    home.home.furnish(turned_on, anew=True)
+
+    @dg.op(required_resource_keys={"house"})
+    def failing() -> None:
+        raise VoicehouseError("a step broke off")
+
+    @dg.job(hooks=set(voicehouse.hooks or ()), resource_defs={"house": HouseResource()}, name=voicehouse.name)
+    def job() -> None:
+        failing()
+
+    with running(Webhook()) as receiver:
+        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", receiver.address)
+        result = job.execute_in_process(raise_on_error=False)
+    (run,) = pipeline.run_history(home.home)
+    assert (run["run_id"], run["status"], run["failed_step"]) == (result.run_id, "failed", "failing")
+    assert run["reason"] == "a step broke off" and watch.died(home.home) == []
+    (posted,) = receiver.got
+    assert result.run_id[:8] in posted["text"]
 
 
 def _model() -> dg.AssetsDefinition:

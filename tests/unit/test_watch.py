@@ -98,9 +98,24 @@ def test_a_run_that_died_is_told_apart_from_one_that_goes_on(desk: TestHouse) ->
     assert [a.kind for a in alerts.due(desk.home)] == ["run_died"]
 
 
+def test_a_run_found_dead_by_the_next_is_told_once_and_then_over(desk: TestHouse, webhook: Webhook) -> None:
+    turn_on(desk, webhook=True, on=["run_died"])
+    pipeline.Outcomes(desk.home, "r1-aaaaaa").begin()
+    for run_id, told in (("r2-bbbbbb", ["run_died"]), ("r3-cccccc", [])):
+        with desk.home.writing(f"run {run_id}"):
+            pipeline.conclude_died(desk.home, run_id)
+            pipeline.Outcomes(desk.home, run_id).begin()
+            assert [r["status"] for r in pipeline.run_history(desk.home)][0] == "died"
+            pipeline.Outcomes(desk.home, run_id).conclude(desk.home, run_id, "succeeded")
+            assert [a.kind for a in alerts.send(desk.home)] == told
+        assert watch.died(desk.home) == [] and alerts.send(desk.home) == []
+    assert "r1-aaaaa" in webhook.got[0]["text"] and len(webhook.got) == 1
+    assert "killed before its end" in CliRunner().invoke(main, ["--home", str(desk.home.root), "status"]).output
+
+
 def test_a_failed_run_stays_due_behind_one_that_was_interrupted_or_found_nothing(desk: TestHouse) -> None:
     fail_a_run(desk, "r1-aaaaaa")
-    for run_id, status in (("r2", "nothing_new"), ("r3", "interrupted")):
+    for run_id, status in (("r2", "nothing_new"), ("r3", "interrupted"), ("r4", "partial")):
         outcomes = pipeline.Outcomes(desk.home, run_id)
         outcomes.begin()
         outcomes.conclude(desk.home, run_id, status)
@@ -256,6 +271,28 @@ def test_what_cannot_be_delivered_stays_due_and_its_address_is_not_told(desk: Te
     assert "500" in CliRunner().invoke(main, ["status"]).output
     webhook.status = 200
     assert len(alerts.send(desk.home)) == 1 and alerts.told(desk.home)["problem"] is None
+
+
+def test_a_channel_that_is_down_has_nothing_told_twice_on_the_other(
+    desk: TestHouse, webhook: Webhook, mail: MailServer
+) -> None:
+    at = {"mail_to": ["ops@example.org"], "smtp_host": "127.0.0.1", "smtp_tls": False}
+    turn_on(desk, webhook=True, **at, smtp_port=1)
+    fail_a_run(desk, "r1")
+    assert len(alerts.send(desk.home)) == 1 and "mail server" in alerts.told(desk.home)["problem"]
+    assert alerts.send(desk.home) == [] and len(webhook.got) == 1
+    turn_on(desk, webhook=True, **at, smtp_port=mail.port)
+    assert len(alerts.send(desk.home)) == 1 and len(mail.got) == 1 and len(webhook.got) == 1
+    assert alerts.send(desk.home) == [] and alerts.told(desk.home)["problem"] is None
+
+
+def test_what_a_release_before_had_told_is_not_told_again(desk: TestHouse, webhook: Webhook) -> None:
+    turn_on(desk, webhook=True)
+    fail_a_run(desk, "r1")
+    before = {"told": {"run:r1": "2026-01-01T08:00:00"}, "problem": None}
+    (desk.home.folder("ops") / "alerts.json").write_text(json.dumps(before))
+    assert alerts.send(desk.home) == [] and webhook.got == []
+    assert "2026-01-01T08:00:00" in CliRunner().invoke(main, ["alerts", "list"]).output
 
 
 def test_kinds_that_are_not_asked_for_are_not_told(desk: TestHouse, webhook: Webhook) -> None:

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 from packaging.version import Version
 
-from orchestration import modelling, pipeline
+from orchestration import alerts, modelling, pipeline
 from orchestration.defs.resources import HouseResource
 from orchestration.home import Home, environment_set
 from orchestration.logs import Step, event
@@ -59,6 +59,9 @@ def defs() -> dg.Definitions:
         home, keyring = house.home(), house.keyring()
         if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run.run_id).failures:
             context.log.info("nothing new: what is served was made from just what the lake holds")
+            with Step("model", context.run.run_id):
+                pipeline.conclude_nothing_new(home, context.run.run_id)
+                alerts.send(home)
             return
         target = home.folder("dbt", "target")
         with (
