@@ -26,6 +26,7 @@ from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event
 from orchestration.privacy import (
     answers,
+    evidence,
     flows,
     incidents,
     refusals,
@@ -35,7 +36,7 @@ from orchestration.privacy import (
     widening,
     withdrawal,
 )
-from orchestration.privacy.audit import Check, check_home, check_served
+from orchestration.privacy.audit import Check, check_home, check_served, stores_differ
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -451,8 +452,8 @@ def check_formats(home: Home) -> None:
 
 
 def fingerprint(home: Home) -> str:
-    """What the served marts depend on: commits, models, policy, settings. Equal means there is nothing new to serve."""
-    digest = hashlib.sha256(json.dumps(formats.FORMATS).encode())
+    """What served marts depend on: commits, code, models, policy, settings. Equal: there is nothing new to serve."""
+    digest = hashlib.sha256((json.dumps(formats.FORMATS) + evidence.code()).encode())
     commits = sorted(home.folder("lake", "_commits").glob("*.json"))
     # Packing files together changes no row.
     commits += sorted(p for p in home.folder("lake", "_rewrites").glob("*.json") if not p.stem.endswith("compaction"))
@@ -480,9 +481,14 @@ def mark_served(home: Home) -> None:
 def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
     """The privacy checks on the home as it stands, written where the models find them.
 
-    Left alone when nothing is new.
+    When nothing is new, those alone that what lies on the disk can change by itself; where one of them comes to another
+    word than before, the run has something new to serve.
     """
-    return [] if is_served(home) else check_home(home, keyring, sources(home))
+    if is_served(home):
+        if not stores_differ(home, keyring):
+            return []
+        (home.folder("ops") / "served.json").unlink(missing_ok=True)
+    return check_home(home, keyring, sources(home))
 
 
 def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[dict[str, Any]]:

@@ -184,6 +184,14 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     return rows
 
 
+def stores_differ(home: Home, keyring: Keyring) -> bool:
+    """Whether a check of the stores, which anybody may have touched, comes to another word than it did last."""
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    found = {"C8": _stores(home, lake), "C9": _modes(home), "C10": _chain(home, keyring)}
+    told = {c["check_id"]: c["status"] for c in json.loads((home.lake / "_checks.json").read_text())}
+    return any(told.get(check) != ("failed" if failed else "passed") for check, (_, failed, _) in found.items())
+
+
 def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, str]:
     laws = " ".join(
         f"WHEN {literal(law)} THEN [{', '.join(literal(b) for b in listed)}]"

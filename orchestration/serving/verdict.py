@@ -13,7 +13,7 @@ import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
 from orchestration.privacy import audit as privacy_audit
-from orchestration.privacy import complement, disclosure, residue, row_level, words
+from orchestration.privacy import complement, disclosure, redaction, residue, row_level, words
 from orchestration.serving import publish
 
 
@@ -34,7 +34,7 @@ def _path(home: Home) -> Path:
 
 def _evidence(served: Path) -> dict[str, str]:
     """SHA-256 of the file, and of all that judges it."""
-    rules = hashlib.sha256(version("great-expectations").encode())
+    rules = hashlib.sha256(f"{version('great-expectations')} {redaction.version()} {words.version()}".encode())
     for path in [
         *sorted(Path(expectations.__file__).parent.rglob("*.py")),
         Path(audit.__file__),

@@ -46,6 +46,26 @@ def test_an_untouched_home_proves_what_it_can_and_says_what_had_no_occasion(fill
     assert {found[i].status for i in ("C11", "C12")} == {"passed"} and found["C11"].n_checked == 1
 
 
+def test_a_line_cut_off_the_audit_log_shows_on_a_day_without_news(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erase(filled, Sought(account="register:a"))
+    served = filled.home.folder("ops") / "served.json"
+    with connect(filled.home.temp) as con:
+        sealed = f"(ENCRYPTION_KEY '{filled.keyring.hex('warehouse')}', ENCRYPTION_CIPHER 'GCM')"
+        con.execute(f"ATTACH '{filled.home.warehouse}' AS wh {sealed}; CHECKPOINT wh")
+    filled.home.warehouse.chmod(0o600)
+    before = checks(filled)
+    pipeline.mark_served(filled.home)
+    assert pipeline.check_privacy(filled.home, filled.keyring) == [] and served.exists()  # the control
+    log = filled.home.root / "audit" / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    after = {c.check_id: c.status for c in pipeline.check_privacy(filled.home, filled.keyring)}
+    assert (before["C10"].status, after["C10"]) == ("passed", "failed") and not served.exists()
+    pipeline.mark_served(filled.home)  # once it is told, a day without news is one again
+    assert pipeline.check_privacy(filled.home, filled.keyring) == []
+
+
 def test_a_purpose_dropped_since_shows_until_no_row_carries_it(filled: TestHouse) -> None:
     toml = filled.sources / "desk" / "source.toml"
     toml.write_text(toml.read_text().replace('"service", "analytics"', '"service"'))
