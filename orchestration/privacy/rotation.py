@@ -32,9 +32,10 @@ from orchestration.privacy.marks import MARK, STAFF
 from orchestration.privacy.refusals import prove
 from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
+from orchestration.serving.history import KEY as HISTORY_KEY
 
 HASHES = pseudonyms.PURPOSES  # the old key goes on as the inner of two
-REPLACED = (LAKE_KEY, "vault", "warehouse", "team")
+REPLACED = (LAKE_KEY, "vault", "warehouse", "team", HISTORY_KEY)
 ADDED = ("audit",)  # lines of before are verified with the key of then
 RESEALED_AT_ONCE = 50_000
 
@@ -83,6 +84,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
             **_subjects(con, home),
             **_batches(con, home, lake),
             **_refusals(con, home, keyring),
+            **_published(con, home, keyring, fresh[HISTORY_KEY]),
         }
         keyring.prepare(fresh, replaced=REPLACED, commit=f"lake/_rewrites/{commit}.json", moves=moves)
         changes = {kind: change(record) for kind, record in KINDS.items()}
@@ -277,6 +279,17 @@ def _refusals(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> d
         read = f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{name}'}})"
         prove(con, path, name)
         moves |= _copied(con, f"SELECT * REPLACE (next_content(content_hash) AS content_hash) FROM {read}", path, name)
+    return moves
+
+
+def _published(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: bytes) -> dict[Path, Path]:
+    """The published history: no pseudonym is in it, its exact figures are under a key of their own."""
+    moves: dict[Path, Path] = {}
+    con.execute(f"PRAGMA add_parquet_key('{HISTORY_KEY}', '{keyring.base64(HISTORY_KEY)}')")
+    con.execute(f"PRAGMA add_parquet_key('next_{HISTORY_KEY}', '{base64.b64encode(key).decode()}')")
+    for path in sorted(home.folder("published").glob("*.parquet")):
+        read = f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{HISTORY_KEY}'}})"
+        moves |= _copied(con, f"FROM {read}", path, f"next_{HISTORY_KEY}")
     return moves
 
 

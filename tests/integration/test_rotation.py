@@ -6,9 +6,11 @@ Keep out: erasure itself.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration import pipeline
+from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.lake import audit, quarantine
 from orchestration.lake import rewrite as rewriting
@@ -72,6 +74,20 @@ def test_rows_and_subjects_are_the_same_and_old_pseudonyms_are_dead(filled: Test
     assert AuditLog(filled.home, again).verify()[1] == []
     # The case's event is still the case's.
     assert filled.rows("select count(*) from lake.case join lake.case_event using (case_key)") == [(1,)]
+
+
+def test_the_published_history_reads_on_under_a_key_of_its_own(filled: TestHouse) -> None:
+    path, names = filled.home.folder("published") / "part-20260101T000000000000.parquet", ("old", "new")
+    old = filled.keyring.base64("published")
+    with connect(filled.home.temp) as con:
+        con.execute(f"PRAGMA add_parquet_key('old', '{old}')")
+        con.execute(f"COPY (SELECT range AS n FROM range(9)) TO '{path}' (ENCRYPTION_CONFIG {{footer_key: 'old'}})")
+        rotation.rotate(filled.home, filled.keyring)
+        con.execute(f"PRAGMA add_parquet_key('new', '{Keyring(filled.home).base64('published')}')")
+        read = [f"SELECT sum(n) FROM read_parquet('{path}', encryption_config={{footer_key: '{n}'}})" for n in names]
+        with pytest.raises(duckdb.Error):
+            con.execute(read[0]).fetchall()
+        assert con.execute(read[1]).fetchall() == [(36,)]
 
 
 def test_everything_goes_on_after_a_rotation(filled: TestHouse) -> None:
