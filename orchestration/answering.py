@@ -158,7 +158,8 @@ def close(
     if request.action == "erase" and erasure.has_begun(home, keyring, request.request_id):
         number = request.request_id
         raise VoicehouseError(
-            f"the erasure {number} has begun and cannot be taken back: finish it with `voicehouse subject erase --request {number}`"
+            f"the erasure {number} has begun and cannot be taken back: finish it with "
+            f"`voicehouse subject erase --request {number} --role compliance --reason …`"
         )
     if dry_run:
         return

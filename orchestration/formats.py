@@ -37,7 +37,7 @@ def check(store: str, found: int | None) -> None:
         raise VoicehouseError(
             f"the vault is in format {found}, of an earlier release; this one reads {known}: go on with the earlier "
             "release, or move vault/vault.duckdb away and start one without the persons known so far: "
-            "`voicehouse vault reinit`"
+            "`voicehouse vault reinit --role engineer`"
         )
     if found < known and store == SERVED:
         raise VoicehouseError(

@@ -147,7 +147,12 @@ def open_incident(reason: str, ticket: str, noticed_at: str | None, role: str, d
     if as_json:
         say_json(found.as_row())
         return
-    told = text("incident.would_open" if dry_run else "incident.opened", number=found.number, due=found.due_at[:16])
+    told = text(
+        "incident.would_open" if dry_run else "incident.opened",
+        number=found.number,
+        due=found.due_at[:16],
+        role=role,
+    )
     click.echo(told)
 
 

@@ -86,7 +86,8 @@ def reidentify(
     elif _asked_lately(log, by) + len(asked) > AT_MOST:
         log.append("refused", operation="reidentify", asked=len(asked), ticket=by.ticket)
         raise VoicehouseError(
-            f"more than {AT_MOST} persons within an hour need a second person: `voicehouse reidentify approve`"
+            f"more than {AT_MOST} persons within an hour need a second person: "
+            f"`voicehouse reidentify approve --persons {len(asked)} --role compliance --ticket …`"
         )
     found: dict[str, list[dict[str, str]]] = {}
     run = {"run": by.run} if by.run else {}

@@ -31,7 +31,7 @@ OF_STAFF = ("access", "restrict", "object")  # the rest is their employer's to d
 NOT_OF_STAFF = (
     f"a member of staff asks for one of {', '.join(OF_STAFF)}. What the directory says is corrected at its source, where the day "
     "somebody left (left_on) is entered too; then `voicehouse run`: rows, names and addresses of theirs go with their term after "
-    "that day. Meanwhile `voicehouse subject restrict --agent` keeps them out of every row of staff"
+    "that day. Meanwhile `voicehouse subject restrict --agent … --role compliance --reason …` keeps them out of every row of staff"
 )
 
 
@@ -148,7 +148,7 @@ def set_person(con: duckdb.DuckDBPyConnection, request: Request) -> tuple[str, .
     if subjects.set_standing(con, request.subject_ids) > 1 and subjects.set_standing(con, request.sought) != 1:
         raise VoicehouseError(
             f"request {request.request_id} is of persons that were parted since: register it again by an account or a record, "
-            "and end this one with `voicehouse subject close`"
+            f"and end this one with `voicehouse subject close {request.request_id} --outcome withdrawn --role compliance --reason …`"
         )
     return tuple(i for (i,) in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall())
 

@@ -74,7 +74,7 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
         if expected or read_only:
             raise VoicehouseError(
                 "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
-                "the persons known so far: `voicehouse vault reinit`"
+                "the persons known so far: `voicehouse vault reinit --role engineer`"
                 if expected
                 else "there is no vault yet: run `voicehouse run` first"
             )

@@ -63,7 +63,8 @@ def material(home: Home, keyring: Keyring, incident: Incident) -> dict[str, Any]
     scope = incident.scope
     if scope is None:
         raise VoicehouseError(
-            f"what {incident.number} touches was not counted yet: `voicehouse privacy incident scope {incident.number}`"
+            f"what {incident.number} touches was not counted yet: "
+            f"`voicehouse privacy incident scope {incident.number} --role compliance`"
         )
     policy = Policy.of(home)
     known = scope["persons_by_identifier"]

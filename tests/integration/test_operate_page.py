@@ -12,9 +12,11 @@ import pytest
 
 from orchestration.errors import EXIT_CODES
 from orchestration.messages import catalogue
+from tests.typed import is_mere_name, refusal
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "operate.md").read_text(encoding="utf-8")
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,35 @@ def test_exit_codes_of_the_page_are_those_of_the_code() -> None:
 def test_the_transcript_shows_the_commands_of_the_page(script: ModuleType) -> None:
     shown = [line[2:] for line in script.TRANSCRIPT.read_text(encoding="utf-8").splitlines() if line.startswith("$ ")]
     assert shown == script.commands(), "run python docs/operate.py"
+
+
+def quoted(page: str) -> set[str]:
+    """The commands that a page gives to type, but for blocks marked sh, which are run.
+
+    In a sentence a mere name only speaks of a command; under "what to do" it is what to type.
+    """
+    prose = re.sub(r"^ *```.*?^ *```$", "", page, flags=re.M | re.S)
+    found = {" ".join(words.split()) for words in re.findall(r"`(voicehouse [^`]+)`", prose)}
+    whole = {words for words in found if not is_mere_name(words)}
+    for table in re.findall(r"^\|.*\| what to do \|\n((?:\|.*\n)+)", page, re.M):
+        cells = " ".join(line.rpartition(" | ")[2] for line in table.splitlines())
+        whole |= set(re.findall(r"`(voicehouse [^`]+)`", cells))
+    for block in re.findall(r"^ *```text\n(.*?)^ *```$", page, re.M | re.S):
+        whole |= {f"voicehouse {words}" for words in re.findall(TYPED, re.sub(r"\\\n *", "", block), re.M)}
+    return whole
+
+
+# In a shell: at the start of a line, by its path, or inside a container.
+TYPED = r"(?:^ *|bin/|--entrypoint )voicehouse (?:code )?(.+)$"
+
+
+def test_every_command_that_a_page_gives_to_type_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1").mkdir()  # a folder, where one has to be there
+    whole = {(path.name, words) for path in PAGES for words in quoted(path.read_text(encoding="utf-8"))}
+    assert len(whole) > 25
+    refused = {f"{page}: {words}: {why}" for page, words in whole if (why := refusal(words))}
+    assert refused == set()
 
 
 @pytest.mark.operate

@@ -92,7 +92,7 @@ def test_every_store_tells_of_another_release_what_to_do_in_every_language(
 def test_a_vault_of_an_earlier_layout_is_told_and_left_as_it_is(home: Home, read_only: bool) -> None:
     path = change_vault(home, FORMAT_1)
     before = path.read_bytes()
-    with pytest.raises(VoicehouseError, match="the vault is in format 1, .*`voicehouse vault reinit`"):
+    with pytest.raises(VoicehouseError, match="the vault is in format 1, .*`voicehouse vault reinit --role engineer`"):
         opened(home, read_only)
     assert path.read_bytes() == before
 

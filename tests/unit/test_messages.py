@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import errors, messages
+from tests.typed import refusal
 
 PACKAGE = Path(messages.__file__).parents[1]
 
@@ -78,6 +79,13 @@ def test_an_error_is_translated_with_its_names_and_an_unknown_one_told_as_it_is(
     )
     assert messages.translated("there is no a in b") == "b 里没有 a"
     assert messages.translated("there is none") == "there is none"
+
+
+def test_every_command_of_a_message_may_be_typed_as_it_stands() -> None:
+    told = [words for x in messages.languages() for pair in messages.catalogue(x).items() for words in pair]
+    commands = {command for words in told for command in re.findall(r"`(voicehouse [^`]+)`", words)}
+    assert len(commands) > 20
+    assert {f"{command}: {why}" for command in commands if (why := refusal(command))} == set()
 
 
 # What holds a sentence that ends on somebody's terminal, where it is not raised: a page's problem, a source's failure.
