@@ -4,13 +4,16 @@ Keep out: what single commands do.
 """
 
 import re
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from orchestration.alerts import Channels
 from orchestration.errors import EXIT_CODES
+from orchestration.home import Home, House
 from orchestration.messages import catalogue
 from tests.typed import is_mere_name, refusal
 
@@ -38,6 +41,22 @@ def test_every_finding_of_the_doctor_has_a_line() -> None:
 def test_exit_codes_of_the_page_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", PAGE, re.M)
     assert {int(code): words for code, words in rows} == EXIT_CODES
+
+
+@pytest.mark.parametrize(("page", "table"), [("operate.md", "alerts"), ("bi.md", "postgres")])
+def test_lines_for_house_toml_fit_under_the_table_that_init_writes(
+    page: str, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lines,) = re.findall(r"^```toml\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.M | re.S)
+    home = Home.open(tmp_path)
+    home.furnish(House())
+    written = (tmp_path / "house.toml").read_text(encoding="utf-8")
+    assert written.count(f"\n[{table}]\n") == 1
+    (tmp_path / "house.toml").write_text(written.replace(f"[{table}]\n", f"[{table}]\n{lines}"), encoding="utf-8")
+    assert getattr(home.told, table) == tomllib.loads(lines) != {}
+    monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", "https://hooks.example.org/1")
+    monkeypatch.setenv("VOICEHOUSE_SMTP_PASSWORD", "made-up")
+    assert Channels.of(home).is_on == (table == "alerts")
 
 
 def test_the_transcript_shows_the_commands_of_the_page(script: ModuleType) -> None:
