@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import Finding, text, translated
 
@@ -54,14 +55,15 @@ def check(names: tuple[str, ...], as_json: bool) -> None:
     if missing:
         raise click.BadParameter(text("sources.unknown", names=", ".join(missing)))
     found: dict[str, list[Finding]] = {}
-    for name in names or sorted(every):
-        try:
-            settings = read_settings(every[name])
-        except ContractError as error:
-            found[name] = [Finding("error", "check.broken", {"reason": translated(str(error))})]
-            continue
-        if names or settings.is_active:
-            found[name] = checking.check(home, settings)
+    with ticking("sources check"):
+        for name in names or sorted(every):
+            try:
+                settings = read_settings(every[name])
+            except ContractError as error:
+                found[name] = [Finding("error", "check.broken", {"reason": translated(str(error))})]
+                continue
+            if names or settings.is_active:
+                found[name] = checking.check(home, settings)
     failed = any(f.level == "error" for findings in found.values() for f in findings)
     if as_json:
         say_json({n: [f.as_row() for f in findings] for n, findings in found.items()})

@@ -403,6 +403,7 @@ def test_processes_that_are_the_first_at_once_make_one_home(tmp_path: Path) -> N
         ("orchestration.running.look_back", "run --known-at 2026-01-01"),
         ("orchestration.running.execute", "run"),
         ("orchestration.backup.write", "backup b --key-file {key}"),
+        ("orchestration.sources.check.check", "sources check reference"),
     ],
 )
 def test_what_takes_long_says_on_standard_error_that_it_goes_on(
