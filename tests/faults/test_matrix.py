@@ -45,6 +45,7 @@ def test_the_page_and_the_suite_name_the_same_faults() -> None:
     here |= {(file, case) for (file, _), cases in TABLES.items() for case in cases}
     here |= {("test_late_data.py", point) for point in test_late_data.SWAPS}
     elsewhere = {(file, test) for file, test in named if "/" in file}
+    assert {file.rpartition("/")[0] for file, _ in elsewhere} == {"tests/unit", "tests/integration"}  # of `make test`
     gone = {f"{file}::{test}" for file, test in elsewhere if test not in names_in(ROOT / file)}
     without_test = {f"{file}::{test}" for file, test in named - elsewhere - here} | gone
     not_on_page = {f"{file}::{test}" for file, test in here - named}
