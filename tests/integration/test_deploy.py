@@ -4,6 +4,8 @@ Keep out: building images.
 """
 
 import configparser
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,8 +16,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from orchestration import pipeline
+from orchestration.cli import main
 from orchestration.defs.extract.assets import _asset as extract_asset
 from orchestration.defs.guard.assets import _asset as guard_asset
 from orchestration.defs.resources import HouseResource
@@ -23,6 +27,7 @@ from tests.house import TestHouse, write_source
 from tests.postgres import Server
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+PAGE = (DEPLOY.parent / "docs" / "operate.md").read_text(encoding="utf-8")
 PLANTED = "planted.person@example.org"
 CASE = "select _record, raw ->> '$.id' as case_id, '2025-01-01' as opened_at, raw ->> '$.e' as person_email from rows"
 
@@ -79,9 +84,10 @@ def test_what_lies_beside_the_home_in_a_container_is_mounted() -> None:
     """The root is read-only: without a volume nobody could add a source there, or drop a file."""
     made = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     mounted = {mount.split(":")[1] for mount in made["services"]["code"]["volumes"]}
-    assert mounted == {f"/home/voicehouse/{name}" for name in ("house", "inbox", "sources")}
+    assert mounted == {f"/home/voicehouse/{name}" for name in ("house", "inbox", "sources", "backups")}
     image = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     assert all(folder in image for folder in mounted), "a volume is owned as the image's folder is"
+    assert {f"/home/voicehouse/{name}" for name in re.findall(r"/home/voicehouse/(\w+)", PAGE)} <= mounted
 
 
 def test_the_compose_file_fits_its_schema() -> None:
@@ -89,15 +95,48 @@ def test_the_compose_file_fits_its_schema() -> None:
     linted(tool, "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml"))
 
 
+def unit(name: str, section: str) -> dict[str, str]:
+    found = configparser.ConfigParser(strict=False, interpolation=None)
+    found.optionxform = str
+    found.read(DEPLOY / name)
+    return dict(found[section])
+
+
 def test_the_systemd_units_are_whole() -> None:
     for name, section, keys in (
-        ("voicehouse.service", "Service", {"Type", "User", "ExecStart", "UMask"}),
+        ("voicehouse.service", "Service", {"Type", "User", "ExecStartPre", "ExecStart", "UMask"}),
         ("voicehouse.timer", "Timer", {"OnCalendar", "Persistent"}),
+        ("voicehouse-alerts.service", "Service", {"Type", "User", "ExecStart", "UMask"}),
+        ("voicehouse-alerts.timer", "Timer", {"OnCalendar"}),
     ):
-        unit = configparser.ConfigParser(strict=False, interpolation=None)
-        unit.optionxform = str
-        unit.read(DEPLOY / name)
-        assert keys <= set(unit[section]), name
+        assert keys <= set(unit(name, section)), name
+        assert name in PAGE, name
+
+
+def test_alerts_are_sent_by_the_same_user_from_the_same_home_as_closed_in() -> None:
+    nightly, alerts = unit("voicehouse.service", "Service"), unit("voicehouse-alerts.service", "Service")
+    command = nightly.pop("ExecStart").removesuffix(" run")
+    assert alerts.pop("ExecStart") == f"{command} alerts send"
+    del nightly["ExecStartPre"]
+    assert nightly == alerts
+
+
+def test_the_nightly_unit_fails_until_the_pages_init_has_made_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run` would make a home without sources, and end well every night."""
+    monkeypatch.setenv("VOICEHOUSE_HOME", "elsewhere")  # init sets it for what it starts
+    service = unit("voicehouse.service", "Service")
+    before = shlex.split(service["ExecStartPre"].replace("/var/lib/voicehouse", str(tmp_path)))
+    (init,) = re.findall(r"^sudo -u (\w+) (\S+) (.* init .*)$", PAGE.replace("\\\n", ""), re.M)
+    assert init[:2] == (service["User"], service["ExecStart"].split()[0])
+    assert subprocess.run(before, check=False).returncode == 1
+    (tmp_path / "sources").mkdir()
+    words = shlex.split(init[2].replace("/var/lib/voicehouse", str(tmp_path)))
+    made = CliRunner().invoke(main, words)
+    assert made.exit_code == 0, made.output
+    assert subprocess.run(before, check=False).returncode == 0
+    assert f"VOICEHOUSE_HOME={words[1]}" in service["Environment"].replace("/var/lib/voicehouse", str(tmp_path))
 
 
 def test_what_the_container_copies_exists() -> None:
