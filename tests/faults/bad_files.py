@@ -31,7 +31,8 @@ class Fault:
 
     `write` makes it in the source's folder of the inbox, beside a sound file of two rows. `rows` of it are promoted;
     `records` and `refused` are what the ledger counts as rejected, by reason; `unselected` what it only mentions.
-    `told` is what the run says of the file (empty: nothing, the counts are enough); `file` whose id it names.
+    `told` is what the run says of the file (empty: nothing, the counts are enough); `file` whose id it names. `holds`
+    is what the source's rows in the lake come to: an aggregate, and its value.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Fault:
     told: str = ""
     file: str = f"{FILE}.csv"
     format: str = "csv"
+    holds: tuple[str, object] | None = None
 
 
 def content(data: str | bytes, file: str = f"{FILE}.csv") -> Write:
@@ -133,8 +135,10 @@ FAULTS = (
           records={"all_rows_rejected": 1}, refused={"in_future:posted_at": 1}),
     Fault("years_1_and_9999", content(f"{HEADER}\nR1,02/02/0001,4,x,{PLANTED}\nR3,31/12/9999,4,x,\n{MORE}"), rows=1,
           records={"all_rows_rejected": 2}, refused={"out_of_range:posted_at": 1, "unparsable:posted_at": 1}),
-    Fault("ten_megabytes_in_a_field", content(f"{HEADER}\nR1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=2),
-    Fault("ten_megabytes_behind_other_rows", content(f"{HEADER}\n{SEVEN}R1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=9),
+    Fault("ten_megabytes_in_a_field", content(f"{HEADER}\nR1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=2,
+          holds=("max(length(text))", len(LONG))),
+    Fault("ten_megabytes_behind_other_rows", content(f"{HEADER}\n{SEVEN}R1,03/02/2025,4,{LONG},{PLANTED}\n{MORE}"), rows=9,
+          holds=("max(length(text))", len(LONG))),
     Fault("ten_megabytes_in_json", content(json.dumps({"id": "R1", "at": "03/02/2025", "stars": LONG, "email": PLANTED})
           + "\n" + JSON_SOUND.replace("S", "R9"), f"{FILE}.jsonl"), rows=2, format="jsonl", file=f"{FILE}.jsonl",
           records={"all_rows_rejected": 1}, refused={"unparsable:rating": 1}),
@@ -144,13 +148,16 @@ FAULTS = (
           records={"malformed_row": 1}, told="a quote is never closed: 2[01] lines went into one row"),
     Fault("torn_rows", content(f"{HEADER}\nR1,{PLANTED}\n{MORE}R3,1,2,3,4,5,6\n"), rows=1,
           records={"malformed_row": 2}),
-    Fault("nul_bytes", content(f"{HEADER}\nR1,03/02/2025,4,nul \0 inside {PLANTED},\n" + MORE), rows=2),
+    Fault("nul_bytes", content(f"{HEADER}\nR1,03/02/2025,4,nul \0 inside {PLANTED},\n" + MORE), rows=2,
+          holds=("count(*) FILTER (text LIKE 'nul%inside%')", 1)),
     Fault("nul_bytes_in_json", content(JSON_SOUND.replace("S1", "N\\u00001").replace("S2", "N\0002"), f"{FILE}.jsonl"),
           rows=1, records={"malformed_json": 1}, format="jsonl", file=f"{FILE}.jsonl"),
-    Fault("lone_surrogate", content(SOUND.replace("S1", "R1").encode().replace(b"ok", b"\xed\xa0\x80")), rows=2),
+    Fault("lone_surrogate", content(SOUND.replace("S1", "R1").encode().replace(b"ok", b"\xed\xa0\x80")), rows=2,
+          holds=("count(*) FILTER (contains(text, chr(65533)))", 2)),
     Fault("lone_surrogate_in_json", content(JSON_SOUND.replace("S1", "L1").replace("S2", "L2").replace('"3"', '"\\ud800"', 1),
           f"{FILE}.jsonl"), rows=1, records={"malformed_json": 1}, format="jsonl", file=f"{FILE}.jsonl"),
-    Fault("equal_keys_with_other_content", content(HEADER + "\n" + MORE + MORE.replace("fine", "not so")), rows=2),
+    Fault("equal_keys_with_other_content", content(HEADER + "\n" + MORE + MORE.replace("fine", "not so")), rows=2,
+          holds=("count(DISTINCT review_key) FILTER (text IN ('fine', 'not so'))", 1)),
     Fault("a_million_columns", content(",".join(f"c{i}" for i in range(1_000_000)) + "\n1\n"),
           records={"damaged_file": 1}, told="has more than 2,000 columns"),
     Fault("gzip_bomb", content(BOMB, f"{FILE}.csv.gz"), file=f"{FILE}.csv.gz", records={"damaged_file": 1},

@@ -105,6 +105,9 @@ def test_a_broken_file_is_told_or_counted_and_the_rest_goes_on(taken: Taken, fau
     assert ledger(house, fault.name, "records", "unselected") == fault.unselected
     ((rows,),) = house.rows(f"select count(*) from lake.review where source = '{fault.name}'")
     assert rows == 2 + fault.rows
+    if fault.holds:
+        aggregate, value = fault.holds
+        assert house.rows(f"select {aggregate} from lake.review where source = '{fault.name}'") == [(value,)]
 
 
 def test_nothing_is_lost_and_no_value_stands_in_what_is_told_or_kept(taken: Taken) -> None:
