@@ -17,6 +17,7 @@ from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
+from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction
 from orchestration.privacy.audit_log import AuditLog
@@ -43,17 +44,17 @@ def open_request(home: Home, keyring: Keyring, request_id: str, action: str | No
     return found[0]
 
 
-def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> dict[str, int]:
-    """Write everything held of the person to `to`, and close the request; rows by kind."""
+def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> access.Copied:
+    """Write everything held of the person to `to`, and close the request; what is in it."""
     con = _desk(home, keyring)
     try:
         with open_vault(con, home, keyring):
             requests.set_person(con, request)
-            counts = access.write_copy(con, home, to)
+            copied = access.write_copy(con, home, to)
             requests.close(con, request.request_id, "copy written")
     finally:
         con.close()
-    return counts
+    return copied
 
 
 def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: None) -> tuple[Receipt, Path, bool]:
@@ -176,10 +177,9 @@ def close(
 
 
 def _desk(home: Home, keyring: Keyring) -> duckdb.DuckDBPyConnection:
-    """A connection with the lake and keyed hashes."""
+    """A connection with the lake, what waits in quarantine, and keyed hashes."""
     con = connect(home.temp)
     pseudonyms.install(con, keyring)
-    Lake(home, keyring.base64(LAKE_KEY)).register(
-        con
-    )  # before the vault is open: one transaction writes to one database
+    # Before the vault is open: one transaction writes to one database.
+    quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
     return con

@@ -94,11 +94,12 @@ def _told(found: Any, told: str, as_json: bool) -> None:
 
 
 def _held(con: Any) -> dict[str, dict[str, int]]:
-    """Rows by kind and identifiers by type of the person found."""
+    """Rows by kind, those that wait, and identifiers by type of the person found."""
     from orchestration.privacy import subjects
 
     conditions = subjects.reach(con)
-    return {"rows": subjects.count_rows(con, conditions), "identities": subjects.count_identities(con)}
+    rows, waiting = (subjects.count_rows(con, conditions, schema) for schema in subjects.SCHEMAS)
+    return {"rows": rows, "waiting": waiting, "identities": subjects.count_identities(con)}
 
 
 def _would(told: str, held: dict[str, dict[str, int]], as_json: bool) -> None:
@@ -123,8 +124,13 @@ def find(as_json: bool, **about: Any) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     click.echo(text("subject.found", pseudonyms=len(found["pseudonyms"])))
-    for part in ("identities", "rows"):
-        click.echo(text({"identities": "subject.found_identities", "rows": "subject.found_rows"}[part]))
+    headings = {
+        "identities": "subject.found_identities",
+        "rows": "subject.found_rows",
+        "waiting": "subject.found_waiting",
+    }
+    for part, heading in headings.items():
+        click.echo(text(heading))
         for name, n in found[part].items():
             click.echo(f"  {name:20} {n}")
 
@@ -182,11 +188,12 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
         return
     with case.home.writing("subject export"), ticking("subject export"):
         request = case.register("access", "export")
-        counts = answering.copy(case.home, case.keyring, request, to)
+        copied = answering.copy(case.home, case.keyring, request, to)
     if as_json:
-        click.echo(json.dumps({"request": request.request_id, "rows": counts, "to": str(to)}, indent=1))
+        click.echo(json.dumps({"request": request.request_id, **asdict(copied), "to": str(to)}, indent=1))
         return
-    click.echo(text("subject.exported", request=request.request_id, rows=sum(counts.values()), path=to))
+    rows, waiting = sum(copied.rows.values()), sum(copied.waiting.values())
+    click.echo(text("subject.exported", request=request.request_id, rows=rows, waiting=waiting, path=to))
 
 
 @command.command(help=text("subject.erase"))

@@ -104,8 +104,8 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
             f"subject {request.action}, by its number", role=config.role, request=request.request_id
         )
         if request.action == "access":
-            counts = answering.copy(home, keyring, request, answers.for_person(home, request.request_id))
-            context.add_output_metadata({"rows": sum(counts.values())})
+            copied = answering.copy(home, keyring, request, answers.for_person(home, request.request_id))
+            context.add_output_metadata({"rows": sum(copied.rows.values()), "waiting": sum(copied.waiting.values())})
         elif request.action == "erase":
             receipt, _, failed = answering.erase(home, keyring, request)
             before, after = (sum(n or 0 for n in told.values()) for told in (receipt.before, receipt.after))

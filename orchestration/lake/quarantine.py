@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect
+from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, place_durably, write_durably
 from orchestration.lake import rewrite as rewriting
@@ -20,11 +20,28 @@ from orchestration.lake.rewrite import Change
 from orchestration.lake.stage import Manifest, Part
 from orchestration.lake.store import LAKE_KEY, Lake, read_commits, shape
 from orchestration.privacy.keys import Keyring
+from orchestration.records import KINDS
 
 
 def batches(home: Home) -> list[dict[str, Any]]:
     """Every quarantined batch: where it came from, which checks failed on how many rows."""
     return [json.loads(p.read_text()) for p in sorted(home.folder("quarantine").glob("*/*.json"))]
+
+
+def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """The lake on `con`, and beside it in schema `waiting` a view per kind: rows of batches, with `failed_checks`."""
+    lake.register(con)
+    selects = {kind: [f"SELECT *, []::VARCHAR[] AS failed_checks FROM ({lake.read_sql(kind, [])})"] for kind in KINDS}
+    for note in batches(lake.home):
+        path, kind = lake.home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
+        if path.exists():
+            failed = ", ".join(literal(name) for name in sorted({f["name"] for f in note["failed"]}))
+            selects[kind].append(
+                f"SELECT *, [{failed}]::VARCHAR[] AS failed_checks FROM ({lake.read_sql(kind, [path])})"
+            )
+    con.execute("CREATE SCHEMA IF NOT EXISTS waiting")
+    for kind, parts in selects.items():
+        con.execute(f"CREATE OR REPLACE VIEW waiting.{identifier(kind)} AS {' UNION ALL '.join(parts)}")
 
 
 def find(home: Home, batch: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Keep out: who may ask (roles.py) and finding the person (subjects.py).
 """
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import duckdb
 
 from orchestration.engine import identifier
 from orchestration.home import Home, write_durably
+from orchestration.lake.store import parquet_sql
 from orchestration.privacy import evidence, subjects
 from orchestration.privacy.marks import MARK
 from orchestration.privacy.vault import unseal_identities
@@ -21,11 +24,19 @@ OF_CUSTOMERS = ("subject_key", "subject_basis", "unproved_key", "jurisdiction", 
 RESTS_ON = ("basis", "purposes", "policy_version")  # the customer's, where the row has one
 
 
-def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[str, int]:
-    """Write all of `_person` to `path` (JSON, 0600): identities, consents, requests, every row; rows by kind.
+@dataclass(frozen=True)
+class Copied:
+    """Rows in a copy by kind: of the lake, and of batches that wait in quarantine."""
 
-    Needs the lake, the vault and keyed hashes on `con`. That every row is there is counted a second way and kept as
-    evidence (C17).
+    rows: dict[str, int]
+    waiting: dict[str, int]
+
+
+def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> Copied:
+    """Write all of `_person` to `path` (JSON, 0600): identities, consents, requests, every row.
+
+    A row that waits stands apart, with the checks that its batch failed. Needs lake and quarantine, the vault and keyed
+    hashes on `con`. That every row is there is counted a second way and kept as evidence (C17).
     """
     conditions = subjects.reach(con)
     of_staff = subjects.is_staff(con)
@@ -34,23 +45,31 @@ def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> dict[s
         "consents": _rows(con, "SELECT purpose, action, consent_type, notice_version, given_at, expires_at FROM vault.consent "
                                "WHERE subject_id IN (FROM _person) ORDER BY given_at"),
         "restrictions": _rows(con, "SELECT purpose, reason, since FROM vault.restriction WHERE subject_id IN (FROM _person)"),
-        "records": {},
+        "records": _of_kinds(con, "lake", conditions, of_staff),
+        "waiting": _of_kinds(con, "waiting", conditions, of_staff),
     }  # fmt: skip
-    counts = {}
-    for kind, condition in conditions.items():
-        listed = ", ".join(_told_to_staff(KINDS[kind]) if of_staff else map(identifier, _columns(KINDS[kind])))
-        rows = _rows(con, f"SELECT {listed} FROM lake.{identifier(kind)} AS r WHERE {condition}")
-        if rows:
-            told["records"][kind] = rows
-            counts[kind] = len(rows)
     write_durably(path, json.dumps(told, indent=1, ensure_ascii=False, default=str).encode())
     key = "agent_key" if of_staff else "subject_key"
-    held = _held_of_staff(con) if of_staff else _held(con)
+    held = _held_of_staff(con, home) if of_staff else _held(con, home)
+    given = sum(bool(r.get(key)) for part in ("records", "waiting") for rows in told[part].values() for r in rows)
     evidence.note(
-        home, "C17", held, held - sum(len([r for r in rows if r.get(key)]) for rows in told["records"].values()),
-        "rows under any pseudonym of the person whose copy was made last, against those in the copy",
+        home, "C17", held, held - given,
+        "rows of lake and quarantine under any pseudonym of the person whose copy was made last, against those in the copy",
     )  # fmt: skip
-    return counts
+    rows, waiting = ({kind: len(found) for kind, found in told[part].items()} for part in ("records", "waiting"))
+    return Copied(rows, waiting)
+
+
+def _of_kinds(
+    con: duckdb.DuckDBPyConnection, schema: str, conditions: dict[str, str], of_staff: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a schema that meet each kind's condition; kinds without any are left out."""
+    found = {}
+    for kind, condition in conditions.items():
+        columns = _told_to_staff(KINDS[kind]) if of_staff else [identifier(c) for c in _columns(KINDS[kind])]
+        listed = ", ".join([*columns, "failed_checks"] if schema == "waiting" else columns)
+        found[kind] = _rows(con, f"SELECT {listed} FROM {schema}.{identifier(kind)} AS r WHERE {condition}")
+    return {kind: rows for kind, rows in found.items() if rows}
 
 
 def _columns(record: Record) -> list[str]:
@@ -90,9 +109,9 @@ def _staff_identities(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     ]
 
 
-def _held_of_staff(con: duckdb.DuckDBPyConnection) -> int:
+def _held_of_staff(con: duckdb.DuckDBPyConnection, home: Home) -> int:
     """Rows that name a member of staff, under their key as it is or behind a mark."""
-    union = " UNION ALL ".join(f"SELECT agent_key FROM lake.{identifier(k)}" for k in subjects.staff_kinds())
+    union = _stored(home, "agent_key", subjects.staff_kinds())
     both = f"SELECT agent_key FROM _staff_keys UNION ALL SELECT '{MARK}' || agent_key FROM _staff_keys"
     row = con.execute(f"SELECT count(*) FROM ({union}) WHERE agent_key IN ({both})").fetchone()
     return int(row[0]) if row else 0
@@ -113,11 +132,9 @@ def _identities(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [{"type": d, "value": v, "is_proving": p} for d, v, p in sorted(found)]
 
 
-def _held(con: duckdb.DuckDBPyConnection) -> int:
+def _held(con: duckdb.DuckDBPyConnection, home: Home) -> int:
     """Rows of the person by what the lake itself publishes: every pseudonym that stands for the same one now."""
-    union = " UNION ALL ".join(
-        f"SELECT subject_key FROM lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person
-    )
+    union = _stored(home, "subject_key", [kind for kind, record in KINDS.items() if record.has_person])
     row = con.execute(
         f"""
         WITH told AS (
@@ -133,6 +150,13 @@ def _held(con: duckdb.DuckDBPyConnection) -> int:
         """
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def _stored(home: Home, column: str, kinds: Iterable[str]) -> str:
+    """SQL: a column of every row of some kinds in the lake, and in quarantine by its files, whatever its notes say."""
+    lake = [f"SELECT {column} FROM lake.{identifier(kind)}" for kind in kinds]
+    files = [(f, f.name.rsplit("-", 1)[0]) for f in home.folder("quarantine").glob("*/*.parquet")]
+    return " UNION ALL ".join(lake + [f"SELECT {column} FROM {parquet_sql([f])}" for f, kind in files if kind in kinds])
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

@@ -137,7 +137,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     lake = Lake(home, keyring.base64(LAKE_KEY))
     con = connect(home.temp)
     try:
-        lake.register(con)
+        quarantine.register(con, lake)
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, policy)
         found["C2"] = _changed_purposes(con, policy, sources)

@@ -13,6 +13,7 @@ import duckdb
 from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import pseudonyms, requests, resolve, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
@@ -36,7 +37,7 @@ class Desk:
         con = connect(self.home.temp)
         try:
             pseudonyms.install(con, self.keyring)
-            self.lake.register(con)  # before the vault is open: one transaction writes to one database
+            quarantine.register(con, self.lake)  # before the vault is open: one transaction writes to one database
             with open_vault(con, self.home, self.keyring, read_only=not write):
                 ids = subjects.find(con, self.sought)
                 by = [k for k, v in asdict(self.sought).items() if v and k != "country"][0]
@@ -54,7 +55,7 @@ class Desk:
             con.close()
 
     def held(self) -> dict[str, Any]:
-        """How much the house holds of the person: pseudonyms, identifiers by type, rows by kind; no value."""
+        """How much is held of the person: pseudonyms, identifiers by type, rows by kind, those that wait; no value."""
         with self.open("find") as (con, _):
             conditions = subjects.reach(con)
             identities = subjects.count_identities(con)
@@ -63,6 +64,7 @@ class Desk:
                 "pseudonyms": [k for (k,) in con.execute(keys).fetchall()],
                 "identities": identities,
                 "rows": subjects.count_rows(con, conditions),
+                "waiting": subjects.count_rows(con, conditions, "waiting"),
             }
 
     def register(

@@ -214,7 +214,7 @@ def close(home: Home, keyring: Keyring, request_id: str, outcome: str) -> None:
 def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request: requests.Request) -> Erased:
     """Keyed hashes of what proves the person and of the person's own records, as the gate will compute them again."""
     ErasedList(home, keyring).install(con)
-    Lake(home, keyring.base64(LAKE_KEY)).register(con)
+    quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
     with open_vault(con, home, keyring, read_only=True):
         ids = requests.set_person(con, request)
         rows = con.execute(
@@ -238,7 +238,7 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
 def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
     """Remove the models, to be made anew; then rewrite lake and quarantine without the person, then the vault."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
-    lake.register(con)
+    quarantine.register(con, lake)
     _set_entry(con, entry)
     conditions = subjects.reach(con)
     # What is made from the lake holds the person still.
@@ -282,22 +282,17 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 
     Of answers and looks back the files that may tell of them.
     """
-    lake = Lake(home, keyring.base64(LAKE_KEY))
-    lake.register(con)
+    quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
     _set_entry(con, entry)
     conditions = subjects.reach(con)
     keys = "FROM _person_keys"
     found = {
         "lake": sum(subjects.count_rows(con, conditions).values()),
         "merges": _rows(con, "FROM lake._subjects", f"r.subject_key IN ({keys}) OR r.current_subject_key IN ({keys})"),
-        "quarantine": 0,
+        "quarantine": sum(subjects.count_rows(con, conditions, "waiting").values()),
         "vault": 0,
         "answers": 0,
     }
-    for note in quarantine.batches(home):
-        path, kind = home.root / "quarantine" / f"{note['batch']}.parquet", note["part"]["kind"]
-        if path.exists() and kind in conditions:
-            found["quarantine"] += _rows(con, lake.read_sql(kind, [path]), conditions[kind])
     if (home.folder("vault") / "vault.duckdb").exists():
         with open_vault(con, home, keyring, read_only=True):
             for table in ("identity", "record_key", "consent", "subject"):

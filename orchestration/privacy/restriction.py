@@ -36,7 +36,7 @@ def restrict(
 ) -> int:
     """Strike out (or `lift`) a purpose, None for all, in every row of `_person`; returns how many rows changed.
 
-    Needs the lake registered and the vault open for writing on `con`: rows that come later are marked by what it holds.
+    Needs what subjects.reach does, and the vault open for writing: rows that come later are marked by what it holds.
     Cut short between rows and vault, the next run (`renew`) holds the rows against the words that stand.
     """
     wanted = changes(con, purpose, lift)
@@ -123,7 +123,7 @@ def renew(home: Home, keyring: Keyring) -> int:
             state = _state(con, home, lake)
             if state is None or (path.exists() and json.loads(path.read_text())["state"] == state):
                 return 0
-            lake.register(con)
+            quarantine.register(con, lake)
             for wanted in _standing(con):
                 if n := _apply(con, lake, wanted, {}, log):
                     changed += n
@@ -149,7 +149,7 @@ def unheeded(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 
 def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = False) -> dict[str, Change]:
-    """What `restrict` makes of the rows of `_person`, by kind; needs the lake registered on `con`."""
+    """What `restrict` makes of the rows of `_person`, by kind; needs what subjects.reach does."""
     if subjects.is_staff(con):
         return _of_staff(con, purpose, lift)
     change, concerned = _purposes(purpose, lift)

@@ -16,6 +16,8 @@ from orchestration.privacy.marks import STAFF
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, Field, Privacy, Record
 
+SCHEMAS = ("lake", "waiting")  # where rows of a person are, as quarantine.register puts them on a connection
+
 
 @dataclass(frozen=True)
 class Sought:
@@ -37,8 +39,8 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
     """Temp table `_person` (subject_id): every subject as written that is the person sought; returns the ids.
 
     `_sought`: those among them that are known by what was given.
-    Of a member of staff it holds their key, after STAFF; that needs the lake on `con` too. Needs the vault and the
-    keyed hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
+    Of a member of staff it holds their key, after STAFF; that needs SCHEMAS on `con` too. Needs the vault and the keyed
+    hashes. Empty when nobody is known by that. A name finds nobody: it proves nothing.
     Raises UsedWronglyError when it is not said by what, or the identifier is none.
     """
     given = [n for n in ("email", "phone", "account", "pseudonym", "record", "agent") if getattr(sought, n)]
@@ -70,10 +72,12 @@ def find(con: duckdb.DuckDBPyConnection, sought: Sought) -> list[str]:
 
 
 def _find_staff(con: duckdb.DuckDBPyConnection, agent: str) -> list[str]:
-    """`_person` of a member of staff, source:id, if the directory in the vault or a row of the lake tells of them."""
+    """`_person` of a member of staff, source:id, if the directory in the vault or a row tells of them."""
     source, value = _parts(agent, 2, "source:id")
     told = " UNION ALL ".join(
-        f"SELECT {marks.bare('agent_key')} AS agent_key FROM lake.{identifier(k)}" for k in staff_kinds()
+        f"SELECT {marks.bare('agent_key')} AS agent_key FROM {schema}.{identifier(k)}"
+        for schema in SCHEMAS
+        for k in staff_kinds()
     )
     con.execute(
         f"""
@@ -124,7 +128,7 @@ def _set_whole(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """By kind the SQL condition (on row `r`) that tells the rows of `_person`; needs the lake registered on `con`.
+    """By kind the SQL condition (on row `r`) that tells the rows of `_person`; needs SCHEMAS on `con`.
 
     Rows under one of the person's pseudonyms, and rows without a person of their own that belong to one of the person's
     records: the events of a case, say. Of a member of staff: rows that name them, and answers about cases of theirs.
@@ -136,11 +140,12 @@ def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
     if is_staff(con):
         theirs = f"{marks.bare('r.agent_key')} IN (FROM _staff_keys)"
-        cases = f'SELECT r.case_key FROM lake."case" r WHERE {theirs}'
+        cases = " UNION ALL ".join(f'SELECT r.case_key FROM {schema}."case" r WHERE {theirs}' for schema in SCHEMAS)
         return dict.fromkeys(staff_kinds(), theirs) | {"survey_answer": f"r.case_key IN ({cases})"}
     owned = [
-        f"SELECT '{f.domain}' AS domain, {identifier(str(f.protected_name))} AS key FROM lake.{identifier(kind)} "
+        f"SELECT '{f.domain}' AS domain, {identifier(str(f.protected_name))} AS key FROM {schema}.{identifier(kind)} "
         "WHERE subject_key IN (FROM _person_keys)"
+        for schema in SCHEMAS
         for kind, record in KINDS.items()
         if record.has_person and kind not in ("consent", "deletion")
         for f in _own_keys(record)
@@ -165,7 +170,8 @@ def reach(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def record_hashes(conditions: dict[str, str]) -> str:
     """SQL: keyed hashes of what names the records themselves that `reach` tells to be the person's."""
     return " UNION ".join(
-        f"SELECT {identifier(str(f.protected_name))} FROM lake.{identifier(kind)} AS r WHERE {condition}"
+        f"SELECT {identifier(str(f.protected_name))} FROM {schema}.{identifier(kind)} AS r WHERE {condition}"
+        for schema in SCHEMAS
         for kind, condition in conditions.items()
         if kind not in ("consent", "deletion")
         for f in KINDS[kind].own_keys
@@ -188,11 +194,11 @@ def count_identities(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {domain: n for domain, n in rows if n}
 
 
-def count_rows(con: duckdb.DuckDBPyConnection, conditions: dict[str, str]) -> dict[str, int]:
-    """Rows of the lake that meet each kind's condition; kinds without any are left out."""
+def count_rows(con: duckdb.DuckDBPyConnection, conditions: dict[str, str], schema: str = "lake") -> dict[str, int]:
+    """Rows that meet each kind's condition, of the lake or those that wait; kinds without any are left out."""
     found = {}
     for kind, condition in conditions.items():
-        row = con.execute(f"SELECT count(*) FROM lake.{identifier(kind)} AS r WHERE {condition}").fetchone()
+        row = con.execute(f"SELECT count(*) FROM {schema}.{identifier(kind)} AS r WHERE {condition}").fetchone()
         if row and row[0]:
             found[kind] = int(row[0])
     return found

@@ -65,7 +65,7 @@ def test_a_person_is_found_and_a_request_registered_by_pseudonym_and_answered(
     request = metadata(run(filled, monkeypatch, "subject_register", **by, action="access"))["request"]
     listed = json.loads(command(filled, monkeypatch, "subject", "requests", "--open", "--json").stdout)
     assert [r["request"] for r in listed] == [request]
-    assert metadata(run(filled, monkeypatch, "subject_request", request=request)) == {"rows": 4}
+    assert metadata(run(filled, monkeypatch, "subject_request", request=request)) == {"rows": 4, "waiting": 0}
     (filled.home.root / "ops" / "copies" / f"{request}.json").unlink()
     assert not run(filled, monkeypatch, "subject_find", **(by | {"pseudonym": "0" * 64})).success
     assert not run(filled, monkeypatch, "subject_register", **by, action="forget her").success

@@ -10,6 +10,8 @@ import pytest
 
 from orchestration import backup
 from orchestration.home import Home, House
+from orchestration.lake import audit
+from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.messages import translated
 from orchestration.privacy import evidence, restriction, rotation
 from orchestration.privacy.audit_log import AuditLog
@@ -102,6 +104,32 @@ def test_a_copy_holds_every_row_about_them_and_nothing_that_is_a_customers(
     assert line and line["facts"]["by"] == "agent" and "a7" not in line["facts"]["subject"]
     listed = json.loads(command(desk, monkeypatch, "subject", "requests", "--json").stdout)
     assert [r["action"] for r in listed] == ["access"]
+
+
+def test_a_copy_holds_rows_that_wait_too_and_nothing_that_is_a_customers(
+    desk: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        answer = {"id": "T5", "answer": "S5", "account": "Z1", "score": "1", "said": "she waits", **AT}
+        new = {"training": "K9", "agent": "a9", **AT}
+        desk.drop("rows_5.jsonl", lines(case(5, agent="a7", account="Z1", text="her complaint waits"), answer, new))
+        desk.take()
+    found = json.loads(command(desk, monkeypatch, "subject", "find", *BY, "--json").stdout)
+    assert found["rows"] == HELD and found["waiting"] == {"case": 1, "survey_answer": 1}
+    path = tmp_path / "copy.json"
+    assert command(desk, monkeypatch, "subject", "export", *BY, "--to", str(path)).exit_code == 0
+    waiting = json.loads(path.read_text())["waiting"]
+    assert [r["score"] for r in waiting["survey_answer"]] == [1] and waiting["case"][0]["failed_checks"] == [
+        "planned to fail"
+    ]
+    for theirs in ("waits", "subject_key", "unproved_key"):
+        assert theirs not in path.read_text(), theirs
+    proof = evidence.noted(desk.home)["C17"]
+    assert (proof["checked"], proof["failed"]) == (6, 0)
+    told = command(desk, monkeypatch, "subject", "find", "--agent", "desk:a9", *WHO, "--json")
+    assert json.loads(told.stdout)["waiting"] == {"training": 1}  # whom a waiting row alone names
 
 
 def test_whoever_objects_is_left_out_of_what_is_and_what_comes_until_lifted(

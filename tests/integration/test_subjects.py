@@ -176,7 +176,7 @@ def test_who_was_parted_since_a_request_was_registered_is_left_out_of_its_answer
     asked = request_for(filled, Sought(account="desk:Z1"), "access")
     forgotten = request_for(filled, Sought(account="desk:Z1"))
     part(filled, monkeypatch)
-    assert answering.copy(filled.home, filled.keyring, asked, tmp_path / "copy.json")["case"] == 2
+    assert answering.copy(filled.home, filled.keyring, asked, tmp_path / "copy.json").rows["case"] == 2
     assert "hello" in (tmp_path / "copy.json").read_text() and "again" not in (tmp_path / "copy.json").read_text()
     assert erasure.erase(filled.home, filled.keyring, forgotten).is_complete
     assert filled.rows("select text from lake.case order by 1") == [("again",), ("other",)]
@@ -198,7 +198,8 @@ def test_a_request_of_which_nobody_can_say_who_asked_is_refused_and_stays_open(
 def test_who_had_been_erased_meanwhile_is_told_nothing(filled: TestHouse, tmp_path: Path) -> None:
     request = request_for(filled, Sought(account="desk:Z1"), "access")
     erase(filled, Sought(account="desk:Z1"))
-    assert answering.copy(filled.home, filled.keyring, request, tmp_path / "copy.json") == {}
+    copied = answering.copy(filled.home, filled.keyring, request, tmp_path / "copy.json")
+    assert (copied.rows, copied.waiting) == ({}, {})
 
 
 def checks(house: TestHouse) -> dict[str, Check]:
@@ -427,6 +428,55 @@ def test_a_copy_holds_every_row_and_identity_of_the_person_and_nobody_elses(
     assert (proof["checked"], proof["failed"]) == (3, 0)
     actions = [line["action"] for line in AuditLog(filled.home, filled.keyring).lines()]
     assert "subject export" in actions
+
+
+def cases_that_wait(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A case of hers and one of Otto's fail their check and wait; an event of hers, without a person, comes in."""
+    failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "audit_batch", lambda _, kind, **__: failing if kind == "case" else AuditResult(()))
+        hers = case(5, account="Z1", country="DE", text="waits", event="E5", said="hers too")
+        house.drop("rows_5.jsonl", lines(hers, case(15, account="O1", country="CN", text="his")))
+        house.take()
+    (batch,) = (house.home.root / "quarantine").glob("*/*.parquet")
+    return batch
+
+
+def test_a_copy_holds_rows_that_wait_and_says_why_they_do(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    batch = cases_that_wait(filled, monkeypatch)
+    by = ["--email", "zora@example.org", *WHO]
+    held = {"rows": {"case": 3, "case_event": 2}, "waiting": {"case": 1}}
+    for ask in (["find"], ["export", "--to", str(tmp_path / "none.json"), "--dry-run"], ["erase", "--dry-run"]):
+        found = json.loads(command(filled, monkeypatch, "subject", *ask, *by, "--json").stdout)
+        assert {part: found[part] for part in held} == held, ask
+    path = tmp_path / "copy.json"
+    done = command(filled, monkeypatch, "subject", "export", *by, "--to", str(path), "--json")
+    assert held.items() <= json.loads(done.stdout).items()
+    told = json.loads(path.read_text())
+    assert [(r["text"], r["failed_checks"]) for r in told["waiting"]["case"]] == [("waits", ["planned to fail"])]
+    assert {r["text"] for r in told["records"]["case_event"]} == {
+        "it broke",
+        "hers too",
+    } and "his" not in path.read_text()
+    proof = evidence.noted(filled.home)["C17"]
+    assert (proof["checked"], proof["failed"]) == (4, 0)
+    batch.with_suffix(".json").unlink()  # the control: a row that the copy does not find is counted all the same
+    assert command(filled, monkeypatch, "subject", "export", *by, "--to", str(path)).exit_code == 0
+    proof = evidence.noted(filled.home)["C17"]
+    assert (proof["checked"], proof["failed"]) == (4, 1)
+
+
+def test_what_belongs_to_a_case_that_waits_goes_with_an_erasure(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases_that_wait(filled, monkeypatch)
+    said = "select count(*) from lake.case_event where text = 'hers too'"
+    assert filled.rows(said) == [(1,)]  # the control
+    receipt = erase(filled, Sought(account="desk:Z1"))
+    assert (receipt.before["lake"], receipt.before["quarantine"]) == (5, 1) and receipt.is_complete
+    assert filled.rows(said) == [(0,)]
 
 
 def test_a_restricted_persons_rows_are_used_for_nothing_until_lifted(
