@@ -1,19 +1,95 @@
-"""Roles: each operation refuses every role but its own, on record; and the table of docs/privacy.md says the same.
+"""Roles: each operation and each command refuses every role but its own, on record; docs/privacy.md says the same.
 
-Keep out: single commands, each of which tries its roles (tests/integration).
+Keep out: what a role may, and who has it by the policy's accounts, of single commands (tests/integration).
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from orchestration.cli import main
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.roles import ALLOWED, ROLES, NotAllowedError, require
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
+PERSON = "--account desk:Z1 --reason letter"
+# Every command that asks in which role: its operation, and what it needs to be heard.
+COMMANDS = {
+    "subject find": ("subject", PERSON),
+    "subject register": ("subject", f"{PERSON} --action access"),
+    "subject export": ("subject", f"{PERSON} --to {{file}}"),
+    "subject erase": ("subject", f"{PERSON} --yes"),
+    "subject rectify": ("subject", f"{PERSON} --wrong-email zora@example.org"),
+    "subject restrict": ("subject", PERSON),
+    "subject object": ("subject", PERSON),
+    "subject close": ("subject", "R1 --outcome refused --reason letter"),
+    "reidentify show": ("reidentify", f"{'0' * 64} --reason letter --ticket T-1"),
+    "reidentify approve": ("reidentify", "--persons 10 --ticket T-1"),
+    "worklist": ("worklist", "--agent desk:a7"),
+    "keys rotate": ("keys rotate", "--yes"),
+    "vault reinit": ("vault reinit", "--yes"),
+    "retention run": ("retention run", ""),
+    "backup": ("backup", "{file}"),
+    "export": ("export", "orders --recipient lab --purpose analytics --out {file}"),
+    "team key": ("team key", "--reason letter"),
+    "team names": ("team names", "--team north --reason letter"),
+    "privacy sign-off": ("privacy sign-off", "--name Ada"),
+    "privacy incident open": ("incident", "--reason lost --ticket T-1"),
+    "privacy incident scope": ("incident", "I1"),
+    "privacy incident export": ("incident export", "I1"),
+    "privacy incident close": ("incident close", "I1 --outcome reported"),
+}
+# It has no home yet whose log could tell: test_only_an_engineer_backs_up_and_puts_back_and_no_analyst_deletes tries it.
+WITHOUT_A_HOME = {"restore"}
+
+
+def asking(command: click.Command, name: str = "") -> Iterator[str]:
+    """Commands below one that ask in which role, as they are typed."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for sub in command.list_commands(context):
+            if below := command.get_command(context, sub):
+                yield from asking(below, f"{name} {sub}".strip())
+    elif any(parameter.name == "role" for parameter in command.params):
+        yield name
+
+
+def contents(home: Home) -> dict[str, bytes]:
+    """Every file of a home but its audit log."""
+    files = (p for p in home.root.rglob("*") if p.is_file() and home.root / "audit" not in p.parents)
+    return {str(p.relative_to(home.root)): p.read_bytes() for p in files}
+
+
+def test_every_command_that_asks_for_a_role_and_every_operation_is_tried() -> None:
+    assert set(asking(main)) == COMMANDS.keys() | WITHOUT_A_HOME
+    assert {operation for operation, _ in COMMANDS.values()} | WITHOUT_A_HOME == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [(n, r) for n, (operation, _) in COMMANDS.items() for r in ROLES if r not in ALLOWED[operation]]
+)
+def test_a_command_refuses_every_role_but_its_own_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, role: str
+) -> None:
+    home = Home.open(tmp_path / "house")
+    log = AuditLog(home, Keyring(home))
+    log.append("opened")
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+    monkeypatch.setenv("VOICEHOUSE_BACKUP_PASSPHRASE", "correct horse battery")
+    before = contents(home)
+    operation, needed = COMMANDS[name]
+    file = tmp_path / "file"
+    done = CliRunner().invoke(main, [*name.split(), *needed.format(file=file).split(), "--role", role])
+    assert done.exit_code == 5 and f"{operation} asks for" in done.stderr and not done.stdout, done.output
+    told = [(line["action"], line["facts"]) for line in log.lines()][-2:]
+    assert told == [("opened", {}), ("refused", {"operation": operation, "role": role})]
+    assert contents(home) == before and not file.exists()
 
 
 @pytest.mark.parametrize("operation", ALLOWED)
