@@ -12,7 +12,8 @@ The rules, in the order in which they apply:
    is an equation: total = sum of its parts. No equation may hold exactly one hidden cell, and what remains of a
    published total after taking the published parts away must itself have N subjects and more than one kind of answer.
 5. What moved a stock (`FLOWS`) counts others than the row's own: all of it is hidden where one movement counts fewer
-   than N, and where the stock before is hidden: stock, movements and stock before are an equation too.
+   than N, and where the stock before is hidden: stock, movements and stock before are an equation too. Movements add up
+   over dimensions and calendar, and no complement is looked for among them: `external` shows none.
 
 Rules 2 and 4 bind metrics of class `subject`, and every class in profile `external`; 1 and 3 bind all.
 Cells of the same persons share their fate: what is hidden for one variant of a metric is hidden for all of them (its
@@ -49,7 +50,7 @@ KEPT = frozenset(
 )  # fmt: skip
 # What a visible cell loses when the cell it is compared with is hidden.
 COMPARED = ("previous_value", "difference", "difference_ci_low", "difference_ci_high", "is_significant")
-# What moved a stock since the period before; a visible cell loses all of it or nothing.
+# What moved a stock since the period before; a visible cell loses all of it or nothing, and all of it in `external`.
 FLOWS = ("n_received", "n_reopened", "n_resolved", "n_closed_unresolved", "n_unobserved")
 
 # (part, total) of the calendar, the narrowest totals first.
@@ -166,6 +167,7 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
         )
     compared = [c for c in columns if c in COMPARED]
     few = " OR ".join(f"m.{identifier(c)} BETWEEN 1 AND {profile.threshold - 1}" for c in columns if c in FLOWS)
+    few = "true" if profile.all_classes else few
     selected = []
     for column in columns:
         name = identifier(column)

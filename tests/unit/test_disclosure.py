@@ -261,6 +261,24 @@ def test_parts_that_explain_a_stock_are_hidden_whole_where_one_is_small_or_the_s
     assert {r["n_resolved"] for r in _rows(con, "open_published") if r["period_start"].month == 4} == {3}
 
 
+def test_movements_come_back_by_subtraction_inside_the_company_and_are_shown_to_nobody_outside():
+    stocks = [cell(400), cell(200, store="a"), cell(110, store="b"), cell(90, store="c")]
+    con = _disclosed(stocks, EXTERNAL)
+    con.execute(
+        """
+        CREATE TABLE wide AS SELECT * EXCLUDE (suppressed_reason),
+            CASE store WHEN 'a' THEN 60 WHEN 'b' THEN 37 WHEN 'c' THEN 3 ELSE 100 END AS n_received FROM exact
+        """
+    )
+    moved = {}
+    for profile in (INTERNAL, EXTERNAL):
+        assert hide(con, "wide", "wide_published", profile) == 0  # every stock is shown
+        moved[profile.name] = {r["store"]: r["n_received"] for r in _rows(con, "wide_published")}
+    inside = moved["internal"]
+    assert inside["c"] is None and inside[None] - inside["a"] - inside["b"] == 3  # the control: hidden row by row
+    assert set(moved["external"].values()) == {None}
+
+
 def test_open_data_hides_nothing_and_is_refused_when_a_source_is_not_public():
     assert not any(r["suppressed_reason"] for r in published(STORES, OPEN))
     assert choose_profile("open_data", {"sfo": True, "uci": True}) is OPEN
