@@ -70,6 +70,7 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
             ErasedList(home, keyring).add(entry)
             log.append("erasure begun", request=request.request_id, subject=_tags(keyring, entry))
         ErasedList(home, keyring).install(con)
+        _register(con, home, keyring)
         receipt = Receipt(entry.request_id, entry.erased_at, _traces(con, home, keyring, entry))
         for store, n in _before(home, entry.request_id).items():  # of an attempt that was cut short
             receipt.before[store] = (
@@ -77,6 +78,7 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
             )
         keep(home, receipt)
         _forget(con, home, keyring, entry, say)
+        _register(con, home, keyring)
         receipt.after = _traces(con, home, keyring, entry)
     finally:
         con.close()
@@ -135,6 +137,7 @@ def reapply_erasures(home: Home, keyring: Keyring) -> int:
         pseudonyms.install(con, keyring)
         ErasedList(home, keyring).install(con)
         for entry in ErasedList(home, keyring).entries():
+            _register(con, home, keyring)
             if any(_traces(con, home, keyring, entry).values()):
                 _forget(con, home, keyring, entry, lambda _: None)
                 AuditLog(home, keyring).append("erasure applied again", request=entry.request_id)
@@ -150,6 +153,7 @@ def traces(home: Home, keyring: Keyring) -> dict[str, int]:
     try:
         pseudonyms.install(con, keyring)
         ErasedList(home, keyring).install(con)
+        _register(con, home, keyring)
         total: dict[str, int] = {}
         for entry in ErasedList(home, keyring).entries():
             for store, n in _traces(con, home, keyring, entry).items():
@@ -195,6 +199,7 @@ def traces_of(home: Home, keyring: Keyring, request_id: str) -> dict[str, int | 
     try:
         pseudonyms.install(con, keyring)
         ErasedList(home, keyring).install(con)
+        _register(con, home, keyring)
         (entry,) = (e for e in ErasedList(home, keyring).entries() if e.request_id == request_id)
         return _traces(con, home, keyring, entry)
     finally:
@@ -214,7 +219,7 @@ def close(home: Home, keyring: Keyring, request_id: str, outcome: str) -> None:
 def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request: requests.Request) -> Erased:
     """Keyed hashes of what proves the person and of the person's own records, as the gate will compute them again."""
     ErasedList(home, keyring).install(con)
-    quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
+    _register(con, home, keyring)
     with open_vault(con, home, keyring, read_only=True):
         ids = requests.set_person(con, request)
         rows = con.execute(
@@ -237,8 +242,7 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
 
 def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
     """Remove the models, to be made anew; then rewrite lake and quarantine without the person, then the vault."""
-    lake = Lake(home, keyring.base64(LAKE_KEY))
-    quarantine.register(con, lake)
+    lake = _register(con, home, keyring)
     _set_entry(con, entry)
     conditions = subjects.reach(con)
     # What is made from the lake holds the person still.
@@ -280,9 +284,8 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, int | None]:
     """Rows of one erased person in every store that can be asked; None of a store that is not built.
 
-    Of answers and looks back the files that may tell of them.
+    Of answers and looks back the files that may tell of them. After `_register`.
     """
-    quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
     _set_entry(con, entry)
     conditions = subjects.reach(con)
     keys = "FROM _person_keys"
@@ -310,6 +313,13 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     ):
         counted[store] = _rows_of_database(con, path, key) if path.exists() else None
     return counted
+
+
+def _register(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> Lake:
+    """Lake and quarantine on `con`, as they are now."""
+    lake = Lake(home, keyring.base64(LAKE_KEY))
+    quarantine.register(con, lake)
+    return lake
 
 
 def _set_entry(con: duckdb.DuckDBPyConnection, entry: Erased) -> None:
