@@ -3,7 +3,7 @@
 
     refused_without_consent()  no consent, none of a guardian, or one under a notice that is not listed
     refused_without_ground()   these, and no basis or no purpose at all
-    withheld_since()           let in, and in no figure now: for other purposes, or because a consent ended
+    withheld_since()           let in, and in no figure now: for other purposes or one named no more, or because a consent ended
 #}
 {% macro refused_without_consent() -%}
     'no_consent', 'minor_without_guardian', 'consent_under_other_notice'

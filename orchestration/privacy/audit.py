@@ -140,7 +140,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         quarantine.register(con, lake)
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, policy)
-        found["C2"] = _changed_purposes(con, policy, sources)
+        found["C2"] = _changed_purposes(con, policy, every)
         found["C4"] = _classified()
         persons = _persons(con)
         found["C13"] = _overdue(con, lake, keyring, every, policy, at)
@@ -199,12 +199,12 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
         if law != "other"
     )
     known = f"CASE jurisdiction {laws} ELSE [{', '.join(literal(b) for b in BASES['other'])}] END"
-    allowed = ", ".join(literal(p) for p in policy.purposes)
+    unnamed = withdrawal.unnamed({}, policy)
     checked = failed = 0
     for kind in KINDS:
         row = con.execute(
             f"SELECT count(*), count(*) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
-            f"OR NOT list_has_all([{allowed}], {marks.unmarked('purposes')})) FROM lake.{identifier(kind)}"
+            f"OR {unnamed if kind in withdrawal.BOUND else 'false'}) FROM lake.{identifier(kind)} AS r"
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return (
@@ -227,18 +227,10 @@ def _changed_purposes(
     con: duckdb.DuckDBPyConnection, policy: Policy, sources: dict[str, Settings]
 ) -> tuple[int, int, str]:
     """Rows that carry a purpose which their source, or the house, has stopped naming since they came."""
-    allowed = " ".join(
-        f"WHEN {literal(name)} THEN [{', '.join(literal(p) for p in policy.purposes_of(settings))}]::VARCHAR[]"
-        for name, settings in sources.items()
-    )
-    unmarked = marks.unmarked("purposes")
-    named = f"CASE source {allowed} ELSE {unmarked} END" if allowed else unmarked
-    used = f"list_filter(purposes, lambda p: NOT starts_with(p, '{marks.MARK}'))"
+    unnamed = withdrawal.unnamed(sources, policy)
     checked = failed = 0
-    for kind in KINDS:
-        row = con.execute(
-            f"SELECT count(*), count(*) FILTER (NOT list_has_all({named}, {used})) FROM lake.{identifier(kind)}"
-        ).fetchone()
+    for kind in withdrawal.BOUND:
+        row = con.execute(f"SELECT count(*), count(*) FILTER ({unnamed}) FROM lake.{identifier(kind)} AS r").fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
 

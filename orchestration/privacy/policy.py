@@ -168,11 +168,23 @@ class Policy:
         """The purposes both the source and the house name."""
         return tuple(p for p in settings.purposes if p in self.purposes)
 
+    def named_sql(self, sources: Mapping[str, Settings], source: str) -> str:
+        """SQL: the purposes that rows of `source` may be used for; of one not configured any more the house's."""
+        by_source = " ".join(
+            f"WHEN {literal(name)} THEN {_texts(self.purposes_of(s))}" for name, s in sorted(sources.items())
+        )
+        every = _texts(self.purposes)
+        return f"CASE {source} {by_source} ELSE {every} END" if by_source else every
+
     def version_for(self, settings: Settings) -> str:
-        """Version of the house's policy and digest of what the source declares, and of the notices that are listed."""
+        """Version of the house's policy and digest of what the source declares, and of the notices that are listed.
+
+        Of its purposes those that the house names.
+        """
         listed = [dict(n) for n in (self.notices, settings.notices) if n]
+        named = self.purposes_of(settings)
         declared = json.dumps(
-            [dict(settings.basis), settings.purposes, settings.retention_months, *listed], sort_keys=True, default=dict
+            [dict(settings.basis), named, settings.retention_months, *listed], sort_keys=True, default=dict
         )
         return f"{self.version}+{hashlib.sha256(declared.encode()).hexdigest()[:8]}"
 
@@ -268,6 +280,10 @@ def notice_sql(lists: Iterable[Notices], jurisdiction: str, purpose: str, notice
     cases = " ".join(f"WHEN {literal(law)} THEN {told}" for law, told in by_law.items() if law != "other")
     every = " AND ".join(dict.fromkeys(by_law.values()))
     return f"coalesce(CASE WHEN {jurisdiction} IS NULL THEN {every} ELSE CASE {jurisdiction} {cases} ELSE {by_law['other']} END END, true)"
+
+
+def _texts(words: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, words))}]::VARCHAR[]"
 
 
 def _text(word: str | None) -> str:

@@ -1,5 +1,7 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
+So does what is there for a purpose that its source, or the house, names no more.
+
 Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row
 that rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons
 told to be minors keep what a guardian's consent in force stands for.
@@ -9,7 +11,7 @@ so that a home put back from one forgets again.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +21,7 @@ import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.home import Home, now, write_durably
-from orchestration.lake import quarantine
+from orchestration.lake import quarantine, stage
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
@@ -27,7 +29,7 @@ from orchestration.privacy import flows, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.marks import MARK
+from orchestration.privacy.marks import MARK, unmarked
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, notice_sql
 from orchestration.privacy.protect import OTHER_NOTICE, prepare_consents
 from orchestration.privacy.vault import open_vault
@@ -35,7 +37,9 @@ from orchestration.records import KINDS, Record
 from orchestration.sources.contract import CROSS_BORDER, Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
-JUDGED = tuple(k for k, r in KINDS.items() if r.has_person and k not in UNCONSENTED_KINDS)
+BOUND = tuple(k for k in KINDS if k not in UNCONSENTED_KINDS)  # by their purposes; the others are kept as evidence
+JUDGED = tuple(k for k in BOUND if KINDS[k].has_person)
+UNNAMED = "purpose"  # why rows went that were there for nothing that is named still
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,9 @@ class Withdrawn:
 
 
 def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: bool = False) -> Withdrawn:
-    """Take out what rests on withdrawn consents; `dry_run` counts it.
+    """Take out what rests on withdrawn consents or is there for purposes named no more; `dry_run` counts it.
 
-    Opens no file of the lake when nothing can have changed.
+    Opens no file of the lake when nothing can have changed, and asks what rows are for only when what is named has.
     The caller holds the home's lock. `sources`: every source configured, switched off ones too.
     """
     if not (home.folder("vault") / "vault.duckdb").exists():
@@ -61,22 +65,33 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     try:
         pseudonyms.install(con, keyring)
         with open_vault(con, home, keyring, read_only=True):
-            state = _state(con, home, lake, [policy.version_for(s) for _, s in sorted(sources.items())])
+            # Loads that wait came in by what was named before.
+            named = unnamed(sources, policy) + "".join(m.stem for m in stage.staged(home))
+            versions = [policy.version_for(s) for _, s in sorted(sources.items())]
+            state = {"state": _state(con, home, lake, [*versions, named]), "named": _digest(named)}
             path = home.folder("ops") / "withdrawals.json"
-            if not dry_run and path.exists() and json.loads(path.read_text())["state"] == state:
+            noted = json.loads(path.read_text()) if path.exists() and not dry_run else {}
+            if noted == state:
                 return Withdrawn()
             prepare(con, sources, policy)
             remembered = _remember(con, home, keyring, dry_run)
+        lake.register(con)
+        struck = _unnamed_kinds(con, lake, sources, policy) if noted.get("named") != state["named"] else frozenset()
         concerned = "SELECT (SELECT count(*) FROM _unguarded) + (SELECT count(*) FROM _noticed)"
-        if not remembered and not _number(con, concerned):
+        if not remembered and not struck and not _number(con, concerned):
             found = Withdrawn()
         else:
-            found = _take_out(con, home, keyring, lake, sources, policy, dry_run)
+            found = _take_out(con, home, keyring, lake, sources, policy, struck, dry_run)
     finally:
         con.close()
     if not dry_run:
-        write_durably(path, json.dumps({"state": state}).encode())
+        write_durably(path, json.dumps(state).encode())
     return found
+
+
+def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
+    """SQL: whether row `r` has a purpose, marked or not, that its source or the house names no more (C1, C2)."""
+    return f"NOT list_has_all({policy.named_sql(sources, 'r.source')}, {unmarked('r.purposes')})"
 
 
 def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
@@ -121,11 +136,12 @@ def decide(
     kind: str,
     rows: str,
     names: Sequence[str],
+    is_struck: bool = False,
 ) -> tuple[int, int]:
     """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind) that change, one row each.
 
-    Asked are the rows of the persons concerned alone. `names`: purposes, every one that the rows have. Returns rows
-    gone and rows changed. By the tables of `prepare`.
+    Asked are the rows of the persons concerned, and where `is_struck` those with a purpose that is named no more.
+    `names`: purposes, every one that the rows have. Returns rows gone and rows changed. By the tables of `prepare`.
     """
     record, leaves = KINDS[kind], _leaves(sources, policy)
     decided = identifier(f"_decided_{kind}")
@@ -140,11 +156,12 @@ def decide(
         LEFT JOIN (SELECT subject_key, any_value(guarded) AS guarded FROM _unguarded GROUP BY 1) u USING (subject_key)
         WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
                               UNION ALL SELECT subject_key FROM _noticed)
+        {f"OR {unnamed(sources, policy)}" if is_struck else ""}
         """
     )
     if not _number(con, "SELECT count(*) FROM _concerned"):
         return 0, 0
-    grounds = {p: _ground(sources, p) for p in names}
+    grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p) for p in names}
     lapsed = _lapsed(sources, policy, record, grounds, leaves)
     refused = {
         p: f"({grounds[p]} = 'consent' AND (list_contains(r.taken_back, {literal(p)}) "
@@ -152,21 +169,25 @@ def decide(
         f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true))"
         for p in names
     }
-    without = _kept(refused) if _are_listed(sources, policy) else "[]::VARCHAR[]"
+    named = policy.named_sql(sources, "r.source")
+    struck = {p: f"NOT list_contains({named}, {literal(p)})" if is_struck else "false" for p in names}
+    # Of several purposes the last tells the basis, and of rows about nobody the first, as at the gate.
     basis = " ".join(
         f"WHEN list_has_any(r.left_purposes, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}"
-        for p in reversed(names)
+        for p in (reversed(names) if record.has_person else names)
     )
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {decided} AS
         WITH left_over AS (
-            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS left_purposes, {without} AS but_for_notice
+            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {struck[p]}" for p in names})} AS left_purposes,
+                   {_kept(refused)} AS not_refused, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS not_lapsed
             FROM _concerned r
         )
         SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
                len(left_purposes) = 0 AS is_gone, left_purposes,
-               CASE WHEN len(but_for_notice) = 0 THEN 'withdrawn' ELSE '{OTHER_NOTICE}' END AS gone_for,
+               CASE WHEN len(not_refused) = 0 THEN 'withdrawn' WHEN len(not_lapsed) = 0 THEN '{OTHER_NOTICE}'
+                    ELSE '{UNNAMED}' END AS gone_for,
                coalesce({f"CASE {basis} END, " if basis else ""}r.basis) AS left_basis
         FROM left_over r WHERE len(left_purposes) = 0 OR len(left_purposes) < len(r.purposes)
         """
@@ -176,11 +197,15 @@ def decide(
 
 
 def decide_lake(
-    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy, struck: Collection[str] = ()
 ) -> dict[str, tuple[int, int]]:
-    """`decide` for every kind of the lake, registered on `con`; rows gone and rows changed, of kinds that have any."""
+    """`decide` for every kind of the lake, registered on `con`; rows gone and rows changed, of kinds that have any.
+
+    `struck`: kinds asked for purposes that are named no more, too.
+    """
     names = _purposes(con, policy)
-    found = {k: decide(con, sources, policy, k, f"lake.{identifier(k)}", names) for k in JUDGED}
+    asked = [k for k in BOUND if k in JUDGED or k in struck]
+    found = {k: decide(con, sources, policy, k, f"lake.{identifier(k)}", names, k in struck) for k in asked}
     return {k: n for k, n in found.items() if any(n)}
 
 
@@ -250,23 +275,23 @@ def _take_out(
     lake: Lake,
     sources: Mapping[str, Settings],
     policy: Policy,
+    struck: Collection[str],
     dry_run: bool,
 ) -> Withdrawn:
-    lake.register(con)
     batches = quarantine.batches(home)
-    waiting = sum(_change_batch(con, lake, sources, policy, note, dry_run=True) for note in batches)
-    counted = decide_lake(con, sources, policy)
-    gone, struck = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
-    found = Withdrawn(gone, struck, waiting)
+    waiting = sum(_change_batch(con, lake, sources, policy, note, struck, dry_run=True) for note in batches)
+    counted = decide_lake(con, sources, policy, struck)
+    gone, changed = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
+    found = Withdrawn(gone, changed, waiting)
     if dry_run or found == Withdrawn():
         return found
-    AuditLog(home, keyring).append("withdrawal", rows=gone, purposes=struck, quarantined=waiting)
+    AuditLog(home, keyring).append("withdrawal", rows=gone, purposes=changed, quarantined=waiting)
     wanted = {kind: _as_decided(kind) for kind in counted}
-    if gone or struck:
+    if gone or changed:
         home.remove_warehouse()
-    rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": struck})
+    rewriting.rewrite(con, lake, "withdrawal", wanted, {"rows": gone, "purposes": changed})
     for note in batches if waiting else ():
-        _change_batch(con, lake, sources, policy, note, dry_run=False)
+        _change_batch(con, lake, sources, policy, note, struck, dry_run=False)
     return found
 
 
@@ -276,16 +301,32 @@ def _change_batch(
     sources: Mapping[str, Settings],
     policy: Policy,
     note: dict[str, Any],
+    struck: Collection[str],
     dry_run: bool,
 ) -> int:
     """A waiting batch as the lake is to be; how many of its rows go or change."""
-    kind, path = note["part"]["kind"], lake.home.root / "quarantine" / f"{note['batch']}.parquet"
-    if kind not in JUDGED or not path.exists():
+    kind, rows = _waiting(lake, note)
+    if rows is None:
         return 0
-    rows = f"({lake.read_sql(kind, [path])})"
-    if not any(decide(con, sources, policy, kind, rows, _purposes(con, policy, [rows]))):
+    if not any(decide(con, sources, policy, kind, rows, _purposes(con, policy, [rows]), kind in struck)):
         return 0
     return sum(quarantine.change(con, lake, note, {kind: _as_decided(kind)}, dry_run))
+
+
+def _waiting(lake: Lake, note: dict[str, Any]) -> tuple[str, str | None]:
+    """Kind and rows (a relation) of a batch that waits; none of evidence, or where only its reasons are left."""
+    kind, path = note["part"]["kind"], lake.home.root / "quarantine" / f"{note['batch']}.parquet"
+    return kind, f"({lake.read_sql(kind, [path])})" if kind in BOUND and path.exists() else None
+
+
+def _unnamed_kinds(
+    con: duckdb.DuckDBPyConnection, lake: Lake, sources: Mapping[str, Settings], policy: Policy
+) -> frozenset[str]:
+    """Kinds with rows, in the lake or in batches that wait, for a purpose that is named no more."""
+    held = [(kind, f"lake.{identifier(kind)}") for kind in BOUND]
+    held += [(kind, rows) for kind, rows in (_waiting(lake, n) for n in quarantine.batches(lake.home)) if rows]
+    asked = "SELECT count(*) FROM (SELECT DISTINCT source, purposes FROM {}) AS r WHERE {}"
+    return frozenset(k for k, rows in held if _number(con, asked.format(rows, unnamed(sources, policy))))
 
 
 def _kept(lost: Mapping[str, str]) -> str:
@@ -372,7 +413,7 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
 
 def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy, relations: Sequence[str] = ()) -> list[str]:
     """Every purpose that a row of `relations` (the lake's) has, in the order of sources' lists, then the house's."""
-    held = relations or [f"lake.{identifier(k)}" for k, r in KINDS.items() if r.has_person]
+    held = relations or [f"lake.{identifier(k)}" for k in BOUND]
     rows = " UNION ALL ".join(f"SELECT DISTINCT purposes FROM {relation}" for relation in held)
     found = con.execute(
         f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
@@ -391,6 +432,17 @@ def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
         for name, s in sorted(sources.items())
     )
     return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
+
+
+def _ground_of_nobody(sources: Mapping[str, Settings], purpose: str) -> str:
+    """SQL: the same of a row about nobody: the ground that its source has whoever is concerned."""
+    grounds = {name: s.basis["other"].get(purpose) for name, s in sorted(sources.items())}
+    by_source = " ".join(f"WHEN {literal(name)} THEN {literal(g)}" for name, g in grounds.items() if g)
+    return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _table(told: list[tuple[str, ...]]) -> pa.Table:

@@ -18,6 +18,7 @@ from orchestration.privacy import restriction, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import furnish
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.withdrawal import Withdrawn
 from tests.house import TestHouse, copy_of, died, write_source
@@ -179,6 +180,92 @@ def test_a_child_told_of_late_or_no_longer_consented_for_goes(house: TestHouse) 
     assert checks(house)["C21"].status == "failed"  # the control
     assert expire(house) == 2
     assert checks(house)["C21"].status == "passed" and held(house, "desk") == []
+
+
+def unname(house: TestHouse, by: str, *sources: str) -> None:
+    """Analytics is named no more: by `sources`, or by the house for all."""
+    if by == "house":
+        furnish(house.home)
+    paths = [house.home.root / "policy.toml"] if by == "house" else [house.sources / n / "source.toml" for n in sources]
+    for path in paths:
+        path.write_text(path.read_text().replace('["service", "analytics"]', '["service"]'))
+
+
+@pytest.mark.parametrize("by", ["source", "house"])
+def test_rows_for_a_purpose_that_is_named_no_more_are_used_for_it_no_more(filled: TestHouse, by: str) -> None:
+    assert expire(filled) == 0 and checks(filled)["C2"].status == "passed"
+    unname(filled, by, "desk")
+    assert checks(filled)["C2"].n_failed == (3 if by == "source" else 6)  # the control
+    assert checks(filled)["C1"].n_failed == (0 if by == "source" else 6)
+    assert checks(filled)["C3"].n_failed == 0  # nobody withdrew
+    before, every = pipeline.fingerprint(filled.home), pipeline.sources(filled.home)
+    kept = 3 if by == "house" else 0
+    assert withdrawal.run(filled.home, filled.keyring, every, dry_run=True) == Withdrawn(3, kept, 0)
+    filled.home.warehouse.write_bytes(b"made of rows that will be gone")
+    assert expire(filled) == 3
+    assert not filled.home.warehouse.exists() and pipeline.fingerprint(filled.home) != before
+    assert held(filled, "desk") == []
+    both = [("consent", ["service", "analytics"], 3)]
+    assert held(filled, "shop") == ([("contract", ["service"], 3)] if by == "house" else both)
+    assert filled.rows("select count(*) from lake.consent") == [(2,)]  # the evidence stays
+    assert {c: checks(filled)[c].status for c in ("C1", "C2", "C3")} == dict.fromkeys(("C1", "C2", "C3"), "passed")
+    assert filled.ledger()[("case", "withheld", "purpose")] == 3
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
+    after = pipeline.fingerprint(filled.home)
+    filled.take()
+    assert expire(filled) == 0 and pipeline.fingerprint(filled.home) == after
+
+
+def test_marked_purposes_rows_about_nobody_and_waiting_batches_lose_it_too(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.lake import audit, quarantine
+    from orchestration.lake.audit import AuditResult, CheckResult
+
+    product = "select _record, raw ->> '$.id' as product_id, raw ->> '$.id' as name_en from wares"
+    write_source(filled.sources, "stock", {"product": product}, stream="wares")
+    write_source(filled.sources, "shelf", {"product": product}, stream="wares")
+    toml = filled.sources / "shelf" / "source.toml"
+    toml.write_text(toml.read_text().replace('["service", "analytics"]', '["analytics"]'))
+    filled.drop("wares.jsonl", lines({"id": "p1"}))
+    filled.take("stock", "shelf")
+    answering.restrict(filled.home, filled.keyring, request_for(filled, Sought(account="register:bob"), "object"))
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        filled.drop("cases_2.jsonl", lines(case(10, account="ann", country="CN")))
+        filled.take("shop")
+    assert expire(filled) == 0 and ("consent", ["restricted:analytics"], 1) in held(filled, "desk")
+    unname(filled, "house")
+    assert expire(filled) == 4
+    assert filled.rows("select source, basis, purposes from lake.product") == [("stock", "contract", ["service"])]
+    assert held(filled, "desk") == [] and held(filled, "shop") == [("contract", ["service"], 3)]
+    assert checks(filled)["C1"].n_failed == checks(filled)["C2"].n_failed == 0
+    (note,) = quarantine.batches(filled.home)
+    assert quarantine.replay(filled.home, filled.keyring, note["batch"])
+    assert expire(filled) == 0
+    assert held(filled, "shop") == [("contract", ["service"], 4)]
+    assert checks(filled)["C1"].n_failed == checks(filled)["C2"].n_failed == 0
+
+
+def test_of_a_source_that_is_gone_the_house_alone_says_what_rows_are_for(filled: TestHouse) -> None:
+    shutil.rmtree(filled.sources / "desk")
+    assert expire(filled) == 0 and len(held(filled, "desk")) == 1
+    assert checks(filled)["C2"].status == "passed"
+    unname(filled, "house")
+    assert expire(filled) == 3 and held(filled, "desk") == []
+    assert checks(filled)["C1"].status == checks(filled)["C2"].status == "passed"
+
+
+def test_a_purpose_named_again_brings_back_what_stayed_for_another_alone(filled: TestHouse) -> None:
+    unname(filled, "house")
+    filled.take("register")
+    expire(filled)
+    policy = filled.home.root / "policy.toml"
+    policy.write_text(policy.read_text().replace('purposes = ["service"]', 'purposes = ["service", "analytics"]'))
+    filled.take("register")
+    assert expire(filled) == 0 and held(filled, "desk") == []
+    assert ("consent", ["service", "analytics"], 3) in held(filled, "shop")
 
 
 def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHouse, tmp_path: Path) -> None:

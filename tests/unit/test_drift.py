@@ -139,7 +139,7 @@ def test_models_tell_refusals_for_want_of_a_ground_by_the_reasons_that_the_gate_
     }
     ground = told["refused_without_consent"] | told["refused_without_ground"]
     assert not difference({*refusals.REASONS, "no_purpose"}, ground, "reasons")
-    assert set(WITHHELD) & told["withheld_since"] == {"withdrawn", OTHER_NOTICE}
+    assert set(WITHHELD) & told["withheld_since"] == {"withdrawn", OTHER_NOTICE, "purpose"}
 
 
 # The clock of whoever computes. Times of a run come from its lake (`_build`), so that any build gives the same again.
