@@ -147,8 +147,11 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         if (home.folder("vault") / "vault.duckdb").exists():
             with open_vault(con, home, keyring, read_only=True):
                 found["C3"] = _withdrawals(con, every, policy)
-                found["C1"] = _noticed(
-                    found["C1"], withdrawal.untold(con), withdrawal.under_other_notice(con, every, policy)
+                found["C1"] = _consented(
+                    found["C1"],
+                    withdrawal.untold(con),
+                    withdrawal.of_others(con, every, policy),
+                    withdrawal.under_other_notice(con, every, policy),
                 )
                 found["C7"] = unlinkable.prove(con, keyring)
                 found["C21"] = _minors(con)
@@ -214,13 +217,21 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
     )
 
 
-def _noticed(found: tuple[int, int, str], untold: int, n: int) -> tuple[int, int, str]:
-    """C1 with the consents of which no notice is known, and the rows that rest on one whose notice is not listed."""
+def _consented(found: tuple[int, int, str], untold: int, others: int, n: int) -> tuple[int, int, str]:
+    """C1 with the consents of which no notice is known, and rows that rest on what covers them no more.
+
+    On the consent of somebody that their person was taken for, or on one whose notice is not listed.
+    """
     checked, failed, evidence = found
     evidence += (
         f"; consents in force from before notices were written down, which count as valid under any list: {untold}"
     )
-    return checked, failed + n, f"{evidence}; rows that rest on a consent under a notice that is not listed: {n}"
+    evidence += f"; rows that rest on the consent of somebody whom their person was taken for: {others}"
+    return (
+        checked,
+        failed + others + n,
+        f"{evidence}; rows that rest on a consent under a notice that is not listed: {n}",
+    )
 
 
 def _changed_purposes(

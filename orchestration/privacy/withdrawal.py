@@ -1,6 +1,7 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
-So does what is there for a purpose that its source, or the house, names no more.
+So does what rests on the consent of somebody that the person was taken for, and what is there for a purpose that its
+source, or the house, names no more.
 
 Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row
 that rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons
@@ -77,8 +78,8 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
             remembered = _remember(con, home, keyring, dry_run)
         lake.register(con)
         struck = _unnamed_kinds(con, lake, sources, policy) if noted.get("named") != state["named"] else frozenset()
-        concerned = "SELECT (SELECT count(*) FROM _unguarded) + (SELECT count(*) FROM _noticed)"
-        if not remembered and not struck and not _number(con, concerned):
+        concerned = " + ".join(f"(SELECT count(*) FROM {of})" for of in ("_unguarded", "_noticed", "_parted"))
+        if not remembered and not struck and not _number(con, f"SELECT {concerned}"):
             found = Withdrawn()
         else:
             found = _take_out(con, home, keyring, lake, sources, policy, struck, dry_run)
@@ -95,11 +96,13 @@ def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
 
 
 def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
-    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, `_noticed`.
+    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, and of consents.
 
     Needs the vault.
     The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in
-    force of those persons of whom one was given under a notice that some list of versions does not hold.
+    force of those persons of whom one was given under a notice that some list of versions does not hold. `_parted`:
+    whatever was granted, taken back since or not, by those who were once taken for one person and are not now (a row
+    without a purpose where they granted nothing).
     """
     prepare_consents(con)
     strictest = notice_sql([policy.notices, *(s.notices for s in sources.values())], "NULL", "c.purpose", "c.notice")
@@ -124,7 +127,20 @@ def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, c.purpose, c.notice, c.valid_from, c.valid_to, c.is_guardian,
                coalesce(s.is_minor, false) AS is_minor
         FROM vault.subject s JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE c.subject_id IN (SELECT c.subject_id FROM _consents c WHERE NOT ({strictest}))
+        WHERE c.subject_id IN (SELECT c.subject_id FROM _consents c WHERE NOT ({strictest}));
+        CREATE OR REPLACE TEMP TABLE _parted AS
+        WITH parted AS (
+            SELECT DISTINCT subject_id FROM vault.merge WHERE reason = 'unmerge'
+        ), stood AS (
+            SELECT current_id AS subject_id FROM vault.merge WHERE subject_id IN (FROM parted) UNION FROM parted
+        ), concerned AS (
+            SELECT subject_id FROM vault.merge WHERE current_id IN (FROM stood) UNION FROM stood
+        ), granted AS (
+            SELECT p.current_id, c.* FROM vault.consent c JOIN vault.subject p USING (subject_id) WHERE c.action = 'grant'
+        )
+        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, g.purpose, g.given_at AS valid_from,
+               coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_type IN ('separate', 'guardian') AS is_separate
+        FROM vault.subject s JOIN concerned USING (subject_id) LEFT JOIN granted g ON g.current_id = s.current_id
         """
     )
 
@@ -155,18 +171,18 @@ def decide(
         LEFT JOIN (SELECT subject_key, any_value(purposes) AS purposes FROM _withdrawn GROUP BY 1) w USING (subject_key)
         LEFT JOIN (SELECT subject_key, any_value(guarded) AS guarded FROM _unguarded GROUP BY 1) u USING (subject_key)
         WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
-                              UNION ALL SELECT subject_key FROM _noticed)
+                              UNION ALL SELECT subject_key FROM _noticed UNION ALL SELECT subject_key FROM _parted)
         {f"OR {unnamed(sources, policy)}" if is_struck else ""}
         """
     )
     if not _number(con, "SELECT count(*) FROM _concerned"):
         return 0, 0
     grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p) for p in names}
-    lapsed = _lapsed(sources, policy, record, grounds, leaves)
+    lapsed, others = _lapsed(sources, policy, record, grounds, leaves), _others(record, grounds, leaves)
     refused = {
         p: f"({grounds[p]} = 'consent' AND (list_contains(r.taken_back, {literal(p)}) "
         f"OR {leaves} AND list_contains(r.taken_back, {literal(CROSS_BORDER)})) "
-        f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true))"
+        f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true) OR {others[p]})"
         for p in names
     }
     named = policy.named_sql(sources, "r.source")
@@ -226,15 +242,34 @@ def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Set
 
     By the tables of `prepare`; needs the lake registered on `con`.
     """
-    if not _number(con, "SELECT count(*) FROM _noticed"):
-        return 0
-    names, leaves, n = _purposes(con, policy), _leaves(sources, policy), 0
-    for kind, record in KINDS.items():
-        if record.has_person and kind not in UNCONSENTED_KINDS:
-            lapsed = _lapsed(sources, policy, record, {p: _ground(sources, p) for p in names}, leaves)
-            used = " OR ".join(f"list_contains(r.purposes, {literal(p)}) AND {lapsed[p]}" for p in names)
-            rows = f"(SELECT * FROM lake.{identifier(kind)} WHERE subject_key IN (SELECT subject_key FROM _noticed))"
-            n += _number(con, f"SELECT count(*) FROM {rows} AS r WHERE {used or 'false'}")
+    grounds, leaves = _grounds_of(con, sources, policy, "_noticed"), _leaves(sources, policy)
+    return _used(con, "_noticed", {k: _lapsed(sources, policy, KINDS[k], grounds, leaves) for k in JUDGED})
+
+
+def of_others(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
+    """Rows of the lake used for what none but somebody else consented to, whom their person was taken for (C1).
+
+    By the tables of `prepare`; needs the lake registered on `con`.
+    """
+    grounds, leaves = _grounds_of(con, sources, policy, "_parted"), _leaves(sources, policy)
+    return _used(con, "_parted", {k: _others(KINDS[k], grounds, leaves) for k in JUDGED})
+
+
+def _grounds_of(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy, persons: str
+) -> dict[str, str]:
+    """SQL of the basis by purpose; of none, without a look at the lake, where the table `persons` is empty."""
+    asked = _number(con, f"SELECT count(*) FROM {persons}")
+    return {p: _ground(sources, p) for p in (_purposes(con, policy) if asked else ())}
+
+
+def _used(con: duckdb.DuckDBPyConnection, persons: str, lost: Mapping[str, Mapping[str, str]]) -> int:
+    """Rows of `persons` (a table) in the lake with a purpose that a condition tells to be lost, by kind and purpose."""
+    n = 0
+    for kind, by_purpose in lost.items():
+        used = " OR ".join(f"list_contains(r.purposes, {literal(p)}) AND {told}" for p, told in by_purpose.items())
+        rows = f"(SELECT * FROM lake.{identifier(kind)} WHERE subject_key IN (SELECT subject_key FROM {persons}))"
+        n += _number(con, f"SELECT count(*) FROM {rows} AS r WHERE {used}") if used else 0
     return n
 
 
@@ -366,8 +401,7 @@ def _lapsed(
         f"WHEN {literal(n)} THEN {notice_sql(of, law, 'n.purpose', 'n.notice')}" for n, of in listed.items()
     )
     valid = f"CASE r.source {by_source} ELSE {notice_sql([policy.notices], law, 'n.purpose', 'n.notice')} END"
-    times = [f"r.{identifier(record.event_time)}::TIMESTAMP"] if record.event_time else []
-    at = f"coalesce({', '.join([*times, 'r.loaded_at'])})"
+    at = _at(record)
 
     def uncovered(purpose: str, ground: str) -> str:
         return (
@@ -377,6 +411,32 @@ def _lapsed(
         )
 
     return {p: f"({uncovered(p, g)} OR {leaves} AND {uncovered(CROSS_BORDER, g)})" for p, g in grounds.items()}
+
+
+def _others(record: Record, grounds: Mapping[str, str], leaves: str) -> dict[str, str]:
+    """SQL by purpose: whether row `r` rests on consent, and its person, who was parted from others, gave none to it.
+
+    A consent that was taken back since counts: that is judged apart. So does one that ended after the event.
+    """
+    at = _at(record)
+
+    def uncovered(covers: str) -> str:
+        return (
+            f"coalesce((SELECT NOT bool_or(coalesce({covers} AND {at} >= n.valid_from AND {at} < n.valid_to, false)) "
+            "FROM _parted n WHERE n.subject_key = r.subject_key), false)"
+        )
+
+    abroad = uncovered(f"n.purpose = {literal(CROSS_BORDER)} AND n.is_separate")
+    return {
+        p: f"coalesce({g} = 'consent' AND ({uncovered(f'n.purpose = {literal(p)}')} OR {leaves} AND {abroad}), false)"
+        for p, g in grounds.items()
+    }
+
+
+def _at(record: Record) -> str:
+    """SQL: when what row `r` tells of happened, as the gate has it."""
+    times = [f"r.{identifier(record.event_time)}::TIMESTAMP"] if record.event_time else []
+    return f"coalesce({', '.join([*times, 'r.loaded_at'])})"
 
 
 def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, versions: list[str]) -> str:

@@ -6,10 +6,12 @@ Keep out: the law (policy.py).
 import duckdb
 import pytest
 
-from orchestration import pipeline
-from orchestration.engine import literal
+from orchestration import answering, pipeline
+from orchestration.engine import connect, literal
 from orchestration.errors import ContractError
+from orchestration.privacy import pseudonyms, requests, subjects
 from orchestration.privacy.policy import furnish, notice_sql
+from orchestration.privacy.vault import open_vault
 from orchestration.sources.contract import Window, read_notices
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
@@ -102,6 +104,56 @@ def test_a_consent_under_a_notice_that_is_not_listed_covers_nothing(desk: TestHo
     assert desk.rows("select count(*) from lake.case") == [(2,)] and checks(desk)["C1"].n_failed == 0
     gone = {r: n for (kind, m, r), n in desk.ledger().items() if (kind, m) == ("case", "withheld")}
     assert gone == {"consent_under_other_notice": 1}  # nobody took a consent back
+    assert pipeline.ledger_faults(desk.home, desk.keyring) == []
+
+
+def rectify(house: TestHouse, account: str, email: str) -> None:
+    """Take an address away that is not theirs: of all four that it joins."""
+    con = connect(house.home.temp)
+    try:
+        pseudonyms.install(con, house.keyring)
+        with open_vault(con, house.home, house.keyring):
+            ids = subjects.find(con, subjects.Sought(account=account))
+            wrong = [subjects.index_hash(con, subjects.Sought(email=email))]
+            request = requests.register(con, house.home, "rectify", ids, wrong)
+    finally:
+        con.close()
+    assert answering.rectify(house.home, house.keyring, request).removed == 4
+
+
+@pytest.mark.parametrize("parted_by", ["rectification", "sixth account", "nobody"])  # nobody: the control
+def test_the_consent_of_whom_a_person_was_taken_for_covers_none_of_their_rows(desk: TestHouse, parted_by: str) -> None:
+    """One address joins them, and the first of them consented; the first to be known is another, who never did."""
+    shared = {"email": "office-4@example.net", "verified": "true", "country": "CN"}
+    until = {"expires_at": "2025-02-01T00:00:00Z"}
+    told = CONSENT.replace("given_at", "given_at, raw ->> '$.expires_at' as expires_at")
+    (desk.sources / "register" / "consent.sql").write_text(told)
+    desk.drop(
+        "rows.jsonl",
+        lines({"id": "c1", "account": "a", **GRANT, **until}, {"id": "c2", "account": "own", **GRANT}),
+    )
+    people = ["oldest", "a", "b", "own"]
+    desk.drop("cases.jsonl", lines(*(case(i, account=p, **shared) for i, p in enumerate(people))))
+    desk.drop("cases_2.jsonl", lines(case(9, account="elsewhere", country="CN")))
+    desk.take("desk", "register")
+    assert desk.rows("select count(*) from lake.case") == [(4,)]
+    assert pipeline.let_go(desk.home, desk.keyring)[0].rows == 0
+    if parted_by == "rectification":
+        rectify(desk, "register:b", shared["email"])
+    elif parted_by == "sixth account":
+        desk.drop("cases_3.jsonl", lines(*(case(20 + i, account=f"new{i}", **shared) for i in range(2))))
+        desk.take("desk")
+    gone = 0 if parted_by == "nobody" else 2
+    found = checks(desk)["C1"]
+    assert (found.status, found.n_failed) == ("failed" if gone else "passed", gone)
+    assert pipeline.let_go(desk.home, desk.keyring)[0].rows == gone
+    left = desk.rows("select count(*), count(distinct subject_key) from lake.case")
+    assert left == [(4 - gone, 4 - gone)]  # an end after the event takes nothing away
+    assert desk.ledger().get(("case", "withheld", "withdrawn"), 0) == gone
+    assert checks(desk)["C1"].status == checks(desk)["C3"].status == "passed"
+    desk.take()
+    assert pipeline.let_go(desk.home, desk.keyring)[0].rows == 0
+    assert desk.rows("select count(*) from lake.case") == [(4 - gone,)]
     assert pipeline.ledger_faults(desk.home, desk.keyring) == []
 
 
