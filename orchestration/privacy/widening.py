@@ -84,13 +84,16 @@ def _widen(
 def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Policy, record: Record) -> int:
     """Temp table `_gains` (content_hash, version, number and what the row is granted now); how many.
 
-    Judged is the newest version of each content. A row that told its country keeps that law.
+    Judged is the newest version of each content, by its purposes that are named still. A row that told its country
+    keeps that law.
     """
+    named = policy.named_sql({settings.name: settings}, "source")
     event = f"{identifier(record.event_time)}::TIMESTAMP" if record.event_time else "NULL::TIMESTAMP"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _batch AS
-        SELECT row_number() OVER () AS _row_no, subject_key AS _who, jurisdiction, purposes, content_hash,
+        SELECT row_number() OVER () AS _row_no, subject_key AS _who, jurisdiction, content_hash,
+            list_filter(purposes, lambda p: list_contains({named}, replace(p, '{marks.MARK}', ''))) AS purposes,
             loaded_at AS version, coalesce({event}, loaded_at) AS event_at
         FROM lake.{identifier(record.kind)} WHERE source = {literal(settings.name)} AND subject_key IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY loaded_at DESC) = 1

@@ -268,6 +268,21 @@ def test_a_purpose_named_again_brings_back_what_stayed_for_another_alone(filled:
     assert ("consent", ["service", "analytics"], 3) in held(filled, "shop")
 
 
+def test_a_purpose_by_another_name_keeps_the_rows_that_it_has_a_ground_for(house: TestHouse) -> None:
+    toml = write_source(house.sources, "desk", {"case": CASE}) / "source.toml"
+    toml.write_text(toml.read_text().replace('"service", "analytics"', '"analytics"'))
+    furnish(house.home)
+    house.drop("rows.jsonl", lines(case(1, account="a", country="DE")))
+    house.take()
+    for path in (toml, house.home.root / "policy.toml"):
+        path.write_text(path.read_text().replace('"analytics"', '"insight"'))
+    house.take()
+    expire(house)
+    assert held(house, "desk") == [("contract", ["insight"], 1)]
+    assert checks(house)["C1"].n_failed == checks(house)["C2"].n_failed == 0
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
 def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHouse, tmp_path: Path) -> None:
     """Made before Ann withdrew and Bob was erased.
 
