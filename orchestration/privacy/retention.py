@@ -126,7 +126,7 @@ def changes_due(sources: Mapping[str, Settings], at: datetime) -> dict[str, Chan
             else f"retain_until < TIMESTAMP '{at}'"
         )
         if kind == "consent":
-            gone += f" AND NOT ({_in_force('consent', at)})"
+            gone += f" AND NOT ({_in_force(at)})"
         texts = [f.name for f in record.fields if f.privacy is Privacy.TEXT]
         if not texts:
             found[kind] = Change(gone)
@@ -185,15 +185,20 @@ def _staff_term(sources: Mapping[str, Settings]) -> str:
     return f"least(CASE WHEN EXISTS (SELECT 1 {same} AND {newer}) THEN {event} END, {_term(left, months, DEFAULT_IDENTITY_MONTHS)})"
 
 
-def _in_force(table: str, at: datetime) -> str:
-    """SQL on a row of consents in the lake.
+def _in_force(at: datetime) -> str:
+    """SQL on a row `r` of consents in the lake.
 
-    A grant that has neither ended nor been withdrawn since is evidence still.
+    A grant that has neither ended nor been withdrawn since, by whichever key its person was known, is evidence still.
     """
+    now_known = "SELECT subject_key, arg_max_null(current_subject_key, valid_from) AS now FROM lake._subjects GROUP BY 1"
+    of_person = (
+        "(SELECT c.*, coalesce(s.now, c.subject_key) AS person "
+        f"FROM lake.consent c LEFT JOIN ({now_known}) s USING (subject_key))"
+    )
     return (
         f"action = 'grant' AND coalesce(expires_at, TIMESTAMP '{NEVER}') >= TIMESTAMP '{at}' AND NOT EXISTS ("
-        f"SELECT 1 FROM lake.{table} w WHERE w.action = 'withdraw' AND w.subject_key = r.subject_key "
-        "AND w.purpose = r.purpose AND w.given_at >= r.given_at)"
+        f"SELECT 1 FROM {of_person} w JOIN {of_person} g USING (person, purpose) WHERE w.action = 'withdraw' "
+        "AND g.subject_key = r.subject_key AND g.purpose = r.purpose AND w.given_at >= r.given_at)"
     )
 
 
@@ -292,9 +297,13 @@ def vault_due(
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE _stale AS
-        SELECT c.consent_ref, c.purpose, c.action, c.given_at FROM vault.consent c
+        WITH known_as AS (SELECT subject_id, arg_max_null(current_id, number) AS now FROM vault.merge GROUP BY 1),
+        said AS (  -- merges outlive who the person was
+            SELECT c.*, coalesce(k.now, c.subject_id) AS person FROM vault.consent c LEFT JOIN known_as k USING (subject_id)
+        )
+        SELECT c.consent_ref, c.purpose, c.action, c.given_at FROM said c
         WHERE least(coalesce(c.expires_at, TIMESTAMP '{NEVER}'), CASE WHEN c.action = 'withdraw' THEN c.given_at ELSE coalesce((
-            SELECT min(w.given_at) FROM vault.consent w WHERE w.subject_id = c.subject_id AND w.purpose = c.purpose
+            SELECT min(w.given_at) FROM said w WHERE w.person = c.person AND w.purpose = c.purpose
             AND w.action = 'withdraw' AND w.given_at >= c.given_at), TIMESTAMP '{NEVER}') END)
             < TIMESTAMP '{at}' - INTERVAL {EVIDENCE_MONTHS} MONTH
         """

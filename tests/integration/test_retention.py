@@ -180,6 +180,38 @@ def test_a_consent_in_force_is_kept_as_evidence_and_one_long_out_of_force_is_not
     assert house.rows("select action from lake.consent") == [("grant",)]
 
 
+@pytest.mark.parametrize("forgotten", [0, 3], ids=["known", "forgotten"])
+def test_a_withdrawal_goes_with_the_grant_it_ended_whichever_name_of_the_person_it_was_given_under(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch, forgotten: int
+) -> None:
+    write_source(house.sources, "register", {"consent": CONSENT})
+    analytics = {"purpose": "analytics", "type": "general"}
+    both = {"account": "A1", "email": "zora@example.org", "purpose": "service", "type": "general", "action": "grant"}
+    told = (
+        {"id": "c1", "account": "A1", **analytics, "action": "grant", "at": "2021-01-01T00:00:00Z"},
+        {"id": "c2", "email": "zora@example.org", **analytics, "action": "withdraw", "at": "2022-01-01T00:00:00Z"},
+        {"id": "c3", **both, "at": "2022-02-01T00:00:00Z"},  # one person by this
+    )
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2022-06-01T00:00:00Z")
+    for n, row in enumerate(told):
+        house.drop(f"rows_{n}.jsonl", lines(row))
+        house.take()
+    with asking(house) as con:
+        who = con.execute("select count(distinct subject_id), count(distinct current_id) from vault.subject").fetchone()
+        assert who == (2, 1)  # the control
+    assert run(house).nothing
+    if forgotten:  # evidence outlives who the person was
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", "2024-07-01T00:00:00Z")
+        done = run(house)
+        assert (done.identities, done.consents) == (forgotten, 0)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2025-06-01T00:00:00Z")
+    done = run(house)
+    assert (done.rows, done.consents) == (2 - bool(forgotten), 2)
+    assert house.rows("select purpose from lake.consent") == [("service",)]
+    with asking(house) as con:
+        assert con.execute("select purpose, action from vault.consent").fetchall() == [("service", "grant")]
+
+
 def test_a_run_expires_and_what_is_gone_is_in_no_file(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """By bytes where a file is open to a search, by a table's content where it is sealed."""
     vault = filled.home.root / "vault" / "vault.duckdb"
