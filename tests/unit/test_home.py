@@ -265,6 +265,41 @@ def test_a_setting_that_does_not_exist_is_told_by_every_reader_and_restricts_not
         assert "没有设置" in translated(str(refused.value), "zh")
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        ("policy.toml", "blocked_sources = 'desk'", "policy.toml: blocked_sources is a list of names, such as"),
+        ("policy.toml", "purposes = 'service'", "policy.toml: purposes is a list of names, such as"),
+        ("policy.toml", "name_models = ['en', 1]", "policy.toml: name_models is a list of names, such as"),
+        ("policy.toml", "[roles]\ncompliance = 'li.na'", "policy.toml [roles]: compliance is a list of names, such as"),
+        ("policy.toml", "roles = 'li.na'", "policy.toml: roles is a table, [roles]"),
+        ("policy.toml", "terms = 14", "policy.toml: terms is a table, [terms]"),
+        ("policy.toml", "staff = []", "policy.toml: staff is a table, [staff]"),
+        ("policy.toml", "[recipients]\nlab = 'x'", "policy.toml [recipients]: lab is a table, [lab]"),
+        ("house.toml", "sources = '/opt/sources'", "house.toml: sources is a list of names, such as"),
+        ("house.toml", "alerts = 'https'", "house.toml: alerts is a table, [alerts]"),
+        ("house.toml", "[postgres]\nreaders = 'bi'", "house.toml [postgres]: readers is a list of names, such as"),
+        (
+            "house.toml",
+            "[postgres.handlers]\nlead = 'north*'",
+            "house.toml [postgres] [handlers]: lead is a list of names, such as",
+        ),
+        ("house.toml", "[[postgres]]\nschema = 'v'", "house.toml: postgres is a table, [postgres]"),
+    ],
+)
+def test_a_text_in_the_place_of_a_list_or_a_table_is_told_and_never_read_letter_by_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str, told: str
+) -> None:
+    monkeypatch.delenv("VOICEHOUSE_SOURCES", raising=False)
+    home = Home.open(tmp_path)
+    needed = {"house.toml": "", "policy.toml": 'version = "1"\n'}[name]
+    needed += 'purposes = ["service"]\n' if name == "policy.toml" and not line.startswith("purposes") else ""
+    (tmp_path / name).write_text(f"{needed}{line}\n")
+    with pytest.raises(ContractError, match=f"^{re.escape(told)}") as refused:
+        _ = home.house if name == "house.toml" else policy.Policy.of(home)
+    assert "应为" in translated(str(refused.value), "zh")
+
+
 def test_what_a_home_is_furnished_with_is_known(tmp_path: Path) -> None:
     home = Home.open(tmp_path)
     home.furnish(House(postgres={"schema": "v"}))

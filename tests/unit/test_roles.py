@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli import main
+from orchestration.errors import ContractError
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -116,6 +117,17 @@ def test_a_role_is_had_by_whom_the_policy_names(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("VOICEHOUSE_ACTOR", "eve")
     with pytest.raises(NotAllowedError, match="does not name you"):
         require(home, Keyring(home), "compliance", "subject")
+
+
+def test_a_name_is_no_list_of_names_and_lets_in_nobody_whose_name_is_a_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home.open(tmp_path)
+    (tmp_path / "policy.toml").write_text('[roles]\ncompliance = "li.na"\n')
+    for account in ("na", "li.na"):
+        monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
+        with pytest.raises(ContractError, match="compliance is a list of names"):
+            require(home, Keyring(home), "compliance", "subject")
 
 
 def test_the_page_says_who_may_what() -> None:
