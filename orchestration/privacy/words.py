@@ -23,8 +23,9 @@ from orchestration.records import KINDS, Privacy, Record
 RULES = ("card", "email", "iban", "phone_zh", "resident_id", "ssn")
 STREETS = ("address_en", "address_zh")  # in a region alone: a feature, a course, a choice may be called like a street
 PLACES = ("region",)
-# Telephone numbers with their country; national shapes are those of codes and ranges too.
-INTERNATIONAL = r"(?:^|[^0-9A-Za-z])(?:\+|00)[1-9](?:[ ().\-/]{0,3}[0-9]){7,13}(?:$|[^0-9])"
+# Telephone numbers with their country, whatever stands before a `+`; national shapes are those of codes and ranges too.
+DIGITS = r"[1-9](?:[ ().\-/]{0,3}[0-9])"
+INTERNATIONAL = rf"\+{DIGITS}{{7,14}}(?:$|[^0-9])|(?:^|[^0-9A-Za-z])00{DIGITS}{{7,13}}(?:$|[^0-9])"
 ARTICLE = "[0-9]{8}|[0-9]{12,14}"  # a GTIN (EAN, UPC) may pass the check of a card
 # What every rule needs: a digit, a numeral, a sign of an address of e-mail however it is written, a number of a house.
 HINT = r"(?i)[@＠&%\p{N}零〇一二三四五六七八九十百幺两号號栋幢座室]|\bat\b|\(at\)|\[at\]"

@@ -57,7 +57,8 @@ def lines(*records: dict[str, object]) -> str:
 
 SHOWN = {  # what a source may put into a column of words, and what only looks like somebody's
     "category": ["11010519491231002X", "DE89370400440532013000", "4111 1111 1111 1111", "+49 30 901820", "13800138000",
-                 "１３８００１３８０００", "536-90-4399", "zora@example.org", "zora(at)example.org", "Zora Quill"],
+                 "WhatsApp+4915112345678", "86+13800138000", "+491511234567890", "１３８００１３８０００", "536-90-4399",
+                 "zora@example.org", "zora(at)example.org", "Zora Quill"],
     "region": ["北京市朝阳区中山路12号", "zora quill", "12 High Street, Springfield"],
 }  # fmt: skip
 HARMLESS = {
