@@ -26,7 +26,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import ErasedList, RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
-from orchestration.privacy.vault import open_vault, renew_vault
+from orchestration.privacy.vault import open_vault, renew_due, renew_later
 from orchestration.records import KINDS, Privacy, Record
 from orchestration.sources.contract import Settings
 
@@ -61,7 +61,10 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     """Delete what is past its term; `dry_run` counts it. Cheap when nothing can be due: no file of the lake is opened.
 
     The caller holds the home's lock. `sources`: every source configured, switched off ones too.
+    What a death left of the last time is made up for first.
     """
+    if not dry_run:
+        renew_due(home, keyring)
     at = now().replace(tzinfo=None)
     lake = Lake(home, keyring.base64(LAKE_KEY))
     rows_due, persons_due = (True, True) if dry_run else _due(home, lake, at)
@@ -190,7 +193,9 @@ def _in_force(at: datetime) -> str:
 
     A grant that has neither ended nor been withdrawn since, by whichever key its person was known, is evidence still.
     """
-    now_known = "SELECT subject_key, arg_max_null(current_subject_key, valid_from) AS now FROM lake._subjects GROUP BY 1"
+    now_known = (
+        "SELECT subject_key, arg_max_null(current_subject_key, valid_from) AS now FROM lake._subjects GROUP BY 1"
+    )
     of_person = (
         "(SELECT c.*, coalesce(s.now, c.subject_key) AS person "
         f"FROM lake.consent c LEFT JOIN ({now_known}) s USING (subject_key))"
@@ -212,7 +217,8 @@ def _expire_vault(
 ) -> dict[str, int]:
     """Take out of the vault what is past its term (`vault_due`).
 
-    The vault's file is new after.
+    The vault's file is new after: a note of that stands before anything goes. Words kept outside of it go first: those
+    that a death leaves in the vault are put back there with the next run (`restriction.remember`).
     """
     home = lake.home
     if not (home.folder("vault") / "vault.duckdb").exists():
@@ -221,6 +227,8 @@ def _expire_vault(
         found = vault_due(con, lake, keyring, sources, at)
         is_due = not dry_run and any(found.values())
         if is_due:
+            renew_later(home)
+            RestrictedList(home, keyring).forget(tuple(i for (i,) in con.execute("FROM _silent").fetchall()))
             con.execute(
                 "DELETE FROM vault.consent c USING _stale s WHERE c.consent_ref = s.consent_ref AND c.purpose = s.purpose "
                 "AND c.action = s.action AND c.given_at = s.given_at"
@@ -231,8 +239,7 @@ def _expire_vault(
             con.execute("DELETE FROM vault.record_key WHERE subject_id IS NULL AND key_hash IN (FROM _rowless)")
             con.execute("DELETE FROM vault.agent WHERE agent_key IN (FROM _silent_agents)")
     if is_due:
-        renew_vault(con, home, keyring)
-        RestrictedList(home, keyring).forget(tuple(i for (i,) in con.execute("FROM _silent").fetchall()))
+        renew_due(home, keyring)
     return found
 
 

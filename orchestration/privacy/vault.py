@@ -24,6 +24,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 
 SUBJECTS_DUE = "subjects_due"  # in the home's ops folder
+RENEWAL_DUE = "vault_renewal_due"  # there too
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (
     subject_id VARCHAR, secret BLOB, number BIGINT, anchor VARCHAR, is_account BOOLEAN, current_id VARCHAR,
@@ -160,19 +161,15 @@ def _note_generation(home: Home, keyring: Keyring, number: int) -> None:
     write_durably(home.folder("vault") / "generation.json", json.dumps({"generation": number}).encode())
 
 
-def renew_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: bytes | None = None) -> None:
-    """Write what the vault holds into a new file, under another `key` if given.
-
-    What was deleted is in the old one still.
-    """
+def renew_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> None:
+    """Write what the vault holds into a new file: what was deleted is in the old one still."""
     path = home.folder("vault") / "vault.duckdb"
     draft = home.folder("vault") / ".vault.draft.duckdb"
     draft.unlink(missing_ok=True)
-    for name, file, secret, mode in (
-        ("old_vault", path, keyring.hex("vault"), "READ_ONLY, "),
-        ("new_vault", draft, key.hex() if key else keyring.hex("vault"), ""),
-    ):
-        con.execute(f"ATTACH {literal(str(file))} AS {name} ({mode}ENCRYPTION_KEY '{secret}', ENCRYPTION_CIPHER 'GCM')")
+    key = f"ENCRYPTION_KEY '{keyring.hex('vault')}', ENCRYPTION_CIPHER 'GCM'"
+    for name, file in (("old_vault", path), ("new_vault", draft)):
+        con.execute(f"ATTACH {literal(str(file))} AS {name} ({key})")
+    con.execute("CHECKPOINT old_vault")  # a log that a death left beside the old file would not open with the new one
     con.execute("COPY FROM DATABASE old_vault TO new_vault")
     con.execute("CHECKPOINT new_vault")
     con.execute("DETACH new_vault")
@@ -201,6 +198,23 @@ def reinit(home: Home, keyring: Keyring) -> int:
     AuditLog(home, keyring).append("vault reinit", vault_generation=generation)
     _note_generation(home, keyring, generation)
     return generation
+
+
+def renew_later(home: Home) -> None:
+    """Note durably, before anything is deleted, that the vault's file has to be written anew (`renew_due`)."""
+    write_durably(home.folder("ops") / RENEWAL_DUE, b"")
+
+
+def renew_due(home: Home, keyring: Keyring) -> None:
+    """Write the vault's file anew where something was deleted since. Repeatable: the note goes last."""
+    due, path = home.folder("ops") / RENEWAL_DUE, home.folder("vault") / "vault.duckdb"
+    if due.exists() and path.exists():
+        con = connect(home.temp)
+        try:
+            renew_vault(con, home, keyring)
+        finally:
+            con.close()
+    due.unlink(missing_ok=True)
 
 
 def seal_identities(rows: pa.Table) -> pa.Array:

@@ -1,8 +1,10 @@
 """Retention: what is past its term goes for good and stays counted. Keep out: sealed pages and quarantine."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,9 +17,10 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.lake.store import Lake
 from orchestration.landing import pages
-from orchestration.privacy import pseudonyms, requests, restriction, retention, subjects
+from orchestration.privacy import pseudonyms, requests, restriction, retention, subjects, vault
 from orchestration.privacy.audit import check_home
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.retention import Expired
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
@@ -223,6 +226,51 @@ def test_a_run_expires_and_what_is_gone_is_in_no_file(filled: TestHouse, monkeyp
     assert vault_counts(filled) == (0, 0, 0)
     assert found_under(filled.inbox, ["Zora Quill"]) == {"Zora Quill"}
     assert found_under(Home.open(filled.home.root).root, ["Zora Quill"]) == set()
+
+
+class Dying:
+    """A connection under which a process dies before one statement: `left` holds what lay in a folder by then."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, statement: str, folder: Path, left: Path):
+        self.con, self.statement, self.folder, self.left = con, statement, folder, left
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.con, name)
+
+    def execute(self, statement: str, *given: object) -> duckdb.DuckDBPyConnection:
+        if statement == self.statement:
+            shutil.copytree(self.folder, self.left)
+            died()
+        return self.con.execute(statement, *given)
+
+
+@pytest.mark.parametrize("before", ["checkpoint", "new file"])
+def test_a_death_after_what_is_due_was_deleted_leaves_it_in_no_file_once_the_next_run_is_over(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: str
+) -> None:
+    object_to_analytics(filled, "desk:A1")
+    restriction.renew(filled.home, filled.keyring)
+    folder = filled.home.folder("vault")
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2029-01-01T00:00:00Z")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if before == "new file":
+            patch.setattr(vault, "place_durably", died)
+        else:
+            dying = ("CHECKPOINT vault", folder, tmp_path / "left")
+            patch.setattr(retention, "connect", lambda *given: Dying(connect(*given), *dying))
+        run(filled)
+    if before == "checkpoint":  # what the dying process still did in order is undone
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "left", folder)
+        assert (folder / "vault.duckdb.wal").exists()
+    old = (folder / "vault.duckdb").stat().st_ino
+    assert vault_counts(filled) == (0, 0, 0)  # the control: nothing in the vault is due any more
+    pipeline.let_go(filled.home, filled.keyring)
+    assert (folder / "vault.duckdb").stat().st_ino != old and not list(folder.glob("*.wal"))
+    assert vault_counts(filled) == (0, 0, 0) and RestrictedList(filled.home, filled.keyring).entries() == []
+    renewed = (folder / "vault.duckdb").stat().st_ino
+    pipeline.let_go(filled.home, filled.keyring)
+    assert (folder / "vault.duckdb").stat().st_ino == renewed  # once
 
 
 def late(house: TestHouse) -> int:
