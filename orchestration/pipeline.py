@@ -315,9 +315,13 @@ def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
     """Let go, as the home's inbox policy says, of files whose rows are in the lake.
 
     A load with rows in quarantine, or lines that are no JSON (which file they are of is not told), keeps all its files.
+    While a source's settings cannot be read every file stays: which of them it has yet to read is not known.
     What a run that broke off left undone is done by the next. What cannot be done is its source's failure.
     """
     if home.inbox_policy == "keep":
+        return
+    if broken := broken_sources(home):
+        event("inbox.waits", sources=sorted(broken))
         return
     held = Counter[str]()
     for commit in read_commits(home, "_commits"):
@@ -326,7 +330,7 @@ def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
     good = {load_id for load_id, n in held.items() if not n}
     oldest = now().replace(tzinfo=None) - timedelta(days=Policy.of(home).landing_days)
     outcomes = Outcomes(home, run_id)
-    for source, problem in inbox.tidy(home, keyring, discover(home, broken={}).values(), good, oldest).items():
+    for source, problem in inbox.tidy(home, keyring, discover(home).values(), good, oldest).items():
         if source not in outcomes.failures:
             outcomes.fail(source, "files", problem)
 
@@ -334,12 +338,12 @@ def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:
 def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
     """Drop what is past its term or rests on a withdrawn consent, in every store.
 
-    A page that expires unread is its source's failure.
+    A page that expires unread is its source's failure. Terms wait while a source's settings cannot be read.
     """
     policy = Policy.of(home)
     counts = {"pages": 0, "batches": len(quarantine.expire(home, policy.quarantine_days))}
     counts["copies"] = answers.expire(home, policy.landing_days)
-    active = sources(home)
+    asked, broken = sources(home), broken_sources(home)
     for name in pages.sources(home):
         try:
             gone = pages.expire(home, keyring, name, now(), policy.landing_days)
@@ -348,12 +352,13 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
             continue
         counts["pages"] += len(gone)
         unread = [load_id for load_id in gone if not promote.is_committed(home, load_id)]
-        if unread and name not in active:
+        if unread and name not in asked and name not in broken:
             event("landing.expired_unread", source=name, loads=len(unread))
         elif unread:
-            reason = f"{len(unread)} loads expired in landing before the gate could read them"
-            Outcomes(home, run_id).fail(name, "expire", reason)
-    if broken := broken_sources(home):  # which terms their rows have is not known: nothing goes early
+            failure = f"{name}: loads expired in landing before the gate could read them ({len(unread)})"
+            Outcomes(home, run_id).fail(name, "expire", f"{broken[name]}; {failure}" if name in broken else failure)
+    if broken:  # which terms their rows have, and on what grounds they are kept, is not known: nothing goes early
+        heed(home, keyring)
         event("retention.waits", sources=sorted(broken))
         return counts | {"withdrawn": 0} | asdict(retention.Expired())
     withdrawn, expired = let_go(home, keyring)
@@ -363,14 +368,21 @@ def expire(home: Home, keyring: Keyring, run_id: str) -> dict[str, int]:
 def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdrawal.Withdrawn, retention.Expired]:
     """Take out of the lake and the vault what rests on a withdrawn consent or is past its term; `dry_run` only counts.
 
-    First what persons had struck out is struck out in rows that are theirs by now, too.
     Raises ContractError where a source's settings cannot be read: its rows would go by terms that are not theirs.
     """
     every = discover(home, active_only=False)
     if not dry_run:
-        restriction.renew(home, keyring)
-        retention.drop_looks_back(home, keyring)
+        heed(home, keyring)
     return withdrawal.run(home, keyring, every, dry_run), retention.run(home, keyring, every, dry_run)
+
+
+def heed(home: Home, keyring: Keyring) -> None:
+    """What waits for no source's terms: what persons had struck out is, in rows that are theirs by now, too.
+
+    And looks back go that hold rows which are gone.
+    """
+    restriction.renew(home, keyring)
+    retention.drop_looks_back(home, keyring)
 
 
 def ledger_faults(home: Home, keyring: Keyring) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestration.errors import SourceError, TransientSourceError, is_disk_full
+from orchestration.errors import ContractError, SourceError, TransientSourceError, is_disk_full
 from orchestration.home import Home, environment_set, sync_folder, sync_path, write_durably
 from orchestration.landing import inbox, pages, unread
 from orchestration.landing.names import file_ids
@@ -59,7 +59,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     whole: dict[str, str] = {}
     settings = replace(settings, inbox=home.inbox, file_id=file_id, read_whole=whole.__setitem__)
     counted = {"pages": 0, "bytes": 0}
-    problem: list[SourceError] = []
+    problem: list[SourceError | ContractError] = []
     told: list[tuple[str, str]] = []
     read: set[str] = set()
 
@@ -84,7 +84,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
                 )
             if whole and home.inbox_policy != "keep":
                 inbox.note(home, load_id, whole, counted["pages"])
-        except SourceError as error:
+        except (SourceError, ContractError) as error:
             problem.append(error)
             raise
 
@@ -95,7 +95,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
 
         try:
             _run_dlt(home, settings.name, sealed_pages, window)
-        except SourceError as error:
+        except (SourceError, ContractError) as error:
             failure, is_transient = str(error), isinstance(error, TransientSourceError)
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.

@@ -141,6 +141,21 @@ def test_a_file_waits_until_its_one_source_or_both_took_it_in(house: TestHouse, 
     assert take() == {} and lies(house) == []
 
 
+def test_a_file_waits_while_a_source_that_may_have_to_read_it_cannot_be_understood(
+    house: TestHouse, take: Take
+) -> None:
+    is_policy(house, "delete")
+    settings = write_source(house.sources, "archive", {"case": CASE}) / "source.toml"
+    whole = settings.read_text()
+    settings.write_text(whole + "slip = [")
+    house.drop("rows_1.jsonl", ROWS)
+    assert take() == {}  # the slip is told where a run begins
+    assert lies(house) == ["rows_1.jsonl"]
+    settings.write_text(whole)
+    assert take() == {} and lies(house) == []
+    assert house.rows("select count(distinct load_id) from lake.case") == [(2,)]
+
+
 def test_a_load_in_quarantine_keeps_its_files_until_it_passes(
     house: TestHouse, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 Keep out: a run over it (tests/faults/test_source_down.py).
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from orchestration.cli import main
 from orchestration.defs.resources import HouseResource
 from orchestration.errors import ContractError
 from orchestration.messages import translated
+from orchestration.sources.contract import Window
 from orchestration.sources.registry import discover
 from tests.house import TestHouse, write_source
+from tests.integration.test_gate import CASE, case, lines
+from tests.integration.test_retention import object_to_analytics
 
 
 def not_toml(path: Path) -> None:
@@ -40,6 +44,11 @@ def other_type(path: Path) -> None:
 
 def unknown_kind(path: Path) -> None:
     (path.parent / "no_such_kind.sql").write_text("select 1")
+
+
+def unknown_option(folder: Path) -> None:
+    toml = folder / "source.toml"
+    toml.write_text(toml.read_text() + "[options]\nslip = 1\n")
 
 
 FAULTS: tuple[tuple[Callable[[Path], None], str], ...] = (
@@ -83,6 +92,65 @@ def test_a_run_that_was_asked_for_others_by_name_does_not_fail_for_a_broken_one(
         last = pipeline.run_history(house.home)[-1]
         assert last["failed_sources"] == failed and len(wrong) == len(failed)
         assert last["status"] == ("failed" if failed else "succeeded") and "torn" in last["reasons"]
+
+
+def test_pages_of_a_broken_source_that_expire_unread_are_told_as_lost(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    toml = write_source(house.sources, "torn", {"case": "select 1"}) / "source.toml"
+    house.drop("rows.jsonl", lines(case(1, account="A1")))
+    pipeline.extract(house.home, house.keyring, pipeline.sources(house.home)["torn"], Window(), "test")
+    not_toml(toml)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-16T00:00:00Z")
+    assert pipeline.expire(house.home, house.keyring, "test")["pages"] == 1
+    reason = pipeline.Outcomes(house.home, "test").failures["torn"]["reason"]
+    assert "source.toml cannot be read" in reason and reason.endswith("before the gate could read them (1)")
+    assert "已到期" in translated(reason, "zh") and "cannot be read" not in translated(reason, "zh")
+
+
+def test_an_objection_is_followed_while_a_source_is_broken(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In rows that turn out to be of who objected; and a look back made before does not outlast that."""
+    write_source(house.sources, "desk", {"case": CASE})
+    given = {"country": "DE", "at": "2026-05-01T00:00:00Z"}
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    house.drop("rows_1.jsonl", lines(case(1, email="zora@example.org", verified="true", **given)))
+    house.take()
+    house.drop("rows_2.jsonl", lines(case(2, account="A2", **given)))
+    house.take()
+    object_to_analytics(house, "desk:A2")
+    both = case(3, account="A2", email="zora@example.org", verified="true", **given)
+    house.drop("rows_3.jsonl", lines(both))  # one person by this
+    house.take()
+    used = "select count(*) from lake.case where list_contains(purposes, 'analytics')"
+    assert house.rows(used) == [(1,)]  # the control
+    not_toml(write_source(house.sources, "torn", {"case": "select 1"}) / "source.toml")
+    pipeline.expire(house.home, house.keyring, "test")
+    assert house.rows(used) == [(0,)]
+    look_back = house.home.folder("known_at") / "2026-06-01T00-00-00.duckdb"
+    look_back.write_bytes(b"made of rows that are struck out")
+    os.utime(look_back, (0, 0))
+    pipeline.expire(house.home, house.keyring, "test")
+    assert not look_back.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (lambda folder: (folder / "extract.py").unlink(), "desk: extract.py is missing"),
+        (unknown_option, "desk: source.toml [options] has no setting 'slip': it knows"),
+    ],
+    ids=["no_extract", "unknown_option"],
+)
+def test_what_is_wrong_with_a_source_that_is_asked_is_told_as_it_is_and_not_asked_again(
+    house: TestHouse, fault: Callable[[Path], None], told: str
+) -> None:
+    fault(write_source(house.sources, "desk", {"case": CASE}))
+    house.drop("rows.jsonl", lines(case(1, account="A1")))
+    done = pipeline.extract(house.home, house.keyring, pipeline.sources(house.home)["desk"], Window(), "test", False)
+    assert done.failure is not None and done.failure.startswith(told) and not done.is_transient
+    assert pipeline.Outcomes(house.home, "test").failures["desk"]["reason"] == done.failure
+    assert translated(done.failure, "zh") != done.failure
 
 
 def test_a_broken_source_of_a_built_in_ones_name_does_not_bring_that_one_back(house: TestHouse) -> None:
