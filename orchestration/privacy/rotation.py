@@ -183,8 +183,9 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
     draft = path.with_name("vault.rotated")
     draft.unlink(missing_ok=True)
     old = keyring.hex("vault")
-    con.execute(f"ATTACH {literal(str(path))} AS vault (READ_ONLY, ENCRYPTION_KEY '{old}', ENCRYPTION_CIPHER 'GCM')")
+    con.execute(f"ATTACH {literal(str(path))} AS vault (ENCRYPTION_KEY '{old}', ENCRYPTION_CIPHER 'GCM')")
     check_format(con)
+    con.execute("CHECKPOINT vault")  # a log that a death left beside the old file would not open with the new one
     con.execute(f"ATTACH {literal(str(draft))} AS fresh (ENCRYPTION_KEY '{key.hex()}', ENCRYPTION_CIPHER 'GCM')")
     con.execute(SCHEMA.replace("vault.", "fresh."))
     for table, replaced in {

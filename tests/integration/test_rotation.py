@@ -3,6 +3,7 @@
 Keep out: erasure itself.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from orchestration.privacy import erasure, evidence, keys, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
+from orchestration.privacy.vault import open_vault
 from tests.house import TestHouse, copy_of, write_source
 from tests.integration.test_gate import CASE, CURRENT, case, lines
+from tests.integration.test_retention import Dying
 from tests.integration.test_subjects import EVENT, erase, request_count
 
 
@@ -55,6 +58,24 @@ def clusters(house: TestHouse) -> list[int]:
     for _, subject in house.rows(CURRENT):
         sizes[subject] = sizes.get(subject, 0) + 1
     return sorted(sizes.values())
+
+
+def test_a_log_that_a_death_left_beside_the_vault_is_played_before_another_file_takes_its_place(
+    filled: TestHouse, tmp_path: Path
+) -> None:
+    folder, left, sizes = filled.home.folder("vault"), tmp_path / "left", clusters(filled)
+    con = connect(filled.home.temp)
+    dying = Dying(con, "CHECKPOINT vault", folder, left)
+    with pytest.raises(KeyboardInterrupt), open_vault(dying, filled.home, filled.keyring):
+        pass
+    con.close()
+    shutil.rmtree(folder)
+    shutil.copytree(left, folder)
+    assert list(folder.glob("*.wal"))  # the control
+    assert rotation.rotate(filled.home, filled.keyring).is_sound and clusters(filled) == sizes
+    filled.drop("rows_4.jsonl", lines(case(6, account="A1")))
+    filled.take()
+    assert not list(folder.glob("*.wal")) and filled.rows("select count(*) from lake.case") == [(5,)]
 
 
 def test_rows_and_subjects_are_the_same_and_old_pseudonyms_are_dead(filled: TestHouse) -> None:
