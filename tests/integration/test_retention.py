@@ -12,7 +12,7 @@ import pytest
 from orchestration import answering, pipeline
 from orchestration.engine import connect
 from orchestration.home import Home
-from orchestration.lake import audit
+from orchestration.lake import audit, quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.lake.store import Lake
@@ -281,11 +281,11 @@ def late(house: TestHouse) -> int:
 
 @contextmanager
 def asking(house: TestHouse) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The vault open for writing, the lake and the keyed hashes beside it."""
+    """The vault open for writing; lake, rows that wait and the keyed hashes beside it."""
     con = connect(house.home.temp)
     try:
         pseudonyms.install(con, house.keyring)
-        Lake(house.home, house.keyring.base64("lake")).register(con)
+        quarantine.register(con, Lake(house.home, house.keyring.base64("lake")))
         with open_vault(con, house.home, house.keyring):
             yield con
     finally:
