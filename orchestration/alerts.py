@@ -146,6 +146,8 @@ def send(home: Home) -> list[Alert]:
         _note(home, state["told"], str(error))
         return []
     if not channels.names:
+        if state["problem"]:  # of a channel that is turned off since
+            _note(home, state["told"], None)
         return []
     kept = {a.key: dict(state["told"].get(a.key, {})) for a in alerts}  # what is over may come again
     problems, sent = [], []

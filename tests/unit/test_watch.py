@@ -271,6 +271,11 @@ def test_what_cannot_be_delivered_stays_due_and_its_address_is_not_told(desk: Te
     assert "500" in CliRunner().invoke(main, ["status"]).output
     webhook.status = 200
     assert len(alerts.send(desk.home)) == 1 and alerts.told(desk.home)["problem"] is None
+    webhook.status = 500
+    fail_a_run(desk, "r2")
+    assert alerts.send(desk.home) == [] and alerts.told(desk.home)["problem"]
+    turn_on(desk)  # no channel any more: nothing is undelivered
+    assert alerts.send(desk.home) == [] and alerts.told(desk.home)["problem"] is None
 
 
 def test_a_channel_that_is_down_has_nothing_told_twice_on_the_other(
