@@ -519,10 +519,17 @@ def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[di
 def recheck_served(home: Home, run_id: str) -> list[str]:
     """Hold what is served against the checks of today; what fails is withdrawn at once, and the incident written down.
 
-    Bytes that passed the same checks before are not asked again.
+    Bytes that passed the same checks before are not asked again. PostgreSQL hears of what it has missed so far.
 
     Returns the codes of what failed, without values; empty when all is well or nothing is served.
     """
+    failed = _withdraw_failing(home, run_id)
+    if not failed and postgres.is_due(home):  # what fails must not get there
+        _to_postgres(home, run_id)
+    return failed
+
+
+def _withdraw_failing(home: Home, run_id: str) -> list[str]:
     path = home.serving / "kpi.duckdb"
     if not path.exists() or verdict.stands(home, path):
         return []
@@ -565,19 +572,27 @@ def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
         )
     finally:
         con.close()
-    if not result.is_served:
+    if result.is_served:
+        report_privacy(home, keyring)
+        if not result.is_waiting:
+            verdict.keep(home, result.path)
+    else:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
-        return result
-    report_privacy(home, keyring)
-    if not result.is_waiting:
-        verdict.keep(home, result.path)
+    _to_postgres(home, run_id)  # refused or not: restricted rows that were taken out leave it too
+    return result
+
+
+def _to_postgres(home: Home, run_id: str) -> None:
+    """Bring PostgreSQL, where the home has one, to what is served; whether it was reached is the run's outcome."""
+    outcomes, unreached = Outcomes(home, run_id), []
     try:
         target = postgres.PostgresTarget.of(home)
         if target:
             postgres.publish_served(home, target)
     except VoicehouseError as error:
-        Outcomes(home, run_id).note("unreached", [str(error)])
-    return result
+        unreached = [str(error)]
+    if unreached != outcomes.codes("unreached"):
+        outcomes.note("unreached", unreached)
 
 
 def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:

@@ -14,13 +14,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration import pipeline
 from orchestration.engine import connect, load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
+from orchestration.lake import audit
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.postgres import PostgresTarget, is_due, publish_served
 from orchestration.serving.publish import withdraw
 from tests.postgres import Server
+from tests.unit import served_house
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -28,6 +31,7 @@ SETTINGS = {
     "readers": ["analyst"],
     "handlers": {"north": ["north"], "boss": ["*"]},
 }
+NOBODY = "host=127.0.0.1 port=9 user=owner connect_timeout=2"
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -153,12 +157,39 @@ def test_a_publication_that_fails_leaves_what_was_there_and_stays_due(server: Se
 
 def test_a_withdrawal_that_cannot_reach_the_server_is_made_up_for(server, home, tmp_path, monkeypatch):
     publish_served(home, target(home))
-    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", "host=127.0.0.1 port=9 user=owner connect_timeout=2")
+    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", NOBODY)
     assert any("not reached" in r for r in withdraw(home, "a test"))
     assert is_due(home)
     monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", server.connection())
     publish_served(home, target(home))
     assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse.kpi_values") == [(0,)]
+
+
+def test_a_run_that_has_nothing_good_to_serve_makes_up_for_a_withdrawal(server, home, tmp_path, monkeypatch):
+    publish_served(home, target(home))
+    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", NOBODY)
+    (home.serving / "kpi.duckdb").write_bytes(b"torn")
+    assert pipeline.recheck_served(home, "first") == ["unreadable"] and is_due(home)
+    assert pipeline.recheck_served(home, "second") == [] and is_due(home)
+    (told,) = pipeline.Outcomes(home, "second").codes("unreached")
+    assert "publishing to PostgreSQL failed" in told
+    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", server.connection())
+    assert pipeline.recheck_served(home, "second") == [] and not is_due(home)
+    assert pipeline.Outcomes(home, "second").codes("unreached") == []
+    for table in ("voicehouse.kpi_values", "voicehouse_team.fct_cases"):
+        assert ask(server, tmp_path, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def test_restricted_rows_that_were_taken_out_go_though_the_new_figures_are_refused(server, home, tmp_path, monkeypatch):
+    publish_served(home, target(home))
+    (home.serving / "team.duckdb").unlink()  # as an erasure does
+    con = served_house.warehouse(tmp_path / "made", answers=20, cases=20, days=5)
+    load_extension(con, "httpfs")
+    monkeypatch.setattr(pipeline, "open_warehouse", lambda *_: con)
+    monkeypatch.setattr(audit, "published_failures", lambda _: ["planned to fail"])
+    assert not pipeline.publish(home, Keyring(home), "candidate").is_served
+    assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse.kpi_values") == [(3,)]
+    assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse_team.fct_cases") == [(0,)]
 
 
 def test_the_command_publishes_and_shows_no_secret(server: Server, home: Home, tmp_path: Path):
