@@ -90,8 +90,7 @@ def publish_served(home: Home, target: PostgresTarget) -> dict[str, int]:
     Until it succeeds `is_due` says so, and the next run tries again. Raises VoicehouseError, without the connection
     string, when PostgreSQL cannot be reached or refuses: what was there is unchanged then.
     """
-    due = _due(home)  # until it is gone again, PostgreSQL shows something else than this home
-    write_durably(due, json.dumps({"since": now().isoformat()}).encode())
+    mark_due(home)  # until that is gone again, PostgreSQL shows something else than this home
     served, team = home.serving / "kpi.duckdb", home.serving / "team.duckdb"
     rows = {}
     with _connected(home, target) as con:
@@ -106,8 +105,14 @@ def publish_served(home: Home, target: PostgresTarget) -> dict[str, int]:
                 rows |= _replace(con, "restricted", target.team_schema, _restricting(con, target))
             else:
                 _run(con, _emptied(target.team_schema))
-    due.unlink()
+    _due(home).unlink(missing_ok=True)
     return rows
+
+
+def mark_due(home: Home) -> None:
+    """Note, where the home publishes to PostgreSQL, that it has yet to hear of a change: the next run tells it."""
+    if home.house.postgres.get("schema"):
+        write_durably(_due(home), json.dumps({"since": now().isoformat()}).encode())
 
 
 def is_due(home: Home) -> bool:

@@ -36,7 +36,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
 from orchestration.serving.history import History, drop_drafts
-from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, publish_served
+from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, mark_due, publish_served
 from orchestration.serving.swap import discard, swap
 
 VALUES = "kpi_values"
@@ -250,12 +250,13 @@ def person_free(path: Path) -> list[str]:
     return failed
 
 
-def withdraw(home: Home, reason: str) -> list[str]:
+def withdraw(home: Home, reason: str, here_only: bool = False) -> list[str]:
     """Take everything that is served away at once, here and on PostgreSQL, and say so in `serving/withdrawn.json`.
 
     What waits for its sign-off goes first: signed later, it would be served.
-    `reason` is a code or a sentence without values; the next good publication ends the withdrawal. Returns the names of
-    what was removed.
+    `reason` is a code or a sentence without values; the next good publication ends the withdrawal. With `here_only`
+    PostgreSQL, which may show another home's figures, hears of it by the next run.
+    Returns the names of what was removed.
     """
     removed = []
     if waiting(home).exists():
@@ -270,8 +271,9 @@ def withdraw(home: Home, reason: str) -> list[str]:
     if (home.serving / "parquet").exists():
         shutil.rmtree(home.serving / "parquet")
         removed.append("parquet")
+    mark_due(home)
     try:
-        target = PostgresTarget.of(home)
+        target = None if here_only else PostgresTarget.of(home)
         if target:
             publish_served(home, target)
             removed.append("postgresql")

@@ -4,6 +4,7 @@ Keep out: what the gate refuses (tests/attacks/test_consent.py).
 """
 
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import furnish
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.withdrawal import Withdrawn
+from orchestration.serving import postgres, publish
 from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_privacy_checks import checks
@@ -306,6 +308,25 @@ def test_a_home_from_a_backup_has_forgotten_before_it_is_opened(filled: TestHous
     assert rows_of(Home.open(tmp_path / "new")) == [("shop", ["service"]), ("shop", ["service"])]
     again = backup.restore(tmp_path / "b", tmp_path / "third", SECRET, erased=tmp_path / "new" / "erased")
     assert (again.erasures, again.withdrawals) == (1, 2)  # the list went on with the home
+
+
+def test_a_home_that_is_being_restored_leaves_postgresql_to_its_first_run(
+    filled: TestHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", f"host=127.0.0.1 port={port} user=owner connect_timeout=2")
+        server.settimeout(0)
+        filled.home.furnish(replace(filled.home.house, postgres={"schema": "voicehouse"}), anew=True)
+        backup.write(filled.home, tmp_path / "b", SECRET)
+        erase(filled, Sought(account="register:bob"))
+        done = backup.restore(tmp_path / "b", tmp_path / "new", SECRET, erased=filled.home.root / "erased")
+        new = Home.open(tmp_path / "new")
+        assert done.erasures == 1 and (new.serving / "withdrawn.json").exists() and postgres.is_due(new)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        publish.withdraw(new, "a test")  # the control
+        server.accept()[0].close()
 
 
 def test_a_home_from_a_backup_heeds_what_was_restricted_and_objected_to_since(
