@@ -234,7 +234,6 @@ def _forget_again(home: Home) -> tuple[int, int, int, tuple[str, ...]]:
             # What is on PostgreSQL is another home's as long as this one is not in its place.
             reason = "the home was put back from a backup, and persons were forgotten again"
             publish.withdraw(home, reason, here_only=True)
-            (home.folder("ops") / "served.json").unlink(missing_ok=True)
     return erasures, again.rows, struck, unplaced
 
 

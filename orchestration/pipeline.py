@@ -543,10 +543,11 @@ def _withdraw_failing(home: Home, run_id: str) -> list[str]:
     except (duckdb.Error, audit.AuditError):
         failed = ["unreadable"]
     if failed:
-        removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
-        # What is not served any more has to be made again, even when there is nothing new.
-        (home.folder("ops") / "served.json").unlink(missing_ok=True)
-        incidents.begin(home, Keyring(home), "withdrawn", run_id=run_id, failed=failed, removed=removed)
+        try:
+            incident = incidents.begin(home, Keyring(home), "withdrawn", run_id=run_id, failed=failed)
+        finally:  # figures go even where nothing can be written down
+            removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
+        incidents.keep_removed(home, Keyring(home), incident, removed)
         Outcomes(home, run_id).note("withdrawn", failed)
     else:
         verdict.keep(home, path)

@@ -52,5 +52,4 @@ def withdraw(reason: str, yes: bool) -> None:
         sys.exit(2)
     with home.writing("publish withdraw"), ticking("publish withdraw"):
         removed = take_away(home, reason)
-        (home.folder("ops") / "served.json").unlink(missing_ok=True)  # the next run makes it anew
     click.echo(text("publish.withdrawn", removed=", ".join(removed) or "-"))

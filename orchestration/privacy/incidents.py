@@ -61,6 +61,11 @@ class Incident:
         """What it touches, as counted last."""
         return next((line["scope"] for line in reversed(self.lines) if line["what"] == "scoped"), None)
 
+    @property
+    def removed(self) -> list[str]:
+        """What was taken away, by name; of a withdrawal that was cut short nothing is known."""
+        return next((line["removed"] for line in reversed(self.lines) if "removed" in line), [])
+
     def terms(self, scope: dict[str, Any]) -> list[dict[str, Any]]:
         """By law of the persons in the stores counted.
 
@@ -179,6 +184,11 @@ def scope(
         "served": [p.name for p in sorted(home.serving.glob("*.duckdb"))],
         "published": [t for t in _published(home) if about.holds(datetime.fromisoformat(t))],
     }
+
+
+def keep_removed(home: Home, keyring: Keyring, incident: Incident, removed: list[str]) -> None:
+    """Write down what was taken away."""
+    _note(home, keyring, incident.number, "removed", {"removed": removed}, {"removed": removed})
 
 
 def keep_scope(home: Home, keyring: Keyring, incident: Incident, found: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def material(home: Home, keyring: Keyring, incident: Incident) -> dict[str, Any]
         "written_at": now().isoformat(),
         **incident.as_row(),
         "opened_at": incident.begun["at"],
-        "removed": incident.begun.get("removed", []),
+        "removed": incident.removed,
         "term_hours": HOURS,
         "controller": dict(policy.controller),
         "place": policy.place,

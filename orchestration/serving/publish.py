@@ -15,7 +15,7 @@ import duckdb
 from orchestration.engine import identifier, literal, open_read_only
 from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
-from orchestration.home import Home, now, open_to_group, write_durably
+from orchestration.home import Home, now, open_to_group, sync_folder, write_durably
 from orchestration.privacy.audit import BLOCKING, check_candidate
 from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
@@ -253,25 +253,19 @@ def person_free(path: Path) -> list[str]:
 def withdraw(home: Home, reason: str, here_only: bool = False) -> list[str]:
     """Take everything that is served away at once, here and on PostgreSQL, and say so in `serving/withdrawn.json`.
 
-    What waits for its sign-off goes first: signed later, it would be served.
+    What tells of it comes first, so that after a death in the middle the next run makes the figures anew and tells
+    PostgreSQL. What waits for its sign-off goes too: signed later, it would be served.
     `reason` is a code or a sentence without values; the next good publication ends the withdrawal. With `here_only`
     PostgreSQL, which may show another home's figures, hears of it by the next run.
     Returns the names of what was removed.
     """
-    removed = []
-    if waiting(home).exists():
-        discard(waiting(home))
-        drop_drafts(waiting(home).parent)
-        removed.append(waiting(home).name)
-    for name in ("kpi.duckdb", "kpi.duckdb.wal", "team.duckdb", "team.duckdb.wal", "report/index.html"):
-        path = home.serving / name
-        if path.exists():
-            path.unlink()
-            removed.append(name)
-    if (home.serving / "parquet").exists():
-        shutil.rmtree(home.serving / "parquet")
-        removed.append("parquet")
-    mark_due(home)
+    (home.folder("ops") / "served.json").unlink(missing_ok=True)
+    sync_folder(home.folder("ops"))
+    try:
+        _say_withdrawn(home, reason, [])
+        mark_due(home)
+    finally:  # figures go on a full disk, too
+        removed = _remove(home)
     try:
         target = None if here_only else PostgresTarget.of(home)
         if target:
@@ -279,8 +273,30 @@ def withdraw(home: Home, reason: str, here_only: bool = False) -> list[str]:
             removed.append("postgresql")
     except VoicehouseError:
         removed.append("postgresql (not reached: tried again by the next run)")
+    _say_withdrawn(home, reason, removed)
+    return removed
+
+
+def _say_withdrawn(home: Home, reason: str, removed: list[str]) -> None:
     notice = {"reason": reason, "withdrawn_at": now().isoformat(), "removed": removed}
     write_durably(home.serving / "withdrawn.json", json.dumps(notice).encode(), PUBLISHED_MODE)
+
+
+def _remove(home: Home) -> list[str]:
+    """The figures themselves last: as long as they are there, the next run holds them against its checks again."""
+    removed = []
+    if waiting(home).exists():
+        discard(waiting(home))
+        drop_drafts(waiting(home).parent)
+        removed.append(waiting(home).name)
+    if (home.serving / "parquet").exists():
+        shutil.rmtree(home.serving / "parquet")
+        removed.append("parquet")
+    for name in ("team.duckdb", "team.duckdb.wal", "report/index.html", "kpi.duckdb.wal", "kpi.duckdb"):
+        path = home.serving / name
+        if path.exists():
+            path.unlink()
+            removed.append(name)
     return removed
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration import pipeline
+from orchestration.privacy import incidents
 from orchestration.sources.contract import Window
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
@@ -180,8 +181,8 @@ def test_sources_that_fail_are_named_and_the_others_are_served(day: Day, job: Jo
 def test_what_was_served_and_shows_persons_is_withdrawn_and_made_anew(day: Day, job: Job) -> None:
     assert "personal_column:kpi_leak" in day.done.stderr
     assert "personal_column:kpi_leak" in job.last_run["withdrawn"]
-    (incident,) = [json.loads(line) for line in (job.home.root / "ops" / "incidents.jsonl").read_text().splitlines()]
-    assert incident["failed"] == job.last_run["withdrawn"] and incident["removed"] == ["kpi.duckdb"]
+    (incident,) = incidents.listed(job.home)
+    assert incident.begun["failed"] == job.last_run["withdrawn"] and incident.removed == ["kpi.duckdb"]
     assert (job.home.serving / "kpi.duckdb").stat().st_mtime_ns > day.leak_made_at
     assert job.served("select count(*) from duckdb_tables() where table_name = 'kpi_leak'") == [(0,)]
     assert not (job.home.serving / "withdrawn.json").exists()

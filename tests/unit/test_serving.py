@@ -3,6 +3,7 @@
 Keep out: the rules of disclosure and the look of the report.
 """
 
+import errno
 import json
 import re
 import stat
@@ -17,17 +18,18 @@ import yaml
 from orchestration import pipeline
 from orchestration.engine import load_extension
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home
+from orchestration.home import Home, House
 from orchestration.lake import audit
 from orchestration.privacy import incidents
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.running import summary
+from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as publishing
-from orchestration.serving import verdict
 from orchestration.serving.publish import PublishResult, person_free, publish, withdraw
 from orchestration.serving.report import write_report
 from orchestration.serving.swap import swap
+from tests.house import died
 
 ROOT = Path(__file__).parents[2]
 KNOWN_AT = datetime(2026, 7, 20, 1)
@@ -240,6 +242,7 @@ def test_a_verdict_on_what_is_served_stands_until_a_byte_or_a_rule_changes(
     assert pipeline.recheck_served(home, "failing") == ["kpi_values:planned to fail"] and not path.exists()
     (incident,) = incidents.listed(home)
     assert (incident.begun["what"], incident.told) == ("withdrawn", "kpi_values:planned to fail")
+    assert incident.removed == ["parquet", "team.duckdb", "kpi.duckdb"]
     line = AuditLog(home, Keyring(home)).newest("incident withdrawn")
     assert line and line["facts"]["incident"] == incident.number
 
@@ -248,11 +251,55 @@ def test_withdrawing_takes_everything_away_until_the_next_good_publication(
     home: Home, house: duckdb.DuckDBPyConnection
 ):
     served(home, house)
-    assert withdraw(home, "C5") == ["kpi.duckdb", "team.duckdb", "parquet"]
+    assert withdraw(home, "C5") == ["parquet", "team.duckdb", "kpi.duckdb"]
     assert [p.name for p in home.serving.iterdir()] == ["withdrawn.json"]
     assert json.loads((home.serving / "withdrawn.json").read_text())["reason"] == "C5"
     served(home, house)
     assert not (home.serving / "withdrawn.json").exists()
+
+
+@pytest.mark.parametrize("point", ["team.duckdb", "postgresql"])
+def test_a_withdrawal_that_is_cut_short_is_told_and_the_next_run_ends_it(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, point: str
+):
+    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", "host=127.0.0.1 port=9 user=owner connect_timeout=2")
+    home.furnish(House(postgres={"schema": "voicehouse"}), anew=True)
+    served(home, house)
+    pipeline.mark_served(home)
+    monkeypatch.setattr(audit, "published_failures", lambda _: ["kpi_values:planned to fail"])
+    unlink = Path.unlink
+
+    def die_at_team(path: Path, missing_ok: bool = False) -> None:
+        died() if path.name == "team.duckdb" else unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if point == "postgresql":
+            patch.setattr(publishing, "publish_served", died)
+        else:
+            patch.setattr(Path, "unlink", die_at_team)
+        pipeline.recheck_served(home, "killed")
+    notice = json.loads((home.serving / "withdrawn.json").read_text())
+    assert "planned to fail" in notice["reason"]
+    assert incidents.listed(home)[0].told == "kpi_values:planned to fail"
+    assert not (home.root / "ops" / "served.json").exists() and postgres.is_due(home)
+    pipeline.recheck_served(home, "next")
+    assert [p.name for p in home.serving.iterdir()] == ["withdrawn.json"]
+
+
+def test_figures_that_fail_go_though_nothing_can_be_written_down(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+):
+    served(home, house)
+    monkeypatch.setattr(audit, "published_failures", lambda _: ["kpi_values:planned to fail"])
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        for name in ("orchestration.serving.publish.write_durably", "orchestration.privacy.incidents.append_durably"):
+            patch.setattr(name, full)
+        pipeline.recheck_served(home, "full")
+    assert list(home.serving.iterdir()) == []
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_readers_of_the_old_file_are_not_disturbed_and_open_files_are_not_swapped(tmp_path: Path):
