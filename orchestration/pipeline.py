@@ -17,7 +17,7 @@ import duckdb
 from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
 from orchestration.errors import ContractError, SourceError, UsedWronglyError, VoicehouseError
-from orchestration.home import Home, append_durably, now, read_lines, write_durably
+from orchestration.home import Home, append_durably, now, read_lines, sync_folder, write_durably
 from orchestration.lake import audit, metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits, require_whole
 from orchestration.landing import extractions, inbox, pages
@@ -642,11 +642,19 @@ def serve_signed(home: Home, keyring: Keyring) -> bool:
     if not serving.waiting(home).exists():
         return False
     con = open_warehouse(home, keyring)
+    # The run that made it noted it as served. Without that note, until all of it is, a run after a death makes it anew.
+    note = home.folder("ops") / "served.json"
+    noted = note.read_bytes() if note.exists() else None
+    note.unlink(missing_ok=True)
+    sync_folder(note.parent)
     try:
         serving.release(con, home)
     finally:
         con.close()
     write_report(home)
+    postgres.mark_due(home)
+    if noted:
+        write_durably(note, noted)
     target = postgres.PostgresTarget.of(home)
     if target:
         postgres.publish_served(home, target)

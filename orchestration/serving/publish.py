@@ -140,6 +140,8 @@ def publish(
         return result
     swap(draft, waiting(home), RESTRICTED_MODE)
     if waits:  # rows that were taken out leave the restricted file all the same
+        if result.path.exists():  # a death while it was served left copies of what was before
+            _write_parquet(result.path, home.serving / "parquet")
         _write_team(con, home, catalog, restricted)
         return replace(result, is_waiting=True)
     release(con, home, catalog)

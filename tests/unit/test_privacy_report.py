@@ -27,6 +27,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish as publishing
 from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
 from orchestration.serving.publish import publish, release, waiting, withdraw
+from tests.house import died
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +234,37 @@ def test_figures_that_came_after_the_report_are_not_served_by_its_signature(
     assert waiting(home).exists() and not (home.serving / "kpi.duckdb").exists() and not sign_off_of(earlier.path)
     done = pipeline.report_privacy(home, keyring)
     assert pipeline.sign(home, keyring, "C", "read", done.sha256)[2] and (home.serving / "kpi.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    "point", ["orchestration.serving.publish._write_parquet", "orchestration.serving.report.write_report"]
+)
+def test_a_sign_off_that_is_cut_short_is_made_up_for_by_the_next_run(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    keyring, note = Keyring(home), home.folder("ops") / "served.json"
+    monkeypatch.setattr(pipeline, "open_warehouse", lambda *_: house.cursor())
+
+    def wait() -> bytes:
+        publish(house, home, "internal", None, waits=True)
+        pipeline.report_privacy(home, keyring)
+        pipeline.mark_served(home)
+        return note.read_bytes()
+
+    def told(relation: str) -> object:
+        with duckdb.connect() as con:
+            con.execute(f"ATTACH '{home.serving / 'kpi.duckdb'}' AS kpi (READ_ONLY)")
+            return con.execute(f"SELECT published_at FROM {relation}").fetchone()
+
+    noted = wait()
+    assert pipeline.sign(home, keyring, "C", "read")[2] and note.read_bytes() == noted
+    wait()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(point, died)
+        pipeline.sign(home, keyring, "C", "read")
+    assert not note.exists()  # there is something to do
+    publish(house, home, "internal", None, waits=True)
+    assert told("kpi.publication") == told(f"'{home.serving}/parquet/publication.parquet'")
 
 
 def test_what_waits_goes_with_a_withdrawal_and_no_signature_brings_it_back(
