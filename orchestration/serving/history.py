@@ -8,7 +8,7 @@ they said keep the load_id, known_at and data_through they had, so a figure carr
 restatements are told with their cause in `kpi_restatements`. `state.parquet` holds the exact figures of the last
 publication, replaced whole each time, so that nothing exact outlives an erasure.
 
-A part is a draft until its file is served: `settle` keeps or drops what a crash left in between.
+A part is a draft until its file is served: `settle` of publish.py keeps or drops what a crash left in between.
 """
 
 import json
@@ -42,18 +42,6 @@ class History:
         else:
             write_durably(marker, json.dumps({"format": formats.FORMATS[formats.PUBLISHED]}).encode())
         con.execute(f"PRAGMA add_parquet_key('{KEY}', '{Keyring(home).base64(KEY)}')")
-
-    def settle(self, served_at: datetime | None) -> None:
-        """Keep the draft of the publication that is (or last was) served, drop that of one that never was."""
-        note = self._folder / "draft.json"
-        if not note.exists():
-            return
-        # The note says the offset, what is served does not: both are UTC.
-        stamp = datetime.fromisoformat(json.loads(note.read_text())["published_at"]).replace(tzinfo=None)
-        if served_at is None or served_at == stamp:
-            self.commit(stamp)
-        else:
-            self.drop()
 
     def load(self, values: str) -> None:
         """Temp tables `last_published` (newest row per cell, and what it last showed) and `last_state`.
@@ -89,7 +77,7 @@ class History:
             LEFT JOIN shown s ON s.cell = p.cell
             """
         )
-        state = self._state()
+        state = _state(self._folder, self._profile.name)
         source = self._read(state) if state.exists() else (
             "(SELECT NULL::VARCHAR AS cell, 0::DOUBLE AS n, 0::DOUBLE AS subjects, 0::DOUBLE AS numerator, "
             "0::DOUBLE AS denominator, 0::DOUBLE AS value, 0::BIGINT AS removals, false AS is_fresh WHERE false)"
@@ -160,7 +148,7 @@ class History:
 
     def prepare(self, shown: str, state: str, published_at: datetime) -> None:
         """Write the drafts of what `shown` says anew, before the swap; after it comes `commit`."""
-        self.drop()
+        drop_drafts(self._folder)
         content = self._content(shown)
         known = ", ".join(f"n.{identifier(c)}" for c in columns_of(self._con, shown))
         self._con.execute(
@@ -180,27 +168,6 @@ class History:
         self._write(state, "state")
         write_durably(self._folder / "draft.json", json.dumps({"published_at": published_at.isoformat()}).encode())
 
-    def commit(self, published_at: datetime) -> None:
-        """Make the drafts part of the history: their publication is served."""
-        for name in ("part", "restated"):
-            draft = self._draft(name)
-            if draft.exists():
-                draft.replace(self._folder / f"{name}-{published_at:%Y%m%dT%H%M%S%f}.parquet")
-        if self._draft("state").exists():
-            self._draft("state").replace(self._state())
-        sync_folder(self._folder)
-        self.drop()
-
-    def drop(self) -> None:
-        """Forget the drafts: their publication was never served."""
-        drop_drafts(self._folder)
-
-    def _draft(self, name: str) -> Path:
-        return self._folder / f"draft-{name}.parquet"
-
-    def _state(self) -> Path:
-        return self._folder / f"state-{self._profile.name}.parquet"
-
     def _content(self, shown: str) -> str:
         """SQL: a digest of what a row says, without its stamps.
 
@@ -218,7 +185,7 @@ class History:
         return f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{KEY}'}})"
 
     def _write(self, relation: str, name: str) -> None:
-        path = self._draft(name)
+        path = _draft(self._folder, name)
         self._con.execute(
             f"COPY (FROM {relation}) TO {literal(str(path))} "
             f"(FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {{footer_key: '{KEY}'}})"
@@ -227,8 +194,37 @@ class History:
         sync_file(path)
 
 
+def drafted(folder: Path) -> datetime | None:
+    """When the publication was made of which there are drafts in a home's `published/`; UTC."""
+    note = folder / "draft.json"
+    if not note.exists():
+        return None
+    # The note says the offset, what is served does not: both are UTC.
+    return datetime.fromisoformat(json.loads(note.read_text())["published_at"]).replace(tzinfo=None)
+
+
+def commit(folder: Path, profile: str, published_at: datetime) -> None:
+    """Make the drafts part of the history: their publication is served."""
+    for name in ("part", "restated"):
+        draft = _draft(folder, name)
+        if draft.exists():
+            draft.replace(folder / f"{name}-{published_at:%Y%m%dT%H%M%S%f}.parquet")
+    if _draft(folder, "state").exists():
+        _draft(folder, "state").replace(_state(folder, profile))
+    sync_folder(folder)
+    drop_drafts(folder)
+
+
 def drop_drafts(folder: Path) -> None:
-    """Forget the drafts in a home's `published/`."""
+    """Forget the drafts in a home's `published/`: their publication was never served."""
     for name in ("draft.json", *(f"draft-{name}.parquet" for name in ("part", "restated", "state"))):
         (folder / name).unlink(missing_ok=True)
     sync_folder(folder)  # a note that came back would take the next drafts for its own
+
+
+def _draft(folder: Path, name: str) -> Path:
+    return folder / f"draft-{name}.parquet"
+
+
+def _state(folder: Path, profile: str) -> Path:
+    return folder / f"state-{profile}.parquet"

@@ -21,7 +21,6 @@ from orchestration.privacy.disclosure import (
     AGENTS_PER_TEAM,
     CELL,
     KEPT,
-    PROFILES,
     Disclosed,
     Profile,
     choose_profile,
@@ -35,7 +34,7 @@ from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
-from orchestration.serving.history import History, drop_drafts
+from orchestration.serving.history import History, commit, drafted, drop_drafts
 from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, mark_due, publish_served
 from orchestration.serving.swap import discard, swap
 
@@ -107,7 +106,7 @@ def publish(
     open_marts = {m: c for m, c in marts.items() if not are_row_level(c)}
     restricted = {m: c for m, c in marts.items() if are_row_level(c)}
     history = History(con, home, chosen)
-    settle(home, history)
+    settle(home)
     con.execute("ATTACH ':memory:' AS candidate")
     try:
         history.load(f"{catalog}.kpis.{VALUES}")
@@ -129,6 +128,7 @@ def publish(
     except (duckdb.Error, VoicehouseError):
         con.execute("DETACH candidate")
         discard(draft)
+        drop_drafts(home.folder("published"))
         raise
     con.execute("DETACH candidate")
     failed = (*broken, *person_free(draft), *(checks(draft) if checks else ()))
@@ -137,6 +137,7 @@ def publish(
     )
     if failed:
         discard(draft)
+        drop_drafts(home.folder("published"))
         return result
     swap(draft, waiting(home), RESTRICTED_MODE)
     if waits:  # rows that were taken out leave the restricted file all the same
@@ -148,14 +149,19 @@ def publish(
     return result
 
 
-def settle(home: Home, history: History) -> None:
-    """Bring the history to what is served, after a death or a power cut, and let go of what nobody signed."""
-    served_at = _published_at(home.serving / "kpi.duckdb")
-    if waiting(home).exists():
-        if waits_since(home) != served_at:  # nobody signed it: it never was published
-            history.drop()
-        discard(waiting(home))  # else a power cut left it both names
-    history.settle(served_at)
+def settle(home: Home) -> None:
+    """Bring the history to what is served, after a death or a power cut, and let go of what nobody signed.
+
+    What was drafted and is not served never was: a withdrawal settles before it takes anything away.
+    """
+    discard(waiting(home))  # nobody signed it, or a power cut left what is served both names
+    folder = home.folder("published")
+    if made := drafted(folder):
+        served = _made_if_whole(home.serving / "kpi.duckdb")
+        if served and served[1] == made:
+            commit(folder, *served)
+        else:
+            drop_drafts(folder)
 
 
 def waiting(home: Home) -> Path:
@@ -177,6 +183,14 @@ def _made(path: Path) -> tuple[str, datetime]:
     return row[0], row[1]
 
 
+def _made_if_whole(path: Path) -> tuple[str, datetime] | None:
+    """The same of what is served; None where nothing is, it cannot be read or does not say."""
+    try:
+        return _made(path) if path.exists() else None
+    except (duckdb.Error, VoicehouseError):
+        return None
+
+
 def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> None:
     """Serve what waits: the swap, the history, Parquet copies, the restricted file.
 
@@ -185,7 +199,7 @@ def release(con: duckdb.DuckDBPyConnection, home: Home, catalog: str = "wh") -> 
     served, ready = home.serving / "kpi.duckdb", waiting(home)
     profile, made = _made(ready)
     swap(ready, served, PUBLISHED_MODE)
-    History(con, home, PROFILES[profile]).commit(made)
+    commit(home.folder("published"), profile, made)
     (home.serving / "withdrawn.json").unlink(missing_ok=True)
     _write_parquet(served, home.serving / "parquet")
     _write_team(con, home, catalog, {m: c for m, c in _tables(con, catalog, "kpis").items() if are_row_level(c)})
@@ -263,11 +277,13 @@ def withdraw(home: Home, reason: str, here_only: bool = False) -> list[str]:
     """
     (home.folder("ops") / "served.json").unlink(missing_ok=True)
     sync_folder(home.folder("ops"))
+    removed = [waiting(home).name] if waiting(home).exists() else []
     try:
         _say_withdrawn(home, reason, [])
         mark_due(home)
+        settle(home)
     finally:  # figures go on a full disk, too
-        removed = _remove(home)
+        removed += _remove(home)
     try:
         target = None if here_only else PostgresTarget.of(home)
         if target:
@@ -287,10 +303,7 @@ def _say_withdrawn(home: Home, reason: str, removed: list[str]) -> None:
 def _remove(home: Home) -> list[str]:
     """The figures themselves last: as long as they are there, the next run holds them against its checks again."""
     removed = []
-    if waiting(home).exists():
-        discard(waiting(home))
-        drop_drafts(waiting(home).parent)
-        removed.append(waiting(home).name)
+    discard(waiting(home))
     if (home.serving / "parquet").exists():
         shutil.rmtree(home.serving / "parquet")
         removed.append("parquet")
@@ -397,16 +410,6 @@ def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
     if LEDGER in _tables(con, catalog, "kpis"):
         counted.append(f"SELECT sum(n) AS n FROM {catalog}.kpis.{LEDGER} WHERE measure = 'withheld'")
     return number(con, f"SELECT coalesce(sum(n), 0) FROM ({' UNION ALL '.join(counted)})") if counted else 0
-
-
-def _published_at(path: Path) -> datetime | None:
-    """When the served file was published, by its own word; None when nothing is served."""
-    if not path.exists():
-        return None
-    with open_read_only(path) as con:
-        has_it = "SELECT 1 FROM duckdb_columns() WHERE table_name = 'publication' AND column_name = 'published_at'"
-        row = con.execute("SELECT published_at FROM publication").fetchone() if con.execute(has_it).fetchone() else None
-    return row[0] if row else None
 
 
 def _describe(

@@ -9,16 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from orchestration.engine import load_extension
 from orchestration.home import Home
-from orchestration.privacy.disclosure import PROFILES
 from orchestration.serving import history as published
 from orchestration.serving import publish as serving
 from orchestration.serving import swap
-from orchestration.serving.history import History
 from tests.faults.disk import DISKS, Recording, lay, recorded
 from tests.unit import served_house
 
@@ -29,7 +26,6 @@ AT = datetime(2026, 7, 20, 1)
 class Publication:
     """The second publication of a home, step by step, and the home as it was before."""
 
-    con: duckdb.DuckDBPyConnection
     home: Home
     base: Path
     recording: Recording
@@ -59,7 +55,7 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
         patch.setattr(swap, "sync_file", watched)
         patch.setattr(published, "sync_file", watched)
         assert serving.publish(con, home, "internal", AT).is_served
-    return Publication(con, home, base, recording)
+    return Publication(home, base, recording)
 
 
 def states(p: Publication) -> dict[str, dict[str, bytes | None]]:
@@ -95,8 +91,7 @@ def test_after_a_power_cut_at_any_step_of_a_publication_one_whole_file_is_served
         whole = [state[f] in (old[f], new[f]) for f in old]
         is_new = state["serving/kpi.duckdb"] == new["serving/kpi.duckdb"]
         seen.add(is_new)
-        history = History(publication.con, home, PROFILES["internal"])
-        serving.settle(home, history)
+        serving.settle(home)
         if (
             not all(whole)
             or parts(home) != (after if is_new else before)

@@ -13,9 +13,12 @@ import pytest
 import served_house
 
 from orchestration.engine import load_extension
+from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.privacy.disclosure import CELL, key
-from orchestration.serving.publish import PublishResult, publish
+from orchestration.serving import publish as publishing
+from orchestration.serving.publish import PublishResult, publish, withdraw
+from tests.house import died
 
 FIRST = datetime(2026, 7, 20, 1)
 ANSWERS = (1500, 1503, 1700)
@@ -188,10 +191,53 @@ def test_the_history_is_encrypted_and_profiles_do_not_mix(inside: Refreshes, gro
     assert fresh.add(growing[1500], "external").held.kept == 0  # outside, nothing was published before
 
 
+def drafts(home: Home) -> list[str]:
+    return [p.name for p in (home.root / "published").glob("*draft*")]
+
+
+def parts(home: Home) -> int:
+    return len(list((home.root / "published").glob("part-*")))
+
+
 def test_a_publication_that_was_never_served_is_no_history(tmp_path: Path, growing) -> None:
     done = Refreshes(served_house.home(tmp_path))
     done.add(growing[1500], "internal")
     kept = sorted(p.name for p in (done.home.root / "published").iterdir())
     assert not done.add(growing[1503], "internal", checks=lambda _: ["made_to_fail"]).is_served
+    assert drafts(done.home) == []
     assert done.add(growing[1500], "internal").restated == 0
     assert sorted(p.name for p in (done.home.root / "published").iterdir()) == kept
+
+
+@pytest.mark.parametrize("end", ["refused", "failed", "killed"])
+def test_a_first_publication_that_was_never_served_is_no_history(
+    tmp_path: Path, growing, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    done = Refreshes(served_house.home(tmp_path))
+    if end == "refused":
+        publish(growing[1503], done.home, "internal", FIRST, checks=lambda _: ["made_to_fail"])
+    else:
+        with monkeypatch.context() as patch, pytest.raises(VoicehouseError if end == "failed" else KeyboardInterrupt):
+            patch.setattr(publishing, *(("_prove", fail) if end == "failed" else ("swap", died)))
+            publish(growing[1503], done.home, "internal", FIRST)
+    assert bool(drafts(done.home)) == (end == "killed")
+    assert done.add(growing[1500], "internal").restated == 0
+    assert drafts(done.home) == [] and parts(done.home) == 1
+
+
+def fail(*_: object) -> None:
+    raise VoicehouseError("a test")
+
+
+def test_what_was_served_is_history_though_it_is_withdrawn_before_it_was_noted(
+    tmp_path: Path, growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Refreshes(served_house.home(tmp_path))
+    done.add(growing[1500], "internal")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(publishing, "commit", died)
+        publish(growing[1503], done.home, "internal", FIRST)
+    assert drafts(done.home) and parts(done.home) == 1
+    withdraw(done.home, "a test")
+    assert not drafts(done.home) and parts(done.home) == 2
+    assert done.add(growing[1503], "internal").restated == 0
