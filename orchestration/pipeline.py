@@ -677,6 +677,7 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     """
     from orchestration.serving.report import write_report
 
+    postgres.mark_due(home)  # restricted rows that were taken out leave it by the next run where this one fails
     modelling.manifest(home, keyring)
     check_home(home, keyring, sources(home))
     with modelling.building(home, keyring) as build:

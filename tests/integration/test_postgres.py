@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import pipeline
+from orchestration import modelling, pipeline
 from orchestration.engine import connect, load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home, House
@@ -22,6 +22,7 @@ from orchestration.lake import audit
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.postgres import PostgresTarget, is_due, publish_served
 from orchestration.serving.publish import withdraw
+from tests.house import died
 from tests.postgres import Server
 from tests.unit import served_house
 
@@ -189,6 +190,17 @@ def test_restricted_rows_that_were_taken_out_go_though_the_new_figures_are_refus
     monkeypatch.setattr(audit, "published_failures", lambda _: ["planned to fail"])
     assert not pipeline.publish(home, Keyring(home), "candidate").is_served
     assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse.kpi_values") == [(3,)]
+    assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse_team.fct_cases") == [(0,)]
+
+
+def test_restricted_rows_that_were_taken_out_go_though_the_models_fail(server, home, tmp_path, monkeypatch):
+    publish_served(home, target(home))
+    (home.serving / "team.duckdb").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        monkeypatch.setattr(modelling, "manifest", died)
+        pipeline.rebuild(home, Keyring(home), "erased")
+    monkeypatch.setattr(audit, "published_failures", lambda _: [])
+    assert pipeline.recheck_served(home, "next") == [] and not is_due(home)
     assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse_team.fct_cases") == [(0,)]
 
 
