@@ -115,7 +115,7 @@ def test_a_request_is_answered_by_its_number_and_no_value_stands_in_dagsters_his
 ) -> None:
     request = registered(filled, monkeypatch, "access")
     done = run(filled, monkeypatch, "subject_request", request=request)
-    assert done.success and metadata(done) == {"rows": 4}
+    assert done.success and metadata(done) == {"rows": 4, "waiting": 0}
     copy = filled.home.root / "ops" / "copies" / f"{request}.json"
     assert copy.stat().st_mode & 0o077 == 0 and "Zora Quill" in copy.read_text()
     assert found_under([filled.home.root], PLANTED) == set(PLANTED)  # the control: the copy is for her to read
