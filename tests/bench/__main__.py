@@ -7,6 +7,7 @@ import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -50,19 +51,26 @@ def main(
     rounds: int,
     write: bool,
 ) -> None:
-    """Measure, print one table, and keep it if told."""
-    texts = {name: [s.text for s in chosen] for name, chosen in bench_redaction.timed(public).items()}
-    rows: list[Row] = [
-        *redaction_speed.measure(texts, beside),
-        *anonymity_measure.measure(beside),
-        *gate_measure.measure(),
-        *pipeline_measure.measure(sizes, increment_at or max(sizes), rounds),
-    ]
+    """Measure, print one table, and keep it if told. Each part is shown when it is done: the whole takes hours."""
+    rows: list[Row] = []
+    for part in _parts(sizes, increment_at, beside, public, rounds):
+        show(part)
+        rows += part
     show(rows)
     if write:
         given = f" ROUNDS={rounds}" if rounds > 1 else ""
         given += f" INCREMENT_AT={increment_at}" if increment_at else ""
         _write(rows, sizes, given + (" PUBLIC=folder" if public else "") + ("" if beside else " BESIDE="))
+
+
+def _parts(
+    sizes: tuple[int, ...], increment_at: int | None, beside: Path | None, public: Path | None, rounds: int
+) -> Iterator[list[Row]]:
+    texts = {name: [s.text for s in chosen] for name, chosen in bench_redaction.timed(public).items()}
+    yield redaction_speed.measure(texts, beside)
+    yield anonymity_measure.measure(beside)
+    yield gate_measure.measure()
+    yield from pipeline_measure.measured(sizes, increment_at or max(sizes), rounds)
 
 
 def _write(rows: list[Row], sizes: tuple[int, ...], given: str) -> None:

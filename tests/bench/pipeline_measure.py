@@ -6,7 +6,7 @@ Run: python -m tests.bench.pipeline_measure [records …]
 
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -23,7 +23,7 @@ STEPS = ("extract", "guard", "load", "model", "quality", "serve")
 ONCE_ABOVE = 1_000_000
 
 
-def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | None = None, rounds: int = 1) -> list[Row]:
+def measured(sizes: Iterable[int], increment_at: int | None = None, rounds: int = 1) -> Iterator[list[Row]]:
     """Run every size in a home of its own; the increment and the run with nothing new are made on `increment_at`.
 
     The tiny company first: what a run costs that has next to no data. Its seconds are shown apart, never subtracted
@@ -32,7 +32,6 @@ def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | Non
     those of more than a million records once; where one stands for all, it is the one in the middle.
     """
     found: dict[int, tuple[int, Run]] = {}
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "none"
         for records in (TINY, *sizes):
@@ -48,13 +47,13 @@ def measure(sizes: Iterable[int] = (100_000, 1_000_000), increment_at: int | Non
                 done.append(runs.run(base / "home"))
             middle = sorted(done, key=lambda run: run.seconds)[len(done) // 2]
             found[records] = (history, middle)
-            rows += _whole(history, done, fixed=records == TINY, is_target=records == 1_000_000)
+            yield _whole(history, done, fixed=records == TINY, is_target=records == 1_000_000)
             if records == increment_at:
                 idle = [runs.run(base / "home") for _ in range(rounds)]
                 copytree(base / "written" / "increment", inbox, dirs_exist_ok=True)
-                rows += _increment(history, increment, middle, idle, runs.run(base / "home"))
-        rows += serving_measure.measure(base / "home" / "serving" / "kpi.duckdb")
-    return rows + _growth([v for size, v in found.items() if size != TINY])
+                yield _increment(history, increment, middle, idle, runs.run(base / "home"))
+        yield serving_measure.measure(base / "home" / "serving" / "kpi.duckdb")
+    yield _growth([v for size, v in found.items() if size != TINY])
 
 
 def _whole(records: int, done: list[Run], *, fixed: bool, is_target: bool) -> list[Row]:
@@ -145,4 +144,5 @@ def _whole_history(run: Run, idle: Run) -> dict[str, float]:
 
 if __name__ == "__main__":
     chosen = tuple(int(a) for a in sys.argv[1:]) or (100_000, 1_000_000)
-    show(measure(chosen, increment_at=max(chosen)))
+    for part in measured(chosen, increment_at=max(chosen)):
+        show(part)
