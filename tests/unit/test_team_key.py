@@ -52,7 +52,7 @@ def test_others_do_not_and_their_asking_is_logged(house: TestHouse, role: str) -
 def test_a_policy_that_says_of_staff_what_it_cannot_is_told(house: TestHouse, given: str) -> None:
     policy = house.home.root / "policy.toml"
     policy.write_text(f'version = "2"\npurposes = ["service"]\n{given}\n')
-    with pytest.raises(ContractError, match=r"\[staff\] knows purpose"):
+    with pytest.raises(ContractError, match=r"\[staff\] knows purpose|staff is a table, \[staff\]"):
         Policy.of(house.home)
 
 
