@@ -30,6 +30,7 @@ from orchestration.privacy import (
     answers,
     erasure,
     flows,
+    lapses,
     marks,
     measured,
     pseudonyms,
@@ -37,7 +38,6 @@ from orchestration.privacy import (
     restriction,
     retention,
     unlinkable,
-    withdrawal,
 )
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
@@ -149,9 +149,9 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
                 found["C3"] = _withdrawals(con, every, policy)
                 found["C1"] = _consented(
                     found["C1"],
-                    withdrawal.untold(con),
-                    withdrawal.of_others(con, every, policy),
-                    withdrawal.under_other_notice(con, every, policy),
+                    lapses.untold(con),
+                    lapses.of_others(con, every, policy),
+                    lapses.under_other_notice(con, every, policy),
                 )
                 found["C7"] = unlinkable.prove(con, keyring)
                 found["C21"] = _minors(con)
@@ -202,12 +202,12 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
         if law != "other"
     )
     known = f"CASE jurisdiction {laws} ELSE [{', '.join(literal(b) for b in BASES['other'])}] END"
-    unnamed = withdrawal.unnamed({}, policy)
+    unnamed = lapses.unnamed({}, policy)
     checked = failed = 0
     for kind in KINDS:
         row = con.execute(
             f"SELECT count(*), count(*) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
-            f"OR {unnamed if kind in withdrawal.BOUND else 'false'}) FROM lake.{identifier(kind)} AS r"
+            f"OR {unnamed if kind in lapses.BOUND else 'false'}) FROM lake.{identifier(kind)} AS r"
         ).fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return (
@@ -238,9 +238,9 @@ def _changed_purposes(
     con: duckdb.DuckDBPyConnection, policy: Policy, sources: dict[str, Settings]
 ) -> tuple[int, int, str]:
     """Rows that carry a purpose which their source, or the house, has stopped naming since they came."""
-    unnamed = withdrawal.unnamed(sources, policy)
+    unnamed = lapses.unnamed(sources, policy)
     checked = failed = 0
-    for kind in withdrawal.BOUND:
+    for kind in lapses.BOUND:
         row = con.execute(f"SELECT count(*), count(*) FILTER ({unnamed}) FROM lake.{identifier(kind)} AS r").fetchone()
         checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
     return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
@@ -248,8 +248,8 @@ def _changed_purposes(
 
 def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
     """Rows used for what a person, or a child's guardian, consents to no more, or had struck out; needs the vault."""
-    withdrawal.prepare(con, every, policy)
-    failed = sum(gone + struck for gone, struck in withdrawal.decide_lake(con, every, policy).values())
+    lapses.prepare(con, every, policy)
+    failed = sum(gone + struck for gone, struck in lapses.decide_lake(con, every, policy).values())
     n = con.execute("SELECT coalesce(sum(len(purposes)), 0) FROM _withdrawn").fetchone()
     words, used = restriction.unheeded(con)
     told = "consents withdrawn, restrictions and objections; rows of the lake that still rest on one, or are used against one"

@@ -3,16 +3,15 @@
 So does what rests on the consent of somebody that the person was taken for, and what is there for a purpose that its
 source, or the house, names no more.
 
-Keep out: letting rows in (protect.py) and what a person asks of the house itself (restriction.py, erasure.py). A row
-that rests on other grounds too stays for those. So does what rests on a consent whose notice is listed no more. Persons
-told to be minors keep what a guardian's consent in force stands for.
+Keep out: which rows these are (lapses.py), letting rows in (protect.py) and what a person asks of the house itself
+(restriction.py, erasure.py).
 Sealed pages go with their term; nothing of the person is used from them. Who withdrew is kept outside every backup too,
 so that a home put back from one forgets again.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,27 +19,21 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orchestration.engine import connect, identifier, literal
+from orchestration.engine import connect, identifier
 from orchestration.home import Home, now, write_durably
 from orchestration.lake import quarantine, stage
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
-from orchestration.privacy import flows, pseudonyms
+from orchestration.privacy import lapses, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.marks import MARK, unmarked
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, notice_sql
-from orchestration.privacy.protect import OTHER_NOTICE, prepare_consents
+from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import open_vault
-from orchestration.records import KINDS, Record
-from orchestration.sources.contract import CROSS_BORDER, Settings
+from orchestration.sources.contract import Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
-BOUND = tuple(k for k in KINDS if k not in UNCONSENTED_KINDS)  # by their purposes; the others are kept as evidence
-JUDGED = tuple(k for k in BOUND if KINDS[k].has_person)
-UNNAMED = "purpose"  # why rows went that were there for nothing that is named still
 
 
 @dataclass(frozen=True)
@@ -67,14 +60,14 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
         pseudonyms.install(con, keyring)
         with open_vault(con, home, keyring, read_only=True):
             # Loads that wait came in by what was named before.
-            named = unnamed(sources, policy) + "".join(m.stem for m in stage.staged(home))
+            named = lapses.unnamed(sources, policy) + "".join(m.stem for m in stage.staged(home))
             versions = [policy.version_for(s) for _, s in sorted(sources.items())]
             state = {"state": _state(con, home, lake, [*versions, named]), "named": _digest(named)}
             path = home.folder("ops") / "withdrawals.json"
             noted = json.loads(path.read_text()) if path.exists() and not dry_run else {}
             if noted == state:
                 return Withdrawn()
-            prepare(con, sources, policy)
+            lapses.prepare(con, sources, policy)
             remembered = _remember(con, home, keyring, dry_run)
         lake.register(con)
         struck = _unnamed_kinds(con, lake, sources, policy) if noted.get("named") != state["named"] else frozenset()
@@ -90,141 +83,6 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     return found
 
 
-def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
-    """SQL: whether row `r` has a purpose, marked or not, that its source or the house names no more (C1, C2)."""
-    return f"NOT list_has_all({policy.named_sql(sources, 'r.source')}, {unmarked('r.purposes')})"
-
-
-def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
-    """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, and of consents.
-
-    Needs the vault.
-    The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in
-    force of those persons of whom one was given under a notice that some list of versions does not hold. `_parted`:
-    whatever was granted, taken back since or not, by those who were once taken for one person and are not now (a row
-    without a purpose where they granted nothing).
-    """
-    prepare_consents(con)
-    strictest = notice_sql([policy.notices, *(s.notices for s in sources.values())], "NULL", "c.purpose", "c.notice")
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE _withdrawn AS
-        WITH person AS (
-            SELECT subject_id, coalesce(current_id, subject_id) AS current_id FROM vault.subject
-        ), newest AS (
-            SELECT p.current_id, c.purpose, c.action FROM vault.consent c JOIN person p USING (subject_id)
-            QUALIFY row_number() OVER (PARTITION BY p.current_id, c.purpose ORDER BY c.given_at DESC, c.action DESC) = 1
-        ), lost AS (
-            SELECT current_id, list(purpose ORDER BY purpose) AS purposes FROM newest WHERE action = 'withdraw' GROUP BY 1
-        )
-        SELECT hmac_pseudonym_person(p.subject_id) AS subject_key, l.purposes FROM person p JOIN lost l USING (current_id);
-        CREATE OR REPLACE TEMP TABLE _unguarded AS
-        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
-               coalesce(list(c.purpose) FILTER (c.is_guardian), []) AS guarded
-        FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE s.is_minor GROUP BY 1;
-        CREATE OR REPLACE TEMP TABLE _noticed AS
-        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, c.purpose, c.notice, c.valid_from, c.valid_to, c.is_guardian,
-               coalesce(s.is_minor, false) AS is_minor
-        FROM vault.subject s JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE c.subject_id IN (SELECT c.subject_id FROM _consents c WHERE NOT ({strictest}));
-        CREATE OR REPLACE TEMP TABLE _parted AS
-        WITH parted AS (
-            SELECT DISTINCT subject_id FROM vault.merge WHERE reason = 'unmerge'
-        ), stood AS (
-            SELECT current_id AS subject_id FROM vault.merge WHERE subject_id IN (FROM parted) UNION FROM parted
-        ), concerned AS (
-            SELECT subject_id FROM vault.merge WHERE current_id IN (FROM stood) UNION FROM stood
-        ), granted AS (
-            SELECT p.current_id, c.* FROM vault.consent c JOIN vault.subject p USING (subject_id) WHERE c.action = 'grant'
-        )
-        SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, g.purpose, g.given_at AS valid_from,
-               coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_type IN ('separate', 'guardian') AS is_separate
-        FROM vault.subject s JOIN concerned USING (subject_id) LEFT JOIN granted g ON g.current_id = s.current_id
-        """
-    )
-
-
-def decide(
-    con: duckdb.DuckDBPyConnection,
-    sources: Mapping[str, Settings],
-    policy: Policy,
-    kind: str,
-    rows: str,
-    names: Sequence[str],
-    is_struck: bool = False,
-) -> tuple[int, int]:
-    """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind) that change, one row each.
-
-    Asked are the rows of the persons concerned, and where `is_struck` those with a purpose that is named no more.
-    `names`: purposes, every one that the rows have. Returns rows gone and rows changed. By the tables of `prepare`.
-    """
-    record, leaves = KINDS[kind], _leaves(sources, policy)
-    decided = identifier(f"_decided_{kind}")
-    columns = ["source", "content_hash", "loaded_at", "subject_key", "jurisdiction", "purposes", "basis"]
-    columns += [record.event_time] if record.event_time and record.event_time not in columns else []
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE _concerned AS
-        SELECT {", ".join(f"r.{identifier(c)}" for c in columns)}, coalesce(w.purposes, []) AS taken_back, u.guarded
-        FROM {rows} AS r
-        LEFT JOIN (SELECT subject_key, any_value(purposes) AS purposes FROM _withdrawn GROUP BY 1) w USING (subject_key)
-        LEFT JOIN (SELECT subject_key, any_value(guarded) AS guarded FROM _unguarded GROUP BY 1) u USING (subject_key)
-        WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
-                              UNION ALL SELECT subject_key FROM _noticed UNION ALL SELECT subject_key FROM _parted)
-        {f"OR {unnamed(sources, policy)}" if is_struck else ""}
-        """
-    )
-    if not _number(con, "SELECT count(*) FROM _concerned"):
-        return 0, 0
-    grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p) for p in names}
-    lapsed, others = _lapsed(sources, policy, record, grounds, leaves), _others(record, grounds, leaves)
-    refused = {
-        p: f"({grounds[p]} = 'consent' AND (list_contains(r.taken_back, {literal(p)}) "
-        f"OR {leaves} AND list_contains(r.taken_back, {literal(CROSS_BORDER)})) "
-        f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true) OR {others[p]})"
-        for p in names
-    }
-    named = policy.named_sql(sources, "r.source")
-    struck = {p: f"NOT list_contains({named}, {literal(p)})" if is_struck else "false" for p in names}
-    # Of several purposes the last tells the basis, and of rows about nobody the first, as at the gate.
-    basis = " ".join(
-        f"WHEN list_has_any(r.left_purposes, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}"
-        for p in (reversed(names) if record.has_person else names)
-    )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {decided} AS
-        WITH left_over AS (
-            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {struck[p]}" for p in names})} AS left_purposes,
-                   {_kept(refused)} AS not_refused, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS not_lapsed
-            FROM _concerned r
-        )
-        SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
-               len(left_purposes) = 0 AS is_gone, left_purposes,
-               CASE WHEN len(not_refused) = 0 THEN 'withdrawn' WHEN len(not_lapsed) = 0 THEN '{OTHER_NOTICE}'
-                    ELSE '{UNNAMED}' END AS gone_for,
-               coalesce({f"CASE {basis} END, " if basis else ""}r.basis) AS left_basis
-        FROM left_over r WHERE len(left_purposes) = 0 OR len(left_purposes) < len(r.purposes)
-        """
-    )
-    gone = _number(con, f"SELECT count(*) FROM {decided} WHERE is_gone")
-    return gone, _number(con, f"SELECT count(*) FROM {decided}") - gone
-
-
-def decide_lake(
-    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy, struck: Collection[str] = ()
-) -> dict[str, tuple[int, int]]:
-    """`decide` for every kind of the lake, registered on `con`; rows gone and rows changed, of kinds that have any.
-
-    `struck`: kinds asked for purposes that are named no more, too.
-    """
-    names = _purposes(con, policy)
-    asked = [k for k in BOUND if k in JUDGED or k in struck]
-    found = {k: decide(con, sources, policy, k, f"lake.{identifier(k)}", names, k in struck) for k in asked}
-    return {k: n for k, n in found.items() if any(n)}
-
-
 def _as_decided(kind: str) -> Change:
     """The change of a kind's rows by its table of `decide`."""
     return Change(
@@ -235,47 +93,6 @@ def _as_decided(kind: str) -> Change:
         beside=f"LEFT JOIN {identifier(f'_decided_{kind}')} AS d ON d.of_content = r.content_hash "
         "AND d.of_version = r.loaded_at AND d.of_source = r.source",
     )
-
-
-def under_other_notice(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
-    """Rows of the lake used for what a consent stands for that was given under a notice that is not listed (C1).
-
-    By the tables of `prepare`; needs the lake registered on `con`.
-    """
-    grounds, leaves = _grounds_of(con, sources, policy, "_noticed"), _leaves(sources, policy)
-    return _used(con, "_noticed", {k: _lapsed(sources, policy, KINDS[k], grounds, leaves) for k in JUDGED})
-
-
-def of_others(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
-    """Rows of the lake used for what none but somebody else consented to, whom their person was taken for (C1).
-
-    By the tables of `prepare`; needs the lake registered on `con`.
-    """
-    grounds, leaves = _grounds_of(con, sources, policy, "_parted"), _leaves(sources, policy)
-    return _used(con, "_parted", {k: _others(KINDS[k], grounds, leaves) for k in JUDGED})
-
-
-def _grounds_of(
-    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy, persons: str
-) -> dict[str, str]:
-    """SQL of the basis by purpose; of none, without a look at the lake, where the table `persons` is empty."""
-    asked = _number(con, f"SELECT count(*) FROM {persons}")
-    return {p: _ground(sources, p) for p in (_purposes(con, policy) if asked else ())}
-
-
-def _used(con: duckdb.DuckDBPyConnection, persons: str, lost: Mapping[str, Mapping[str, str]]) -> int:
-    """Rows of `persons` (a table) in the lake with a purpose that a condition tells to be lost, by kind and purpose."""
-    n = 0
-    for kind, by_purpose in lost.items():
-        used = " OR ".join(f"list_contains(r.purposes, {literal(p)}) AND {told}" for p, told in by_purpose.items())
-        rows = f"(SELECT * FROM lake.{identifier(kind)} WHERE subject_key IN (SELECT subject_key FROM {persons}))"
-        n += _number(con, f"SELECT count(*) FROM {rows} AS r WHERE {used}") if used else 0
-    return n
-
-
-def untold(con: duckdb.DuckDBPyConnection) -> int:
-    """Consents in force that came before the vault kept under which notice; by the tables of `prepare`."""
-    return _number(con, "SELECT count(*) FROM _consents WHERE notice IS NULL")
 
 
 def reapply(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> Withdrawn:
@@ -315,7 +132,7 @@ def _take_out(
 ) -> Withdrawn:
     batches = quarantine.batches(home)
     waiting = sum(_change_batch(con, lake, sources, policy, note, struck, dry_run=True) for note in batches)
-    counted = decide_lake(con, sources, policy, struck)
+    counted = lapses.decide_lake(con, sources, policy, struck)
     gone, changed = sum(g for g, _ in counted.values()), sum(c for _, c in counted.values())
     found = Withdrawn(gone, changed, waiting)
     if dry_run or found == Withdrawn():
@@ -343,7 +160,8 @@ def _change_batch(
     kind, rows = _waiting(lake, note)
     if rows is None:
         return 0
-    if not any(decide(con, sources, policy, kind, rows, _purposes(con, policy, [rows]), kind in struck)):
+    names = lapses.purposes_of_rows(con, policy, [rows])
+    if not any(lapses.decide(con, sources, policy, kind, rows, names, kind in struck)):
         return 0
     return sum(quarantine.change(con, lake, note, {kind: _as_decided(kind)}, dry_run))
 
@@ -351,92 +169,17 @@ def _change_batch(
 def _waiting(lake: Lake, note: dict[str, Any]) -> tuple[str, str | None]:
     """Kind and rows (a relation) of a batch that waits; none of evidence, or where only its reasons are left."""
     kind, path = note["part"]["kind"], lake.home.root / "quarantine" / f"{note['batch']}.parquet"
-    return kind, f"({lake.read_sql(kind, [path])})" if kind in BOUND and path.exists() else None
+    return kind, f"({lake.read_sql(kind, [path])})" if kind in lapses.BOUND and path.exists() else None
 
 
 def _unnamed_kinds(
     con: duckdb.DuckDBPyConnection, lake: Lake, sources: Mapping[str, Settings], policy: Policy
 ) -> frozenset[str]:
     """Kinds with rows, in the lake or in batches that wait, for a purpose that is named no more."""
-    held = [(kind, f"lake.{identifier(kind)}") for kind in BOUND]
+    held = [(kind, f"lake.{identifier(kind)}") for kind in lapses.BOUND]
     held += [(kind, rows) for kind, rows in (_waiting(lake, n) for n in quarantine.batches(lake.home)) if rows]
     asked = "SELECT count(*) FROM (SELECT DISTINCT source, purposes FROM {}) AS r WHERE {}"
-    return frozenset(k for k, rows in held if _number(con, asked.format(rows, unnamed(sources, policy))))
-
-
-def _kept(lost: Mapping[str, str]) -> str:
-    """SQL: the purposes of row `r`, marked as they are, less those that a condition (by purpose) tells to be lost."""
-    each = ", ".join(
-        f"CASE WHEN NOT ({condition}) THEN CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
-        f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
-        for p, condition in lost.items()
-    )
-    return f"list_filter([{each}]::VARCHAR[], lambda p: p IS NOT NULL)"
-
-
-def _are_listed(sources: Mapping[str, Settings], policy: Policy) -> bool:
-    """Whether anybody lists versions of a notice."""
-    return bool(policy.notices or any(s.notices for s in sources.values()))
-
-
-def _leaves(sources: Mapping[str, Settings], policy: Policy) -> str:
-    """SQL: whether row `r` leaves the mainland by a way that takes a separate consent."""
-    leaving = ", ".join(literal(n) for n, s in sources.items() if flows.needs_separate_consent(s, policy)) or "NULL"
-    return f"coalesce(r.source IN ({leaving}) AND r.jurisdiction IN ('CN', 'unknown'), false)"
-
-
-def _lapsed(
-    sources: Mapping[str, Settings], policy: Policy, record: Record, grounds: Mapping[str, str], leaves: str
-) -> dict[str, str]:
-    """SQL by purpose: whether consents cover row `r`, each under a notice that is not listed.
-
-    A consent counts where it is what the row rests on, as at the gate: a guardian's for a minor, whatever the ground
-    (`grounds`).
-    """
-    if not _are_listed(sources, policy):
-        return dict.fromkeys(grounds, "false")
-    law = "nullif(r.jurisdiction, 'unknown')"
-    listed = {n: (policy.notices, s.notices) for n, s in sorted(sources.items())}
-    by_source = " ".join(
-        f"WHEN {literal(n)} THEN {notice_sql(of, law, 'n.purpose', 'n.notice')}" for n, of in listed.items()
-    )
-    valid = f"CASE r.source {by_source} ELSE {notice_sql([policy.notices], law, 'n.purpose', 'n.notice')} END"
-    at = _at(record)
-
-    def uncovered(purpose: str, ground: str) -> str:
-        return (
-            f"coalesce((SELECT NOT bool_or({valid}) FROM _noticed n WHERE n.subject_key = r.subject_key "
-            f"AND n.purpose = {literal(purpose)} AND {at} >= n.valid_from AND {at} < n.valid_to "
-            f"AND CASE WHEN n.is_minor THEN n.is_guardian ELSE {ground} = 'consent' END), false)"
-        )
-
-    return {p: f"({uncovered(p, g)} OR {leaves} AND {uncovered(CROSS_BORDER, g)})" for p, g in grounds.items()}
-
-
-def _others(record: Record, grounds: Mapping[str, str], leaves: str) -> dict[str, str]:
-    """SQL by purpose: whether row `r` rests on consent, and its person, who was parted from others, gave none to it.
-
-    A consent that was taken back since counts: that is judged apart. So does one that ended after the event.
-    """
-    at = _at(record)
-
-    def uncovered(covers: str) -> str:
-        return (
-            f"coalesce((SELECT NOT bool_or(coalesce({covers} AND {at} >= n.valid_from AND {at} < n.valid_to, false)) "
-            "FROM _parted n WHERE n.subject_key = r.subject_key), false)"
-        )
-
-    abroad = uncovered(f"n.purpose = {literal(CROSS_BORDER)} AND n.is_separate")
-    return {
-        p: f"coalesce({g} = 'consent' AND ({uncovered(f'n.purpose = {literal(p)}')} OR {leaves} AND {abroad}), false)"
-        for p, g in grounds.items()
-    }
-
-
-def _at(record: Record) -> str:
-    """SQL: when what row `r` tells of happened, as the gate has it."""
-    times = [f"r.{identifier(record.event_time)}::TIMESTAMP"] if record.event_time else []
-    return f"coalesce({', '.join([*times, 'r.loaded_at'])})"
+    return frozenset(k for k, rows in held if _number(con, asked.format(rows, lapses.unnamed(sources, policy))))
 
 
 def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, versions: list[str]) -> str:
@@ -469,36 +212,6 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
         if told - before:
             kept.write(sorted(e for e in before | told if e[2] >= since or e in told))
     return _number(con, "SELECT count(*) FROM _withdrawn")
-
-
-def _purposes(con: duckdb.DuckDBPyConnection, policy: Policy, relations: Sequence[str] = ()) -> list[str]:
-    """Every purpose that a row of `relations` (the lake's) has, in the order of sources' lists, then the house's."""
-    held = relations or [f"lake.{identifier(k)}" for k in BOUND]
-    rows = " UNION ALL ".join(f"SELECT DISTINCT purposes FROM {relation}" for relation in held)
-    found = con.execute(
-        f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
-        f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
-    ).fetchall()
-    return list(dict.fromkeys([*(p for (p,) in found), *policy.purposes]))
-
-
-def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
-    """SQL: the basis of a purpose in row `r`, by its source.
-
-    Of a source that is not configured any more the row's own.
-    """
-    by_source = " ".join(
-        f"WHEN {literal(name)} THEN {basis_sql(s, purpose, '''nullif(r.jurisdiction, 'unknown')''')}"
-        for name, s in sorted(sources.items())
-    )
-    return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
-
-
-def _ground_of_nobody(sources: Mapping[str, Settings], purpose: str) -> str:
-    """SQL: the same of a row about nobody: the ground that its source has whoever is concerned."""
-    grounds = {name: s.basis["other"].get(purpose) for name, s in sorted(sources.items())}
-    by_source = " ".join(f"WHEN {literal(name)} THEN {literal(g)}" for name, g in grounds.items() if g)
-    return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
 
 
 def _digest(text: str) -> str:

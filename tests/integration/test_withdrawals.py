@@ -15,7 +15,7 @@ from orchestration import answering, backup, pipeline
 from orchestration.cli import main
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
-from orchestration.privacy import restriction, withdrawal
+from orchestration.privacy import lapses, restriction, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
@@ -95,7 +95,7 @@ def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypa
     def opened(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(withdrawal, "decide_lake", opened)
+    monkeypatch.setattr(lapses, "decide_lake", opened)
     every = pipeline.sources(filled.home)
     assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()
     filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
@@ -104,7 +104,7 @@ def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypa
         withdrawal.run(filled.home, filled.keyring, every)  # the control
     monkeypatch.undo()
     assert withdrawal.run(filled.home, filled.keyring, every).rows == 2
-    monkeypatch.setattr(withdrawal, "decide_lake", opened)
+    monkeypatch.setattr(lapses, "decide_lake", opened)
     assert withdrawal.run(filled.home, filled.keyring, every) == Withdrawn()  # nothing has changed since
 
 
