@@ -24,7 +24,7 @@ from orchestration.lake.store import LAKE_KEY, Lake, shape
 from orchestration.records import KINDS
 
 OPERATIONS = ("erasure", "withdrawal", "retention", "rotation", "compaction")
-WITHHELD = ("erased", "withdrawn", "consent_under_other_notice", "purpose", "expired")
+WITHHELD = ("erased", "withdrawn", "consent_under_other_notice", "no_basis", "purpose", "expired")
 NEXT_KEY = "lake_next"
 
 

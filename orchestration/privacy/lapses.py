@@ -1,7 +1,8 @@
 """Lapses: what makes a row lose a purpose, or go.
 
 A consent taken back, a minor without a guardian's, a consent under a notice that is not listed, or of somebody that the
-person was taken for, and a purpose that its source, or the house, names no more.
+person was taken for, a law that was learnt late and knows no ground, and a purpose that its source, or the house, names
+no more.
 
 Keep out: carrying it out (withdrawal.py) and letting rows in (protect.py). A row that rests on other grounds too stays
 for those. Persons told to be minors keep what a guardian's consent in force stands for.
@@ -14,7 +15,14 @@ import duckdb
 from orchestration.engine import identifier, literal
 from orchestration.privacy import flows
 from orchestration.privacy.marks import MARK, unmarked
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, notice_sql
+from orchestration.privacy.policy import (
+    UNCONSENTED_KINDS,
+    Policy,
+    basis_sql,
+    jurisdiction_sql,
+    laws_without_ground,
+    notice_sql,
+)
 from orchestration.privacy.protect import OTHER_NOTICE, prepare_consents
 from orchestration.records import KINDS, Record
 from orchestration.sources.contract import CROSS_BORDER, Settings
@@ -22,6 +30,7 @@ from orchestration.sources.contract import CROSS_BORDER, Settings
 BOUND = tuple(k for k in KINDS if k not in UNCONSENTED_KINDS)  # by their purposes; the others are kept as evidence
 JUDGED = tuple(k for k in BOUND if KINDS[k].has_person)
 UNNAMED = "purpose"  # why rows went that were there for nothing that is named still
+NO_BASIS = "no_basis"  # why rows went whose law, learnt since they came, knows no ground for what they were there for
 
 
 def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
@@ -32,7 +41,7 @@ def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
 def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
     """Temp tables `_withdrawn` (subject_key, purposes), `_unguarded` (subject_key, guarded) of minors, and of consents.
 
-    Needs the vault.
+    Needs the vault. `_learnt` (subject_key, law): who is known to live under a law that some source has no ground by.
     The newest word of a person on a purpose counts: whoever consents again is not withdrawn. `_noticed`: consents in
     force of those persons of whom one was given under a notice that some list of versions does not hold. `_parted`:
     whatever was granted, taken back since or not, by those who were once taken for one person and are not now (a row
@@ -74,9 +83,24 @@ def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         )
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, g.purpose, g.given_at AS valid_from,
                coalesce(g.expires_at, TIMESTAMP '9999-12-31') AS valid_to, g.consent_type IN ('separate', 'guardian') AS is_separate
-        FROM vault.subject s JOIN concerned USING (subject_id) LEFT JOIN granted g ON g.current_id = s.current_id
+        FROM vault.subject s JOIN concerned USING (subject_id) LEFT JOIN granted g ON g.current_id = s.current_id;
+        CREATE OR REPLACE TEMP TABLE _learnt AS
+        SELECT hmac_pseudonym_person(subject_id) AS subject_key, law FROM ({located(sources, policy)})
         """
     )
+
+
+def located(sources: Mapping[str, Settings], policy: Policy) -> str:
+    """A query (subject_id, law) of persons known to live under a law by which some source has no ground."""
+    laws = {law for s in sources.values() for p in policy.purposes_of(s) for law in laws_without_ground(s, p)}
+    if not laws:
+        return "SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS law WHERE false"
+    return f"""
+        SELECT s.subject_id, p.law FROM vault.subject s JOIN (
+            SELECT coalesce(current_id, subject_id) AS person, {jurisdiction_sql("max(country)")} AS law
+            FROM vault.subject GROUP BY 1
+        ) p ON p.person = coalesce(s.current_id, s.subject_id) WHERE p.law IN ({_listed(laws)})
+    """
 
 
 def decide(
@@ -106,6 +130,7 @@ def decide(
         LEFT JOIN (SELECT subject_key, any_value(guarded) AS guarded FROM _unguarded GROUP BY 1) u USING (subject_key)
         WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
                               UNION ALL SELECT subject_key FROM _noticed UNION ALL SELECT subject_key FROM _parted)
+        OR r.jurisdiction = 'unknown' AND subject_key IN (SELECT subject_key FROM _learnt)
         {f"OR {unnamed(sources, policy)}" if is_struck else ""}
         """
     )
@@ -113,6 +138,7 @@ def decide(
         return 0, 0
     grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p) for p in names}
     lapsed, others = _lapsed(sources, policy, record, grounds, leaves), _others(record, grounds, leaves)
+    baseless = _baseless(sources, names)
     refused = {
         p: f"({grounds[p]} = 'consent' AND (list_contains(r.taken_back, {literal(p)}) "
         f"OR {leaves} AND list_contains(r.taken_back, {literal(CROSS_BORDER)})) "
@@ -130,14 +156,15 @@ def decide(
         f"""
         CREATE OR REPLACE TEMP TABLE {decided} AS
         WITH left_over AS (
-            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {struck[p]}" for p in names})} AS left_purposes,
-                   {_kept(refused)} AS not_refused, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS not_lapsed
+            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]} OR {struck[p]}" for p in names})} AS left_purposes,
+                   {_kept(refused)} AS not_refused, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS not_lapsed,
+                   {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]}" for p in names})} AS not_baseless
             FROM _concerned r
         )
         SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
                len(left_purposes) = 0 AS is_gone, left_purposes,
                CASE WHEN len(not_refused) = 0 THEN 'withdrawn' WHEN len(not_lapsed) = 0 THEN '{OTHER_NOTICE}'
-                    ELSE '{UNNAMED}' END AS gone_for,
+                    WHEN len(not_baseless) = 0 THEN '{NO_BASIS}' ELSE '{UNNAMED}' END AS gone_for,
                coalesce({f"CASE {basis} END, " if basis else ""}r.basis) AS left_basis
         FROM left_over r WHERE len(left_purposes) = 0 OR len(left_purposes) < len(r.purposes)
         """
@@ -175,6 +202,17 @@ def of_others(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], p
     """
     grounds, leaves = _grounds_of(con, sources, policy, "_parted"), _leaves(sources, policy)
     return _used(con, "_parted", {k: _others(KINDS[k], grounds, leaves) for k in JUDGED})
+
+
+def without_basis(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> int:
+    """Rows of the lake let in before their person's law was known, for what it knows no ground (C1).
+
+    By the tables of `prepare`; needs the lake registered on `con`.
+    """
+    asked = _number(con, "SELECT count(*) FROM _learnt")
+    return _used(
+        con, "_learnt", dict.fromkeys(JUDGED, _baseless(sources, purposes_of_rows(con, policy) if asked else ()))
+    )
 
 
 def untold(con: duckdb.DuckDBPyConnection) -> int:
@@ -278,6 +316,24 @@ def _others(record: Record, grounds: Mapping[str, str], leaves: str) -> dict[str
         p: f"coalesce({g} = 'consent' AND ({uncovered(f'n.purpose = {literal(p)}')} OR {leaves} AND {abroad}), false)"
         for p, g in grounds.items()
     }
+
+
+def _baseless(sources: Mapping[str, Settings], names: Sequence[str]) -> dict[str, str]:
+    """SQL by purpose: whether row `r` came in before its person's law was known, and that law has no ground for it."""
+
+    def lost(settings: Settings, purpose: str) -> str:
+        persons = f"SELECT subject_key FROM _learnt WHERE law IN ({_listed(laws_without_ground(settings, purpose))})"
+        return f"r.source = {literal(settings.name)} AND r.subject_key IN ({persons})"
+
+    told = {p: [lost(s, p) for s in sources.values() if laws_without_ground(s, p)] for p in names}
+    return {
+        p: f"coalesce(r.jurisdiction = 'unknown' AND ({' OR '.join(by_source)}), false)" if by_source else "false"
+        for p, by_source in told.items()
+    }
+
+
+def _listed(words: Collection[str]) -> str:
+    return ", ".join(map(literal, sorted(words))) or "NULL"
 
 
 def _at(record: Record) -> str:

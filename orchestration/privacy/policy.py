@@ -248,15 +248,26 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the
     law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent (decision 0019).
     """
+    by_law, unknown = _grounds(settings, purpose)
+    cases = " ".join(f"WHEN '{law}' THEN {_text(ground)}" for law, ground in by_law.items() if law != "other")
+    return f"CASE WHEN {jurisdiction} IS NULL THEN {_text(unknown)} ELSE CASE {jurisdiction} {cases} ELSE {_text(by_law['other'])} END END"
+
+
+def laws_without_ground(settings: Settings, purpose: str) -> list[str]:
+    """Laws that have no ground for a purpose which persons of unknown jurisdiction are granted (decision 0019)."""
+    by_law, unknown = _grounds(settings, purpose)
+    return [law for law, ground in by_law.items() if ground is None] if unknown else []
+
+
+def _grounds(settings: Settings, purpose: str) -> tuple[dict[str, str | None], str | None]:
+    """The basis for a purpose by law, and that of an unknown jurisdiction."""
     other = settings.basis["other"].get(purpose)
     by_law = {
         law: settings.basis[law].get(purpose) if law in settings.basis else (other if other in BASES[law] else None)
         for law in BASES
     }
     named = [by_law[law] for law in settings.basis]
-    unknown = None if None in named else "consent" if "consent" in named else other
-    cases = " ".join(f"WHEN '{law}' THEN {_text(ground)}" for law, ground in by_law.items() if law != "other")
-    return f"CASE WHEN {jurisdiction} IS NULL THEN {_text(unknown)} ELSE CASE {jurisdiction} {cases} ELSE {_text(other)} END END"
+    return by_law, None if None in named else "consent" if "consent" in named else other
 
 
 def notice_sql(lists: Iterable[Notices], jurisdiction: str, purpose: str, notice: str) -> str:

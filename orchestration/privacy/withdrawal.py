@@ -1,7 +1,7 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
-So does what rests on the consent of somebody that the person was taken for, and what is there for a purpose that its
-source, or the house, names no more.
+So does what rests on the consent of somebody that the person was taken for, or on a ground that their law, learnt
+since, does not know, and what is there for a purpose that its source, or the house, names no more.
 
 Keep out: which rows these are (lapses.py), letting rows in (protect.py) and what a person asks of the house itself
 (restriction.py, erasure.py).
@@ -62,7 +62,8 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
             # Loads that wait came in by what was named before.
             named = lapses.unnamed(sources, policy) + "".join(m.stem for m in stage.staged(home))
             versions = [policy.version_for(s) for _, s in sorted(sources.items())]
-            state = {"state": _state(con, home, lake, [*versions, named]), "named": _digest(named)}
+            located = lapses.located(sources, policy)
+            state = {"state": _state(con, home, lake, located, [*versions, named]), "named": _digest(named)}
             path = home.folder("ops") / "withdrawals.json"
             noted = json.loads(path.read_text()) if path.exists() and not dry_run else {}
             if noted == state:
@@ -71,7 +72,9 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
             remembered = _remember(con, home, keyring, dry_run)
         lake.register(con)
         struck = _unnamed_kinds(con, lake, sources, policy) if noted.get("named") != state["named"] else frozenset()
-        concerned = " + ".join(f"(SELECT count(*) FROM {of})" for of in ("_unguarded", "_noticed", "_parted"))
+        concerned = " + ".join(
+            f"(SELECT count(*) FROM {of})" for of in ("_unguarded", "_noticed", "_parted", "_learnt")
+        )
         if not remembered and not struck and not _number(con, f"SELECT {concerned}"):
             found = Withdrawn()
         else:
@@ -182,14 +185,16 @@ def _unnamed_kinds(
     return frozenset(k for k, rows in held if _number(con, asked.format(rows, lapses.unnamed(sources, policy))))
 
 
-def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, versions: list[str]) -> str:
+def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, located: str, versions: list[str]) -> str:
     """What the outcome depends on.
 
-    Every word of consent, who is a minor, who is who, batches that came late, the policy.
+    Every word of consent, who is a minor, who lives under a law without a ground, who is who, batches that came late,
+    the policy.
     """
     row = con.execute(
         "SELECT (SELECT coalesce(bit_xor(hash(c)), 0) FROM vault.consent c), (SELECT count(*) FROM vault.consent), "
-        "(SELECT coalesce(bit_xor(hash(subject_id)), 0) FROM vault.subject WHERE is_minor)"
+        "(SELECT coalesce(bit_xor(hash(subject_id)), 0) FROM vault.subject WHERE is_minor), "
+        f"(SELECT coalesce(bit_xor(hash(subject_id, law)), 0) FROM ({located}))"
     ).fetchone()
     subjects = home.lake / SUBJECTS_FILE
     digest = hashlib.sha256(json.dumps([str(v) for v in row or ()]).encode())

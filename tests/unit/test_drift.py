@@ -23,6 +23,7 @@ from orchestration.lake.store import (
     SUBJECT_COLUMNS,
 )
 from orchestration.privacy import refusals
+from orchestration.privacy.lapses import NO_BASIS
 from orchestration.privacy.protect import OTHER_NOTICE
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
@@ -139,7 +140,7 @@ def test_models_tell_refusals_for_want_of_a_ground_by_the_reasons_that_the_gate_
     }
     ground = told["refused_without_consent"] | told["refused_without_ground"]
     assert not difference({*refusals.REASONS, "no_purpose"}, ground, "reasons")
-    assert set(WITHHELD) & told["withheld_since"] == {"withdrawn", OTHER_NOTICE, "purpose"}
+    assert set(WITHHELD) & told["withheld_since"] == {"withdrawn", OTHER_NOTICE, NO_BASIS, "purpose"}
 
 
 # The clock of whoever computes. Times of a run come from its lake (`_build`), so that any build gives the same again.
