@@ -11,7 +11,7 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier, literal
-from orchestration.privacy import flows, marks, redaction, words
+from orchestration.privacy import flows, marks, place, redaction, words
 from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql, notice_sql
 from orchestration.privacy.pseudonyms import scoped
@@ -323,11 +323,7 @@ def _generalised(f: Field) -> str:
             f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
         )
     if f.generalise == "region":
-        # A prefecture (…市, …州, …盟, …地区) where the place is Chinese, else the part before the first comma or slash.
-        return (
-            f"coalesce(nullif(regexp_extract({column}, '^.{{2,9}}?(?:市|自治州|盟|地区)'), ''), "
-            f"trim(split_part(split_part({column}, ',', 1), '/', 1)))"
-        )
+        return place.generalised_sql(column)
     return column
 
 

@@ -3,7 +3,7 @@
 Keep out: every other kind, and where the rows come from.
 """
 
-from orchestration.records.contract import Record, agent_id, key, person, plain, text, version
+from orchestration.records.contract import Record, agent_id, key, person, plain, quasi, text, version
 
 RECORD = Record(
     kind="case",
@@ -38,7 +38,7 @@ RECORD = Record(
         plain("product_id", "string", "Product concerned."),
         plain("store_id", "string", "Store concerned."),
         plain("touchpoint", "string", "Step of the journey."),
-        plain("region", "string", "Region of the customer, as the source files it (state, site)."),
+        quasi("region", "string", "Region of the customer, as the source files it (state, site).", "region"),
         plain(
             "priority",
             "string",

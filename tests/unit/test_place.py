@@ -1,0 +1,64 @@
+"""How much of a place is kept: every form of a Chinese one, and what only looks like one. Keep out: the gate."""
+
+import duckdb
+import pytest
+
+from orchestration.privacy.place import generalised_sql
+
+CUT = {
+    "上海浦东新区": "上海",
+    "上海市浦东新区": "上海市",
+    "北京朝阳区": "北京",
+    "北京市市辖区朝阳区": "北京市",
+    "重庆市 酉阳土家族苗族自治县": "重庆市",
+    "浙江省杭州市西湖区": "浙江省杭州市",
+    "浙江省/杭州市/西湖区": "浙江省/杭州市",
+    "中国浙江省杭州市西湖区文三路90号": "中国浙江省杭州市",
+    "浙江杭州市西湖区": "浙江杭州市",
+    "杭州市西湖区": "杭州市",
+    "杭州市区": "杭州市",
+    "济南市市中区": "济南市",
+    "江苏省苏州市昆山市": "江苏省苏州市",
+    "江西省景德镇市珠山区": "江西省景德镇市",
+    "河南省新乡市红旗区": "河南省新乡市",
+    "四川省成都市武侯区": "四川省成都市",
+    "宁夏回族自治区石嘴山市大武口区": "宁夏回族自治区石嘴山市",
+    "内蒙古自治区锡林郭勒盟正蓝旗": "内蒙古自治区锡林郭勒盟",
+    "内蒙古锡林郭勒盟正蓝旗": "内蒙古锡林郭勒盟",
+    "内蒙古自治区呼伦贝尔市满洲里市": "内蒙古自治区呼伦贝尔市",
+    "新疆维吾尔自治区伊犁哈萨克自治州伊宁市": "新疆维吾尔自治区伊犁哈萨克自治州",
+    "新疆克孜勒苏柯尔克孜自治州阿图什市": "新疆克孜勒苏柯尔克孜自治州",
+    "湖南省湘西土家族苗族自治州吉首市": "湖南省湘西土家族苗族自治州",
+    "新疆维吾尔自治区阿克苏地区库车市": "新疆维吾尔自治区阿克苏地区",
+    "西藏阿里地区噶尔县": "西藏阿里地区",
+    "广东天河区": "广东",
+    "广西南宁青秀区": "广西",
+    "浙江/杭州/西湖区": "浙江",
+    "广东省深圳南山区": "广东省",
+    "海南省陵水黎族自治县": "海南省",
+    "海南省保亭黎族苗族自治县保城镇超市": "海南省",
+    "香港特别行政区中西区": "香港特别行政区",
+    "香港中西区": "香港",
+    "Berlin, Mitte": "Berlin",
+    "US/West": "US",
+    "东京，涩谷": "东京",
+}
+KEPT = [
+    "上海", "上海市", "广东", "广东省", "江苏省", "宁夏回族自治区", "广西壮族自治区", "新疆维吾尔自治区", "香港", "香港特别行政区",
+    "澳门特别行政区", "杭州", "浙江杭州", "杭州市", "成都市", "三沙市", "广东省深圳", "江西省景德镇", "延边朝鲜族自治州", "大兴安岭地区", "兴安盟",
+    "华东", "华东大区", "华东地区", "广东大区", "浙江一区", "海外市场", "华东市场部", "华东加盟区", "东盟", "Berlin", "NUTS-2 DE30", "Unknown",
+    "São Paulo", "CA", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [*CUT, *KEPT])
+def test_a_place_is_kept_down_to_its_prefecture(place: str) -> None:
+    row = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT $1 AS place)", params=[place]).fetchone()
+    assert row == (CUT.get(place, place),)
+
+
+@pytest.mark.parametrize("place", [*CUT, *KEPT])
+def test_what_is_kept_of_a_place_is_kept_as_it_is(place: str) -> None:
+    once = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT $1 AS place)", params=[place]).fetchone()
+    again = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT $1 AS place)", params=[once[0]]).fetchone()
+    assert again == once
