@@ -27,7 +27,6 @@ from orchestration.messages import Finding, translated
 PYTHON = ((3, 11), (3, 14))  # from, up to
 LOCK = Path(__file__).parents[1] / "requirements.lock"
 LEAST_FREE = 1 << 30  # bytes; a run writes the warehouse anew beside the old one
-OPEN_TO_GROUP = "serving"
 AHEAD_SECONDS = 300  # clocks of file servers differ a little
 
 Check = Callable[[Home | None], Iterator[Finding]]
@@ -143,16 +142,13 @@ def _keys(home: Home | None) -> Iterator[Finding]:
 
 
 def _permissions(home: Home | None) -> Iterator[Finding]:
-    """Everything but serving/ is closed to others: folders 0700, files 0600; the home itself 0710."""
+    """What is open to others beyond what check C8 allows for its place."""
+    from orchestration.privacy.audit import is_open_to_others
+
     if not home:
         return
-    too_open = [] if home.root.stat().st_mode & 0o067 == 0 else [home.root]
-    for path in home.root.rglob("*"):
-        inside = path.relative_to(home.root).parts
-        allowed = 0o050 if inside[0] == OPEN_TO_GROUP else 0
-        if not path.is_symlink() and path.stat().st_mode & 0o077 & ~allowed:
-            too_open.append(path)
-    if too_open:
+    every = (home.root, *home.root.rglob("*"))
+    if too_open := [path for path in every if not path.is_symlink() and is_open_to_others(home, path)]:
         yield Finding("error", "doctor.permissions", {"n": len(too_open), "home": home.root})
 
 

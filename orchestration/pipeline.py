@@ -690,7 +690,13 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
 
 
 def conclude_died(home: Home, run_id: str) -> None:
-    """Give runs that died their line in the history; the caller, run `run_id`, holds the lock: none of them goes on."""
+    """Give runs that died their line in the history; the caller, run `run_id`, holds the lock: none of them goes on.
+
+    Drafts they left of files that bear a run's or a load's name, which nobody writes again, go.
+    """
+    for folder in (("ops", "outcomes"), ("ops", "privacy"), ("landing", "_read")):
+        for draft in home.folder(*folder).glob(".*.draft"):
+            draft.unlink(missing_ok=True)
     for path in sorted(home.folder("ops", "outcomes").glob("*.json")):
         if path.stem != run_id:
             Outcomes(home, path.stem).conclude(home, path.stem, "died")

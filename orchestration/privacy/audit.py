@@ -90,7 +90,7 @@ CLOSED = (  # to all but their owner
 )
 # What others than its owner may open: the greatest mode by path in the home, the first that fits; all else is closed.
 OPENED = {
-    "serving/team.duckdb": 0o600,
+    **dict.fromkeys(("serving/team.duckdb", "serving/.team.*"), 0o600),
     ".": 0o710,  # to walk through to what is published
     "serving": 0o750,
     "serving/*": 0o750,
@@ -340,6 +340,7 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
     """Files that open without a key, keys that are not wrapped, spills in the clear, modes that let others in."""
     checked, bad = 1, []
     parts = [path for kind in KINDS for path in lake.parts(kind)]
+    parts += [*home.lake.glob("_*.parquet"), *home.lake.glob("_staged/**/*.parquet")]
     for folder in ("quarantine", "published"):
         parts += (home.root / folder).rglob("*.parquet")
     parts += [p for p in pages.refusals(home).iterdir() if p.suffix in (".parquet", ".rows")]
@@ -393,11 +394,16 @@ def _open_to_others(home: Home) -> tuple[int, int]:
         folders[:] = [name for name in folders if (Path(folder) / name).resolve() not in theirs]
         for path in (Path(folder), *(Path(folder) / name for name in files)):
             with suppress(FileNotFoundError):  # what another process made for a moment
-                mode, place = stat.S_IMODE(path.stat().st_mode), path.relative_to(home.root).as_posix()
-                allowed = next((m for pattern, m in OPENED.items() if fnmatchcase(place, pattern)), 0o700)
                 checked += 1
-                bad += bool(mode & 0o077 & ~allowed)
+                bad += is_open_to_others(home, path)
     return checked, bad
+
+
+def is_open_to_others(home: Home, path: Path) -> bool:
+    """Whether the mode of a file or folder of the home lets more in than its place allows (OPENED)."""
+    place = path.relative_to(home.root).as_posix()
+    allowed = next((mode for pattern, mode in OPENED.items() if fnmatchcase(place, pattern)), 0o700)
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077 & ~allowed)
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:

@@ -25,8 +25,8 @@ from orchestration.records.contract import person
 from orchestration.sources.contract import Page, Settings, Stream
 
 SCALES = Path(__file__).parents[2] / "dbt_project" / "seeds" / "scales.csv"
-# What looks like a heading may stand in the ledger; a header may be a row of data, or name persons.
-HEADING = re.compile(r"[A-Za-z][A-Za-z_ ]{0,30}\d{0,3}")
+# What looks like a column's technical name may stand in the ledger; a header may be a row of data, or name persons.
+HEADING = re.compile(r"[a-z][a-z_]{0,30}\d{0,3}")
 WAITING_BYTES = 32 << 20  # of like pages, before they are written to scratch
 
 MACROS = r"""

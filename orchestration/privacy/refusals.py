@@ -65,7 +65,7 @@ def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
             SELECT subject_id, coalesce(current_id, subject_id) AS person FROM vault.subject WHERE subject_id IN ({subjects})
         ), told AS (
             SELECT coalesce(current_id, subject_id) AS person, max(country) AS country, bool_or(is_minor) AS is_minor
-            FROM vault.subject GROUP BY 1
+            FROM vault.subject WHERE person IN (SELECT person FROM wanted) GROUP BY 1
         ), given AS (
             SELECT subject_id AS person, array_to_string(list_sort(list(
                 concat_ws('|', purpose, is_guardian, is_separate, valid_from, valid_to, notice))), ','

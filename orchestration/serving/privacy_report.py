@@ -26,6 +26,7 @@ from orchestration.privacy.audit import CATALOGUE
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
+from orchestration.privacy.rules.rule import TOKENS
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
@@ -45,7 +46,7 @@ GROUNDS = {
     "C23": "GDPR 28 · PIPL 20-23",
 }  # fmt: skip
 
-TOKENS = r"<(SELF|AGENT|NAME|EMAIL|PHONE|CARD|ID|IBAN|ADDRESS|URL|IP|[A-Z]{2,12})>"
+TOKENS_IN_TEXT = f"<({'|'.join(TOKENS)})>"
 
 LIMITS = (
     ("自由文本中第三人的姓名、绰号与暗示只能部分识别；文本因此按个人数据加密保存，从不发布。",
@@ -231,12 +232,16 @@ def _covered(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
-    """How often each kind of identifier was taken out of texts: the tokens that stand in the lake for them."""
+    """How often each kind of identifier was taken out of texts: the tokens that stand in the lake for them.
+
+    Of texts from which something was taken; a token that stood there as it came is told with them, nothing else is.
+    """
     con = connect(home.temp)
     try:
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         counted = [
-            f"SELECT unnest(regexp_extract_all({identifier(f.name)}, {literal(TOKENS)}, 1)) AS type FROM lake.{identifier(kind)}"
+            f"SELECT unnest(regexp_extract_all({identifier(f.name)}, {literal(TOKENS_IN_TEXT)}, 1)) AS type FROM lake.{identifier(kind)} "
+            f"WHERE {identifier(f.name + '_redactions')} > 0"
             for kind, record in KINDS.items()
             for f in record.fields
             if f.privacy is Privacy.TEXT

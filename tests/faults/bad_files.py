@@ -118,6 +118,8 @@ FAULTS = (
           told="lacks the columns remark: read without them",
           unselected={"a column whose name is not told": 3}),
     Fault("column_added", content(f"{HEADER},branch\n{MORE.strip()},north\n"), rows=1, unselected={"branch": 3}),
+    Fault("column_named_after_a_person", content(f"{HEADER},Wang Xiaoming,Ann\n{MORE.strip()},4,5\n"), rows=1,
+          unselected={"a column whose name is not told": 3}),
     Fault("required_column_removed", content("at,stars,remark,email\n" + MORE.partition(",")[2]),
           records={"all_rows_rejected": 1}, refused={"missing:review_id": 1}, told="lacks the columns id"),
     Fault("columns_reordered", content(f"email,remark,stars,at,id\n{PLANTED},fine,5,04/02/2025,R2\n"), rows=1),

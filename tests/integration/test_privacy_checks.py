@@ -15,6 +15,7 @@ from orchestration.messages import translated
 from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
+from orchestration.serving import privacy_report
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
 from tests.integration.test_subjects import erase
@@ -405,3 +406,14 @@ def test_what_is_kept_beyond_its_term_shows_and_goes_also_for_a_source_switched_
     assert not list((filled.home.root / "landing").rglob("*.parquet"))
     assert checks(filled)["C13"].n_failed == 0
     assert pipeline.Outcomes(filled.home, "test").failures == {}
+
+
+def test_the_report_counts_what_was_taken_out_and_repeats_no_word_that_somebody_put_in_brackets(
+    house: TestHouse,
+) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    texts = ("<WANGXIAOMING> says: write to zora@example.org", "<SMITH> and <BR>", "I typed <EMAIL> myself")
+    house.drop("rows.jsonl", lines(*(case(i, account=f"A{i}", country="DE", text=t) for i, t in enumerate(texts))))
+    house.take()
+    assert {t for (t,) in house.rows("select text from lake.case")} >= set(texts[1:])  # the control: they are kept
+    assert privacy_report._redacted(house.home, house.keyring) == [{"type": "EMAIL", "n": 1}]

@@ -105,6 +105,25 @@ def test_what_is_wrong_is_found_with_what_to_do(sound: TestHouse, code: str) -> 
     assert after == before  # an examination mends nothing
 
 
+def test_the_commands_that_are_told_close_what_is_open_and_open_nothing(sound: TestHouse) -> None:
+    root = sound.home.root
+    for name, mode in {"kpi.duckdb": 0o640, "team.duckdb": 0o600}.items():
+        (sound.home.serving / name).touch()
+        (sound.home.serving / name).chmod(mode)
+    root.chmod(0o710)
+    sound.home.serving.chmod(0o750)
+    closed = {path: path.stat().st_mode for path in (root, *root.rglob("*"))}
+    for path in closed:
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    (finding,) = (f for f in doctor.examine(root) if f.as_row()["code"] == "permissions")
+    assert finding.as_row()["values"]["n"] == len(closed)
+    _, _, commands = finding.told.partition(": chmod")
+    for command in re.split(r", then |; ", "chmod" + commands):
+        subprocess.run(["/bin/sh", "-c", command], check=True)
+    assert {path: path.stat().st_mode & 0o077 for path in closed} == {p: m & 0o077 for p, m in closed.items()}
+    assert "permissions" not in found(sound.home)
+
+
 @pytest.mark.parametrize("has_news", [True, False])
 def test_a_run_names_the_load_and_kind_whose_file_is_gone(sound: TestHouse, has_news: bool) -> None:
     HARM["lake_gone"](sound)

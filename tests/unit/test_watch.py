@@ -113,6 +113,14 @@ def test_a_run_found_dead_by_the_next_is_told_once_and_then_over(desk: TestHouse
     assert "killed before its end" in CliRunner().invoke(main, ["--home", str(desk.home.root), "status"]).output
 
 
+def test_what_a_death_left_of_a_file_that_nobody_writes_again_goes_with_the_next_run(desk: TestHouse) -> None:
+    left = [desk.home.folder(*place) / ".r1-aaaaaa.json.draft" for place in (("ops", "outcomes"), ("landing", "_read"))]
+    for path in left:
+        path.write_text("{")
+    pipeline.conclude_died(desk.home, "r2-bbbbbb")
+    assert [path.exists() for path in left] == [False, False]
+
+
 def test_a_failed_run_stays_due_behind_one_that_was_interrupted_or_found_nothing(desk: TestHouse) -> None:
     fail_a_run(desk, "r1-aaaaaa")
     for run_id, status in (("r2", "nothing_new"), ("r3", "interrupted"), ("r4", "partial")):
