@@ -17,6 +17,8 @@ from orchestration.lake import promote, stage
 from orchestration.lake.store import read_commits
 from orchestration.landing import pages
 from orchestration.privacy import incidents as register
+from orchestration.privacy import unnamed
+from orchestration.privacy.policy import Policy
 
 SLA_METRIC = "sla_attainment"
 
@@ -116,5 +118,6 @@ def status(home: Home) -> dict[str, Any]:
         "served": json.loads(served.read_text()) if served.exists() else None,
         "withdrawn": json.loads(notice.read_text()) if notice.exists() else None,
         "incidents": incidents(home)[-5:],
+        "unnamed": [asdict(w) for w in unnamed.standing(home, Policy.of(home))],
         "sla_breaches": [asdict(b) for b in breaches(home)],
     }

@@ -53,6 +53,9 @@ def command(files: bool, as_json: bool) -> None:
         line(text("status.withdrawn"), text("status.withdrawn_since"))
     for reason in found["broken_sources"].values():
         line(text("status.broken"), translated(reason))
+    for w in found["unnamed"]:
+        told = text("status.unnamed_line", **w | {"since": w["since"][:10], "until": w["until"][:10]})
+        line(text("status.unnamed"), told)
     for s in found["sources"]:
         if s["is_stale"]:
             newest = s["newest_load_at"][:19] if s["newest_load_at"] else text("status.never")

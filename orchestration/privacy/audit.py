@@ -38,6 +38,7 @@ from orchestration.privacy import (
     restriction,
     retention,
     unlinkable,
+    unnamed,
 )
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
@@ -140,7 +141,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         quarantine.register(con, lake)
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, policy)
-        found["C2"] = _changed_purposes(con, policy, every)
+        found["C2"] = _changed_purposes(con, home, policy, every, at)
         found["C4"] = _classified()
         persons = _persons(con)
         found["C13"] = _overdue(con, lake, keyring, every, policy, at)
@@ -203,14 +204,15 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
         if law != "other"
     )
     known = f"CASE jurisdiction {laws} ELSE [{', '.join(literal(b) for b in BASES['other'])}] END"
-    unnamed = lapses.unnamed({}, policy)
+    unpursued = lapses.unnamed({}, policy)
     checked = failed = 0
     for kind in KINDS:
+        alike = f"SELECT basis, jurisdiction, purposes, count(*) AS n FROM lake.{identifier(kind)} GROUP BY ALL"
         row = con.execute(
-            f"SELECT count(*), count(*) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
-            f"OR {unnamed if kind in lapses.BOUND else 'false'}) FROM lake.{identifier(kind)} AS r"
-        ).fetchone()
-        checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
+            f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
+            f"OR {unpursued if kind in lapses.BOUND else 'false'}), 0) FROM ({alike}) AS r"
+        ).fetchone() or (0, 0)
+        checked, failed = checked + int(row[0]), failed + int(row[1])
     return (
         checked,
         failed,
@@ -238,15 +240,32 @@ def _consented(found: tuple[int, int, str], untold: int, others: int, n: int, ba
 
 
 def _changed_purposes(
-    con: duckdb.DuckDBPyConnection, policy: Policy, sources: dict[str, Settings]
+    con: duckdb.DuckDBPyConnection, home: Home, policy: Policy, sources: dict[str, Settings], at: datetime
 ) -> tuple[int, int, str]:
-    """Rows that carry a purpose which their source, or the house, has stopped naming since they came."""
-    unnamed = lapses.unnamed(sources, policy)
-    checked = failed = 0
+    """Rows that carry a purpose which their source, or the house, has stopped naming since they came.
+
+    Those that wait behind a mark for it count once their term is over, with a day's grace.
+    """
+    late = " OR ".join(
+        f"(r.source = {literal(w.source)} AND {lapses.waits(w.purpose)})"
+        for w in unnamed.standing(home, policy)
+        if w.is_over(at - timedelta(days=1))
+    )
+    used = f"{lapses.unnamed(sources, policy)} OR {late or 'false'}"
+    checked = failed = waiting = 0
     for kind in lapses.BOUND:
-        row = con.execute(f"SELECT count(*), count(*) FILTER ({unnamed}) FROM lake.{identifier(kind)} AS r").fetchone()
-        checked, failed = checked + (row[0] if row else 0), failed + (row[1] if row else 0)
-    return checked, failed, "rows of the lake with a purpose that their source or the house no longer names"
+        alike = f"SELECT source, purposes, count(*) AS n FROM lake.{identifier(kind)} GROUP BY ALL"
+        row = con.execute(
+            f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER ({used}), 0), "
+            f"coalesce(sum(n) FILTER ({lapses.waits()} AND NOT ({used})), 0) FROM ({alike}) AS r"
+        ).fetchone() or (0, 0, 0)
+        checked, failed, waiting = checked + int(row[0]), failed + int(row[1]), waiting + int(row[2])
+    return (
+        checked,
+        failed,
+        "rows of the lake with a purpose that their source or the house no longer names; "
+        f"those that wait for it behind a mark, unused, within their term: {waiting}",
+    )
 
 
 def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], policy: Policy) -> tuple[int, int, str]:
@@ -276,7 +295,7 @@ def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
         WHERE s.is_minor GROUP BY 1
         """
     )
-    used = f"list_filter(r.purposes, lambda p: NOT starts_with(p, '{marks.MARK}'))"
+    used = f"list_filter(r.purposes, lambda p: p = {marks.bare_purpose('p')})"
     checked = failed = 0
     for kind, record in KINDS.items():
         if record.has_person and kind not in ("consent", "deletion"):

@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.privacy import flows
-from orchestration.privacy.marks import MARK, unmarked
+from orchestration.privacy.marks import MARK, UNNAMED, bare_purpose, is_unnamed, unmarked
 from orchestration.privacy.policy import (
     UNCONSENTED_KINDS,
     Policy,
@@ -29,13 +29,23 @@ from orchestration.sources.contract import CROSS_BORDER, Settings
 
 BOUND = tuple(k for k in KINDS if k not in UNCONSENTED_KINDS)  # by their purposes; the others are kept as evidence
 JUDGED = tuple(k for k in BOUND if KINDS[k].has_person)
-UNNAMED = "purpose"  # why rows went that were there for nothing that is named still
+FOR_NOTHING = "purpose"  # why rows went that were there for nothing that is named still
 NO_BASIS = "no_basis"  # why rows went whose law, learnt since they came, knows no ground for what they were there for
 
 
 def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
-    """SQL: whether row `r` has a purpose, marked or not, that its source or the house names no more (C1, C2)."""
-    return f"NOT list_has_all({policy.named_sql(sources, 'r.source')}, {unmarked('r.purposes')})"
+    """SQL: whether row `r` has a purpose that its source or the house names no more (C1, C2).
+
+    One that waits behind a mark to be named again is none.
+    """
+    told = f"list_filter(r.purposes, lambda p: NOT {is_unnamed('p')})"
+    return f"NOT list_has_all({policy.named_sql(sources, 'r.source')}, {unmarked(told)})"
+
+
+def waits(purpose: str | None = None) -> str:
+    """SQL: whether row `r` has a purpose (this one) that waits behind a mark to be named again."""
+    asked = "" if purpose is None else f" AND ends_with(p, {literal(':' + purpose)})"
+    return f"len(list_filter(r.purposes, lambda p: {is_unnamed('p')}{asked})) > 0"
 
 
 def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], policy: Policy) -> None:
@@ -114,7 +124,9 @@ def decide(
 ) -> tuple[int, int]:
     """Temp table `_decided_<kind>`: what becomes of those of `rows` (a relation of the kind) that change, one row each.
 
-    Asked are the rows of the persons concerned, and where `is_struck` those with a purpose that is named no more.
+    Asked are the rows of the persons concerned, and where `is_struck` those with a purpose that is named no more: it
+    goes behind a mark, and for good where temp table `_ended` (source, purpose) tells that its term is over. One that
+    is named again comes back from behind it.
     `names`: purposes, every one that the rows have. Returns rows gone and rows changed. By the tables of `prepare`.
     """
     record, leaves = KINDS[kind], _leaves(sources, policy)
@@ -131,7 +143,7 @@ def decide(
         WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
                               UNION ALL SELECT subject_key FROM _noticed UNION ALL SELECT subject_key FROM _parted)
         OR r.jurisdiction = 'unknown' AND subject_key IN (SELECT subject_key FROM _learnt)
-        {f"OR {unnamed(sources, policy)}" if is_struck else ""}
+        {f"OR {unnamed(sources, policy)} OR {waits()}" if is_struck else ""}
         """
     )
     if not _number(con, "SELECT count(*) FROM _concerned"):
@@ -146,27 +158,32 @@ def decide(
         for p in names
     }
     named = policy.named_sql(sources, "r.source")
-    struck = {p: f"NOT list_contains({named}, {literal(p)})" if is_struck else "false" for p in names}
+    struck = {p: f"NOT list_contains({named}, {literal(p)})" if is_struck else waits(p) for p in names}
+    ended = {
+        p: f"({struck[p]} AND (r.source, {literal(p)}) IN (SELECT (source, purpose) FROM _ended))"
+        if is_struck
+        else "false"
+        for p in names
+    }
     # Of several purposes the last tells the basis, and of rows about nobody the first, as at the gate.
-    basis = " ".join(
-        f"WHEN list_has_any(r.left_purposes, [{literal(p)}, {literal(MARK + p)}]) THEN {grounds[p]}"
-        for p in (reversed(names) if record.has_person else names)
-    )
+    telling = f"{unmarked('r.left_purposes')}[{-1 if record.has_person else 1}]"
+    basis = " ".join(f"WHEN {literal(p)} THEN {grounds[p]}" for p in names)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {decided} AS
         WITH left_over AS (
-            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]} OR {struck[p]}" for p in names})} AS left_purposes,
-                   {_kept(refused)} AS not_refused, {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names})} AS not_lapsed,
-                   {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]}" for p in names})} AS not_baseless
+            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]} OR {ended[p]}" for p in names}, struck)} AS left_purposes,
+                   {_kept(refused, struck)} AS not_refused,
+                   {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names}, struck)} AS not_lapsed,
+                   {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]}" for p in names}, struck)} AS not_baseless
             FROM _concerned r
         )
         SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
                len(left_purposes) = 0 AS is_gone, left_purposes,
                CASE WHEN len(not_refused) = 0 THEN 'withdrawn' WHEN len(not_lapsed) = 0 THEN '{OTHER_NOTICE}'
-                    WHEN len(not_baseless) = 0 THEN '{NO_BASIS}' ELSE '{UNNAMED}' END AS gone_for,
-               coalesce({f"CASE {basis} END, " if basis else ""}r.basis) AS left_basis
-        FROM left_over r WHERE len(left_purposes) = 0 OR len(left_purposes) < len(r.purposes)
+                    WHEN len(not_baseless) = 0 THEN '{NO_BASIS}' ELSE '{FOR_NOTHING}' END AS gone_for,
+               coalesce({f"CASE {telling} {basis} END, " if basis else ""}r.basis) AS left_basis
+        FROM left_over r WHERE len(left_purposes) = 0 OR NOT list_has_all(left_purposes, r.purposes)
         """
     )
     gone = _number(con, f"SELECT count(*) FROM {decided} WHERE is_gone")
@@ -178,7 +195,7 @@ def decide_lake(
 ) -> dict[str, tuple[int, int]]:
     """`decide` for every kind of the lake, registered on `con`; rows gone and rows changed, of kinds that have any.
 
-    `struck`: kinds asked for purposes that are named no more, too.
+    `struck`: kinds asked for purposes that are named no more, too; by their table `_ended`.
     """
     names = purposes_of_rows(con, policy)
     asked = [k for k in BOUND if k in JUDGED or k in struck]
@@ -225,10 +242,19 @@ def purposes_of_rows(con: duckdb.DuckDBPyConnection, policy: Policy, relations: 
     held = relations or [f"lake.{identifier(k)}" for k in BOUND]
     rows = " UNION ALL ".join(f"SELECT DISTINCT purposes FROM {relation}" for relation in held)
     found = con.execute(
-        f"SELECT replace(p, '{MARK}', '') AS purpose FROM (SELECT unnest(purposes) AS p, "
+        f"SELECT {bare_purpose('p')} AS purpose FROM (SELECT unnest(purposes) AS p, "
         f"generate_subscripts(purposes, 1) AS place FROM ({rows})) GROUP BY 1 ORDER BY min(place), 1"
     ).fetchall()
     return list(dict.fromkeys([*(p for (p,) in found), *policy.purposes]))
+
+
+def purposes_by_source(con: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str, bool, int]]:
+    """Rows of a relation by source, purpose without marks, and whether that waits to be named again."""
+    alike = f"SELECT source, purposes, count(*) AS n FROM {relation} GROUP BY ALL"
+    return con.execute(
+        f"SELECT source, {bare_purpose('p')}, {is_unnamed('p')}, sum(n)::BIGINT "
+        f"FROM (SELECT source, n, unnest(purposes) AS p FROM ({alike})) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
 
 
 def _grounds_of(
@@ -249,14 +275,22 @@ def _used(con: duckdb.DuckDBPyConnection, persons: str, lost: Mapping[str, Mappi
     return n
 
 
-def _kept(lost: Mapping[str, str]) -> str:
-    """SQL: the purposes of row `r`, marked as they are, less those that a condition (by purpose) tells to be lost."""
+def _kept(lost: Mapping[str, str], struck: Mapping[str, str]) -> str:
+    """SQL: the purposes of row `r` less those that a condition (by purpose) tells to be lost.
+
+    Behind a mark are those that another (`struck`) tells to be named no more, and those that a person had struck out.
+    """
+    bare = unmarked("r.purposes")
     each = ", ".join(
-        f"CASE WHEN NOT ({condition}) THEN CASE WHEN list_contains(r.purposes, {literal(p)}) THEN {literal(p)} "
-        f"WHEN list_contains(r.purposes, {literal(MARK + p)}) THEN {literal(MARK + p)} END END"
+        f"CASE WHEN list_contains({bare}, {literal(p)}) AND NOT ({condition}) THEN "
+        f"{{'place': list_position({bare}, {literal(p)}), 'purpose': "
+        f"CASE WHEN list_has_any(r.purposes, [{literal(MARK + p)}, {literal(MARK + UNNAMED + p)}]) THEN '{MARK}' ELSE '' END "
+        f"|| CASE WHEN {struck[p]} THEN '{UNNAMED}' ELSE '' END || {literal(p)}}} END"
         for p, condition in lost.items()
     )
-    return f"list_filter([{each}]::VARCHAR[], lambda p: p IS NOT NULL)"
+    none = "NULL::STRUCT(place INTEGER, purpose VARCHAR)"  # where no row has any
+    kept = f"list_sort(list_filter([{each or none}], lambda p: p IS NOT NULL))"
+    return f"list_transform({kept}, lambda p: p.purpose)"
 
 
 def _are_listed(sources: Mapping[str, Settings], policy: Policy) -> bool:

@@ -1,12 +1,14 @@
 """Marks: a purpose that a person had struck out stays in its row behind a mark, and is none for whoever reads it.
 
-So does the key of a member of staff who objected, in rows about others. Keep out: striking out rows that are in the
-lake already (restriction.py).
+So does one that its source, or the house, names no more, until its term ends, and the key of a member of staff who
+objected, in rows about others.
+Keep out: striking out rows that are in the lake already (restriction.py, withdrawal.py).
 """
 
 import duckdb
 
 MARK = "restricted:"
+UNNAMED = "unnamed:"  # stands behind MARK where a purpose has both
 EVERY = "*"
 STAFF = "agent:"  # before the key of a member of staff where the vault's ids of persons stand
 
@@ -61,4 +63,14 @@ def bare(agent_key: str) -> str:
 
 def unmarked(purposes: str) -> str:
     """SQL: the purposes of a row without marks."""
-    return f"list_transform({purposes}, lambda p: replace(p, '{MARK}', ''))"
+    return f"list_transform({purposes}, lambda p: {bare_purpose('p')})"
+
+
+def bare_purpose(purpose: str) -> str:
+    """SQL: one purpose of a row without marks."""
+    return f"replace(replace({purpose}, '{MARK}', ''), '{UNNAMED}', '')"
+
+
+def is_unnamed(purpose: str) -> str:
+    """SQL: whether one purpose of a row, marked or not, waits to be named again."""
+    return f"contains({purpose}, '{UNNAMED}')"

@@ -54,6 +54,7 @@ EU = [
 # Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian
 # consents.
 ADULT_AGE = {"CN": 14, "EU": 16}
+TERMS = ("landing_days", "quarantine_days", "unnamed_days")
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
 DEFAULT = """\
@@ -102,10 +103,12 @@ assessment = "{assessment}"
 # leads = {{ north = ["li.na"] }}
 # accounts = {{ "li.na" = ["helpdesk:A17"] }}
 
-# How long sealed pages and refused batches wait, in days. Terms of rows stand in each source.toml.
+# How long sealed pages and refused batches wait, and rows for a purpose that is named no more, in days. Terms of rows stand
+# in each source.toml.
 [terms]
 landing_days = 14
 quarantine_days = 30
+unnamed_days = 30
 """
 
 
@@ -118,6 +121,7 @@ class Policy:
     blocked_sources: tuple[str, ...] = field(default=())
     landing_days: int = 14
     quarantine_days: int = 30
+    unnamed_days: int = 30
     place: str = "CN"
     controller: Mapping[str, str] = field(default_factory=dict)
     recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -146,10 +150,8 @@ class Policy:
                 raise ContractError(f"policy.toml: '{name}' is no name of a purpose or version")
         terms = raw.get("terms", {})
         for term, days in terms.items():
-            if term not in ("landing_days", "quarantine_days") or not isinstance(days, int) or days < 1:
-                raise ContractError(
-                    f"policy.toml: [terms] knows landing_days and quarantine_days, whole days; not '{term}'"
-                )
+            if term not in TERMS or not isinstance(days, int) or days < 1:
+                raise ContractError(f"policy.toml: [terms] knows {', '.join(TERMS)}, whole days; not '{term}'")
         for language in raw.get("name_models", []):
             if language not in ner.MODELS:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")

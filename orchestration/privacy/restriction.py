@@ -27,7 +27,7 @@ from orchestration.privacy import pseudonyms, subjects
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.marks import EVERY, MARK, STAFF, bare
+from orchestration.privacy.marks import EVERY, MARK, STAFF, bare, bare_purpose
 from orchestration.privacy.vault import open_vault
 
 
@@ -229,7 +229,7 @@ def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> str | None
 
 def _purposes(purpose: str | None, lift: bool) -> tuple[dict[str, str], str]:
     """What becomes of the purposes of a row, and SQL of the rows that this changes."""
-    meant = "true" if purpose is None else f"replace(p, '{MARK}', '') = {literal(purpose)}"
+    meant = "true" if purpose is None else f"{bare_purpose('p')} = {literal(purpose)}"
     if lift:
         hit, becomes = f"starts_with(p, '{MARK}') AND {meant}", f"substr(p, {len(MARK) + 1})"
     else:

@@ -93,7 +93,7 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
         f"""
         CREATE OR REPLACE TEMP TABLE _batch AS
         SELECT row_number() OVER () AS _row_no, subject_key AS _who, jurisdiction, content_hash,
-            list_filter(purposes, lambda p: list_contains({named}, replace(p, '{marks.MARK}', ''))) AS purposes,
+            list_filter(purposes, lambda p: list_contains({named}, {marks.bare_purpose("p")})) AS purposes,
             loaded_at AS version, coalesce({event}, loaded_at) AS event_at
         FROM lake.{identifier(record.kind)} WHERE source = {literal(settings.name)} AND subject_key IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY loaded_at DESC) = 1

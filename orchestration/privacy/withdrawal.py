@@ -1,7 +1,8 @@
 """Withdrawals: what rests on a consent that was taken back leaves every live store with the next run.
 
 So does what rests on the consent of somebody that the person was taken for, or on a ground that their law, learnt
-since, does not know, and what is there for a purpose that its source, or the house, names no more.
+since, does not know. What is there for a purpose that its source, or the house, names no more is used for it no more
+from then on, and leaves when the term of those ends.
 
 Keep out: which rows these are (lapses.py), letting rows in (protect.py) and what a person asks of the house itself
 (restriction.py, erasure.py).
@@ -11,9 +12,10 @@ so that a home put back from one forgets again.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -25,7 +27,7 @@ from orchestration.lake import quarantine, stage
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
-from orchestration.privacy import lapses, pseudonyms
+from orchestration.privacy import lapses, pseudonyms, unnamed
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.keys import Keyring
@@ -38,7 +40,7 @@ EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """Rows that left the lake, rows that lost a purpose, rows of quarantined batches that left or lost one."""
+    """Rows that left the lake, rows of it whose purposes changed, rows of quarantined batches that left or changed."""
 
     rows: int = 0
     purposes: int = 0
@@ -46,24 +48,26 @@ class Withdrawn:
 
 
 def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: bool = False) -> Withdrawn:
-    """Take out what rests on withdrawn consents or is there for purposes named no more; `dry_run` counts it.
+    """Take out what rests on withdrawn consents; strike out purposes named no more until their term ends.
 
+    `dry_run` counts it. A purpose that is named again is in its rows again.
     Opens no file of the lake when nothing can have changed, and asks what rows are for only when what is named has.
     The caller holds the home's lock. `sources`: every source configured, switched off ones too.
     """
     if not (home.folder("vault") / "vault.duckdb").exists():
         return Withdrawn()
     lake = Lake(home, keyring.base64(LAKE_KEY))
-    policy = Policy.of(home)
+    policy, at = Policy.of(home), now().replace(tzinfo=None)
     con = connect(home.temp)
     try:
         pseudonyms.install(con, keyring)
         with open_vault(con, home, keyring, read_only=True):
-            # Loads that wait came in by what was named before.
-            named = lapses.unnamed(sources, policy) + "".join(m.stem for m in stage.staged(home))
             versions = [policy.version_for(s) for _, s in sorted(sources.items())]
             located = lapses.located(sources, policy)
-            state = {"state": _state(con, home, lake, located, [*versions, named]), "named": _digest(named)}
+            state = {
+                "state": _state(con, home, lake, located, versions),
+                "named": _named(home, sources, policy, at),
+            }
             path = home.folder("ops") / "withdrawals.json"
             noted = json.loads(path.read_text()) if path.exists() and not dry_run else {}
             if noted == state:
@@ -71,7 +75,9 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
             lapses.prepare(con, sources, policy)
             remembered = _remember(con, home, keyring, dry_run)
         lake.register(con)
-        struck = _unnamed_kinds(con, lake, sources, policy) if noted.get("named") != state["named"] else frozenset()
+        struck: Collection[str] = ()
+        if noted.get("named") != state["named"]:
+            struck = _strike(con, lake, sources, policy, at, dry_run)
         concerned = " + ".join(
             f"(SELECT count(*) FROM {of})" for of in ("_unguarded", "_noticed", "_parted", "_learnt")
         )
@@ -82,6 +88,8 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     finally:
         con.close()
     if not dry_run:
+        unnamed.forget_ended(home, policy, at)
+        state["named"] = _named(home, sources, policy, at)
         write_durably(path, json.dumps(state).encode())
     return found
 
@@ -175,14 +183,46 @@ def _waiting(lake: Lake, note: dict[str, Any]) -> tuple[str, str | None]:
     return kind, f"({lake.read_sql(kind, [path])})" if kind in lapses.BOUND and path.exists() else None
 
 
-def _unnamed_kinds(
-    con: duckdb.DuckDBPyConnection, lake: Lake, sources: Mapping[str, Settings], policy: Policy
+def _strike(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    sources: Mapping[str, Settings],
+    policy: Policy,
+    at: datetime,
+    dry_run: bool,
 ) -> frozenset[str]:
-    """Kinds with rows, in the lake or in batches that wait, for a purpose that is named no more."""
+    """Kinds with rows, in the lake or in batches that wait, to be struck out, brought back, or taken out by their term.
+
+    Notes the purposes that are named no more; makes temp table `_ended` of those whose term is over.
+    """
+    ended = {(w.source, w.purpose) for w in unnamed.standing(lake.home, policy) if w.is_over(at)}
+    con.execute("CREATE OR REPLACE TEMP TABLE _ended (source VARCHAR, purpose VARCHAR)")
+    if ended:
+        con.executemany("INSERT INTO _ended VALUES (?, ?)", sorted(ended))
     held = [(kind, f"lake.{identifier(kind)}") for kind in lapses.BOUND]
     held += [(kind, rows) for kind, rows in (_waiting(lake, n) for n in quarantine.batches(lake.home)) if rows]
-    asked = "SELECT count(*) FROM (SELECT DISTINCT source, purposes FROM {}) AS r WHERE {}"
-    return frozenset(k for k, rows in held if _number(con, asked.format(rows, lapses.unnamed(sources, policy))))
+    kinds: set[str] = set()
+    found: Counter[tuple[str, str]] = Counter()
+    for kind, rows in held:
+        for source, purpose, is_struck, n in lapses.purposes_by_source(con, rows):
+            named = policy.purposes_of(sources[source]) if source in sources else policy.purposes
+            if purpose not in named:
+                found[(source, purpose)] += n
+            if is_struck == (purpose in named) or (purpose not in named and (source, purpose) in ended):
+                kinds.add(kind)
+    if not dry_run:
+        unnamed.note(lake.home, found, at)
+    return frozenset(kinds)
+
+
+def _named(home: Home, sources: Mapping[str, Settings], policy: Policy, at: datetime) -> str:
+    """Digest of what rows may be used for, and of what waits at an instant (naive UTC) to be named again, how long.
+
+    Loads that wait came in by what was named before.
+    """
+    waiting = [(w.source, w.purpose, w.since, w.is_over(at)) for w in unnamed.standing(home, policy)]
+    told = [lapses.unnamed(sources, policy), waiting, [m.stem for m in stage.staged(home)]]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _state(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, located: str, versions: list[str]) -> str:
@@ -217,10 +257,6 @@ def _remember(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, dry_
         if told - before:
             kept.write(sorted(e for e in before | told if e[2] >= since or e in told))
     return _number(con, "SELECT count(*) FROM _withdrawn")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _table(told: list[tuple[str, ...]]) -> pa.Table:

@@ -8,7 +8,7 @@ network, in Chinese and English, that prints on A4. `sha256` is that of the JSON
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
-from orchestration.privacy import incidents, measured
+from orchestration.privacy import incidents, measured, unnamed
 from orchestration.privacy.audit import CATALOGUE
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
 from orchestration.privacy.keys import Keyring
@@ -186,7 +186,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "audit_log": AuditLog(home, keyring).end(),
         "requests": _requests(home, keyring),
         "incidents": [i.as_row() for i in incidents.listed(home, open_only=True)],
-        "retention": _retention(Policy.of(home), sources),
+        "retention": _retention(home, Policy.of(home), sources),
         "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
         "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],
     }
@@ -296,10 +296,11 @@ def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
     return [{**{k: str(v) for k, v in r.items()}, "days_left": (r["due_at"] - today).days} for r in rows]
 
 
-def _retention(policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
+def _retention(home: Home, policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
     stores = [
         {"store": "landing", "days": policy.landing_days},
         {"store": "quarantine", "days": policy.quarantine_days},
+        {"store": "unnamed", "days": policy.unnamed_days},
         {"store": "audit", "days": KEPT_DAYS},
     ]
     listed = [
@@ -319,7 +320,7 @@ def _retention(policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
         }
         for s in sources.values()
     ]
-    return {"stores": stores, "sources": listed}
+    return {"stores": stores, "sources": listed, "unnamed": [asdict(w) for w in unnamed.standing(home, policy)]}
 
 
 def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str, str]]:

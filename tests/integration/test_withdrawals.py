@@ -6,12 +6,13 @@ Keep out: what the gate refuses (tests/attacks/test_consent.py).
 import shutil
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from orchestration import answering, backup, pipeline
+from orchestration import answering, backup, pipeline, watch
 from orchestration.cli import main
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
@@ -29,6 +30,9 @@ from tests.integration.test_privacy_checks import checks
 from tests.integration.test_subjects import erase, request_for
 
 SECRET = backup.passphrase("correct horse battery")
+
+
+WARE = "select _record, raw ->> '$.id' as product_id, raw ->> '$.id' as name_en from wares"
 
 
 def word(account: str, action: str, month: int, purpose: str = "analytics", **more: str) -> dict[str, object]:
@@ -193,29 +197,92 @@ def unname(house: TestHouse, by: str, *sources: str) -> None:
         path.write_text(path.read_text().replace('["service", "analytics"]', '["service"]'))
 
 
+def name_again(house: TestHouse) -> None:
+    policy = house.home.root / "policy.toml"
+    policy.write_text(policy.read_text().replace('purposes = ["service"]', 'purposes = ["service", "analytics"]'))
+
+
+def days_later(patch: pytest.MonkeyPatch, days: int) -> None:
+    patch.setenv("VOICEHOUSE_CLOCK", (datetime.now(UTC) + timedelta(days=days)).isoformat())
+
+
 @pytest.mark.parametrize("by", ["source", "house"])
-def test_rows_for_a_purpose_that_is_named_no_more_are_used_for_it_no_more(filled: TestHouse, by: str) -> None:
+def test_rows_for_a_purpose_that_is_named_no_more_wait_unused_and_then_go(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
     assert expire(filled) == 0 and checks(filled)["C2"].status == "passed"
     unname(filled, by, "desk")
     assert checks(filled)["C2"].n_failed == (3 if by == "source" else 6)  # the control
     assert checks(filled)["C1"].n_failed == (0 if by == "source" else 6)
     assert checks(filled)["C3"].n_failed == 0  # nobody withdrew
     before, every = pipeline.fingerprint(filled.home), pipeline.sources(filled.home)
-    kept = 3 if by == "house" else 0
-    assert withdrawal.run(filled.home, filled.keyring, every, dry_run=True) == Withdrawn(3, kept, 0)
-    filled.home.warehouse.write_bytes(b"made of rows that will be gone")
-    assert expire(filled) == 3
+    n = 6 if by == "house" else 3
+    assert withdrawal.run(filled.home, filled.keyring, every, dry_run=True) == Withdrawn(0, n, 0)
+    assert watch.status(filled.home)["unnamed"] == []  # a dry run begins no term
+    filled.home.warehouse.write_bytes(b"made of rows that are not to be used")
+    assert expire(filled) == 0
     assert not filled.home.warehouse.exists() and pipeline.fingerprint(filled.home) != before
-    assert held(filled, "desk") == []
+    assert held(filled, "desk") == [("consent", ["unnamed:analytics"], 3)]
     both = [("consent", ["service", "analytics"], 3)]
+    assert held(filled, "shop") == ([("consent", ["service", "unnamed:analytics"], 3)] if by == "house" else both)
+    found = {c: checks(filled)[c] for c in ("C1", "C2", "C3")}
+    assert {c.status for c in found.values()} == {"passed"} and found["C2"].evidence.endswith(f": {n}")
+    told = watch.status(filled.home)["unnamed"]
+    assert [(w["source"], w["purpose"], w["rows"]) for w in told][:1] == [("desk", "analytics", 3)]
+    assert len(told) == n // 3
+    printed = CliRunner().invoke(main, ["--home", str(filled.home.root), "status"]).output
+    assert "desk: rows for analytics" in printed and told[0]["until"][:10] in printed
+    after = pipeline.fingerprint(filled.home)
+    filled.take()
+    assert expire(filled) == 0 and pipeline.fingerprint(filled.home) == after
+
+    days_later(monkeypatch, 29)
+    assert expire(filled) == 0 and len(held(filled, "desk")) == 1
+    days_later(monkeypatch, 32)
+    assert checks(filled)["C2"].n_failed == n  # past their term
+    assert expire(filled) == 3
+    assert held(filled, "desk") == []
     assert held(filled, "shop") == ([("contract", ["service"], 3)] if by == "house" else both)
     assert filled.rows("select count(*) from lake.consent") == [(2,)]  # the evidence stays
     assert {c: checks(filled)[c].status for c in ("C1", "C2", "C3")} == dict.fromkeys(("C1", "C2", "C3"), "passed")
     assert filled.ledger()[("case", "withheld", "purpose")] == 3
     assert pipeline.ledger_faults(filled.home, filled.keyring) == []
-    after = pipeline.fingerprint(filled.home)
-    filled.take()
-    assert expire(filled) == 0 and pipeline.fingerprint(filled.home) == after
+    assert watch.status(filled.home)["unnamed"] == []
+
+
+def test_a_purpose_named_again_brings_back_every_row_as_it_was(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(filled.sources, "stock", {"product": WARE}, stream="wares")
+    filled.drop("wares.jsonl", lines({"id": "p1"}))
+    filled.take("stock")
+    answering.restrict(filled.home, filled.keyring, request_for(filled, Sought(account="register:bob"), "object"))
+    kinds = "select source, basis, purposes from lake.{} order by all"
+    before = [filled.rows(kinds.format(kind)) for kind in ("case", "product")]
+    unname(filled, "house")
+    expire(filled)
+    assert ("desk", "consent", ["restricted:unnamed:analytics"]) in filled.rows(kinds.format("case"))
+    assert checks(filled)["C3"].n_failed == 0
+    path = filled.home.root / "ops" / "unnamed.json"
+    path.unlink()  # its loss begins the term anew, and ends none early or never
+    days_later(monkeypatch, 31)
+    assert expire(filled) == 0 and path.exists()
+    name_again(filled)
+    assert filled.take() == [] and expire(filled) == 0
+    assert [filled.rows(kinds.format(kind)) for kind in ("case", "product")] == before
+    assert {c: checks(filled)[c].status for c in ("C1", "C2", "C3")} == dict.fromkeys(("C1", "C2", "C3"), "passed")
+
+
+def test_what_waits_for_its_purpose_heeds_a_withdrawal_and_an_objection(filled: TestHouse) -> None:
+    unname(filled, "house")
+    expire(filled)
+    filled.drop("rows_2.jsonl", lines(word("ann", "withdraw", 3)))
+    filled.take("register")
+    assert expire(filled) == 2 and held(filled, "desk") == [("consent", ["unnamed:analytics"], 1)]
+    name_again(filled)
+    answering.restrict(filled.home, filled.keyring, request_for(filled, Sought(account="register:bob"), "object"))
+    assert held(filled, "desk") == [("consent", ["restricted:unnamed:analytics"], 1)]
+    assert expire(filled) == 0 and held(filled, "desk") == [("consent", ["restricted:analytics"], 1)]
 
 
 def test_marked_purposes_rows_about_nobody_and_waiting_batches_lose_it_too(
@@ -224,9 +291,8 @@ def test_marked_purposes_rows_about_nobody_and_waiting_batches_lose_it_too(
     from orchestration.lake import audit, quarantine
     from orchestration.lake.audit import AuditResult, CheckResult
 
-    product = "select _record, raw ->> '$.id' as product_id, raw ->> '$.id' as name_en from wares"
-    write_source(filled.sources, "stock", {"product": product}, stream="wares")
-    write_source(filled.sources, "shelf", {"product": product}, stream="wares")
+    write_source(filled.sources, "stock", {"product": WARE}, stream="wares")
+    write_source(filled.sources, "shelf", {"product": WARE}, stream="wares")
     toml = filled.sources / "shelf" / "source.toml"
     toml.write_text(toml.read_text().replace('["service", "analytics"]', '["analytics"]'))
     filled.drop("wares.jsonl", lines({"id": "p1"}))
@@ -239,6 +305,13 @@ def test_marked_purposes_rows_about_nobody_and_waiting_batches_lose_it_too(
         filled.take("shop")
     assert expire(filled) == 0 and ("consent", ["restricted:analytics"], 1) in held(filled, "desk")
     unname(filled, "house")
+    assert expire(filled) == 0
+    assert filled.rows("select source, purposes from lake.product order by all") == [
+        ("shelf", ["unnamed:analytics"]), ("stock", ["service", "unnamed:analytics"])
+    ]  # fmt: skip
+    policy = filled.home.root / "policy.toml"
+    policy.write_text(policy.read_text().replace("unnamed_days = 30", "unnamed_days = 9"))
+    days_later(monkeypatch, 10)
     assert expire(filled) == 4
     assert filled.rows("select source, basis, purposes from lake.product") == [("stock", "contract", ["service"])]
     assert held(filled, "desk") == [] and held(filled, "shop") == [("contract", ["service"], 3)]
@@ -250,24 +323,18 @@ def test_marked_purposes_rows_about_nobody_and_waiting_batches_lose_it_too(
     assert checks(filled)["C1"].n_failed == checks(filled)["C2"].n_failed == 0
 
 
-def test_of_a_source_that_is_gone_the_house_alone_says_what_rows_are_for(filled: TestHouse) -> None:
+def test_of_a_source_that_is_gone_the_house_alone_says_what_rows_are_for(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(filled.sources / "desk")
     assert expire(filled) == 0 and len(held(filled, "desk")) == 1
     assert checks(filled)["C2"].status == "passed"
     unname(filled, "house")
+    assert expire(filled) == 0 and held(filled, "desk") == [("consent", ["unnamed:analytics"], 3)]
+    assert checks(filled)["C1"].status == checks(filled)["C2"].status == "passed"
+    days_later(monkeypatch, 32)
     assert expire(filled) == 3 and held(filled, "desk") == []
     assert checks(filled)["C1"].status == checks(filled)["C2"].status == "passed"
-
-
-def test_a_purpose_named_again_brings_back_what_stayed_for_another_alone(filled: TestHouse) -> None:
-    unname(filled, "house")
-    filled.take("register")
-    expire(filled)
-    policy = filled.home.root / "policy.toml"
-    policy.write_text(policy.read_text().replace('purposes = ["service"]', 'purposes = ["service", "analytics"]'))
-    filled.take("register")
-    assert expire(filled) == 0 and held(filled, "desk") == []
-    assert ("consent", ["service", "analytics"], 3) in held(filled, "shop")
 
 
 def test_a_purpose_by_another_name_keeps_the_rows_that_it_has_a_ground_for(house: TestHouse) -> None:
@@ -280,7 +347,7 @@ def test_a_purpose_by_another_name_keeps_the_rows_that_it_has_a_ground_for(house
         path.write_text(path.read_text().replace('"analytics"', '"insight"'))
     house.take()
     expire(house)
-    assert held(house, "desk") == [("contract", ["insight"], 1)]
+    assert held(house, "desk") == [("contract", ["insight"], 1), ("contract", ["unnamed:analytics"], 1)]
     assert checks(house)["C1"].n_failed == checks(house)["C2"].n_failed == 0
     assert pipeline.ledger_faults(house.home, house.keyring) == []
 
