@@ -243,8 +243,7 @@ def _entry(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, request
 def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased, say: Say) -> None:
     """Remove the models, to be made anew; then rewrite lake and quarantine without the person, then the vault."""
     lake = _register(con, home, keyring)
-    _set_entry(con, entry)
-    conditions = subjects.reach(con)
+    conditions = _reach(con, home, keyring, entry)
     # What is made from the lake holds the person still.
     home.remove_warehouse()
     (home.serving / "team.duckdb").unlink(missing_ok=True)
@@ -286,8 +285,7 @@ def _traces(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
 
     Of answers and looks back the files that may tell of them. After `_register`.
     """
-    _set_entry(con, entry)
-    conditions = subjects.reach(con)
+    conditions = _reach(con, home, keyring, entry)
     keys = "FROM _person_keys"
     found = {
         "lake": sum(subjects.count_rows(con, conditions).values()),
@@ -322,16 +320,41 @@ def _register(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> L
     return lake
 
 
-def _set_entry(con: duckdb.DuckDBPyConnection, entry: Erased) -> None:
-    """Temp tables `_person` and `_entry_marks` of an erasure."""
+def _reach(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry: Erased) -> dict[str, str]:
+    """By kind the SQL condition (on row `r`) of the rows of an erasure; temp tables `_person` and `_entry_marks` of it.
+
+    Beside what `subjects.reach` tells, rows without a person whose ids stand on the list: of an attempt that was cut
+    short the rows that said whose they were may be gone.
+    """
     subjects.set_person(con, entry.subject_ids)
     con.execute("CREATE OR REPLACE TEMP TABLE _entry_marks AS SELECT unnest(?::VARCHAR[]) AS mark", [list(entry.marks)])
+    conditions = subjects.reach(con)
+    if not (home.folder("vault") / "vault.duckdb").exists():
+        return conditions
+    with open_vault(con, home, keyring, read_only=True):
+        _nobodys(con)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE _entry_records AS "
+        "SELECT domain, key_hash FROM _nobodys WHERE mark IN (FROM _entry_marks)"
+    )
+    for kind in conditions:
+        if kind not in UNCONSENTED_KINDS:
+            named = " OR ".join(
+                f"r.{identifier(str(f.protected_name))} IN "
+                f"(SELECT key_hash FROM _entry_records WHERE domain = {literal(str(f.domain))})"
+                for f in KINDS[kind].own_keys
+            )
+            conditions[kind] += f" OR (r.subject_key IS NULL AND ({named or 'false'}))"
+    return conditions
 
 
 def _nobodys(con: duckdb.DuckDBPyConnection) -> str:
-    """A relation (mark) of erased records whose ids the vault holds without a person; looked for once a connection."""
+    """A relation (mark, domain, key_hash) of erased records whose ids the vault holds without a person.
+
+    Looked for once a connection.
+    """
     con.execute(
-        f"CREATE TEMP TABLE IF NOT EXISTS _nobodys AS SELECT {RECORD_MARK} AS mark FROM vault.record_key "
+        f"CREATE TEMP TABLE IF NOT EXISTS _nobodys AS SELECT {RECORD_MARK} AS mark, domain, key_hash FROM vault.record_key "
         f"WHERE subject_id IS NULL AND {RECORD_MARK} IN (SELECT mark FROM _erased)"
     )
     return "FROM _nobodys"

@@ -412,6 +412,31 @@ def test_an_erasure_cut_short_goes_on_from_where_it_was(filled: TestHouse, step:
     assert filled.ledger()[("case", "withheld", "erased")] == 3
 
 
+@pytest.mark.parametrize("step", ["quarantine", "vault"])
+def test_an_erasure_cut_short_reaches_what_waits_of_a_case_that_is_gone(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    from orchestration.lake import quarantine
+
+    cases_that_wait(filled, monkeypatch, "case_event")
+    waiting = [n for n in quarantine.batches(filled.home) if n["part"]["kind"] == "case_event"]
+    request = request_for(filled, Sought(account="desk:Z1"))
+
+    def die(store: str) -> None:
+        if store == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        erasure.erase(filled.home, filled.keyring, request, die)
+    if step == "quarantine":
+        assert erasure.traces(filled.home, filled.keyring)["quarantine"] == 1  # told though its case is gone
+    receipt = erasure.erase(filled.home, filled.keyring, request)
+    assert receipt.is_complete and receipt.before["quarantine"] == 1
+    (note,) = [n for n in quarantine.batches(filled.home) if n["part"]["kind"] == "case_event"]
+    assert (waiting[0]["part"]["rows"], note["part"]["rows"]) == (2, 1)  # Otto's waits on
+    assert erasure.returned(filled.home, filled.keyring)[1] == 0
+
+
 def test_a_lake_put_back_from_before_the_erasure_is_erased_again(filled: TestHouse, tmp_path: Path) -> None:
     import shutil
 
@@ -446,13 +471,17 @@ def test_a_copy_holds_every_row_and_identity_of_the_person_and_nobody_elses(
     assert "subject export" in actions
 
 
-def cases_that_wait(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A case of hers and one of Otto's fail their check and wait; an event of hers, without a person, comes in."""
+def cases_that_wait(house: TestHouse, monkeypatch: pytest.MonkeyPatch, waits: str = "case") -> Path:
+    """A case of hers and one of Otto's fail their check and wait; an event of hers, without a person, comes in.
+
+    Or the events wait and the cases come in (`waits`).
+    """
     failing = AuditResult((CheckResult("planned to fail", False, 2, 1),))
     with monkeypatch.context() as patch:
-        patch.setattr(audit, "audit_batch", lambda _, kind, **__: failing if kind == "case" else AuditResult(()))
+        patch.setattr(audit, "audit_batch", lambda _, kind, **__: failing if kind == waits else AuditResult(()))
         hers = case(5, account="Z1", country="DE", text="waits", event="E5", said="hers too")
-        house.drop("rows_5.jsonl", lines(hers, case(15, account="O1", country="CN", text="his")))
+        his = {"event": "E15", "said": "mine three"} if waits == "case_event" else {}
+        house.drop("rows_5.jsonl", lines(hers, case(15, account="O1", country="CN", text="his", **his)))
         house.take()
     (batch,) = (house.home.root / "quarantine").glob("*/*.parquet")
     return batch
