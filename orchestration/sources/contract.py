@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 import pyarrow as pa
 
 from orchestration.errors import ContractError, SourceError
-from orchestration.settings import refuse_unknown
+from orchestration.settings import NAMES, refuse_other_types, refuse_unknown
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 FORMATS = ("csv", "tsv", "jsonl", "json_pages", "parquet", "lines")
@@ -33,10 +33,18 @@ BASES = {
     ),
 }
 BASES["other"] = tuple(dict.fromkeys(BASES["EU"] + BASES["CN"]))
-SETTINGS = {  # keys of a source.toml: None for what is checked where it is read, or is the source's own
-    **dict.fromkeys(("name_zh", "name_en", "timezone", "public_set", "observed_until", "key", "purposes", "place")),
+SETTINGS = {  # keys of a source.toml, as orchestration.settings has those of a home
+    **dict.fromkeys(("name_zh", "name_en", "timezone", "public_set", "observed_until", "key", "place")),
     **dict.fromkeys(("retention_months", "text_retention_months", "identity_retention_months", "transfer")),
-    **dict.fromkeys(("active", "expected_every_hours", "basis", "notices", "options", "streams")),
+    **dict.fromkeys(("active", "expected_every_hours")),
+    **dict.fromkeys(("basis", "notices", "options"), dict),
+    "purposes": NAMES,
+    "streams": {
+        "*": {
+            **dict.fromkeys(("files", "format", "records", "encoding", "reference", "sweep_kind", "sweep_field")),
+            "columns": NAMES,
+        }
+    },
     "vendor": dict.fromkeys(("name", "role", "agreement")),
 }
 CROSS_BORDER = "cross_border"  # the purpose that a separate consent to leaving the mainland names
@@ -202,6 +210,7 @@ def _read(folder: Path, file: str) -> str:
 def _settings(folder: Path, raw: Mapping[str, Any]) -> Settings:
     name = folder.name
     refuse_unknown(raw, SETTINGS, f"{name}: source.toml")
+    refuse_other_types(raw, SETTINGS, f"{name}: source.toml")
 
     def need(key: str) -> Any:
         if key not in raw:
@@ -228,9 +237,6 @@ def _settings(folder: Path, raw: Mapping[str, Any]) -> Settings:
 
     streams = {}
     for stream, given in need("streams").items():
-        unknown = set(given) - set(Stream.__dataclass_fields__)
-        if unknown:
-            raise ContractError(f"{name}: [streams.{stream}] has unknown settings {sorted(unknown)}")
         streams[stream] = Stream(name=stream, **{**given, "columns": tuple(given.get("columns", ()))})
         if streams[stream].format not in FORMATS:
             raise ContractError(f"{name}: [streams.{stream}] format is one of {FORMATS}")

@@ -4,6 +4,7 @@ Keep out: a run over it (tests/faults/test_source_down.py).
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,23 @@ def no_file(path: Path) -> None:
 
 
 def other_type(path: Path) -> None:
-    path.write_text(path.read_text().replace('purposes = ["service", "analytics"]', "purposes = 5"))
+    path.write_text("retention_months = []\n" + path.read_text())
+
+
+def text_for_a_list(path: Path) -> None:
+    path.write_text(path.read_text().replace('purposes = ["service", "analytics"]', 'purposes = "service"'))
+
+
+def text_for_columns(path: Path) -> None:
+    path.write_text(path.read_text().replace("columns = []", 'columns = "a"'))
+
+
+def text_for_a_table(path: Path) -> None:
+    path.write_text(re.sub(r"\[basis\][^\[]*", "", "basis = 'consent'\n" + path.read_text()))
+
+
+def unknown_setting_of_a_stream(path: Path) -> None:
+    path.write_text(path.read_text().replace("columns = []", "column = []"))
 
 
 def unknown_kind(path: Path) -> None:
@@ -56,6 +73,10 @@ FAULTS: tuple[tuple[Callable[[Path], None], str], ...] = (
     (not_utf8, "source.toml cannot be read: it is not in UTF-8"),
     (no_file, "source.toml cannot be read: No such file"),
     (other_type, "source.toml has a setting of another type than it should"),
+    (text_for_a_list, 'source.toml: purposes is a list of names, such as ["one", "two"]'),
+    (text_for_columns, 'source.toml [streams] [rows]: columns is a list of names, such as ["one", "two"]'),
+    (text_for_a_table, "source.toml: basis is a table, [basis]"),
+    (unknown_setting_of_a_stream, "source.toml [streams] [rows] has no setting 'column': it knows columns, encoding,"),
     (unknown_kind, "no record kind is called"),
 )
 
