@@ -544,7 +544,7 @@ def _withdraw_failing(home: Home, run_id: str) -> list[str]:
         failed = ["unreadable"]
     if failed:
         try:
-            incident = incidents.begin(home, Keyring(home), "withdrawn", run_id=run_id, failed=failed)
+            incident = incidents.withdrawing(home, Keyring(home), verdict.content(path), run_id=run_id, failed=failed)
         finally:  # figures go even where nothing can be written down
             removed = serving.withdraw(home, "a check of what was served failed: " + ", ".join(failed))
         incidents.keep_removed(home, Keyring(home), incident, removed)

@@ -126,6 +126,18 @@ def begin(home: Home, keyring: Keyring, what: str, **facts: Any) -> Incident:
     return Incident(number, (_note(home, keyring, number, what, facts, facts),))
 
 
+def withdrawing(home: Home, keyring: Keyring, content: str, **facts: Any) -> Incident:
+    """The incident of figures that are being withdrawn: one, however often that is cut short.
+
+    `content`: digest of their file. The caller holds the home's lock.
+    """
+    for incident in listed(home, open_only=True):
+        has_ended = any("removed" in line for line in incident.lines)
+        if incident.begun["what"] == "withdrawn" and incident.begun.get("content") == content and not has_ended:
+            return incident
+    return begin(home, keyring, "withdrawn", content=content, **facts)
+
+
 def moment(noticed_at: datetime | None) -> str:
     """When somebody knew; not later than now. Raises VoicehouseError when it lies ahead."""
     if noticed_at and noticed_at > now():

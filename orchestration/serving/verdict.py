@@ -28,6 +28,15 @@ def keep(home: Home, served: Path) -> None:
     write_durably(_path(home), json.dumps(_evidence(served)).encode())
 
 
+def content(served: Path) -> str:
+    """SHA-256 of the file; nothing of one that cannot be read."""
+    try:
+        with served.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 def _path(home: Home) -> Path:
     return home.folder("ops") / "served_verdict.json"
 
@@ -47,5 +56,4 @@ def _evidence(served: Path) -> dict[str, str]:
         Path(row_level.__file__),
     ]:
         rules.update(path.name.encode() + b"\x1f" + path.read_bytes())
-    with served.open("rb") as handle:
-        return {"content": hashlib.file_digest(handle, "sha256").hexdigest(), "rules": rules.hexdigest()}
+    return {"content": content(served), "rules": rules.hexdigest()}

@@ -284,6 +284,10 @@ def test_a_withdrawal_that_is_cut_short_is_told_and_the_next_run_ends_it(
     assert not (home.root / "ops" / "served.json").exists() and postgres.is_due(home)
     pipeline.recheck_served(home, "next")
     assert [p.name for p in home.serving.iterdir()] == ["withdrawn.json"]
+    assert len(incidents.listed(home)) == 1  # of the same figures
+    served(home, house)
+    pipeline.recheck_served(home, "later")
+    assert len(incidents.listed(home)) == 2  # the control: of others
 
 
 def test_figures_that_fail_go_though_nothing_can_be_written_down(
