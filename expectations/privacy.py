@@ -1,32 +1,22 @@
 """The privacy suite: what no row may carry, on entering the lake and on leaving for readers.
 
-Keep out: redaction itself (orchestration/privacy). These detectors are a second pair of eyes on what the gate gave:
-narrower than its rules, so that what they find was never redacted at all. They turn text into true or false inside
-DuckDB, so no text reaches a frame, a result or a log.
+Keep out: redaction itself, and what an identifier in plain sight is (orchestration/privacy). In texts this is a second
+pair of eyes on what the gate gave: narrower than its rules, so that what it finds was never redacted at all; in words
+the gate asks the same. Text becomes true or false inside DuckDB, so none reaches a frame, a result or a log.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from great_expectations import expectations as gxe
 
 from expectations.rules import BATCH, Rule, holds, quoted, shaped
+from orchestration.privacy import plain_sight
 from orchestration.privacy.marks import MARK
 from orchestration.privacy.row_level import row_level_columns
-from orchestration.privacy.rules.card import is_card
-from orchestration.privacy.rules.resident_id import passes_mod_11_2
 from orchestration.records import Field, Privacy, Record
 
 HASHED = "[0-9a-f]{64}"  # HMAC-SHA256 in hexadecimal
-EMAIL = r"[a-z0-9._%+-]@[a-z0-9-]+\.[a-z]{2}"
-# A number stands alone where no other digit is near: the gate may read neighbours as one longer number and refuse it.
-ALONE_BEFORE, ALONE_AFTER = "(?:^[^0-9]{0,3}|[^0-9]{4})", "(?:[^0-9]{0,3}$|[^0-9]{4})"
-PHONE = (
-    rf"(?:^|[^0-9])1[3-9][0-9]{{9}}(?:$|[^0-9])|{ALONE_BEFORE}\+[1-9][0-9]{{9,14}}\b{ALONE_AFTER}"  # mobile CN, E.164
-)
-CARD = "[0-9]{15,19}"  # a GTIN (EAN, UPC) has up to 14 digits, and may pass the check of a card
-AT_SIGN = "contains({}, '@')"
-LONG_NUMBER = "regexp_matches({}, '[0-9]{{10}}')"
 
 
 def _side_by_side(columns: Iterable[str]) -> str:
@@ -38,31 +28,18 @@ def _side_by_side(columns: Iterable[str]) -> str:
     return named[0] if len(named) == 1 else f"concat_ws(repeat(chr(10), 8), {', '.join(named)})"
 
 
-def _found(columns: Iterable[str], pattern: str, hint: str = "true") -> str:
-    """SQL: the pattern (RE2, any case) is found in one of these columns; `hint`: a cheap condition it implies."""
-    literal = pattern.replace("'", "''")
-    text = _side_by_side(columns)
-    return f"coalesce(case when {hint.format(text)} then regexp_matches({text}, '{literal}', 'i') end, false)"
-
-
-def _found_number(columns: Iterable[str], pattern: str, check: Callable[[str], str]) -> str:
-    """SQL: a number of this form that stands alone satisfies the gate's own check, in one of these columns."""
-    text = _side_by_side(columns)
-    runs = f"regexp_extract_all({text}, '{ALONE_BEFORE}({pattern}){ALONE_AFTER}', 1)"
-    return f"coalesce(case when {LONG_NUMBER.format(text)} then len(list_filter({runs}, lambda n: {check('n')})) > 0 end, false)"
-
-
 def text_rules(texts: tuple[str, ...], words: tuple[str, ...]) -> list[Rule]:
     """No identifier in what people wrote (`texts`) or in columns of words; in codes (`…_id`) no e-mail address."""
     found = []
     if texts or words:
-        found.append(holds("no e-mail address in any text", f"not ({_found((*texts, *words), EMAIL, AT_SIGN)})"))
-    read = (*texts, *(w for w in words if not w.endswith("_id")))
-    if read:
+        every = _side_by_side((*texts, *words))
+        found.append(holds("no e-mail address in any text", f"not {plain_sight.has_email(every)}"))
+    if names := (*texts, *(w for w in words if not w.endswith("_id"))):
+        read = _side_by_side(names)
         found += [
-            holds("no phone number in any text", f"not ({_found(read, PHONE, LONG_NUMBER)})"),
-            holds("no card number in any text", f"not ({_found_number(read, CARD, is_card)})"),
-            holds("no resident id in any text", f"not ({_found_number(read, '[0-9]{17}[0-9Xx]', passes_mod_11_2)})"),
+            holds("no phone number in any text", f"not {plain_sight.has_phone(read)}"),
+            holds("no card number in any text", f"not {plain_sight.has_card(read)}"),
+            holds("no resident id in any text", f"not {plain_sight.has_resident_id(read)}"),
         ]
     return found
 
@@ -76,7 +53,9 @@ def canary_rule(columns: dict[str, str], canaries: Iterable[str]) -> list[Rule]:
     words = [c for c, t in columns.items() if t == "VARCHAR" and not c.endswith(("_key", "_hash"))]
     if not planted or not words:
         return []
-    return [holds("no planted identity in any text", f"not ({_found(words, '|'.join(map(re.escape, planted)))})")]
+    pattern = "|".join(map(re.escape, planted)).replace("'", "''")
+    found = f"coalesce(regexp_matches({_side_by_side(words)}, '{pattern}', 'i'), false)"
+    return [holds("no planted identity in any text", f"not ({found})")]
 
 
 def batch_rules(record: Record) -> tuple[Rule, ...]:

@@ -12,14 +12,13 @@ from orchestration.engine import identifier, literal
 from orchestration.home import Home
 from orchestration.privacy import names_left
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.plain_sight import RESIDUE
 from orchestration.privacy.redaction import rules_chain
 from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.rules import all_rules
 from orchestration.privacy.words import PLACES, judged, named
 from orchestration.records import KINDS
 
-# E-mail addresses, and mobile or card numbers, as they would stand in a text that was not redacted.
-RESIDUE = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}|(?:^|[^0-9])(?:\+?86)?1[3-9][0-9]{9}(?:[^0-9]|$)"
 # Rules that find next to nothing else; texts lie there as the gate left them, so these must find nothing any more.
 RULES = ("card", "email", "iban", "ip", "phone_world", "phone_zh", "resident_id", "ssn")
 # A number as the vault may know it: with its country.

@@ -1,8 +1,9 @@
 """Columns of a few words (category, team, region, …): values that show somebody, because a source put one there.
 
-Keep out: texts, which are redacted (redaction.py), and rows about no person: stores and products are the house's own.
+Keep out: texts, which are redacted (redaction.py).
 A word that shows somebody is nothing to redact: its row is refused, with the column as the reason. So only what surely
-is an identifier counts: a code of the house that looks like a number of somebody must not cost a row.
+is an identifier counts: a code of the house that looks like a number of somebody must not cost a row. Codes (…_id) and
+the house's own words (stores, products) are asked for nothing but what the audit would stop their whole batch for.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from functools import cache
 import duckdb
 
 from orchestration.engine import literal
+from orchestration.privacy import plain_sight
 from orchestration.privacy.linked import ordinary_words
 from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.redaction import normal_form, rules_chain
 from orchestration.privacy.rules import all_rules
 from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
 from orchestration.privacy.rules.rule import HAN, LATIN
-from orchestration.records import KINDS, Privacy, Record
+from orchestration.records import KINDS, Field, Privacy, Record
 
 RULES = ("card", "email", "iban", "phone_zh", "resident_id", "ssn")
 STREETS = ("address_en", "address_zh")  # in a region alone: a feature, a course, a choice may be called like a street
@@ -38,16 +40,7 @@ def columns(record: Record) -> tuple[str, ...]:
 
     No closed vocabulary, no number or code that it gives (…_id).
     """
-    return tuple(
-        f.name
-        for f in record.fields
-        if record.has_person
-        and f.privacy in (Privacy.PLAIN, Privacy.QUASI)
-        and f.type == "string"
-        and f.protected_name
-        and not f.values
-        and not f.name.endswith("_id")
-    )
+    return tuple(f.name for f in record.fields if record.has_person and _holds_words(f) and not f.name.endswith("_id"))
 
 
 @cache
@@ -59,7 +52,7 @@ def named() -> frozenset[str]:
 @cache
 def version() -> str:
     """A short hash of everything that decides which rows are refused for a word."""
-    parts = [judged("words"), judged("words", is_place=True), NAME, HINT, *sorted(named())]
+    parts = [judged("words"), judged("words", is_place=True), NAME, HINT, plain_sight.shows("word"), *sorted(named())]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
@@ -71,7 +64,7 @@ def judged(relation: str, is_place: bool = False) -> str:
     return (
         f"SELECT given AS word FROM {rules_chain(normal, rules)} "
         f"WHERE (t <> before OR regexp_matches(before, {literal(INTERNATIONAL)})) "
-        f"AND NOT regexp_full_match(trim(before), {literal(ARTICLE)})"
+        f"AND NOT regexp_full_match(trim(before), {literal(ARTICLE)}) OR {plain_sight.shows('given')}"
     )
 
 
@@ -93,7 +86,23 @@ def find(con: duckdb.DuckDBPyConnection, record: Record, values: Mapping[str, st
         row = con.execute("SELECT count(*) FROM _words").fetchone()
         if row and row[0]:
             con.execute(f"INSERT INTO {table} {judged('FROM _words', table == '_telling_places')}")
-    return {c: _shows(values[c], "_telling_places" if c in PLACES else "_telling") for c in found}
+    shown = {c: _shows(values[c], "_telling_places" if c in PLACES else "_telling") for c in found}
+    return shown | {c: _in_plain_sight(c, values[c]) for c in _others(record)}
+
+
+def _others(record: Record) -> tuple[str, ...]:
+    """The other fields in which words stand: codes, and all words of kinds about no person."""
+    return tuple(f.name for f in record.fields if _holds_words(f) and f.name not in columns(record))
+
+
+def _holds_words(f: Field) -> bool:
+    is_kept = f.privacy in (Privacy.PLAIN, Privacy.QUASI) and bool(f.protected_name)
+    return is_kept and f.type == "string" and not f.values
+
+
+def _in_plain_sight(name: str, value: str) -> str:
+    """SQL: what the audit stops a batch for; in codes an e-mail address alone."""
+    return plain_sight.has_email(value) if name.endswith("_id") else plain_sight.shows(value)
 
 
 def _shows(value: str, telling: str) -> str:

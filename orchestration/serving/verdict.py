@@ -13,7 +13,7 @@ import expectations
 from orchestration.home import Home, write_durably
 from orchestration.lake import audit
 from orchestration.privacy import audit as privacy_audit
-from orchestration.privacy import complement, disclosure, redaction, residue, row_level, words
+from orchestration.privacy import complement, disclosure, plain_sight, redaction, residue, row_level, words
 from orchestration.serving import publish
 
 
@@ -50,6 +50,7 @@ def _evidence(served: Path) -> dict[str, str]:
         Path(privacy_audit.__file__),
         Path(publish.__file__),
         Path(residue.__file__),
+        Path(plain_sight.__file__),
         Path(words.__file__),
         Path(disclosure.__file__),
         Path(complement.__file__),

@@ -58,7 +58,7 @@ def lines(*records: dict[str, object]) -> str:
 SHOWN = {  # what a source may put into a column of words, and what only looks like somebody's
     "category": ["11010519491231002X", "DE89370400440532013000", "4111 1111 1111 1111", "+49 30 901820", "13800138000",
                  "WhatsApp+4915112345678", "86+13800138000", "+491511234567890", "１３８００１３８０００", "536-90-4399",
-                 "zora@example.org", "zora(at)example.org", "Zora Quill"],
+                 "zora@example.org", "zora(at)example.org", "zora.@example.org", "8613800138000", "Zora Quill"],
     "region": ["朝阳区中山路12号", "zora quill", "12 High Street, Springfield"],
 }  # fmt: skip
 HARMLESS = {
@@ -93,6 +93,27 @@ def test_a_word_that_shows_somebody_is_no_word_and_its_row_is_refused_with_the_c
     refused = dict(house.rows("select reason, n from lake._ledger where level = 'rows' and measure = 'rejected'"))
     assert refused == {f"residual_identifier:{f}": len(words) for f, words in SHOWN.items()}
     assert house.rows("select count(*) from lake.store") == [(len(STORES),)]
+
+
+def test_what_the_audit_would_stop_a_batch_for_costs_its_row_alone_in_codes_and_the_houses_own_words(
+    house: TestHouse,
+) -> None:
+    from orchestration.lake import quarantine
+
+    store = "select _record, raw ->> '$.id' as store_id, raw ->> '$.store' as name_zh from rows where raw ->> '$.store' is not null"
+    cases = CASE.replace("\nfrom rows", ", raw ->> '$.ware' as product_id\nfrom rows where raw ->> '$.store' is null")
+    write_source(house.sources, "desk", {"case": cases, "store": store})
+    wares = ["zora@example.org", "13800138000", "P-7"]  # a code may look like a number: it is one of the house
+    names = ["老王 13800138000", "刷卡 4111111111111111", "11010519491231002X", "ask zora.@example.org", *STORES]
+    rows = [case(n, account=f"A{n}", country="DE", ware=ware) for n, ware in enumerate(wares)]
+    house.drop("rows.jsonl", lines(*rows, *({"id": f"S{n}", "store": name} for n, name in enumerate(names))))
+    house.take()
+    assert quarantine.batches(house.home) == []
+    assert house.rows("select product_id from lake.case order by 1") == [("13800138000",), ("P-7",)]
+    assert house.rows("select count(*) from lake.store") == [(len(STORES),)]
+    refused = dict(house.rows("select reason, n from lake._ledger where level = 'rows' and measure = 'rejected'"))
+    assert refused == {"residual_identifier:product_id": 1, "residual_identifier:name_zh": 4}
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
 
 
 def test_identities_become_pseudonyms_and_texts_lose_what_names_people(house: TestHouse) -> None:
