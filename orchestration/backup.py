@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from orchestration.errors import ContractError, KeyMissingError, VoicehouseError
 from orchestration.formats import FORMATS, HOME
 from orchestration.home import Home, now, sync_folder
-from orchestration.privacy import answers, erasure, restriction, roles, withdrawal
+from orchestration.privacy import answers, erasure, master, restriction, rewrap, roles, withdrawal
 from orchestration.privacy import erased as erased_lists
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -117,6 +117,10 @@ def write(home: Home, target: Path, secret: Secret, progress: Say | None = None)
     }
     try:
         with home.writing("backup"):
+            if Keyring(home).change:  # its note would tell the new master key to whoever has the old one
+                raise VoicehouseError(
+                    "a change of the master key was begun: end it first, with `voicehouse keys rewrap --role engineer`"
+                )
             files = list(_files(home))
             total, done = sum(p.stat().st_size for p in files), 0
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -196,8 +200,10 @@ def restore(
         again: tuple[int, int, int, tuple[str, ...]] = (0, 0, 0, ())
         if erased:
             shutil.copytree(erased, draft / "erased")
-            again = _forget_again(Home.open(draft))
-        AuditLog(Home(draft), Keyring(Home(draft))).append(
+        keyring = _opened(Home(draft))
+        if erased:
+            again = _forget_again(Home.open(draft), keyring)
+        AuditLog(Home(draft), keyring).append(
             "restore",
             role=role,
             made_at=str(opened.head["made_at"]),
@@ -215,14 +221,30 @@ def restore(
     return Backup(str(opened.head["made_at"]), files, total, *again)
 
 
-def _forget_again(home: Home) -> tuple[int, int, int, tuple[str, ...]]:
+def _opened(home: Home) -> Keyring:
+    """The keyring of a home that is being restored, its master key changed where a new one is given.
+
+    Raises KeyMissingError where the lists put beside it are under another than the home then is.
+    """
+    keyring, given = Keyring(home), master.new_given()
+    if given not in (None, keyring.master):
+        with home.writing("restore"):
+            rewrap.rewrap(home, keyring)
+    if not rewrap.opens_lists(home, keyring):
+        raise KeyMissingError(
+            "the lists given with --erased are under another master key than this backup: give that one by "
+            f"{master.NEW_VARIABLE} or {master.NEW_COMMAND_VARIABLE}, and the restored home takes it"
+        )
+    return keyring
+
+
+def _forget_again(home: Home, keyring: Keyring) -> tuple[int, int, int, tuple[str, ...]]:
     """Erase, withdraw and strike out again in a home that is being restored.
 
     What it served goes where there was anything to do. Returns how many erasures had work, and how many rows rested on
     a consent withdrawn since or were restricted, and the requests to restrict that found nobody.
     """
     with home.writing("restore"):
-        keyring = Keyring(home)
         erasures = erasure.reapply_erasures(home, keyring)
         try:
             sources = discover(home, active_only=False)

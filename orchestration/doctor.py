@@ -120,7 +120,8 @@ def _format(home: Home | None) -> Iterator[Finding]:
 
 def _keys(home: Home | None) -> Iterator[Finding]:
     from orchestration.errors import KeyMissingError
-    from orchestration.privacy.keys import COMMAND_VARIABLE, MASTER_VARIABLE, Keyring
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.master import COMMAND_VARIABLE, MASTER_VARIABLE
 
     if not home:
         return
@@ -130,10 +131,12 @@ def _keys(home: Home | None) -> Iterator[Finding]:
             yield Finding("error", "doctor.keyring_gone")
         return
     try:
-        Keyring(home)
+        change = Keyring(home).change
     except KeyMissingError as error:
         yield Finding("error", "doctor.keys", {"reason": translated(str(error))})
         return
+    if change:
+        yield Finding("warning", "doctor.master_changing")
     given = [v for v in (MASTER_VARIABLE, COMMAND_VARIABLE) if os.environ.get(v)]
     if master.exists() and given:
         yield Finding("warning", "doctor.two_masters", {"variable": given[0]})

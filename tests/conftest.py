@@ -43,6 +43,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestHouse:
         "VOICEHOUSE_CLOCK",
         "VOICEHOUSE_MASTER_KEY",
         "VOICEHOUSE_MASTER_KEY_COMMAND",
+        "VOICEHOUSE_NEW_MASTER_KEY",
+        "VOICEHOUSE_NEW_MASTER_KEY_COMMAND",
     ):
         monkeypatch.delenv(name, raising=False)
     return TestHouse(tmp_path)

@@ -7,22 +7,16 @@ import base64
 import json
 import os
 import secrets
-import shlex
-import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.errors import KeyMissingError
 from orchestration.home import Home, now, place_durably, write_durably
+from orchestration.privacy import master
+from orchestration.privacy.master import COMMAND_VARIABLE, MASTER_VARIABLE
 
-MASTER_VARIABLE = "VOICEHOUSE_MASTER_KEY"
-COMMAND_VARIABLE = "VOICEHOUSE_MASTER_KEY_COMMAND"
-COMMAND_SECONDS = 60
+MASTER = "master"  # among the days on which keys were made
 
 
 class Keyring:
@@ -37,65 +31,64 @@ class Keyring:
         self._folder = home.folder("keys")
         self._ring = self._folder / "keyring.json"
         self.created_master: Path | None = None
-        self._master = self._load_master()
         self._keys: dict[str, list[bytes]] = {}
-        self._read()
+        given = master.given()
+        self.is_master_in_home = given is None
+        with self.alone():
+            self.master = given or self._of_the_home()
+            self._read()
 
     def _read(self) -> None:
         """The ring as it is on disk: before every change, so that keys another process made meanwhile are kept."""
-        self.complete()
+        change = self.change
+        self._masters = [change.new, change.old] if change else [self.master]  # the first wraps
+        self._complete()
         if self._ring.exists():
             ring = json.loads(self._ring.read_text())
             self._keys = {purpose: [self.unwrap(purpose, w) for w in wrapped] for purpose, wrapped in ring.items()}
 
-    def _load_master(self) -> bytes:
-        path = self._folder / "master.key"
-        if given := os.environ.get(MASTER_VARIABLE):
-            encoded = given
-        elif command := os.environ.get(COMMAND_VARIABLE):
-            encoded = _printed(command)
-        elif path.exists():
-            encoded = path.read_text().strip()
-        elif self._ring.exists():
-            raise KeyMissingError(
-                f"the keyring is there but its master key is not: put it back at {path.name} in the home's keys folder, "
-                f"or set {MASTER_VARIABLE} or {COMMAND_VARIABLE}"
-            )
-        else:
-            with self._alone():
-                if not path.exists():
-                    write_durably(path, base64.b64encode(secrets.token_bytes(32)))
-                    self.created_master = path
-            encoded = path.read_text().strip()
-        try:
-            master = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            master = b""
-        if len(master) != 32:
-            raise KeyMissingError(
-                f"the master key ({MASTER_VARIABLE}, {COMMAND_VARIABLE} or keys/master.key) is not 32 bytes in base64"
-            )
-        return master
+    def _of_the_home(self) -> bytes:
+        """The master key that lies in the home, made on the first run."""
+        path = self._folder / master.FILE
+        if not path.exists():
+            if self._ring.exists():
+                raise KeyMissingError(
+                    f"the keyring is there but its master key is not: put it back at {path.name} in the home's keys "
+                    f"folder, or set {MASTER_VARIABLE} or {COMMAND_VARIABLE}"
+                )
+            master.write(self._folder, secrets.token_bytes(32))
+            self.note_master_made()
+            self.created_master = path
+        return master.decoded(path.read_text())
 
     def wrap(self, purpose: str, key: bytes) -> str:
         """A key as text that only the master key opens, bound to its purpose."""
-        nonce = secrets.token_bytes(12)
-        return base64.b64encode(nonce + AESGCM(self._master).encrypt(nonce, key, purpose.encode())).decode()
+        return master.wrap(self._masters[0], purpose, key)
 
     def unwrap(self, purpose: str, wrapped: str) -> bytes:
         """The key behind `wrap`'s text. Raises KeyMissingError when the master key is another."""
-        raw = base64.b64decode(wrapped)
-        try:
-            return AESGCM(self._master).decrypt(raw[:12], raw[12:], purpose.encode())
-        except InvalidTag:
-            raise KeyMissingError(
-                f"the master key does not open this home's keyring: check {MASTER_VARIABLE}, {COMMAND_VARIABLE} or keys/master.key"
-            ) from None
+        return master.unwrap(self._masters, purpose, wrapped)
+
+    @property
+    def change(self) -> master.Change | None:
+        """The change of the master key that was begun and has not ended."""
+        return master.waiting(self._folder, self.master)
+
+    def adopt(self, chosen: bytes) -> int:
+        """Wrap every key of the ring with one of the two masters of a change; returns how many keys.
+
+        The caller is alone until the change has ended.
+        """
+        self._read()
+        self.master = chosen
+        self._masters.sort(key=lambda m: m != chosen)
+        self._save()
+        return sum(len(keys) for keys in self._keys.values())
 
     def key(self, purpose: str) -> bytes:
         """The newest key for a purpose, 32 bytes; made and written durably at first use."""
         if purpose not in self._keys:
-            with self._alone():
+            with self.alone():
                 self._read()
                 if purpose not in self._keys:
                     self._keys[purpose] = [secrets.token_bytes(32)]
@@ -122,13 +115,13 @@ class Keyring:
 
     def drop(self, purpose: str) -> None:
         """Destroy every version of a key: what it sealed can never be opened again."""
-        with self._alone():
+        with self.alone():
             self._read()
             if self._keys.pop(purpose, None) is not None:
                 self._save()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Nobody else makes or drops a key meanwhile: what another process wrote since the ring was read would go."""
         import fcntl
 
@@ -156,11 +149,14 @@ class Keyring:
         write_durably(self._folder / "rotating.json", json.dumps(content).encode())
 
     def complete(self) -> bool:
-        """Finish a rotation whose commit is there, or forget one whose commit never came.
+        """Finish a rotation whose commit is there; returns whether one was finished.
 
-        Returns whether one was finished.
         Does the same whoever calls it and however often: what was moved is not there to be moved again.
         """
+        with self.alone():
+            return self._complete()
+
+    def _complete(self) -> bool:
         path = self._folder / "rotating.json"
         if not path.exists():
             return False
@@ -182,7 +178,7 @@ class Keyring:
         made = self._made()
         for purpose in waiting["fresh"]:
             made[purpose] = [None] * (len(self._keys[purpose]) - 1) + [now().date().isoformat()]
-        write_durably(self._ring.with_name("made.json"), json.dumps(made, indent=1).encode())
+        self._note_made(made)
         path.unlink()
         return True
 
@@ -204,10 +200,13 @@ class Keyring:
         for purpose, keys in self._keys.items():
             dates = made.setdefault(purpose, [None] * (len(keys) - 1))
             dates.extend([now().date().isoformat()] * (len(keys) - len(dates)))
-        write_durably(self._ring.with_name("made.json"), json.dumps(made, indent=1).encode())
+        self._note_made(made)
 
     def made_on(self, purpose: str) -> str | None:
-        """The day on which the newest version of a key was made (ISO 8601); None for keys older than this record."""
+        """The day on which the newest version of a key was made (ISO 8601); None for keys older than this record.
+
+        MASTER is the master key, as far as it was made here or changed here.
+        """
         dates = self._made().get(purpose)
         return dates[-1] if dates else None
 
@@ -216,26 +215,9 @@ class Keyring:
         found: dict[str, list[str | None]] = json.loads(path.read_text()) if path.exists() else {}
         return found
 
+    def note_master_made(self) -> None:
+        """The master key is of today."""
+        self._note_made({**self._made(), MASTER: [now().date().isoformat()]})
 
-@cache
-def _printed(command: str) -> str:
-    """What a key service's client prints, asked once a process; no shell reads the command.
-
-    Raises KeyMissingError when it cannot be run, fails or takes longer than COMMAND_SECONDS; what it said is told
-    nowhere.
-    """
-    try:
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=COMMAND_SECONDS)
-    except subprocess.CalledProcessError as error:
-        raise KeyMissingError(
-            f"the command in {COMMAND_VARIABLE} ended with code {error.returncode}: run it by hand to see why"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise KeyMissingError(
-            f"the command in {COMMAND_VARIABLE} gave no key within {COMMAND_SECONDS} seconds: run it by hand to see why"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise KeyMissingError(
-            f"the command in {COMMAND_VARIABLE} cannot be run ({type(error).__name__}): give a program's path and its arguments"
-        ) from None
-    return done.stdout.strip()
+    def _note_made(self, made: Mapping[str, list[str | None]]) -> None:
+        write_durably(self._ring.with_name("made.json"), json.dumps(made, indent=1).encode())

@@ -16,6 +16,7 @@ ALLOWED = {
     "reidentify": ("compliance", "handler"),
     "worklist": ("handler",),
     "keys rotate": ("engineer",),
+    "keys rewrap": ("engineer",),
     "vault reinit": ("engineer",),
     "retention run": ("engineer", "compliance"),
     "backup": ("engineer",),

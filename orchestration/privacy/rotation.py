@@ -5,7 +5,7 @@ nothing uses yet; the commit of the rewritten lake lets them count; Keyring then
 short before the commit, nothing has happened; after it, whoever opens the keyring next completes it.
 Not rotated: the key of the erased list, which has to know persons for good; keys of sealed pages, one per load and gone
 with it; the key of file ids, which records without a number of their own are counted by; the master key, which wraps
-all.
+all (rewrap.py).
 """
 
 import base64

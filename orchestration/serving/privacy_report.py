@@ -24,7 +24,7 @@ from orchestration.messages import translated
 from orchestration.privacy import incidents, measured, unnamed
 from orchestration.privacy.audit import CATALOGUE
 from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
-from orchestration.privacy.keys import Keyring
+from orchestration.privacy.keys import MASTER, Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.rules.rule import TOKENS
 from orchestration.privacy.vault import open_vault
@@ -259,9 +259,13 @@ def recall() -> list[dict[str, Any]]:
 
 
 def _keys(keyring: Keyring) -> list[dict[str, Any]]:
-    """Every key's age by purpose; the keys of single loads, which go with their pages, stand as one: the oldest."""
+    """Every key's age by purpose, and the master key's.
+
+    The keys of single loads, which go with their pages, stand as one: the oldest.
+    """
     today = now().date()
-    found: dict[str, dict[str, Any]] = {}
+    master = {"purpose": MASTER, "version": 1, "keys": 1, "made_on": keyring.made_on(MASTER)}
+    found: dict[str, dict[str, Any]] = {MASTER: master}
     for name in keyring.purposes():
         purpose = name.partition(":")[0]
         made_on = keyring.made_on(name)

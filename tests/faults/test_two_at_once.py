@@ -94,6 +94,7 @@ def test_a_second_command_refuses_naming_who_holds_the_home(house: TestHouse) ->
 
 CONFIRMED = [
     "keys rotate --role engineer",
+    "keys rewrap --role engineer",
     "vault reinit --role engineer",
     "subject erase --email a@example.org --role compliance --reason asked",
 ]

@@ -20,6 +20,7 @@ from orchestration.cli import main
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import catalogue, translated
+from orchestration.privacy.master import Change
 from tests.house import TestHouse, write_source
 
 CASE = "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at from rows"
@@ -70,6 +71,7 @@ HARM: dict[str, Callable[[TestHouse], object]] = {
     "format": lambda h: write(h.home.root / "format.json", '{"format": 99}'),
     "keyring_gone": lambda h: (h.home.root / "keys" / "keyring.json").unlink(),
     "keys": lambda h: (h.home.root / "keys" / "master.key").unlink(),
+    "master_changing": lambda h: Change(h.keyring.master, os.urandom(32), True).note(h.home.root / "keys"),
     "permissions": open_to_all,
     "leftovers": lambda h: write(h.home.root / "tmp" / "spill", "x"),
     "vault_gone": lambda h: (h.home.root / "vault" / "vault.duckdb").unlink(),

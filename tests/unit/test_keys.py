@@ -9,7 +9,8 @@ import pytest
 
 from orchestration.errors import KeyMissingError
 from orchestration.home import Home
-from orchestration.privacy.keys import COMMAND_VARIABLE, MASTER_VARIABLE, Keyring
+from orchestration.privacy.keys import Keyring
+from orchestration.privacy.master import COMMAND_VARIABLE, MASTER_VARIABLE
 from tests.house import TestHouse
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "reidentify approve": ("reidentify", "--persons 10 --ticket T-1"),
     "worklist": ("worklist", "--agent desk:a7"),
     "keys rotate": ("keys rotate", "--yes"),
+    "keys rewrap": ("keys rewrap", "--yes"),
     "vault reinit": ("vault reinit", "--yes"),
     "retention run": ("retention run", ""),
     "backup": ("backup", "{file}"),
