@@ -87,12 +87,6 @@ def not_theirs(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--wrong-email", help=text("subject.wrong_email"))(phone)
 
 
-def _told(found: Any, told: str, as_json: bool) -> None:
-    """What a dry run found, in the words of message `told`."""
-    rows = sum(found.values()) if isinstance(found, dict) else found
-    click.echo(json.dumps(found) if as_json else text(told, rows=rows))
-
-
 def _held(con: Any) -> dict[str, dict[str, int]]:
     """Rows by kind, those that wait, and identifiers by type of the person found."""
     from orchestration.privacy import subjects
@@ -103,7 +97,7 @@ def _held(con: Any) -> dict[str, dict[str, int]]:
 
 
 def _would(told: str, held: dict[str, dict[str, int]], as_json: bool) -> None:
-    """A dry run on all that is held, in the words of message `told`."""
+    """What a dry run counted, part by part, in the words of message `told`."""
     counts = {part: sum(found.values()) for part, found in held.items()}
     click.echo(json.dumps(held) if as_json else text(told, **counts))
 
@@ -312,19 +306,18 @@ def _restrict(
     action: str, purpose: str | None, lift: bool, dry_run: bool, as_json: bool, about: dict[str, Any]
 ) -> None:
     from orchestration import answering
-    from orchestration.lake import rewrite
     from orchestration.privacy import requests, restriction
 
     case = desk(about)
     if dry_run:
 
-        def counted(con: Any) -> dict[str, int]:
+        def counted(con: Any) -> dict[str, dict[str, int]]:
             if purpose:
                 requests.check_purpose(con, case.home, purpose, lift)
-            changes = restriction.changes(con, purpose, lift)
-            return {kind: n for kind, (_, n) in rewrite.count(con, case.lake, changes).items()}
+            rows, waiting = restriction.count(con, case.lake, restriction.changes(con, purpose, lift))
+            return {"rows": rows, "waiting": waiting}
 
-        _told(case.would(action, counted), "subject.would_restrict", as_json)
+        _would("subject.would_restrict", case.would(action, counted), as_json)
         return
     with case.home.writing(f"subject {action}"), ticking(f"subject {action}"):
         request = case.register(action, f"{action}, lifted" if lift else action, purpose=purpose, is_lift=lift)

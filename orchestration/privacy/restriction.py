@@ -160,6 +160,19 @@ def changes(con: duckdb.DuckDBPyConnection, purpose: str | None, lift: bool = Fa
     }
 
 
+def count(
+    con: duckdb.DuckDBPyConnection, lake: Lake, wanted: Mapping[str, Change]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows that would change, by kind: of the lake, and of batches that wait in quarantine. Touches nothing."""
+    used = {kind: changed for kind, (_, changed) in rewriting.count(con, lake, wanted).items()}
+    waiting: dict[str, int] = {}
+    for note in quarantine.batches(lake.home):
+        if n := quarantine.change(con, lake, note, wanted, dry_run=True)[1]:
+            kind = note["part"]["kind"]
+            waiting[kind] = waiting.get(kind, 0) + n
+    return used, waiting
+
+
 def _standing(con: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Change]]:
     """What is to become of rows by every word that stands, purpose by purpose, of persons and of staff.
 
@@ -194,15 +207,13 @@ def _apply(
     Before any does, the line of `log` is written and the models of rows of the lake are gone, unless they may be used
     still.
     """
-    notes = quarantine.batches(lake.home)
-    waiting = sum(quarantine.change(con, lake, note, wanted, dry_run=True)[1] for note in notes)
-    used = sum(changed for _, changed in rewriting.count(con, lake, wanted).values())
+    used, waiting = (sum(found.values()) for found in count(con, lake, wanted))
     if log and used + waiting:
         log.append("restrictions renewed", rows=used + waiting)
     if used and not keeps_models:
         lake.home.remove_warehouse()
     if waiting:
-        for note in notes:
+        for note in quarantine.batches(lake.home):
             quarantine.change(con, lake, note, wanted)
     if used:
         rewriting.rewrite(con, lake, "withdrawal", wanted, facts)

@@ -146,7 +146,8 @@ def test_whoever_objects_is_left_out_of_what_is_and_what_comes_until_lifted(
     everybody = desk.rows("select count(*), count(subject_key), min(len(purposes)) from lake.case")
     assert counts() == [2, 2, 1, 2]
     dry = command(desk, monkeypatch, "subject", "object", *BY, "--dry-run", "--json")
-    assert json.loads(dry.stdout) == {"agent": 1, "case": 1, "case_event": 2, "training": 1}
+    rows = {"agent": 1, "case": 1, "case_event": 2, "training": 1}
+    assert json.loads(dry.stdout) == {"rows": rows, "waiting": {}}
     assert counts() == [2, 2, 1, 2]
     asked = command(desk, monkeypatch, "subject", "register", *BY, "--action", "object", "--json")
     done = run(desk, monkeypatch, "subject_request", request=json.loads(asked.stdout)["request"])
