@@ -26,6 +26,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
 from orchestration.records import KINDS
+from orchestration.serving import postgres
 
 BACKUP_DAYS = 30
 # SQL: the mark of the source's record behind a row of vault.record_key.
@@ -246,7 +247,7 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
     conditions = _reach(con, home, keyring, entry)
     # What is made from the lake holds the person still.
     home.remove_warehouse()
-    (home.serving / "team.duckdb").unlink(missing_ok=True)
+    postgres.take_out_restricted(home)
     say("lake")
     changes = {kind: Change(condition, "'erased'") for kind, condition in conditions.items()}
     rewriting.rewrite(con, lake, "erasure", changes, {"request": entry.request_id})

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -37,8 +37,8 @@ class Change:
     `in_file`: whether the master key is kept in `keys/master.key`.
     """
 
-    old: bytes
-    new: bytes
+    old: bytes = field(repr=False)
+    new: bytes = field(repr=False)
     in_file: bool
 
     def note(self, folder: Path) -> None:

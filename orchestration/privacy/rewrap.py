@@ -115,10 +115,8 @@ def _settle(home: Home, keyring: Keyring, change: Change, chosen: bytes) -> int:
         file.unlink()  # kept outside the home, and left here
     if chosen == change.new:
         keyring.note_master_made()
-    for draft in (
-        *folder.glob(".*.draft"),
-        *lists.parent.glob(".*.draft"),
-    ):  # of deaths: they may hold what was wrapped
+    # What deaths left half written may hold what the old one opens.
+    for draft in (*folder.glob(".*.draft"), *lists.parent.glob(".*.draft")):
         draft.unlink(missing_ok=True)
     sync_folder(folder)  # before the note goes
     (folder / master.CHANGE).unlink()

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, sync_folder
+from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake import stage
 from orchestration.lake.quarantine import batches
@@ -32,6 +32,7 @@ from orchestration.privacy.marks import MARK, STAFF
 from orchestration.privacy.refusals import prove
 from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
+from orchestration.serving import postgres
 from orchestration.serving.history import KEY as HISTORY_KEY
 
 HASHES = pseudonyms.PURPOSES  # the old key goes on as the inner of two
@@ -112,8 +113,7 @@ def _remove_made(home: Home) -> None:
     The next run makes models and served rows; looks back are made when they are asked for again.
     """
     home.remove_warehouse()
-    (home.serving / "team.duckdb").unlink(missing_ok=True)
-    sync_folder(home.serving)
+    postgres.take_out_restricted(home)
 
 
 def change(record: Record) -> Change:

@@ -17,7 +17,7 @@ import duckdb
 
 from orchestration.engine import connect, identifier, literal, load_extension
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now, write_durably
+from orchestration.home import Home, now, sync_folder, write_durably
 from orchestration.privacy.flows import of_server
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -113,6 +113,16 @@ def mark_due(home: Home) -> None:
     """Note, where the home publishes to PostgreSQL, that it has yet to hear of a change: the next run tells it."""
     if home.house.postgres.get("schema"):
         write_durably(_due(home), json.dumps({"since": now().isoformat()}).encode())
+
+
+def take_out_restricted(home: Home) -> None:
+    """Remove the restricted file, durably, for the next run to make another without rows that go.
+
+    PostgreSQL is due first: a death after it leaves the next run to empty what was filled from that file.
+    """
+    mark_due(home)
+    (home.serving / "team.duckdb").unlink(missing_ok=True)
+    sync_folder(home.serving)
 
 
 def is_due(home: Home) -> bool:

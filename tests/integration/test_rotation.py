@@ -5,6 +5,7 @@ Keep out: erasure itself.
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,8 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
-from tests.house import TestHouse, copy_of, write_source
+from orchestration.serving import postgres
+from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, CURRENT, case, lines
 from tests.integration.test_retention import Dying
 from tests.integration.test_subjects import EVENT, erase, request_count
@@ -219,6 +221,19 @@ def test_wherever_a_rotation_dies_the_next_finds_all_of_it_or_none_and_nothing_u
         assert quarantine.replay(house.home, house.keyring, note["batch"])
     assert outcomes == sorted(outcomes, reverse=True) and set(outcomes) == {True, False}
     assert len(outcomes) > 8
+
+
+def test_a_death_after_the_restricted_file_is_gone_leaves_postgresql_to_hear_of_it(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.home.furnish(replace(filled.home.told, postgres={"schema": "voicehouse"}), anew=True)
+    team = filled.home.serving / "team.duckdb"
+    team.write_bytes(b"made under keys of before")
+    monkeypatch.setattr(rewriting, "rewrite", died)
+    assert not postgres.is_due(filled.home)
+    with pytest.raises(KeyboardInterrupt):
+        rotation.rotate(filled.home, filled.keyring)
+    assert not team.exists() and postgres.is_due(filled.home)
 
 
 def test_a_rotation_waits_for_staged_loads(filled: TestHouse) -> None:

@@ -26,6 +26,7 @@ from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
+from orchestration.serving import postgres
 from orchestration.serving.privacy_report import LIMITS
 from tests.house import TestHouse, copy_of, died, write_source
 from tests.integration.test_gate import CASE, case, lines
@@ -647,6 +648,19 @@ def test_models_are_gone_before_a_row_they_were_made_of_changes(
         assert not filled.home.warehouse.exists(), action
 
 
+def test_a_death_after_the_restricted_file_is_gone_leaves_postgresql_to_hear_of_it(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.home.furnish(replace(filled.home.told, postgres={"schema": "voicehouse"}), anew=True)
+    team = filled.home.serving / "team.duckdb"
+    team.write_bytes(b"rows of the person")
+    monkeypatch.setattr(rewriting, "rewrite", died)
+    monkeypatch.setattr(erasure, "_rows_of_database", lambda *_: 1)
+    assert not postgres.is_due(filled.home)
+    assert command(filled, monkeypatch, "subject", "erase", "--yes", "--account", "desk:O1", *WHO).exit_code == 130
+    assert not team.exists() and postgres.is_due(filled.home)
+
+
 def test_models_stay_when_only_rows_that_wait_are_struck_out(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -659,6 +673,25 @@ def test_models_stay_when_only_rows_that_wait_are_struck_out(
     done = command(filled, monkeypatch, "subject", "restrict", "--account", "desk:N1", *WHO, "--json")
     assert json.loads(done.stdout)["rows"] == 1
     assert filled.home.warehouse.exists()
+
+
+@pytest.mark.parametrize("action", [["restrict"], ["object", "--purpose", "service"]])
+def test_a_trial_of_a_restriction_counts_what_it_then_changes_in_the_lake_and_in_quarantine(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, action: list[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        failing = AuditResult((CheckResult("planned to fail", False, 1, 1),))
+        patch.setattr(audit, "audit_batch", lambda *_, **__: failing)
+        filled.drop("rows_7.jsonl", lines(case(7, account="O1")))
+        filled.take()
+    asked = ("subject", *action, "--account", "desk:O1", *WHO)
+    for lift, expected in (([], 1), ([], 0), (["--lift"], 1)):
+        dry = json.loads(command(filled, monkeypatch, *asked, *lift, "--dry-run", "--json").stdout)
+        assert dry["waiting"] == ({"case": 1} if expected else {})
+        assert f"quarantine: {expected}" in command(filled, monkeypatch, *asked, *lift, "--dry-run").stdout
+        done = json.loads(command(filled, monkeypatch, *asked, *lift, "--json").stdout)
+        assert done["rows"] == sum(dry["rows"].values()) + sum(dry["waiting"].values())
+        assert bool(sum(dry["rows"].values())) is bool(expected)
 
 
 def test_a_home_whose_models_are_gone_has_something_to_make(filled: TestHouse) -> None:
