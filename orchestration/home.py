@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -411,32 +411,29 @@ def _alone(draft: Path, mode: int) -> int:
 def place_durably(draft: Path, path: Path, mode: int = 0o600) -> None:
     """Let a file that is written take the place of another, so that after a power cut either is there whole."""
     os.chmod(draft, mode)
-    handle = os.open(draft, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _sync(draft)
     os.replace(draft, path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
     """Make a folder's entries durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    _sync(folder)
 
 
-def sync_path(path: Path, top: Path) -> None:
-    """Make a file, and the entries of every folder from it up to `top`, durable."""
+def sync_paths(paths: Iterable[Path], top: Path) -> None:
+    """Make files, then the entries of every folder from them up to `top`, durable; a folder that many share once."""
+    folders: set[Path] = set()
+    for path in paths:
+        _sync(path)
+        folders.update(folder for folder in path.parents if folder.is_relative_to(top))
+    for folder in sorted(folders, key=lambda f: len(f.parts), reverse=True):
+        sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    for folder in path.parents:
-        sync_folder(folder)
-        if folder == top:
-            break

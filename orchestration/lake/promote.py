@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.formats import FORMATS, LAKE
-from orchestration.home import Home, sync_path, write_durably
+from orchestration.home import Home, sync_paths, write_durably
 from orchestration.lake import stage
 from orchestration.lake.stage import Manifest, Part
 from orchestration.lake.store import live_paths
@@ -38,9 +38,9 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
             draft = folder / f".{target.name}.draft"
             shutil.copyfile(source_path, draft)
             os.chmod(draft, 0o600)
-            sync_path(draft, folder)
+            sync_paths([draft], folder)
             os.replace(draft, target)
-            sync_path(target, home.lake)
+            sync_paths([target], home.lake)
         counts["promoted"] += part.rows
         manifest.count("rows", part.kind, "promoted", part.rows)
         promoted.append(
@@ -74,7 +74,7 @@ def _quarantine(home: Home, manifest: Manifest, part: Part, failed: list[dict[st
     if path.exists():
         shutil.copyfile(path, folder / f"{part.kind}-{part.number}.parquet")
         os.chmod(folder / f"{part.kind}-{part.number}.parquet", 0o600)
-        sync_path(folder / f"{part.kind}-{part.number}.parquet", home.root)
+        sync_paths([folder / f"{part.kind}-{part.number}.parquet"], home.root)
     note = {
         "batch": f"{manifest.stem}/{part.kind}-{part.number}",
         "load_id": manifest.load_id,

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.engine import literal
-from orchestration.home import Home, sync_path, write_durably
+from orchestration.home import Home, sync_paths, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake, shape
 
 PART_ROWS = 250_000  # of one batch at most
@@ -118,8 +118,7 @@ def write_part(con: duckdb.DuckDBPyConnection, home: Home, manifest: Manifest, k
 
 def finish(home: Home, manifest: Manifest) -> None:
     """Make the parts, then the manifest durable: from here on the load counts as staged."""
-    for part in manifest.parts:
-        sync_path(home.lake / part.path, folder(home))
+    sync_paths((home.lake / part.path for part in manifest.parts), folder(home))
     write_durably(folder(home) / f"{manifest.stem}.json", json.dumps(asdict(manifest), indent=1).encode())
 
 

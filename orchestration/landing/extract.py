@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from orchestration.errors import ContractError, SourceError, TransientSourceError, is_disk_full
-from orchestration.home import Home, environment_set, sync_folder, sync_path, write_durably
+from orchestration.home import Home, environment_set, sync_folder, sync_paths, write_durably
 from orchestration.landing import inbox, pages, unread
 from orchestration.landing.names import file_ids
 from orchestration.landing.seal import seal
@@ -196,7 +196,7 @@ def _begin(home: Home, source: str) -> dict[str, Any] | None:
             shutil.rmtree(landing, ignore_errors=True)
     content = before or {"cursor": _cursor(home, source), "pages": [p.name for p in (landing / "pages").glob("*")]}
     write_durably(note, json.dumps({**content, "boot": boot()}).encode())
-    sync_path(note, home.root)
+    sync_paths([note], home.root)
     return content["cursor"] if before else None
 
 
@@ -219,9 +219,8 @@ def _settle(home: Home, source: str) -> None:
     """
     since = time.time() - 24 * 3600  # older files have long been settled
     for folder in (home.folder("landing") / source, home.folder("dlt") / f"landing_{source}"):
-        for path in folder.rglob("*"):
-            if path.is_file() and path.stat().st_mtime > since:
-                sync_path(path, home.root)
+        fresh = (p for p in folder.rglob("*") if p.is_file() and p.stat().st_mtime > since)
+        sync_paths(fresh, home.root)
     note = _begun(home, source)
     note.unlink()
     sync_folder(note.parent)

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from orchestration.errors import ContractError, HomeLockedError, VoicehouseError
-from orchestration.home import Home, House, append_durably, now, read_lines, write_durably
+from orchestration.home import Home, House, append_durably, now, read_lines, sync_paths, write_durably
 from orchestration.messages import translated
 from orchestration.privacy import policy, requests, roles
 from orchestration.privacy.keys import Keyring
+from tests.faults.disk import Recording, recorded
 from tests.faults.test_disk_full import full_disk
 
 
@@ -24,6 +25,17 @@ def test_folders_are_closed_to_others(tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")
     assert stat.S_IMODE(home.folder("vault").stat().st_mode) == 0o700
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o710
+
+
+def test_many_files_come_to_the_disk_before_their_folders_and_each_folder_once(tmp_path: Path) -> None:
+    files = ["a/x", "a/b/y", "a/b/z"]
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    recording = Recording(tmp_path)
+    with recorded(recording):
+        sync_paths((tmp_path / name for name in files), tmp_path)
+    assert [(what, path) for what, path, _ in recording.steps] == [("fsync", p) for p in (*files, "a/b", "a", ".")]
 
 
 def test_readers_of_the_group_reach_serving_whatever_the_umask(tmp_path: Path) -> None:
