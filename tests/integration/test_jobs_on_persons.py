@@ -170,8 +170,7 @@ def test_an_erasure_that_has_begun_is_finished_and_not_closed(
     told = json.loads(command(filled, monkeypatch, *end, "--dry-run", "--json").stdout)
     assert told == {"dry_run": True, "request": other, "action": "erase", "outcome": "refused"}
     assert command(filled, monkeypatch, *end).exit_code == 0
-    receipt, _, _ = answering.erase(filled.home, filled.keyring, asked)
-    assert receipt.is_complete
+    assert erasure.erase(filled.home, filled.keyring, asked).is_complete
 
 
 def test_a_lifting_or_an_objection_cut_short_is_answered_by_its_number_as_what_it_is(

@@ -4,7 +4,6 @@ Keep out: erasure itself.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +16,13 @@ from orchestration.errors import VoicehouseError
 from orchestration.lake import audit, quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
-from orchestration.privacy import erasure, evidence, keys, rotation
+from orchestration.privacy import erasure, evidence, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres
-from tests.house import TestHouse, copy_of, died, write_source
+from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, CURRENT, case, lines
 from tests.integration.test_retention import Dying
 from tests.integration.test_subjects import EVENT, erase, request_count
@@ -173,54 +172,6 @@ def test_a_rotation_cut_short_after_its_commit_is_completed_by_whoever_comes_nex
     assert hashes(filled) & before == set()
     assert request_count(filled, Sought(account="desk:A1")) == 2
     assert not list(Path(filled.home.root).rglob("*.rotated"))
-
-
-MADE = ("warehouse.duckdb", "serving/team.duckdb", "known_at/2026-01-01T00-00-00.duckdb")
-
-
-def test_wherever_a_rotation_dies_the_next_finds_all_of_it_or_none_and_nothing_under_a_key_that_went(
-    filled: TestHouse, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At every write that a rotation makes durable, from the first on until none is left to die at."""
-    before, sizes = hashes(filled), clusters(filled)
-    old = filled.keyring.key("team")
-    for name in MADE:
-        path = filled.home.root / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"made under keys of before")
-    outcomes, folder = [], tmp_path_factory.mktemp("died")
-    for step in range(100):
-        house = copy_of(filled, folder / str(step))
-        house.keyring = Keyring(house.home)
-        left = iter(range(step))
-
-        def durable(real: Callable[..., None], left: Iterator[int] = left) -> Callable[..., None]:
-            def write(*given: object) -> None:
-                if next(left, None) is None:
-                    raise KeyboardInterrupt
-                real(*given)
-
-            return write
-
-        with monkeypatch.context() as patch:
-            for module in (keys, rewriting):
-                for name in ("place_durably", "write_durably"):
-                    patch.setattr(module, name, durable(getattr(module, name)))
-            try:
-                rotation.rotate(house.home, house.keyring)
-                break
-            except KeyboardInterrupt:
-                pass
-        house.keyring = Keyring(house.home)
-        is_old = house.keyring.key("team") == old
-        outcomes.append(is_old)
-        assert hashes(house) == before if is_old else hashes(house) & before == set()
-        assert clusters(house) == sizes and request_count(house, Sought(account="desk:A1")) == 2
-        assert is_old or not any((house.home.root / name).exists() for name in MADE)
-        (note,) = quarantine.batches(house.home)
-        assert quarantine.replay(house.home, house.keyring, note["batch"])
-    assert outcomes == sorted(outcomes, reverse=True) and set(outcomes) == {True, False}
-    assert len(outcomes) > 8
 
 
 def test_a_death_after_the_restricted_file_is_gone_leaves_postgresql_to_hear_of_it(

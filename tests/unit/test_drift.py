@@ -207,11 +207,12 @@ def test_every_column_of_a_mart_is_explained_once_in_chinese_and_english():
 
 
 def test_every_kpi_mart_is_public_and_facts_are_not():
-    public = {name for name, m in described_marts().items() if m.get("access") == "public"}
+    models = described_marts()
+    public = {name for name, m in models.items() if m.get("access") == "public"}
     assert not difference(
         [p.stem for p in KPIS.glob("*.sql")], [n for n in public if not n.startswith("dim_")], "marts"
     )
-    rows = {n for n in public if are_row_level(c["name"] for c in described_marts()[n]["columns"])}
+    rows = {n for n in public if are_row_level(c["name"] for c in models[n]["columns"])}
     assert rows == set(), "public models with rows of single persons"
 
 
