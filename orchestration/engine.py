@@ -84,11 +84,7 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
     let_results_end(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = true")
-    limit = os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or memory_limit or MEMORY
-    try:
-        con.execute(f"SET memory_limit = {literal(limit)}")
-    except duckdb.Error:
-        raise UsedWronglyError(f"VOICEHOUSE_MEMORY_LIMIT is a size such as 8GB, not '{limit}'") from None
+    _limit(con, memory_limit or MEMORY)
     threads = os.environ.get("VOICEHOUSE_THREADS") or str(_threads(con))
     if not re.fullmatch("0*[1-9][0-9]{0,3}", threads):
         raise UsedWronglyError(f"VOICEHOUSE_THREADS is a whole number from 1 on, not '{threads}'")
@@ -98,15 +94,35 @@ def prepare(con: duckdb.DuckDBPyConnection, temp: Path, memory_limit: str | None
         raise VoicehouseError("DuckDB is set to its unsafe encryption library (force_mbedtls_unsafe): unset it")
 
 
+def memory_share() -> float:
+    """What a connection may take, as a multiple of MEMORY: 4.0 where VOICEHOUSE_MEMORY_LIMIT says 8GB."""
+    with duckdb.connect(config={"temp_directory": ""}) as con:
+        usual = _mib(con.execute(f"SET memory_limit = {literal(MEMORY)}"))
+        _limit(con, MEMORY)
+        return _mib(con) / usual
+
+
+def _limit(con: duckdb.DuckDBPyConnection, usual: str) -> None:
+    limit = os.environ.get("VOICEHOUSE_MEMORY_LIMIT") or usual
+    try:
+        con.execute(f"SET memory_limit = {literal(limit)}")
+    except duckdb.Error:
+        raise UsedWronglyError(f"VOICEHOUSE_MEMORY_LIMIT is a size such as 8GB, not '{limit}'") from None
+
+
 def _threads(con: duckdb.DuckDBPyConnection) -> int:
     """As many threads as there are cores, up to 8, and as the connection's memory carries.
 
     Each holds blocks of its own that cannot be spilled: a statement runs out of memory where fewer threads would do.
     """
+    return max(1, min(os.cpu_count() or 2, 8, int(_mib(con) / MIB_A_THREAD)))
+
+
+def _mib(con: duckdb.DuckDBPyConnection) -> float:
+    """A connection's memory in MiB."""
     told = str(con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0])  # such as 143.0 MiB
     size, _, unit = told.partition(" ")
-    mib = float(size) * {"MiB": 1, "GiB": 1 << 10, "TiB": 1 << 20, "PiB": 1 << 30}.get(unit, 0)
-    return max(1, min(os.cpu_count() or 2, 8, int(mib / MIB_A_THREAD)))
+    return float(size) * {"MiB": 1, "GiB": 1 << 10, "TiB": 1 << 20, "PiB": 1 << 30}.get(unit, 0)
 
 
 def _spills(temp: Path) -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import connect, forget_stillborn, identifier, literal, told_when_full
+from orchestration.engine import connect, forget_stillborn, identifier, literal, memory_share, told_when_full
 from orchestration.errors import VoicehouseError, is_disk_full, is_out_of_memory
 from orchestration.home import Home
 from orchestration.lake import increment, metrics
@@ -29,7 +29,7 @@ from orchestration.privacy import policy
 from orchestration.privacy.keys import Keyring
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
-# Rows of the lake beyond which two models at once would need more than engine.MEMORY for the cells of their metrics.
+# Rows of the lake beyond which two models at once need more than engine.MEMORY for the cells of their metrics.
 ROWS_SIDE_BY_SIDE = 2_000_000
 # Rows of these kinds decide what rows of others come to, long models among them: new ones ask for a full build.
 LEANT_ON = ("question", "calendar", "sla_policy")
@@ -179,11 +179,8 @@ def _failed(results: Path, log: str) -> str:
 
 
 def _threads(rows: int) -> list[str]:
-    """dbt's arguments for a lake of so many rows: of a large one models are made one at a time.
-
-    Unless a person says how much memory there is.
-    """
-    return ["--threads", "1"] if rows > ROWS_SIDE_BY_SIDE and not os.environ.get("VOICEHOUSE_MEMORY_LIMIT") else []
+    """dbt's arguments for a lake of so many rows: of one that is large for the memory models are made one at a time."""
+    return ["--threads", "1"] if rows > ROWS_SIDE_BY_SIDE * memory_share() else []
 
 
 @dataclass(frozen=True)

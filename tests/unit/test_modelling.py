@@ -30,7 +30,7 @@ def test_a_model_without_memory_says_so_and_what_to_do(tmp_path: Path) -> None:
     assert all(translated(str(e.value), "zh") != str(e.value) for e in (model, step))
 
 
-def test_models_of_a_large_lake_are_made_one_at_a_time_unless_somebody_gives_them_memory(
+def test_models_of_a_lake_that_is_large_for_the_memory_are_made_one_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("VOICEHOUSE_MEMORY_LIMIT", raising=False)
@@ -40,3 +40,7 @@ def test_models_of_a_large_lake_are_made_one_at_a_time_unless_somebody_gives_the
     assert large.arguments()[-3:] == ["--full-refresh", "--threads", "1"]
     monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "8GB")
     assert large.arguments()[-1] == "--full-refresh"
+    assert Build(Increment(), "", 5 * ROWS_SIDE_BY_SIDE, {}).arguments()[-2:] == ["--threads", "1"]
+    monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "400MB")
+    assert Build(Increment(), "", ROWS_SIDE_BY_SIDE // 4, {}).arguments()[-2:] == ["--threads", "1"]
+    assert "--threads" not in Build(Increment(), "", ROWS_SIDE_BY_SIDE // 6, {}).arguments()
