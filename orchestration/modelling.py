@@ -31,6 +31,8 @@ from orchestration.privacy.keys import Keyring
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 # Rows of the lake beyond which two models at once need more than engine.MEMORY for the cells of their metrics.
 ROWS_SIDE_BY_SIDE = 2_000_000
+# What DuckDB says of a file whose headers, or what they point to, never came to the disk.
+NEVER_WHOLE = ("not a valid DuckDB database file", "AES tag differs", "Could not read enough bytes")
 # Rows of these kinds decide what rows of others come to, long models among them: new ones ask for a full build.
 LEANT_ON = ("question", "calendar", "sla_policy")
 
@@ -213,7 +215,7 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     lake = Lake(home, keyring.base64(LAKE_KEY))
     state = _state(lake)
     increment.forget(home)
-    forget_stillborn(home.warehouse)
+    _forget_never_whole(lake, keyring)
     why, taken = "there is no finished build to build on", Increment()
     if home.warehouse.exists():
         with _warehouse(lake, keyring) as con:
@@ -234,6 +236,22 @@ def building(home: Home, keyring: Keyring) -> Iterator[Build]:
     with _warehouse(lake, keyring) as con:
         con.execute(f"CREATE OR REPLACE TABLE wh.main.subjects_then AS {_subjects_now(lake)}")
         con.execute("CREATE TABLE wh.main.built AS SELECT ?::VARCHAR AS state", [json.dumps(state)])
+
+
+def _forget_never_whole(lake: Lake, keyring: Keyring) -> None:
+    """Remove a warehouse that a full disk or a power cut kept from being one: all that it would hold is in the lake."""
+    warehouse = lake.home.warehouse
+    forget_stillborn(warehouse)
+    if not warehouse.exists():
+        return
+    try:
+        with _warehouse(lake, keyring):
+            pass
+    except duckdb.Error as error:
+        if not any(words in str(error) for words in NEVER_WHOLE):
+            raise
+        warehouse.unlink()
+        warehouse.with_name(warehouse.name + ".wal").unlink(missing_ok=True)
 
 
 def _state(lake: Lake) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration import modelling
 from orchestration.errors import VoicehouseError
 from orchestration.lake.increment import Increment
 from orchestration.logs import Step
 from orchestration.messages import translated
 from orchestration.modelling import ROWS_SIDE_BY_SIDE, Build, check_built
+from tests.house import TestHouse
 
 
 def test_a_model_without_memory_says_so_and_what_to_do(tmp_path: Path) -> None:
@@ -44,3 +46,18 @@ def test_models_of_a_lake_that_is_large_for_the_memory_are_made_one_at_a_time(
     monkeypatch.setenv("VOICEHOUSE_MEMORY_LIMIT", "400MB")
     assert Build(Increment(), "", ROWS_SIDE_BY_SIDE // 4, {}).arguments()[-2:] == ["--threads", "1"]
     assert "--threads" not in Build(Increment(), "", ROWS_SIDE_BY_SIDE // 6, {}).arguments()
+
+
+@pytest.mark.parametrize("headers", [0, 1, 3])
+def test_a_warehouse_that_never_came_to_the_disk_whole_is_made_anew(house: TestHouse, headers: int) -> None:
+    """As a power cut in the first build may leave it: its length, and of its headers none, some or all."""
+    with modelling.building(house.home, house.keyring):
+        pass
+    whole = house.home.warehouse.read_bytes()
+    with modelling.building(house.home, house.keyring) as again:
+        assert again.why_full == ""  # the control
+    house.home.warehouse.write_bytes(whole[: 4096 * headers].ljust(len(whole), b"\0"))
+    with modelling.building(house.home, house.keyring) as anew:
+        assert anew.why_full == "there is no finished build to build on"
+    with modelling.building(house.home, house.keyring) as again:
+        assert again.why_full == ""
