@@ -113,6 +113,22 @@ def test_the_systemd_units_are_whole() -> None:
         assert name in PAGE, name
 
 
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not on this machine")
+    for path in DEPLOY.glob("voicehouse*.*"):
+        text = path.read_text(encoding="utf-8").replace("/opt/voicehouse/.venv/bin/voicehouse", sys.executable)
+        (tmp_path / path.name).write_text(text)
+    units = sorted(str(p) for p in tmp_path.iterdir())
+    assert len(units) == 4
+    verify = ["systemd-analyze", "verify", "--man=no", "--generators=no"]
+    done = subprocess.run([*verify, *units], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "voicehouse.timer").write_text("[Timer]\nOnCalendar=every night\n")  # the control
+    done = subprocess.run([*verify, str(tmp_path / "voicehouse.timer")], capture_output=True, text=True, check=False)
+    assert done.returncode or done.stderr
+
+
 def test_alerts_are_sent_by_the_same_user_from_the_same_home_as_closed_in() -> None:
     nightly, alerts = unit("voicehouse.service", "Service"), unit("voicehouse-alerts.service", "Service")
     command = nightly.pop("ExecStart").removesuffix(" run")
