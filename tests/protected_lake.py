@@ -32,8 +32,11 @@ class ProtectedLake:
         self.home = Home.open(root)
         self.keyring = Keyring(self.home)
 
-    def commit(self, load_id: str, source: str, loaded_at: str, given: Mapping[str, Versions]) -> None:
-        """Commit one load: rows by kind; what a row does not say keeps the contract."""
+    def commit(self, load_id: str, source: str, loaded_at: str, given: Mapping[str, Versions], times: int = 1) -> None:
+        """Commit one load: rows by kind; what a row does not say keeps the contract.
+
+        Each so many times: its SQL tells them apart by `i`.
+        """
         con = connect(self.home.temp)
         parts, ledger = [], []
         try:
@@ -44,7 +47,7 @@ class ProtectedLake:
                 "loaded_at": f"timestamp '{loaded_at}'",
             }
             for kind, versions in given.items():
-                table = pa.concat_tables([rows(kind, 1, **{**_plain(kind), **v, **lineage}) for v in versions])
+                table = pa.concat_tables([rows(kind, times, **{**_plain(kind), **v, **lineage}) for v in versions])
                 con.register("batch", table)
                 folder = self.home.folder("lake", kind, f"source={source}", f"load={load_id}")
                 # what tells two versions with equal content apart
