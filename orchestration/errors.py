@@ -57,6 +57,11 @@ class KeyMissingError(VoicehouseError):
     exit_code = 4
 
 
+def kept(error: BaseException) -> str:
+    """What the history may keep of an error: our own words; of a foreign one, which may quote data, its kind alone."""
+    return str(error) if isinstance(error, VoicehouseError) else type(error).__name__
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, says that no more fits on the disk; engines say it in words."""
     while error is not None:

@@ -6,7 +6,6 @@ Keep out: steps (orchestration.pipeline) and wiring (defs/).
 import io
 import logging
 import os
-import re
 import signal
 import threading
 import time
@@ -21,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from orchestration import alerts, modelling, pipeline
+from orchestration import modelling, pipeline
 from orchestration.engine import open_read_only
 from orchestration.errors import ContractError, UsedWronglyError, VoicehouseError
 from orchestration.home import Home, write_durably
@@ -105,7 +104,6 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     from dagster._core.instance.ref import InstanceRef
 
     from orchestration.definitions import defs
-    from orchestration.serving.report import write_report
     from orchestration.unhurried import unhurried_history
 
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -126,7 +124,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     # dbt tells every model on standard output; the steps are enough for a terminal, the rest is in the home's logs.
     here = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=ON_A_TERMINAL))
     with unhurried_history(), here as instance, redirect_stdout(io.StringIO()), _told_to_end() as is_told_to_end:
-        progress = Progress(report, is_told_to_end)
+        progress = Progress(report, is_told_to_end, lambda: _interrupted(home, run_id))
         instance.add_event_listener(run_id, progress.on_event)
         result = job.execute_in_process(
             instance=instance,
@@ -139,19 +137,16 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
             asset_selection=selection,
             raise_on_error=False,
         )
-        is_interrupted = is_told_to_end() and not result.success
-    if is_interrupted:
-        if pipeline.Outcomes(home, run_id).exists:
-            pipeline.Outcomes(home, run_id).conclude(home, run_id, "interrupted", progress.failed_step)
-        raise KeyboardInterrupt
-    if not result.success and pipeline.Outcomes(home, run_id).exists:
-        pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", progress.failed_step, progress.reason)
-        alerts.send(home)
-        try:
-            write_report(home)
-        except VoicehouseError as error:  # the page of another release's file; the run's own reason must still be told
-            report(translated(str(error)))
+        if is_told_to_end() and not result.success:
+            _interrupted(home, run_id)
+            raise KeyboardInterrupt
     return Outcome(result.success, result.success and not progress.modelled, progress.reason)
+
+
+def _interrupted(home: Home, run_id: str) -> None:
+    outcomes = pipeline.Outcomes(home, run_id)
+    if outcomes.exists:
+        outcomes.conclude(home, run_id, "interrupted")
 
 
 @contextmanager
@@ -182,12 +177,12 @@ def _told_to_end() -> Iterator[Callable[[], bool]]:
 class Progress:
     """Says which step runs and how long it took, from Dagster's events; ends a run that was told to end."""
 
-    def __init__(self, report: Say, is_told_to_end: Callable[[], bool]):
+    def __init__(self, report: Say, is_told_to_end: Callable[[], bool], interrupted: Callable[[], None]):
         self._report = report
         self._is_told_to_end = is_told_to_end
+        self._interrupted = interrupted
         self._started = time.monotonic()
         self.modelled = False
-        self.failed_step: str | None = None
         self.reason = ""
         self._built = 0
         self._told_at = 0.0
@@ -198,6 +193,7 @@ class Progress:
             return
         kind = event.event_type_value
         if kind in ("STEP_START", "STEP_FAILURE") and self._is_told_to_end():
+            self._interrupted()  # before the resource ends the run: what a signal broke off did not fail
             raise KeyboardInterrupt  # an engine that was interrupted tells it as an error of its own: no step goes on
         if kind == "STEP_START":
             self._say(event.step_key.replace("__", " "))
@@ -207,13 +203,10 @@ class Progress:
                 self.modelled = True
             if time.monotonic() - self._told_at > SILENCE_SECONDS:
                 self._say(text("run.built", n=self._built))
-        elif kind == "STEP_FAILURE":
-            self.failed_step = event.step_key
-            error = event.event_specific_data.error
-            cause = error.cause or error
-            failure = getattr(event.event_specific_data, "user_failure_data", None)
-            told = failure.description if failure and failure.description else cause.message
-            self.reason = re.sub(r"^orchestration\.errors\.\w+: ", "", told.strip())
+        elif kind in ("STEP_FAILURE", "RESOURCE_INIT_FAILURE"):
+            from orchestration.defs.resources import why
+
+            self.reason = why(event)
 
     def _say(self, words: str) -> None:
         self._told_at = time.monotonic()

@@ -8,39 +8,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.defs.resources import JOB
-from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.logs import Step
-
-
-@dg.failure_hook(name="tell_the_history")
-def tell_the_history(context: dg.HookContext) -> None:
-    """A run that ends before its verdict leaves its line in the history and a banner on the report."""
-    from orchestration import alerts, pipeline
-    from orchestration.serving.report import write_report
-
-    with Step("history", context.run_id):
-        home = Home.open()
-        outcomes = pipeline.Outcomes(home, context.run_id)
-        if outcomes.exists:
-            outcomes.conclude(home, context.run_id, "failed", context.step_key, _told(context.op_exception))
-            alerts.send(home)
-            write_report(home)
-
-
-def _told(error: BaseException | None) -> str | None:
-    """Why a step failed, as the history may keep it: our own words; of a foreign error its kind alone."""
-    if isinstance(error, dg.Failure):
-        return error.description
-    return str(error) if isinstance(error, VoicehouseError) else type(error).__name__ if error else None
-
 
 voicehouse = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.all(),
     description="extract → guard → load → model → quality → serve",
     executor_def=dg.in_process_executor,
-    hooks={tell_the_history},
 )
 
 

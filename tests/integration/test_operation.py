@@ -5,6 +5,7 @@ Keep out: whole runs (tests/faults, tests/sample_company).
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,6 @@ from orchestration import alerts, logs, modelling, pipeline, watch
 from orchestration.defs.extract.assets import _asset as extract_asset
 from orchestration.defs.guard.assets import _asset as guard_asset
 from orchestration.defs.jobs import inbox as looking
-from orchestration.defs.jobs import voicehouse
 from orchestration.defs.jobs import watch as watching
 from orchestration.defs.load.assets import defs as load_defs
 from orchestration.defs.model.assets import Dbt
@@ -212,26 +212,48 @@ def test_a_run_with_nothing_new_ends_whoever_started_it_and_tells_what_is_stale(
     assert found == [("killed", "died"), (result.run_id, "nothing_new")]
 
 
-def test_a_run_that_fails_under_dagster_is_told(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    turned_on = replace(home.home.house, alerts={"webhook": True})
-    home.home.furnish(turned_on, anew=True)
+@pytest.fixture
+def receiver(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    home.home.furnish(replace(home.home.house, alerts={"webhook": True}), anew=True)
+    with running(Webhook()) as found:
+        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", found.address)
+        yield found
 
-    @dg.op(required_resource_keys={"house"})
-    def failing() -> None:
+
+@pytest.mark.parametrize("name", ["voicehouse", "__ASSET_JOB"])
+def test_a_run_that_fails_under_dagster_is_told_once(
+    home: TestHouse, receiver: Webhook, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The daily job as well as assets that somebody chose on Dagster's page."""
+
+    def fail(*_: object) -> None:
         raise VoicehouseError("a step broke off")
 
-    @dg.job(hooks=set(voicehouse.hooks or ()), resource_defs={"house": HouseResource()}, name=voicehouse.name)
-    def job() -> None:
-        failing()
-
-    with running(Webhook()) as receiver:
-        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", receiver.address)
-        result = job.execute_in_process(raise_on_error=False)
+    monkeypatch.setattr(pipeline, "load_staged", fail)
+    every = next(iter(load_defs.load_fn().assets))
+    jobs = [dg.define_asset_job("voicehouse", dg.AssetSelection.all())]
+    found = dg.Definitions(assets=[every], jobs=jobs, resources={"house": HouseResource()})
+    result = found.resolve_job_def(name).execute_in_process(raise_on_error=False)
     (run,) = pipeline.run_history(home.home)
-    assert (run["run_id"], run["status"], run["failed_step"]) == (result.run_id, "failed", "failing")
+    assert (run["run_id"], run["status"], run["failed_step"]) == (result.run_id, "failed", "load")
     assert run["reason"] == "a step broke off" and watch.died(home.home) == []
     (posted,) = receiver.got
-    assert result.run_id[:8] in posted["text"]
+    assert result.run_id[:8] in posted["text"] and alerts.send(home.home) == []
+
+
+@pytest.mark.parametrize(("ends", "told"), [(dg.DagsterExecutionInterruptedError, "died"), (ValueError, "failed")])
+def test_a_run_ended_from_outside_did_not_fail(
+    home: TestHouse, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException], told: str
+) -> None:
+    def end(*_: object) -> None:
+        raise ends
+
+    monkeypatch.setattr(pipeline, "load_staged", end)
+    every = next(iter(load_defs.load_fn().assets))
+    result = dg.materialize([every], resources={"house": HouseResource()}, raise_on_error=False)
+    with home.home.writing("the next run"):
+        pipeline.conclude_died(home.home, "next")
+    assert [(r["run_id"], r["status"]) for r in pipeline.run_history(home.home)] == [(result.run_id, told)]
 
 
 def _model() -> dg.AssetsDefinition:
