@@ -104,8 +104,10 @@ def due(home: Home) -> list[Alert]:
     found = []
     runs = pipeline.run_history(home)
     history = [r for r in runs if r["status"] not in formats.QUIET_ENDS]
-    if history and history[-1]["status"] == "failed":
-        run = history[-1]
+    failed: dict[str | None, dict[str, Any]] = {}  # since the last run that did not, the newest of each job
+    for run in takewhile(lambda r: r["status"] == "failed", reversed(history)):
+        failed.setdefault(run.get("job"), run)
+    for run in failed.values():
         where = ", ".join(run["failed_sources"]) or run.get("failed_step") or "-"
         found.append(Alert("run_failed", f"run:{run['run_id']}", {"run": run["run_id"][:8], "where": where}))
     for run_id in [*_found_dead(runs), *watch.died(home)]:

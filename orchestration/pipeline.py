@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration import formats, modelling
 from orchestration.engine import connect, identifier, literal, open_read_only, sweep_spills, told_when_full
-from orchestration.errors import ContractError, SourceError, UsedWronglyError, VoicehouseError
+from orchestration.errors import ContractError, SourceError, UsedWronglyError, VoicehouseError, kept
 from orchestration.home import Home, append_durably, now, read_lines, sync_folder, write_durably
 from orchestration.lake import audit, metrics, promote, quarantine, stage
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, read_commits, require_whole
@@ -123,11 +123,18 @@ class Outcomes:
         return {source: failure for source, failure in self.failures.items() if not only or source in only}
 
     def conclude(
-        self, home: Home, run_id: str, status: str, failed_step: str | None = None, reason: str | None = None
+        self,
+        home: Home,
+        run_id: str,
+        status: str,
+        failed_step: str | None = None,
+        reason: str | None = None,
+        job: str | None = None,
     ) -> None:
         """Write the run into the history, ops/runs.jsonl.
 
-        `reason`: beside what sources failed, in words that carry no values.
+        `reason`: beside what sources failed, in words that carry no values. `job`: one that somebody started and that
+        brings no news (Dagster's operations).
         """
         content = self._read()
         entry = {
@@ -140,11 +147,18 @@ class Outcomes:
             "reasons": {s: f["reason"] for s, f in content["failed"].items()},
             "refused": content["refused"],
             "withdrawn": content["withdrawn"],
-            "failed_step": failed_step,
+            "failed_step": failed_step or job,
             "reason": reason,
+            "job": job,
         }
         append_durably(home.folder("ops") / "runs.jsonl", entry)
-        event("run.ended", run=run_id, status=status, failed_sources=entry["failed_sources"], failed_step=failed_step)
+        event(
+            "run.ended",
+            run=run_id,
+            status=status,
+            failed_sources=entry["failed_sources"],
+            failed_step=failed_step or job,
+        )
         self._path.unlink(missing_ok=True)
 
 
@@ -682,9 +696,14 @@ def rebuild(home: Home, keyring: Keyring, run_id: str) -> tuple[str, ...]:
     check_home(home, keyring, sources(home))
     with modelling.building(home, keyring) as build:
         modelling.run(home, build.arguments(), modelling.environment(home, keyring))
-    Outcomes(home, run_id).begin()
-    result = publish(home, keyring, run_id)
-    write_report(home)
+    outcomes = Outcomes(home, run_id)
+    outcomes.begin()
+    try:
+        result = publish(home, keyring, run_id)
+        write_report(home)
+    except Exception as error:  # it broke off before its verdict, and did not die
+        outcomes.conclude(home, run_id, "failed", "publish", kept(error))
+        raise
     conclude(home, run_id)
     return result.failed_checks
 

@@ -1,4 +1,4 @@
-"""What every job that somebody starts has in common: the home under its lock, for a role that may, and a description.
+"""What every job that somebody starts has in common: the home under its lock, for a role that may; a failure is told.
 
 Keep out: the jobs (operations.py, persons.py, incidents.py).
 """
@@ -10,7 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration import alerts, pipeline
 from orchestration.defs.resources import WAIT_SECONDS
+from orchestration.errors import kept
 from orchestration.home import Home
 from orchestration.logs import Step
 from orchestration.privacy import roles
@@ -21,15 +23,29 @@ from orchestration.privacy.keys import Keyring
 def writing(
     context: dg.OpExecutionContext, operation: str, role: str | None = None, of: str | None = None
 ) -> Iterator[tuple[Home, Keyring]]:
-    """The home under its lock, for whoever may: `role` against what `of` (else the operation) asks for."""
+    """The home under its lock, for whoever may: `role` against what `of` (else the operation) asks for.
+
+    A job that fails leaves its line in the history, and is told, as a run does.
+    """
     os.umask(0o077)  # whoever started this process: what is written is closed to others
-    with Step(operation, context.run.run_id, ours=(dg.Failure,)):
+    run_id = context.run.run_id
+    with Step(operation, run_id, ours=(dg.Failure,)):
         home = Home.open()
-        keyring = Keyring(home)
-        if role is not None:
-            roles.require(home, keyring, role, of or operation)
-        with home.writing(operation, WAIT_SECONDS):
-            yield home, keyring
+        before = len(pipeline.run_history(home))
+        try:
+            keyring = Keyring(home)
+            if role is not None:
+                roles.require(home, keyring, role, of or operation)
+            with home.writing(operation, WAIT_SECONDS):
+                before = len(pipeline.run_history(home))
+                yield home, keyring
+        except Exception as error:
+            # One that made the figures anew, and failed at that, has its line.
+            if not any(line["status"] == "failed" for line in pipeline.run_history(home)[before:]):
+                reason = str(error.description) if isinstance(error, dg.Failure) else kept(error)
+                pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", reason=reason, job=context.job_name)
+            alerts.send(home)
+            raise
 
 
 def job(name: str) -> Callable[[Callable[..., Any]], dg.JobDefinition]:

@@ -80,10 +80,10 @@ def write_report(home: Home) -> Path:
 def last_run(home: Home) -> Row | None:
     """The newest run of the history that found something to do and came to its end, or None.
 
-    One with nothing new, or that was broken off, says nothing of its own.
+    One with nothing new, or that was broken off, says nothing of its own, and a job beside the runs nothing of figures.
     """
     runs = reversed(read_lines(home.root / "ops" / "runs.jsonl"))
-    return next((run for run in runs if run["status"] not in formats.QUIET_ENDS), None)
+    return next((run for run in runs if run["status"] not in formats.QUIET_ENDS and not run.get("job")), None)
 
 
 class Reader:

@@ -6,18 +6,24 @@ Keep out: what each operation means (test_subjects.py, test_retention.py, test_r
 import fcntl
 import hashlib
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from orchestration import canary
+from orchestration import alerts, canary, modelling, pipeline
 from orchestration.defs import incidents, operations, persons, started
+from orchestration.errors import VoicehouseError
+from orchestration.home import Home
 from orchestration.privacy import evidence
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.serving.report import last_run
 from tests.faults.traces import found_under
 from tests.house import TestHouse
 from tests.integration.test_subjects import WHO, command, filled, made
+from tests.receivers import Webhook, running
 
 __all__ = ["filled", "made"]
 
@@ -165,7 +171,58 @@ def test_no_job_writes_while_another_run_does(filled: TestHouse, monkeypatch: py
     with (filled.home.root / "lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = run(filled, monkeypatch, name)
-    assert not done.success and stores(filled) == before
+    assert not done.success
+    (told,) = [r for r in pipeline.run_history(filled.home) if r["run_id"] == done.run_id]
+    assert told["status"] == "failed" and told["job"] == name and "is writing to this home" in told["reason"]
+    history = "ops/runs.jsonl"
+    assert {k: v for k, v in stores(filled).items() if k != history} == {
+        k: v for k, v in before.items() if k != history
+    }
+
+
+def test_a_job_that_fails_is_told_once_and_says_nothing_on_the_managers_page(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError(f"could not read '{PLANTED[0]}'")
+
+    filled.home.furnish(replace(filled.home.house, alerts={"webhook": True, "on": ["run_failed"]}), anew=True)
+    monkeypatch.setattr(pipeline, "let_go", fail)
+    with running(Webhook()) as receiver:
+        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", receiver.address)
+        done = run(filled, monkeypatch, "retention_run")
+        assert alerts.send(filled.home) == []
+    told = pipeline.run_history(filled.home)[-1]
+    assert (told["run_id"], told["status"], told["job"], told["reason"]) == (
+        done.run_id, "failed", "retention_run", "ValueError",
+    )  # fmt: skip
+    (posted,) = receiver.got
+    assert f"run {done.run_id[:8]} failed (retention_run)" in posted["text"]
+    assert (last_run(filled.home) or {}).get("run_id") != done.run_id
+    assert "failed at retention_run" in command(filled, monkeypatch, "status").stdout
+    assert found_under([filled.home.root], PLANTED) == set()
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_job_that_fails_at_making_the_figures_anew_is_told_once(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    def publish(home: Home, keyring: object, run_id: str) -> None:
+        pipeline.Outcomes(home, run_id).note("refused", ["sums"])
+        if not is_refused:
+            raise VoicehouseError("publication broke off")
+        pipeline.conclude(home, run_id)
+        raise dg.Failure("what was to be served failed its checks")
+
+    for name in ("manifest", "building", "run"):
+        monkeypatch.setattr(modelling, name, lambda *_: nullcontext(modelling.Build(None, "", 0, {})))
+    monkeypatch.setattr(pipeline, "check_home", lambda *_: [])
+    monkeypatch.setattr(pipeline, "publish", publish)
+    monkeypatch.setattr(pipeline, "rotate_keys", lambda home, keyring: pipeline.rebuild(home, keyring, "anew"))
+    before = len(pipeline.run_history(filled.home))
+    assert not run(filled, monkeypatch, "keys_rotate").success
+    assert [(r["run_id"], r["status"]) for r in pipeline.run_history(filled.home)[before:]] == [("anew", "failed")]
+    assert [a.kind for a in alerts.due(filled.home)] == ["run_failed"]
 
 
 def test_canaries_are_sent_by_a_job_that_fails_where_nothing_is_proved(
