@@ -20,9 +20,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from orchestration import modelling, pipeline
+from orchestration import alerts, modelling, pipeline
 from orchestration.engine import open_read_only
-from orchestration.errors import ContractError, UsedWronglyError, VoicehouseError
+from orchestration.errors import ContractError, UsedWronglyError, VoicehouseError, kept
 from orchestration.home import Home, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
@@ -64,6 +64,20 @@ def keys_made(home: Home, say: Say) -> None:
         say(text("run.made_master", path=made))
 
 
+@contextmanager
+def beginning(home: Home) -> Iterator[None]:
+    """A run that ends before its first step leaves its line in the history and is told; a typing mistake is neither."""
+    try:
+        yield
+    except UsedWronglyError:
+        raise
+    except Exception as error:
+        run_id = str(uuid.uuid4())
+        pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", "begin", kept(error))
+        alerts.send(home)
+        raise
+
+
 def dagster_home(home: Home) -> Path:
     """Dagster's folder in the home, with telemetry off."""
     folder = home.folder("dagster")
@@ -81,35 +95,14 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
     Raises UsedWronglyError for a source that is not there, ContractError for one whose settings cannot be read,
     KeyboardInterrupt when somebody ended the run.
     """
+    with beginning(home):
+        job = _prepared(home, only, since, until, report)
     known = pipeline.sources(home)
-    missing = set(only) - set(known)
-    broken = pipeline.broken_sources(home)
-    for name in sorted(missing & set(broken)):
-        raise ContractError(broken[name])
-    if missing:
-        raise UsedWronglyError(
-            f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`"
-        )
-    for name, given in (("since", since), ("until", until)):
-        pipeline.instant(given, name)
-    folder = dagster_home(home)
-    report(text("run.preparing"))
-    from orchestration.privacy.keys import Keyring
-
-    with ThreadPoolExecutor(1) as beside:
-        beside.submit(import_module, "dagster_dbt")  # seconds of CPU; dbt's parsing before a first run takes as many
-        modelling.manifest(home, Keyring(home))
-    report(text("run.loading"))
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
-    from orchestration.definitions import defs
     from orchestration.unhurried import unhurried_history
 
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    # With nothing new the checks of later steps have no result, by design; Dagster warns of it on the terminal.
-    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
-    job = (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
     config = {"since": since, "until": until}
     ops = {f"extract__{n}": {"config": config} for n in known if not only or n in only} if since or until else {}
     selection = None
@@ -122,7 +115,7 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
         ]
     run_id = str(uuid.uuid4())
     # dbt tells every model on standard output; the steps are enough for a terminal, the rest is in the home's logs.
-    here = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=ON_A_TERMINAL))
+    here = dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home(home)), overrides=ON_A_TERMINAL))
     with unhurried_history(), here as instance, redirect_stdout(io.StringIO()), _told_to_end() as is_told_to_end:
         progress = Progress(report, is_told_to_end, lambda: _interrupted(home, run_id))
         instance.add_event_listener(run_id, progress.on_event)
@@ -141,6 +134,35 @@ def execute(home: Home, only: Sequence[str], since: str | None, until: str | Non
             _interrupted(home, run_id)
             raise KeyboardInterrupt
     return Outcome(result.success, result.success and not progress.modelled, progress.reason)
+
+
+def _prepared(home: Home, only: Sequence[str], since: str | None, until: str | None, report: Say) -> Any:
+    """The job, once what it was asked for is there, and the models are parsed."""
+    known = pipeline.sources(home)
+    missing = set(only) - set(known)
+    broken = pipeline.broken_sources(home)
+    for name in sorted(missing & set(broken)):
+        raise ContractError(broken[name])
+    if missing:
+        raise UsedWronglyError(
+            f"no active source is called {', '.join(sorted(missing))}: see `voicehouse sources list`"
+        )
+    for name, given in (("since", since), ("until", until)):
+        pipeline.instant(given, name)
+    dagster_home(home)
+    report(text("run.preparing"))
+    from orchestration.privacy.keys import Keyring
+
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(import_module, "dagster_dbt")  # seconds of CPU; dbt's parsing before a first run takes as many
+        modelling.manifest(home, Keyring(home))
+    report(text("run.loading"))
+    from orchestration.definitions import defs
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # With nothing new the checks of later steps have no result, by design; Dagster warns of it on the terminal.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+    return (defs() if callable(defs) else defs).resolve_job_def("voicehouse")
 
 
 def _interrupted(home: Home, run_id: str) -> None:

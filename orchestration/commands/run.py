@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Run every step on what is new, with progress, and print what came of it."""
     from orchestration import pipeline
-    from orchestration.running import execute, keys_made, look_back, summary
+    from orchestration.running import beginning, execute, keys_made, look_back, summary
 
     home = Home.existing() if known_at else Home.open()
     then = pipeline.instant(known_at, "known-at")
@@ -51,11 +51,12 @@ def command(
         return
     if as_json:
         raise click.UsageError(text("run.json_of_known_at"))
-    with home.writing("a run that is about to start"):
+    with beginning(home), home.writing("a run that is about to start"):
         pass  # says at once who holds the home, before anything heavy is loaded
     if sample:
         _prepare_sample(home, customers, seed)
-    keys_made(home, tell)
+    with beginning(home):
+        keys_made(home, tell)
     terminal = sys.stdout
     with ticking("run") as at:
 

@@ -3,13 +3,16 @@
 Keep out: what single commands do.
 """
 
+import fcntl
 import io
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -18,7 +21,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import commands, modelling, pipeline, running
+from orchestration import alerts, commands, modelling, pipeline, running
 from orchestration.cli import main
 from orchestration.commands import _progress
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
@@ -27,6 +30,8 @@ from orchestration.landing import names
 from orchestration.landing.names import file_ids
 from orchestration.privacy.keys import Keyring
 from tests.house import TestHouse, write_source
+from tests.receivers import Webhook
+from tests.receivers import running as running_receiver
 
 
 @pytest.fixture
@@ -112,6 +117,52 @@ def test_packing_the_lake_leaves_an_audit_line_and_every_row(runner: CliRunner, 
 def test_the_sample_company_does_not_move_into_a_home_with_sources_of_its_own(runner: CliRunner) -> None:
     done = runner.invoke(main, ["run", "--sample"])
     assert done.exit_code == 1 and "sources of its own" in done.stderr
+
+
+@contextmanager
+def _locked(home: Home) -> Iterator[str]:
+    with (home.root / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield "is writing to this home"
+
+
+@contextmanager
+def _without_master_key(home: Home) -> Iterator[str]:
+    Keyring(home).key("file_names")
+    (home.root / "keys" / "master.key").unlink()
+    yield "master key"
+
+
+@contextmanager
+def _unparsed(home: Home) -> Iterator[str]:
+    def fail(*_: object) -> None:
+        raise VoicehouseError("dbt parse failed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modelling, "run", fail)
+        yield "dbt parse failed"
+
+
+@pytest.mark.parametrize("spoil", [_locked, _without_master_key, _unparsed])
+def test_a_run_that_ends_before_its_first_step_is_told_once(
+    runner: CliRunner,
+    house: TestHouse,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Home], AbstractContextManager[str]],
+) -> None:
+    house.home.furnish(replace(house.home.house, alerts={"webhook": True}), anew=True)
+    with spoil(house.home) as words, running_receiver(Webhook()) as receiver:
+        monkeypatch.setenv("VOICEHOUSE_ALERT_WEBHOOK", receiver.address)
+        assert runner.invoke(main, ["run"]).exit_code not in (0, 2)
+        (told,) = pipeline.run_history(house.home)
+        assert (told["status"], told["failed_step"]) == ("failed", "begin") and words in told["reason"]
+        assert alerts.send(house.home) == []
+    assert told["run_id"][:8] in receiver.got[0]["text"]
+
+
+def test_a_typing_mistake_is_nobodys_alarm(runner: CliRunner, house: TestHouse) -> None:
+    assert runner.invoke(main, ["run", "--source", "nobody"]).exit_code == 2
+    assert pipeline.run_history(house.home) == []
 
 
 def test_the_models_are_parsed_before_dagster_starts(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
