@@ -34,15 +34,16 @@ class HouseResource(dg.ConfigurableResource):
         os.umask(0o077)  # whoever started this process: what a run writes is closed to others
         run_id = context.run.run_id if context.run else "manual"
         with ExitStack() as held:
-            with Step("begin", run_id):
+            with Step("open", run_id):
                 home = Home.open()
-                try:
+            try:
+                with Step("begin", run_id):
                     held.enter_context(home.writing(f"run {run_id[:8]}", WAIT_SECONDS))
                     self._begin(home, run_id)
-                except Exception as error:
-                    Outcomes(home, run_id).conclude(home, run_id, "failed", "begin", kept(error))
-                    alerts.send(home)
-                    raise
+            except Exception as error:
+                Outcomes(home, run_id).conclude(home, run_id, "failed", "begin", kept(error))
+                alerts.send(home)
+                raise
             yield self
             if context.run and Outcomes(home, run_id).exists:
                 with Step("end", run_id):

@@ -29,23 +29,24 @@ def writing(
     """
     os.umask(0o077)  # whoever started this process: what is written is closed to others
     run_id = context.run.run_id
-    with Step(operation, run_id, ours=(dg.Failure,)):
+    with Step("begin", run_id):
         home = Home.open()
         before = len(pipeline.run_history(home))
-        try:
+    try:
+        with Step(operation, run_id, ours=(dg.Failure,)):
             keyring = Keyring(home)
             if role is not None:
                 roles.require(home, keyring, role, of or operation)
             with home.writing(operation, WAIT_SECONDS):
                 before = len(pipeline.run_history(home))
                 yield home, keyring
-        except Exception as error:
-            # One that made the figures anew, and failed at that, has its line.
-            if not any(line["status"] == "failed" for line in pipeline.run_history(home)[before:]):
-                reason = str(error.description) if isinstance(error, dg.Failure) else kept(error)
-                pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", reason=reason, job=context.job_name)
-            alerts.send(home)
-            raise
+    except Exception as error:
+        # One that made the figures anew, and failed at that, has its line.
+        if not any(line["status"] == "failed" for line in pipeline.run_history(home)[before:]):
+            reason = str(error.description) if isinstance(error, dg.Failure) else kept(error)
+            pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", reason=reason, job=context.job_name)
+        alerts.send(home)
+        raise
 
 
 def job(name: str) -> Callable[[Callable[..., Any]], dg.JobDefinition]:

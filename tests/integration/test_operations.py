@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import alerts, canary, modelling, pipeline
+from orchestration import alerts, canary, logs, modelling, pipeline
 from orchestration.defs import incidents, operations, persons, started
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
@@ -193,14 +193,45 @@ def test_a_job_that_fails_is_told_once_and_says_nothing_on_the_managers_page(
         done = run(filled, monkeypatch, "retention_run")
         assert alerts.send(filled.home) == []
     told = pipeline.run_history(filled.home)[-1]
-    assert (told["run_id"], told["status"], told["job"], told["reason"]) == (
-        done.run_id, "failed", "retention_run", "ValueError",
-    )  # fmt: skip
+    assert (told["run_id"], told["status"], told["job"]) == (done.run_id, "failed", "retention_run")
+    assert told["reason"].startswith("retention run: ValueError at ")
     (posted,) = receiver.got
     assert f"run {done.run_id[:8]} failed (retention_run)" in posted["text"]
     assert (last_run(filled.home) or {}).get("run_id") != done.run_id
     assert "failed at retention_run" in command(filled, monkeypatch, "status").stdout
     assert found_under([filled.home.root], PLANTED) == set()
+
+
+def test_a_foreign_error_in_any_job_leaves_its_words_behind(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a library says: Dagster's history, logs, the home's history and the terminal name only the place."""
+
+    def fail(*_: object) -> None:
+        raise ValueError(f"could not read '{PLANTED[0]}'")
+
+    monkeypatch.setenv("VOICEHOUSE_LOG", "json")
+    logs.configure()
+    monkeypatch.setattr(started, "Keyring", fail)
+    every = dg.Definitions.merge(operations.defs(), persons.defs(), incidents.defs()).jobs or ()
+    made_up = {str: "2026", list[str]: ["x"], int: 1}
+    for job in every:
+        assert isinstance(job, dg.JobDefinition)
+        op = next(iter(job.nodes)).definition
+        assert isinstance(op, dg.OpDefinition)
+        config = op.compute_fn.decorated_fn.__annotations__.get("config")
+        fields = config.model_fields.items() if config else ()
+        done = run(filled, monkeypatch, job.name, **{n: made_up[f.annotation] for n, f in fields if f.is_required()})
+        (error,) = [e.step_failure_data.error for e in done.all_events if e.is_step_failure]
+        assert error and "ValueError at started.py:" in error.to_string(), job.name
+        told = pipeline.run_history(filled.home)[-1]
+        assert (told["run_id"], told["job"]) == (done.run_id, job.name) and "ValueError at" in told["reason"]
+    monkeypatch.delenv("VOICEHOUSE_LOG")
+    logs.configure()
+    terminal = capfd.readouterr()
+    assert terminal.err.count('.failed", "run"') == len(list(every)) > 15
+    assert found_under([filled.home.root], PLANTED) == set()
+    assert not [value for value in PLANTED if value in terminal.out + terminal.err]
 
 
 @pytest.mark.parametrize("is_refused", [True, False])

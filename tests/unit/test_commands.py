@@ -21,7 +21,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from orchestration import alerts, commands, modelling, pipeline, running
+from orchestration import alerts, commands, logs, modelling, pipeline, running
 from orchestration.cli import main
 from orchestration.commands import _progress
 from orchestration.errors import EXIT_CODES, HomeLockedError, KeyMissingError, VoicehouseError
@@ -66,14 +66,21 @@ def test_an_error_of_ours_ends_in_a_sentence_and_its_code(
     assert done.stderr == "voicehouse: what to do\n" and "Traceback" not in done.output
 
 
-def test_a_foreign_error_is_told_without_its_text(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["", "json", "text"])
+def test_a_foreign_error_is_told_without_its_text(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     def fail(*_: object) -> None:
         raise ValueError("could not read 'planted.person@example.org'")
 
+    monkeypatch.setenv("VOICEHOUSE_LOG", form)
     monkeypatch.setattr("orchestration.lake.quarantine.batches", fail)
     done = runner.invoke(main, ["quarantine", "list"])
     assert done.exit_code == 1 and "ValueError at quarantine.py:" in done.stderr
+    assert ("command.failed" in done.stderr) == bool(form)
     assert "planted" not in done.output and "Traceback" not in done.output
+    monkeypatch.delenv("VOICEHOUSE_LOG")
+    logs.configure()
 
 
 def test_an_interruption_is_told_without_a_traceback(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

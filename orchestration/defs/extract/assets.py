@@ -44,13 +44,16 @@ def _asset(settings: Settings) -> dg.AssetsDefinition:
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours)) if hours else None,
     )
     def extract(context: dg.AssetExecutionContext, config: Ask, house: HouseResource) -> dg.MaterializeResult:
-        home = house.home()
-        window = Window(pipeline.instant(config.since, "since"), pipeline.instant(config.until, "until"))
+        stale = False
         with Step("extract", context.run.run_id, settings.name, ours=(dg.RetryRequested,)):
+            home = house.home()
+            window = Window(pipeline.instant(config.since, "since"), pipeline.instant(config.until, "until"))
             is_last = context.retry_number >= config.retries
             done = pipeline.extract(home, house.keyring(), settings, window, context.run.run_id, is_last)
             if done.is_transient and not is_last:
                 raise dg.RetryRequested(config.retries, config.retry_seconds * 2**context.retry_number)
+            if hours and not done.load_id:
+                stale = any(f.is_stale for f in watch.freshness(home) if f.source == settings.name)
         results = [
             dg.AssetCheckResult(
                 check_name="source_answered",
@@ -60,7 +63,6 @@ def _asset(settings: Settings) -> dg.AssetsDefinition:
             )
         ]
         if hours:
-            stale = not done.load_id and any(f.is_stale for f in watch.freshness(home) if f.source == settings.name)
             severity = dg.AssetCheckSeverity.WARN
             results.append(dg.AssetCheckResult(check_name="source_fresh", passed=not stale, severity=severity))
         return dg.MaterializeResult(

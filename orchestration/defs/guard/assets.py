@@ -27,10 +27,10 @@ def _asset(settings: Settings, registers: list[str]) -> dg.AssetsDefinition:
         check_specs=[dg.AssetCheckSpec("contract_held", asset=key, description="The source's SQL fits its contracts.")],
     )
     def guard(context: dg.AssetExecutionContext, house: HouseResource) -> dg.MaterializeResult:
-        home = house.home()
         with Step("guard", context.run.run_id, settings.name):
+            home = house.home()
             done = pipeline.guard_source(home, house.keyring(), settings, context.run.run_id)
-        failure = pipeline.Outcomes(home, context.run.run_id).failures.get(settings.name, {})
+            failure = pipeline.Outcomes(home, context.run.run_id).failures.get(settings.name, {})
         broken = failure.get("reason", "") if failure.get("step") == "guard" else ""
         totals = ("read", "staged", "rejected", "duplicates", "subjects", "new_subjects", "merged", "redactions")
         return dg.MaterializeResult(

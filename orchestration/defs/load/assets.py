@@ -82,8 +82,8 @@ def defs() -> dg.Definitions:
 
     @dg.multi_asset(specs=specs, check_specs=checks, name="load")
     def load(context: dg.AssetExecutionContext, house: HouseResource) -> Iterator[dg.MaterializeResult]:
-        home, keyring = house.home(), house.keyring()
         with Step("load", context.run.run_id, ours=(dg.Failure,)):
+            home, keyring = house.home(), house.keyring()
             with timed("load.batches"):
                 verdicts = pipeline.load_staged(home, keyring)
             with timed("load.whole_lake"):

@@ -56,25 +56,24 @@ def defs() -> dg.Definitions:
         name="model",
     )
     def model(context: dg.AssetExecutionContext, dbt: DbtCliResource, house: HouseResource) -> Iterator[Any]:
-        home, keyring = house.home(), house.keyring()
-        if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run.run_id).failures:
-            context.log.info("nothing new: what is served was made from just what the lake holds")
-            with Step("model", context.run.run_id):
+        with Step("model", context.run.run_id):
+            home, keyring = house.home(), house.keyring()
+            if pipeline.is_served(home) and not pipeline.Outcomes(home, context.run.run_id).failures:
+                context.log.info("nothing new: what is served was made from just what the lake holds")
                 pipeline.conclude_nothing_new(home, context.run.run_id)
                 alerts.send(home)
-            return
-        target = home.folder("dbt", "target")
-        with (
-            Step("model", context.run.run_id),
-            modelling.building(home, keyring) as build,
-            environment_set(modelling.environment(home, keyring)),
-            redirect_stdout(io.StringIO()),  # where dagster-dbt repeats what dbt says: it may quote a value
-        ):
-            event("model.building", why_full=build.why_full)
-            results = modelling.forget_results(target)
-            done = dbt.cli(build.arguments(), context=context, target_path=target, raise_on_error=False)
-            yield from done.stream()
-            modelling.check_built(results, done.get_error())
+                return
+            target = home.folder("dbt", "target")
+            with (
+                modelling.building(home, keyring) as build,
+                environment_set(modelling.environment(home, keyring)),
+                redirect_stdout(io.StringIO()),  # where dagster-dbt repeats what dbt says: it may quote a value
+            ):
+                event("model.building", why_full=build.why_full)
+                results = modelling.forget_results(target)
+                done = dbt.cli(build.arguments(), context=context, target_path=target, raise_on_error=False)
+                yield from done.stream()
+                modelling.check_built(results, done.get_error())
 
     with environment_set(modelling.environment(home)):
         dbt = Dbt(
