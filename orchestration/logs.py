@@ -63,10 +63,14 @@ class _Text(logging.Formatter):
 
 @contextmanager
 def ids(**names: str | None) -> Iterator[None]:
-    """Events written inside carry these ids (run, source, load)."""
-    token = _ids.set({**(_ids.get() or {}), **{k: v for k, v in names.items() if v}})
+    """Events written inside carry these ids (run, source, load), and so does that of a step which fails inside."""
+    known = {**(_ids.get() or {}), **{k: v for k, v in names.items() if v}}
+    token = _ids.set(known)
     try:
         yield
+    except Exception as error:
+        vars(error).setdefault("ids", known)
+        raise
     finally:
         _ids.reset(token)
 
@@ -112,7 +116,8 @@ class Step:
             if error is None:
                 event(f"{self._name}.done")
                 return
-            event(f"{self._name}.failed", logging.ERROR, error=type(error).__name__, place=place(trace))
+            inside = vars(error).get("ids", {})
+            event(f"{self._name}.failed", logging.ERROR, **inside, error=type(error).__name__, place=place(trace))
             if isinstance(error, self._ours) or not isinstance(error, Exception):
                 return
             if is_disk_full(error):

@@ -23,7 +23,7 @@ from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths, 
 from orchestration.landing import extractions, inbox, pages
 from orchestration.landing.extract import Extraction
 from orchestration.landing.extract import extract as extract_pages
-from orchestration.logs import event
+from orchestration.logs import event, ids
 from orchestration.privacy import (
     answers,
     evidence,
@@ -227,8 +227,9 @@ def guard_source(home: Home, keyring: Keyring, settings: Settings, run_id: str) 
         audit.prepare()
     for load in fresh:
         try:
-            done.append(guard(home, keyring, settings, load))
-            event("guard.passed", load=load.load_id, read=done[-1].read, staged=done[-1].staged)
+            with ids(load=load.load_id):
+                done.append(guard(home, keyring, settings, load))
+                event("guard.passed", read=done[-1].read, staged=done[-1].staged)
         except ContractError as error:
             Outcomes(home, run_id).fail(settings.name, "guard", str(error))
         except SourceError as error:  # its pages do not open
@@ -247,8 +248,9 @@ def revisit(home: Home, keyring: Keyring, run_id: str) -> int:
     for again in _known_better(home, keyring, active, run_id):
         load = again.load
         try:
-            done = guard(home, keyring, active[load.source], load, again)
-            event("guard.passed", load=load.load_id, read=done.read, staged=done.staged)
+            with ids(source=load.source, load=load.load_id):
+                done = guard(home, keyring, active[load.source], load, again)
+                event("guard.passed", read=done.read, staged=done.staged)
             staged += done.staged
         except ContractError as error:
             Outcomes(home, run_id).fail(load.source, "guard", str(error))
@@ -297,32 +299,36 @@ def load_staged(home: Home, keyring: Keyring) -> list[BatchVerdict]:
     promote.sweep_orphans(home)
     sweep_spills(home.temp)
     for manifest in stage.staged(home):
-        con = connect(home.temp)
-        try:
-            lake.open_key(con)
-            found = []
-            for part in manifest.parts:
-                table = con.execute(lake.batch_sql(part.kind, home.lake / part.path)).to_arrow_table()
-                if table.num_rows != part.rows:
-                    raise VoicehouseError(f"a staged batch of {part.kind} holds {table.num_rows} rows, not {part.rows}")
-                result = audit.audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
-                checks = [asdict(c) for c in result.checks]
-                found.append(
-                    BatchVerdict(
-                        manifest.load_id, manifest.source, part.kind, part.number, part.rows, result.passed, checks
-                    )
-                )
-        finally:
-            con.close()
-        failures = {
-            (v.kind, v.part): [c for c in v.checks if not c["passed"] and c["is_blocking"]]
-            for v in found
-            if not v.passed
-        }
-        counts = promote.promote(home, manifest, failures)
-        event("load.committed", load=manifest.load_id, source=manifest.source, **counts)
-        verdicts += found
+        with ids(source=manifest.source, load=manifest.load_id):
+            verdicts += _load(home, lake, manifest)
     return verdicts
+
+
+def _load(home: Home, lake: Lake, manifest: stage.Manifest) -> list[BatchVerdict]:
+    """Audit, promote and commit one load."""
+    con = connect(home.temp)
+    try:
+        lake.open_key(con)
+        found = []
+        for part in manifest.parts:
+            table = con.execute(lake.batch_sql(part.kind, home.lake / part.path)).to_arrow_table()
+            if table.num_rows != part.rows:
+                raise VoicehouseError(f"a staged batch of {part.kind} holds {table.num_rows} rows, not {part.rows}")
+            result = audit.audit_batch(table, part.kind, is_public=bool(manifest.about["is_public_set"]))
+            checks = [asdict(c) for c in result.checks]
+            found.append(
+                BatchVerdict(
+                    manifest.load_id, manifest.source, part.kind, part.number, part.rows, result.passed, checks
+                )
+            )
+    finally:
+        con.close()
+    failures = {
+        (v.kind, v.part): [c for c in v.checks if not c["passed"] and c["is_blocking"]] for v in found if not v.passed
+    }
+    counts = promote.promote(home, manifest, failures)
+    event("load.committed", **counts)
+    return found
 
 
 def tidy_inbox(home: Home, keyring: Keyring, run_id: str) -> None:

@@ -51,6 +51,7 @@ def pages(settings, state, window):
         raise {error}("busy: the server answers 503")
     records = [{{"id": "1", "at": "2025-01-01T00:00:00Z"}}, {{"id": "2", "at": "2025-02-01T00:00:00Z"}}]
     wanted = [r for r in records if window.since is None or r["at"] >= window.since.isoformat()]
+    wanted = [r for r in wanted if window.until is None or r["at"] < window.until.isoformat()]
     new = [r for r in wanted if window.is_backfill or r["at"] > state.get("newest", "")]
     state["newest"] = max([state.get("newest", "")] + [r["at"] for r in new])
     if new:
@@ -138,6 +139,19 @@ def test_a_backfill_brings_its_stretch_and_leaves_the_cursor_where_it_was(home: 
     assert ledger[("case", "promoted", "")] == 2 and ledger[("case", "duplicate", "")] == 1
     ask(home)
     assert len(pipeline.pages.loads(home.home, "busy")) == 2  # today's increment finds its cursor unmoved
+
+
+def test_a_backfill_ends_where_its_run_config_says(home: TestHouse) -> None:
+    busy(home, failures=0)
+
+    def loaded() -> dict[str, int]:
+        pipeline.guard_source(home.home, home.keyring, pipeline.sources(home.home)["busy"], "r")
+        pipeline.load_staged(home.home, home.keyring)
+        return {m: n for (kind, m, _), n in home.ledger().items() if kind == "case" and m in ("promoted", "duplicate")}
+
+    assert ask(home, since="2024-12-01", until="2025-01-15").success
+    assert loaded() == {"promoted": 1} and home.rows('select count(*) from lake."case"') == [(1,)]
+    assert ask(home).success and loaded() == {"promoted": 2, "duplicate": 1}
 
 
 def test_a_backfill_beside_todays_run_waits_and_both_are_loaded(home: TestHouse) -> None:
@@ -269,6 +283,7 @@ BROKEN = {
     "model": ("orchestration.modelling.building", lambda s: _model()),
     "quality": ("orchestration.pipeline.audit_exact_marts", lambda s: list(quality_defs.load_fn().assets)[-1]),
     "load": ("orchestration.pipeline.load_staged", lambda s: next(iter(load_defs.load_fn().assets))),
+    "load of a batch": ("orchestration.lake.audit.audit_batch", lambda s: next(iter(load_defs.load_fn().assets))),
     "recheck": ("orchestration.pipeline.recheck_served", lambda s: served),
     "publish": ("orchestration.pipeline.publish", lambda s: serve.kpi),
     "report": ("orchestration.serving.report.write_report", lambda s: serve.report),
@@ -290,8 +305,11 @@ def test_a_foreign_error_in_any_step_leaves_its_words_behind(
     if step != "extract of nothing":
         home.drop("rows_1.jsonl", json.dumps({"id": "1", "at": "2025-01-01T00:00:00Z"}) + "\n")
     settings = pipeline.sources(home.home)["busy"]
-    if step == "guard":
+    if step in ("guard", "load of a batch"):
         pipeline.extract(home.home, home.keyring, settings, pipeline.Window(), "before")
+    loads = [load.load_id for load in pipeline.pages.loads(home.home, "busy")]
+    if step == "load of a batch":
+        pipeline.guard_source(home.home, home.keyring, settings, "before")
     where, make = BROKEN[step]
 
     def fail(*_: object, **__: object) -> None:
@@ -316,11 +334,12 @@ def test_a_foreign_error_in_any_step_leaves_its_words_behind(
     # What a library draws on the terminal may stand before an event, on its line.
     events = [line[line.index('{"at"') :] for line in terminal.err.splitlines() if '{"at"' in line]
     failed = [told for told in map(json.loads, events) if told["event"].endswith(".failed")]
+    assert [failed[0]["load"]] == loads if loads else "load" not in failed[0]
     step = step.split()[0]
     assert {(f["run"], f["error"]) for f in failed} == {(result.run_id, "ValueError")}, terminal.err
     # What cannot be done at all cannot be done at the end either: the run's alarm and its page.
     assert failed[0]["event"] == f"{step}.failed" and {f["event"] for f in failed[1:]} <= {"end.failed"}, terminal.err
-    if step in ("extract", "guard"):
+    if loads or step in ("extract", "guard"):
         assert failed[0]["source"] == "busy"
     stored = b"".join(p.read_bytes() for p in (tmp_path / "dagster").rglob("*") if p.is_file())
     for value in PLANTED:
@@ -353,6 +372,22 @@ def test_what_the_engine_says_in_a_model_stays_in_dbts_own_log(
     stored = b"".join(p.read_bytes() for p in (tmp_path / "dagster").rglob("*") if p.is_file())
     for planted in PLANTED:
         assert planted not in told + terminal.out + terminal.err and planted.encode() not in stored
+
+
+def test_what_is_told_of_a_load_carries_its_id(
+    home: TestHouse, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_source(home.sources, "busy", {"case": CASE})
+    home.drop("rows_1.jsonl", json.dumps({"id": "1", "at": "2025-01-01T00:00:00Z"}) + "\n")
+    monkeypatch.setenv("VOICEHOUSE_LOG", "json")
+    logs.configure()
+    home.take()
+    monkeypatch.delenv("VOICEHOUSE_LOG")
+    logs.configure()
+    events = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith('{"at"')]
+    (load,) = pipeline.pages.loads(home.home, "busy")
+    told = {e["event"]: e["load"] for e in events if "load" in e}
+    assert told.items() >= dict.fromkeys(("extract.asked", "guard.passed", "load.committed"), load.load_id).items()
 
 
 def test_the_watch_that_fails_says_only_where(home: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
