@@ -41,8 +41,9 @@ class HouseResource(dg.ConfigurableResource):
                     held.enter_context(home.writing(f"run {run_id[:8]}", WAIT_SECONDS))
                     self._begin(home, run_id)
             except Exception as error:
-                Outcomes(home, run_id).conclude(home, run_id, "failed", "begin", kept(error))
-                alerts.send(home)
+                with Step("end", run_id):
+                    Outcomes(home, run_id).conclude(home, run_id, "failed", "begin", kept(error))
+                    alerts.send(home)
                 raise
             yield self
             if context.run and Outcomes(home, run_id).exists:

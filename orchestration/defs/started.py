@@ -31,7 +31,7 @@ def writing(
     run_id = context.run.run_id
     with Step("begin", run_id):
         home = Home.open()
-        before = len(pipeline.run_history(home))
+    before = None
     try:
         with Step(operation, run_id, ours=(dg.Failure,)):
             keyring = Keyring(home)
@@ -41,12 +41,18 @@ def writing(
                 before = len(pipeline.run_history(home))
                 yield home, keyring
     except Exception as error:
-        # One that made the figures anew, and failed at that, has its line.
-        if not any(line["status"] == "failed" for line in pipeline.run_history(home)[before:]):
-            reason = str(error.description) if isinstance(error, dg.Failure) else kept(error)
-            pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", reason=reason, job=context.job_name)
-        alerts.send(home)
+        with Step("end", run_id):
+            if before is None or not _has_line(home, before):
+                reason = str(error.description) if isinstance(error, dg.Failure) else kept(error)
+                pipeline.Outcomes(home, run_id).conclude(home, run_id, "failed", reason=reason, job=context.job_name)
+            alerts.send(home)
         raise
+
+
+def _has_line(home: Home, before: int) -> bool:
+    """Whether a job that made the figures anew, and failed at that, has its line: under its lock no other run ends."""
+    lines = pipeline.run_history(home)[before:]
+    return any(x["status"] == "failed" and not x.get("job") and x["failed_step"] != "begin" for x in lines)
 
 
 def job(name: str) -> Callable[[Callable[..., Any]], dg.JobDefinition]:
