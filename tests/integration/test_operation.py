@@ -255,6 +255,15 @@ def test_a_run_that_fails_under_dagster_is_told_once(
     assert result.run_id[:8] in posted["text"] and alerts.send(home.home) == []
 
 
+def test_some_steps_of_the_daily_job_alone_end_without_a_verdict(home: TestHouse) -> None:
+    busy(home, failures=0)
+    chosen = extract_asset(pipeline.sources(home.home)["busy"])
+    jobs = [dg.define_asset_job("voicehouse", dg.AssetSelection.all())]
+    found = dg.Definitions(assets=[chosen, serve.verdict], jobs=jobs, resources={"house": HouseResource()})
+    result = found.resolve_job_def("voicehouse").execute_in_process(asset_selection=[chosen.key])
+    assert result.success and [r["status"] for r in pipeline.run_history(home.home)] == ["partial"]
+
+
 @pytest.mark.parametrize(("ends", "told"), [(dg.DagsterExecutionInterruptedError, "died"), (ValueError, "failed")])
 def test_a_run_ended_from_outside_did_not_fail(
     home: TestHouse, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException], told: str

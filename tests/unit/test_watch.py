@@ -130,6 +130,16 @@ def test_a_failed_run_stays_due_behind_one_that_was_interrupted_or_found_nothing
         assert [a.key for a in alerts.due(desk.home)] == ["run:r1-aaaaaa"]
 
 
+def test_a_job_that_failed_hides_no_run_that_did_until_one_succeeds(desk: TestHouse) -> None:
+    fail_a_run(desk, "r1-aaaaaa")
+    for run_id in ("r2", "r3"):
+        pipeline.Outcomes(desk.home, run_id).conclude(desk.home, run_id, "failed", job="keys_rotate")
+    found = {a.key: a.values["where"] for a in alerts.due(desk.home)}
+    assert found == {"run:r1-aaaaaa": "desk", "run:r3": "keys_rotate"}
+    pipeline.Outcomes(desk.home, "r4").conclude(desk.home, "r4", "succeeded")
+    assert alerts.due(desk.home) == []
+
+
 def test_status_tells_the_step_and_the_reason_of_a_failed_run_and_reads_runs_of_before(desk: TestHouse) -> None:
     home, told = desk.home, "the disk is full: free space, then run again"
     for run_id, reason in (("r1-aaaaaa", None), ("r2-bbbbbb", f"load broke off, {told}")):

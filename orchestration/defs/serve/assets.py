@@ -6,7 +6,7 @@ Keep out: disclosure (orchestration.privacy) and files (orchestration.serving).
 import dagster as dg
 
 from orchestration import alerts, pipeline
-from orchestration.defs.resources import HouseResource
+from orchestration.defs.resources import VERDICT, HouseResource
 from orchestration.logs import Step
 
 MARTS = dg.AssetKey(["serve", "kpi"])
@@ -56,7 +56,7 @@ def report(context: dg.AssetExecutionContext, house: HouseResource) -> dg.Materi
 
 
 @dg.asset(
-    key=dg.AssetKey(["serve", "verdict"]),
+    key=VERDICT,
     group_name="serve",
     deps=[dg.AssetKey(["serve", "report"])],
     description="Ends the run: failed when a source or a check failed, after everything that could be served was.",
