@@ -167,7 +167,8 @@ def listed(settings: Settings, stream: Stream) -> list[tuple[str, Any]]:
         return sorted(((str(i["relative_path"]), i) for i in items), key=lambda found: found[0])
     if stream.is_dropped and Path(pattern).parts[:1] == (DONE,):
         raise SourceError(
-            f"{settings.name}: the pattern of stream '{stream.name}' names the folder '{DONE}', never read"
+            f"{settings.name}: the pattern of stream '{stream.name}' names the folder '{DONE}', never read: "
+            "name another"
         )
     top = Path(root).resolve()
     disk = _folder_with_links(top)
@@ -204,7 +205,10 @@ def _in_store(address: str) -> list[str]:
     try:
         return [f"{i['relative_path']}\x1f{fingerprint(i)}" for i in filesystem(bucket_url=address, file_glob="**/*")]
     except (DltException, OSError, ValueError) as error:
-        raise SourceError(f"the inbox cannot be listed ({type(error.__cause__ or error).__name__})") from None
+        raise SourceError(
+            f"the inbox cannot be listed ({type(error.__cause__ or error).__name__}): check its address, "
+            "its credentials and the network"
+        ) from None
 
 
 def _folder_with_links(top: Path) -> Any:
@@ -268,7 +272,10 @@ def _archive(handle: IO[bytes], name: str, stream: Stream, limit: int) -> Iterat
         if len(members) > MOST_MEMBERS:
             raise SourceError(f"holds more than {MOST_MEMBERS:,} files: pack them in several archives")
         if sum(m.file_size for m in members) > limit:
-            raise SourceError(f"unpacks to more than {GREATEST_RATIO} times its size: nothing of it was read")
+            raise SourceError(
+                f"unpacks to more than {GREATEST_RATIO} times its size, nothing of it was read: check what it holds, "
+                "and if that is right, send it unpacked"
+            )
         for number, member in enumerate(sorted(members, key=lambda m: m.filename), start=1):
             inner_name = f"{name}!{member.filename}"
             try:
@@ -343,7 +350,10 @@ class _Recoded(io.RawIOBase):
     def _checked(self, block: bytes) -> bytes:
         self._n_bytes += len(block)
         if self._limit is not None and self._n_bytes > self._limit:
-            raise SourceError(f"unpacks to more than {GREATEST_RATIO} times its size: the rest of it was not read")
+            raise SourceError(
+                f"unpacks to more than {GREATEST_RATIO} times its size, the rest of it was not read: check what it "
+                "holds, and if that is right, send it unpacked"
+            )
         last = block.rfind(b"\n")
         self._n_since_break = len(block) - last - 1 if last >= 0 else self._n_since_break + len(block)
         if self._longest is not None and self._n_since_break > self._longest:
@@ -446,7 +456,7 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
     while first.count(b'"') % 2 and (more := text.readline(LONGEST_LINE)):
         first += more
         if len(first) > LONGEST_LINE:
-            raise SourceError("has a header that does not end: is a quote never closed?")
+            raise SourceError("has a header that does not end: close the quote that is left open in it")
     if not first.strip():
         raise SourceError("is empty, without even a header: check its export")
     if first.count(delimiter.encode()) >= MOST_COLUMNS:
@@ -483,7 +493,8 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
                 break
             if "straddling" in str(error):
                 raise SourceError(
-                    f"has a row longer than {LONGEST_ROW >> 20} MB, from row {first_row} on: is a quote never closed?"
+                    f"has a row longer than {LONGEST_ROW >> 20} MB, from row {first_row} on: close the quote "
+                    "that is left open, or export shorter texts"
                 ) from None
             raise SourceError("cannot be split into columns: check its delimiter") from None
         rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}
@@ -494,9 +505,8 @@ def _delimited(text: IO[bytes], name: str, stream: Stream, delimiter: str) -> It
         problem = ""
     if any(malformed):
         lines = max(malformed)
-        problem = "; ".join(
-            filter(None, [problem, f"a quote is never closed: {lines} lines went into one row that was rejected"])
-        )
+        unclosed = f"a quote is never closed, {lines} lines went into one row that was rejected: mend it, send it again"
+        problem = "; ".join(filter(None, [problem, unclosed]))
     if len(malformed) > counted or problem:
         empty = pa.table({n: pa.array([], pa.string()) for n in names})
         rejected = {"malformed_row": len(malformed) - counted} if len(malformed) > counted else {}

@@ -153,16 +153,16 @@ def test_a_translated_error_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (
             "not all from desk (desk: file 'a.csv' (12ab): lacks the columns mood: read without them, ask who exports it "
-            "or mend source.toml; a quote is never closed: 3 lines went into one row that was rejected; "
+            "or mend source.toml; a quote is never closed, 3 lines went into one row that was rejected: mend it, send it again; "
             "file 'b.zip' (34cd): member 2, is damaged (zip): send it again; and 4 more files: `voicehouse status --files` lists them)",
             "desk 未能完整读取（desk：文件 'a.csv' (12ab)：缺少列 mood：已在缺列的情况下读取，请询问导出者或修改 source.toml；"
-            "有引号未闭合：3 行并入一行，该行被拒；文件 'b.zip' (34cd)：第 2 个成员已损坏（zip）：请重新发送；另有 4 个文件：`voicehouse status --files` 可全部列出）",
+            "有引号未闭合，3 行并入一行，该行被拒：请修正后重新发送；文件 'b.zip' (34cd)：第 2 个成员已损坏（zip）：请重新发送；另有 4 个文件：`voicehouse status --files` 可全部列出）",
         ),
         (
-            "no news from forms (forms: /app/list: page 1: server error 503 (asked 6 times)); "
+            "no news from forms (forms: /app/list: page 1: server error 503: run again later, and ask the vendor if it stays (asked 6 times)); "
             "not all from desk (desk: file 'c' (56ef): is a link to nothing: mend the link or remove it); "
             "the new figures failed their checks (C5): the last good ones are still served",
-            "forms 没有新数据（forms：/app/list：第 1 页：服务器错误 503（已请求 6 次））；"
+            "forms 没有新数据（forms：/app/list：第 1 页：服务器错误 503：请稍后再次运行，若仍如此请联系厂商（已请求 6 次））；"
             "desk 未能完整读取（desk：文件 'c' (56ef)：是一个失效的链接：请修复或删除它）；"
             "新指标未通过检查（C5）：仍发布上一次的合格指标",
         ),

@@ -126,7 +126,7 @@ class _PoliteSession(Session):
         if status == 429 or code in self._manners.rate_codes:
             return "throttled: lower requests_per_second, or share the key with fewer programs"
         if status >= 500:
-            return f"server error {status}"
+            return f"server error {status}: run again later, and ask the vendor if it stays"
         if status in (401, 403) or code in self._manners.key_codes:
             raise SourceError(
                 f"{self._source}: {at}: the API key is not accepted (status {status}, code {code}): it expired, was "
@@ -136,10 +136,12 @@ class _PoliteSession(Session):
         if 300 <= status < 400:
             raise SourceError(f"{self._source}: {at}: redirected (status {status}): check base_url")
         if not response.content.strip():
-            return "an empty answer"
+            return "an empty answer: run again later, and ask the vendor if it stays"
         if body is None:
             is_page = response.content.lstrip()[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
-            return "a web page instead of JSON: check base_url and proxies" if is_page else "broken JSON"
+            if is_page:
+                return "a web page instead of JSON: check base_url and proxies"
+            return "broken JSON: run again later, and ask the vendor if it stays"
         if status >= 400 or code not in (None, 0):
             raise SourceError(
                 f"{self._source}: {at}: refused (status {status}, code {code}): look up the code, "
@@ -147,7 +149,7 @@ class _PoliteSession(Session):
             )
         key = ANSWERED_UNDER[path]
         if not isinstance(body, dict) or not isinstance(body.get(key), list):
-            return f"an answer without the list '{key}'"
+            return f"an answer without the list '{key}': check base_url, and ask the vendor if it stays"
         return ""
 
 
@@ -194,7 +196,8 @@ class _Keyset(BasePaginator):
             raise SourceError(f"{at}: a row whose _id is missing or no text: nothing of it is kept, ask the vendor")
         if any(before >= after for before, after in pairwise([self._last, *ids])):
             raise SourceError(
-                f"{at}: rows do not come in ascending order of _id, or came before: paging is not safe, nothing is kept"
+                f"{at}: rows do not come in ascending order of _id, or came before: paging is not safe, "
+                "nothing is kept, ask the vendor"
             )
         if self._page >= self._most_pages:
             raise SourceError(
@@ -243,7 +246,7 @@ class Client:
             items = [item for widget in answer["widgets"] for item in (widget, *(widget.get("items") or ()))]
             if all(isinstance(item.get("name"), str) for item in (*items, *(answer.get("sysWidgets") or ()))):
                 return answer
-        raise SourceError(f"{self._source}: {WIDGETS}: a field without a name")
+        raise SourceError(f"{self._source}: {WIDGETS}: a field without a name: ask the vendor")
 
     def rows(
         self,
