@@ -8,6 +8,7 @@ import sys
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text, translated
 
@@ -24,7 +25,8 @@ def list_all(as_json: bool) -> None:
     from orchestration import alerts
 
     home = Home.existing()
-    found, state = alerts.due(home), alerts.told(home)
+    with ticking("alerts list"):
+        found, state = alerts.due(home), alerts.told(home)
     if as_json:
         rows = [{"kind": a.kind, "key": a.key, "text": a.told, "told_at": state["told"].get(a.key, {})} for a in found]
         say_json({"alerts": rows, "problem": state["problem"]})
@@ -49,7 +51,8 @@ def test() -> None:
     if not channels.names:
         click.echo(text("alerts.off"))
         sys.exit(1)
-    tried = [alerts.deliver(channels, name, [text("alerts.trial")]) for name in channels.names]
+    with ticking("alerts test"):
+        tried = [alerts.deliver(channels, name, [text("alerts.trial")]) for name in channels.names]
     problem = "; ".join(problem for problem in tried if problem)
     click.echo(text("alerts.problem", problem=translated(problem)) if problem else text("alerts.sent"))
     sys.exit(1 if problem else 0)
@@ -61,7 +64,9 @@ def send() -> None:
     from orchestration import alerts
 
     home = Home.existing()
-    for a in alerts.send(home):
+    with ticking("alerts send"):
+        found = alerts.send(home)
+    for a in found:
         click.echo(a.told)
     problem = alerts.told(home)["problem"]
     if problem:

@@ -8,6 +8,7 @@ import json
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text, translated
 
@@ -25,7 +26,8 @@ def verify(as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
-    n, wrong = AuditLog(home, Keyring(home)).verify()
+    with ticking("audit verify"):
+        n, wrong = AuditLog(home, Keyring(home)).verify()
     if as_json:
         click.echo(json.dumps({"lines": n, "wrong": wrong}, indent=1))
     else:
@@ -45,7 +47,8 @@ def list_lines(last: int, as_json: bool) -> None:
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
-    found = list(AuditLog(home, Keyring(home)).lines())[-last:]
+    with ticking("audit list"):
+        found = list(AuditLog(home, Keyring(home)).lines())[-last:]
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return

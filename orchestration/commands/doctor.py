@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.messages import text
 
 
@@ -19,7 +20,8 @@ def command(as_json: bool) -> None:
     """Examine this machine and this home."""
     from orchestration import doctor
 
-    found = doctor.examine(Path(os.environ["VOICEHOUSE_HOME"]))
+    with ticking("doctor"):
+        found = doctor.examine(Path(os.environ["VOICEHOUSE_HOME"]))
     marks = {"error": "doctor.is_error", "warning": "doctor.is_warning", "note": "doctor.is_note"}
     if as_json:
         say_json([f.as_row() for f in found])

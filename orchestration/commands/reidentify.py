@@ -8,6 +8,7 @@ import json
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -33,7 +34,8 @@ def show(pseudonyms: tuple[str, ...], role: str, reason: str, ticket: str, appro
     keyring = Keyring(home)
     roles.require(home, keyring, role, "reidentify")
     by = reidentification.Asking(role, reason, ticket, (approval,) if approval else ())
-    found = reidentification.show(home, keyring, list(pseudonyms), by)
+    with ticking("reidentify show"):
+        found = reidentification.show(home, keyring, list(pseudonyms), by)
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return

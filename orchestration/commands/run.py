@@ -69,7 +69,8 @@ def command(
         tell(text("run.nothing_new"))
     elif (home.serving / "kpi.duckdb").exists():
         try:
-            summary(home, tell)
+            with ticking("summary"):
+                summary(home, tell)
         except VoicehouseError as error:
             if outcome.success:
                 raise
@@ -94,6 +95,7 @@ def _prepare_sample(home: Home, customers: int, seed: int) -> None:
     if not inbox.exists() or not any(inbox.iterdir()):
         tell(text("run.writing_sample", seed=seed, customers=customers, inbox=inbox))
         truth = home.root.parent / "sample-truth"
-        sample.write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)
+        with ticking("run --sample"):
+            sample.write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)
     elif not reference.exists() or not any(reference.iterdir()):
         sample.write_reference(reference)  # a new home for an inbox that was kept

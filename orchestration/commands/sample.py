@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from orchestration.commands._progress import ticking
 from orchestration.messages import text
 
 
@@ -20,4 +21,5 @@ def command(inbox: Path, truth: Path, reference: Path | None, customers: int, se
     """Write the sample company's export files; all its people are made up."""
     from orchestration.sample import write
 
-    write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)
+    with ticking("sample"):
+        write(inbox, truth, seed=seed, customers=customers, reference_folder=reference)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from orchestration.commands import as_json, named, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import grain, text, translated
 
@@ -33,8 +34,11 @@ def command(files: bool, as_json: bool) -> None:
     if files:
         _list_files(home, as_json)
         return
-    found = watch.status(home)
-    found["alerts_problem"] = alerts.told(home)["problem"]
+    with ticking("status"):
+        found = watch.status(home)
+        found["alerts_problem"] = alerts.told(home)["problem"]
+        reasons = [reason for run in found["last_runs"] for reason in _reasons(run)]
+        read = {} if as_json else dict(zip(reasons, named(home, reasons, sys.stdout), strict=True))
     if as_json:
         say_json(found)
         return
@@ -66,8 +70,6 @@ def command(files: bool, as_json: bool) -> None:
         line(text("status.sla"), told)
     for run_id in found["died_runs"]:
         line(text("status.run"), text("status.died", run=run_id[:8]))
-    reasons = [reason for run in found["last_runs"] for reason in _reasons(run)]
-    read = dict(zip(reasons, named(home, reasons, sys.stdout), strict=True))
     for run in found["last_runs"]:
         without = text("status.without", sources=", ".join(run["failed_sources"])) if run["failed_sources"] else ""
         state = text(STATES[run["status"]])
@@ -93,12 +95,14 @@ def _list_files(home: Home, as_json: bool) -> None:
     """Every file that a source could not read wholly; machines get the keyed ids alone."""
     from orchestration.landing import unread
 
-    found = unread.listed(home)
+    with ticking("status --files"):
+        found = unread.listed(home)
+        read = {} if as_json else {s: named(home, reasons, sys.stdout) for s, reasons in found.items()}
     if as_json:
         say_json(found)
         return
-    for source, reasons in found.items():
-        for reason in named(home, reasons, sys.stdout):
+    for source, reasons in read.items():
+        for reason in reasons:
             click.echo(f"{source}: {translated(reason)}")
     if not found:
         click.echo(text("status.no_files"))

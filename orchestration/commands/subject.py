@@ -113,7 +113,9 @@ def command() -> None:
 @as_json
 def find(as_json: bool, **about: Any) -> None:
     """How much the house holds of a person, without showing it."""
-    found = desk(about).held()
+    case = desk(about)
+    with ticking("subject find"):
+        found = case.held()
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -154,7 +156,8 @@ def register(
     """Write a request down, to be answered later by its number: by Dagster's job `subject_request`, say."""
     case = desk(about)
     if dry_run:
-        due = case.register(action, f"{action} registered", wrong, purpose, is_lift, dry_run=True).due_at
+        with ticking("subject register"):
+            due = case.register(action, f"{action} registered", wrong, purpose, is_lift, dry_run=True).due_at
         told = text("subject.would_register", action=action, due=f"{due:%Y-%m-%d}")
         click.echo(json.dumps({"due_at": due.isoformat()}) if as_json else told)
         return
@@ -178,7 +181,9 @@ def export(to: Path, dry_run: bool, as_json: bool, **about: Any) -> None:
 
     case = desk(about)
     if dry_run:
-        _would("subject.would_export", case.would("export", _held), as_json)
+        with ticking("subject export"):
+            held = case.would("export", _held)
+        _would("subject.would_export", held, as_json)
         return
     with case.home.writing("subject export"), ticking("subject export"):
         request = case.register("access", "export")
@@ -203,7 +208,9 @@ def erase(dry_run: bool, yes: bool, resumed: str | None, as_json: bool, **about:
 
     case = desk(about)
     if dry_run:
-        _would("subject.would_erase", case.would("erase", _held), as_json)
+        with ticking("subject erase"):
+            held = case.would("erase", _held)
+        _would("subject.would_erase", held, as_json)
         return
     if not yes:
         confirm(case.home, "subject erase", text("subject.sure"))
@@ -254,7 +261,8 @@ def rectify(wrong: list[Any], dry_run: bool, as_json: bool, **about: Any) -> Non
             links = resolve.links(con, case.theirs(con, wrong))
             return {"removed": links, "correct_at_source": answering.to_correct(con).listed}
 
-        found = case.would("rectify", counted)
+        with ticking("subject rectify"):
+            found = case.would("rectify", counted)
         if as_json:
             click.echo(json.dumps(found, indent=1))
             return
@@ -317,7 +325,9 @@ def _restrict(
             rows, waiting = restriction.count(con, case.lake, restriction.changes(con, purpose, lift))
             return {"rows": rows, "waiting": waiting}
 
-        _would("subject.would_restrict", case.would(action, counted), as_json)
+        with ticking(f"subject {action}"):
+            held = case.would(action, counted)
+        _would("subject.would_restrict", held, as_json)
         return
     with case.home.writing(f"subject {action}"), ticking(f"subject {action}"):
         request = case.register(action, f"{action}, lifted" if lift else action, purpose=purpose, is_lift=lift)

@@ -6,6 +6,7 @@ Keep out: how figures are chosen (orchestration.serving.report).
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -16,7 +17,6 @@ def command(as_json: bool) -> None:
     """Print the ledger, headline KPIs and privacy checks of what is served now."""
     from orchestration.running import summary, summary_facts
 
-    if as_json:
-        say_json(summary_facts(Home.existing()))
-        return
-    summary(Home.existing(), click.echo)
+    home = Home.existing()
+    with ticking("summary"):
+        say_json(summary_facts(home)) if as_json else summary(home, click.echo)

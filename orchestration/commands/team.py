@@ -8,6 +8,7 @@ import json
 import click
 
 from orchestration.commands import as_json, say_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -54,12 +55,13 @@ def names(team: str, role: str, reason: str, as_json: bool) -> None:
     home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "team names")
-    con = connect(home.temp)
-    try:
-        with open_vault(con, home, keyring, read_only=True):
-            found = reidentification.names_of_team(con, home, keyring, team, role, reason)
-    finally:
-        con.close()
+    with ticking("team names"):
+        con = connect(home.temp)
+        try:
+            with open_vault(con, home, keyring, read_only=True):
+                found = reidentification.names_of_team(con, home, keyring, team, role, reason)
+        finally:
+            con.close()
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return

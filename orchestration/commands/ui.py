@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import orchestration
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -27,7 +28,8 @@ def command(port: int) -> None:
     folder = dagster_home(home)
     keys_made(home, click.echo)
     click.echo(text("run.preparing"))
-    modelling.manifest(home)  # before Dagster starts: each of its processes loads the graph, and waits for only so long
+    with ticking("ui"):  # before Dagster starts: each of its processes loads the graph, and waits for only so long
+        modelling.manifest(home)
     click.echo(text("ui.open", port=port, folder=folder))
     arguments = ["dev", "--workspace", str(root / "workspace.yaml"), "--host", "127.0.0.1", "--port", str(port)]
     click.get_current_context().find_root().close()  # another program takes the place of this one

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from orchestration.commands import as_json
+from orchestration.commands._progress import ticking
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -26,7 +27,8 @@ def command(agent: str, role: str, most: int, as_json: bool) -> None:
     home = Home.existing()
     keyring = Keyring(home)
     roles.require(home, keyring, role, "worklist")
-    found = reidentification.places(home, keyring, most, {"role": role}, agent=agent)
+    with ticking("worklist"):
+        found = reidentification.places(home, keyring, most, {"role": role}, agent=agent)
     if as_json:
         click.echo(json.dumps([asdict(i) for i in found], indent=1))
         return

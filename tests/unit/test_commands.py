@@ -3,6 +3,8 @@
 Keep out: what single commands do.
 """
 
+import ast
+import inspect
 import fcntl
 import io
 import json
@@ -322,6 +324,53 @@ def test_what_reads_or_tries_it_dry_answers_machines(typed: str) -> None:
 
 def test_no_command_that_acts_alone_has_a_dry_run() -> None:
     assert not [typed for typed in ACTS if any("--dry-run" in param.opts for param in EVERY[typed].params)]
+
+
+# Nothing in them grows with the data: a list of names or notes, a setting, one line written.
+QUICK = {
+    *("init", "keys list", "privacy incident list", "quarantine list", "quarantine show", "reidentify approve"),
+    *("sources add", "sources list", "subject requests", "team key"),
+}
+PROGRESS = {"_progress.bar", "ticking"}
+
+
+def called(node: ast.AST) -> set[str]:
+    """What a piece of code calls, by the names it uses."""
+    return {ast.unparse(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+
+
+def module_of(command: click.Command) -> tuple[dict[str, ast.AST], str]:
+    """The functions of a command's module, and which of them the command is."""
+    function = inspect.unwrap(command.callback)
+    tree = ast.parse(Path(inspect.getsourcefile(function)).read_text(encoding="utf-8"))
+    return {f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)}, function.__name__
+
+
+@pytest.mark.parametrize("typed", sorted(EVERY))
+def test_every_command_tells_that_it_goes_on_or_is_named_as_quick(typed: str) -> None:
+    functions, name = module_of(EVERY[typed])
+    reached, at = set(), {name}
+    while at - reached:
+        reached |= at
+        at = {by for one in at & set(functions) for by in called(functions[one])}
+    assert bool(reached & PROGRESS) != (typed in QUICK), "tick, or be named as quick; not both"
+
+
+def test_no_command_looks_for_a_person_in_silence() -> None:
+    """Dry runs too: each goes over the whole lake."""
+    functions, _ = module_of(EVERY["subject find"])
+    looks = {"held", "register", "would"}
+    silent = set()
+    for name, function in functions.items():
+        told = {
+            id(inner)
+            for block in ast.walk(function)
+            if isinstance(block, ast.With) and any(called(item) & PROGRESS for item in block.items)
+            for inner in ast.walk(block)
+        }
+        calls = [c for c in ast.walk(function) if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)]
+        silent |= {name for c in calls if c.func.attr in looks and id(c) not in told}
+    assert silent == set()
 
 
 def test_a_look_back_makes_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
