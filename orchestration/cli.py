@@ -16,10 +16,14 @@ import click
 from orchestration import commands, logs
 from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.logs import Step
-from orchestration.messages import text, translated
+from orchestration.messages import of_click, text, translated
 
 INTERRUPTED = 130
 PACKAGE = Path(__file__).parent
+
+# click asks gettext for its words, which reads compiled files alone and knows nothing of VOICEHOUSE_LANG.
+for part in (click.core, click.decorators, click.exceptions, click.formatting, click.parser, click.termui, click.types):
+    vars(part).update(_=of_click, ngettext=lambda one, many, n: of_click(one if n == 1 else many))
 
 
 class Commands(click.Group):

@@ -36,12 +36,21 @@ ON_A_TERMINAL = {
 }
 SILENCE_SECONDS = 10.0  # a step that takes longer says how far it is
 HEADLINES = (
-    ("nps", "NPS"),
-    ("csat", "CSAT"),
-    ("first_reply_minutes", "Median first reply"),
-    ("sla_attainment", "SLA attainment"),
-    ("retention_rate", "Retention (inactive 90 days)"),
+    ("nps", "summary.nps"),
+    ("csat", "summary.csat"),
+    ("first_reply_minutes", "summary.first_reply"),
+    ("sla_attainment", "summary.sla"),
+    ("retention_rate", "summary.retention"),
 )
+CHECKED = {"passed": "summary.passed", "failed": "summary.failed", "not_proved": "summary.not_proved"}
+HIDDEN = {
+    "small_cell": "summary.small_cell",
+    "homogeneous": "summary.homogeneous",
+    "complement": "summary.complement",
+    "too_fine": "summary.too_fine",
+    "small_team": "summary.small_team",
+    "held": "summary.held",
+}
 
 
 @dataclass(frozen=True)
@@ -281,12 +290,12 @@ def summary(home: Home, say: Say) -> None:
         say("\n" + text("summary.headlines"))
         for metric, label in HEADLINES:
             row = reader.headline(metric)
-            say(f"  {_headline(label, row)}")
+            say(f"  {_headline(text(label), row)}")
         say("\n" + text("summary.privacy"))
         for status, ids in con.execute(
             "SELECT status, string_agg(check_id, ' ' ORDER BY check_id) FROM privacy_checks GROUP BY 1 ORDER BY 1"
         ).fetchall():
-            say(f"  {status:11} {ids}")
+            say(f"  {text(CHECKED[status]):11} {ids}")
         for check_id, name_zh, name_en, evidence in con.execute(
             "SELECT check_id, name_zh, name_en, evidence FROM privacy_checks WHERE status = 'failed' ORDER BY check_id"
         ).fetchall():
@@ -334,7 +343,7 @@ def look_back(home: Home, known_at: datetime, say: Say) -> dict[str, Any]:
         reader = Reader(con)
         found = {metric: reader.headline(metric) for metric, _ in HEADLINES}
     for metric, label in HEADLINES:
-        say(f"  {_headline(label, found[metric])}")
+        say(f"  {_headline(text(label), found[metric])}")
     gone = Counter[tuple[str, str]]()
     for line in lake.withheld_since():
         gone[(line["reason"], line["name"])] += line["n"]
@@ -365,7 +374,7 @@ def _headline(label: str, row: dict[str, Any] | None) -> str:
     about = row["metric"]
     name = about["name_zh"] if language() == "zh" else label if about["is_headline"] else about["name_en"]
     if row["state"] == "hidden":
-        return f"{name:36} {text('summary.suppressed', reason=row['suppressed_reason'])}"
+        return f"{name:36} {text('summary.suppressed', reason=text(HIDDEN[row['suppressed_reason']]))}"
     if row["state"] == "unmeasurable":
         return f"{name:36} {text('summary.unmeasurable')}"
     if row["state"] == "too_few":

@@ -1,7 +1,7 @@
 """What people read in the terminal: a catalogue per language, `<language>.toml`, and the choice between them.
 
 Keep out: logs and what the report says (its own templates). English is the language of the code's own errors; the other
-catalogues translate them under [errors], where `{}` stands for a name or a number.
+catalogues translate them under [errors], where `{}` stands for a name or a number, and what click says under [click].
 """
 
 import os
@@ -64,6 +64,11 @@ def catalogue(language: str) -> dict[str, str]:
 def text(key: str, **values: Any) -> str:
     """One message in the reader's language, its named places filled in."""
     return catalogue(language())[key].format(**values)
+
+
+def of_click(words: str) -> str:
+    """What click says of options and headings of help, in the reader's language."""
+    return catalogue(language()).get(f"click.{words}", words)
 
 
 def translated(message: str, into: str | None = None) -> str:

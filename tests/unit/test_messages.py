@@ -9,9 +9,12 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from orchestration import errors, messages
+from orchestration.cli import main
 from tests.typed import refusal
 
 PACKAGE = Path(messages.__file__).parents[1]
@@ -22,7 +25,8 @@ def places(words: str) -> set[str]:
 
 
 def keyed(language: str) -> dict[str, str]:
-    return {k: w for k, w in messages.catalogue(language).items() if not k.startswith("errors.")}
+    """Messages asked for by a key of ours: what the code says, and click, is its own key."""
+    return {k: w for k, w in messages.catalogue(language).items() if not k.startswith(("errors.", "click."))}
 
 
 def test_every_language_has_the_same_keys_and_places() -> None:
@@ -137,6 +141,54 @@ def test_errors_that_a_person_meets_are_translated(language: str) -> None:
     every = {words for path in PACKAGE.rglob("*.py") for words in sentences(path)}
     assert len(every) > 200
     assert not every - known, f"[errors] of {language}.toml lacks {sorted(every - known)}"
+
+
+# What click says to who programs it, or of what no command of ours has: editors, colours, versions, date formats.
+TO_PROGRAMMERS = re.compile(
+    r"editor|Windows|[Dd]eprecat|iterable|declar|defined twice|same flag|Unknown|Bash|version|any key|UUID|env var|"
+    r"dynamic|format|Choice\(|Confirm the action|len_type|executable|start character|^d$|Missing \{"
+)
+
+
+def of_click() -> set[str]:
+    """What click says, as it asks gettext for it."""
+    asked = [
+        word.value
+        for path in Path(click.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")
+        for word in call.args
+        if isinstance(word, ast.Constant)
+    ]
+    return {words for words in asked if not TO_PROGRAMMERS.search(words)} | {"required"}
+
+
+@pytest.mark.parametrize("language", [x for x in messages.languages() if x != messages.DEFAULT])
+def test_what_click_says_of_options_is_translated(language: str) -> None:
+    found = {k.removeprefix("click."): w for k, w in messages.catalogue(language).items() if k.startswith("click.")}
+    assert not set(found) ^ of_click(), f"[click] of {language}.toml and click differ in {set(found) ^ of_click()}"
+    assert {k for k, w in found.items() if places(k) != places(w)} == set()
+
+
+def test_options_that_are_wrong_and_headings_of_help_are_told_in_the_readers_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    for typed, words in (
+        ("status --nope", "没有选项 '--nope'"),
+        ("no-such", "没有命令 'no-such'"),
+        ("--nope", "没有选项 '--nope'"),
+        ("worklist --role x", "缺少选项 '--agent'"),
+        ("audit list --last many", "'many' 不是有效的"),
+        ("lake compact too much", "多余的参数"),
+    ):
+        done = CliRunner().invoke(main, typed.split())
+        assert done.exit_code == 2 and words in done.stderr and "用法：" in done.stderr, done.stderr
+        assert not re.search("Usage|Error|Try|No such|Missing|valid|extra", done.stderr), done.stderr
+    told = CliRunner().invoke(main, ["lake", "compact", "--help"]).output
+    assert "用法：" in told and "\n选项:" in told
+    monkeypatch.setenv("VOICEHOUSE_LANG", "en")
+    assert "Error: No such option '--nope'." in CliRunner().invoke(main, ["status", "--nope"]).stderr
 
 
 def test_a_translated_error_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -263,6 +263,29 @@ def test_a_failed_check_says_in_the_terminal_what_it_found(
     assert "C13: 保留: " in told and "sources in" not in told
 
 
+def test_the_terminal_says_headlines_and_states_of_checks_in_the_readers_words(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    other = changed(
+        home, tmp_path, "DELETE FROM kpi_values WHERE metric_id = 'csat'",
+        "UPDATE kpi_values SET value = NULL, suppressed_reason = 'small_cell' WHERE metric_id = 'nps'",
+        "INSERT INTO privacy_checks VALUES ('C13', 'x', 'x', 'run', 'failed', now(), 'x', 9, 2), "
+        "('C11', 'x', 'x', 'event', 'not_proved', NULL, 'none', 0, 0)",
+    )  # fmt: skip
+    summary(other, print)
+    english = capsys.readouterr().out
+    assert re.search("CSAT +not measurable here", english) and re.search("not proved +C11", english)
+    assert "suppressed (too few persons)" in english
+    monkeypatch.setenv("VOICEHOUSE_LANG", "zh")
+    summary(other, print)
+    told = capsys.readouterr().out
+    assert (
+        re.search("满意度 +此处无法度量", told) and re.search("尚未证明 +C11", told) and re.search("未通过 +C13", told)
+    )
+    assert "已隐藏（人数不足）" in told
+    assert not re.search("CSAT|Median|Retention|passed|failed|proved|small_cell", told)
+
+
 def test_an_old_publication_says_so(home: Home, monkeypatch: pytest.MonkeyPatch):
     assert 'id="stale" role="status" hidden' in write_report(home).read_text()
     monkeypatch.setenv("VOICEHOUSE_CLOCK", datetime(2999, 1, 1, tzinfo=UTC).isoformat())
