@@ -4,8 +4,8 @@ Keep out: what single commands do.
 """
 
 import ast
-import inspect
 import fcntl
+import inspect
 import io
 import json
 import os
