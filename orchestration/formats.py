@@ -14,7 +14,7 @@ FORMATS = {
     VAULT: 2,  # 1: persons before their links were kept
     LAKE: 1,  # commit files, and what they list
     PUBLISHED: 1,
-    SERVED: 3,  # 1: published before files said their format; 2: before ledgers told what is withheld
+    SERVED: 4,  # 1: before files said their format; 2: before ledgers told what is withheld; 3: with sizes of hidden cells
     OPS: 1,  # runs.jsonl
 }
 # How runs end that say nothing of the data, for whoever asks about the last one that does.

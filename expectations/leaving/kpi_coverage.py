@@ -10,7 +10,7 @@ from expectations.rules import BATCH, Rule, holds, present, within
 
 def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
     """The suite."""
-    named, counts = "metric_id, variant", ("n_records", "n_in_analysis", "n_refused", "n_withheld")
+    named, kept, emptied = "metric_id, variant", ("n_refused", "n_withheld"), ("n_records", "n_in_analysis")
     whole = "(n_in_analysis + n_refused + n_withheld)"
     told, there = f"select {named} from {BATCH} where source is null", f"select {named} from {schema}.kpi_metrics"
     return (
@@ -21,10 +21,12 @@ def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
             narrows=True,
         ),
         present("record_kind"),
-        *(rule for c in counts for rule in (present(c), within(c, 0, None))),
+        *(present(c) for c in kept),
+        *(within(c, 0, None) for c in (*emptied, *kept)),
+        holds("counts of records are told or emptied together", "(n_records is null) = (n_in_analysis is null)"),
         holds(
             "coverage is told where there is something to cover, and is its share",
-            f"case when {whole} = 0 then coverage is null else "
+            f"case when n_in_analysis is null or {whole} = 0 then coverage is null else "
             f"coalesce(abs(coverage * {whole} - 100 * n_in_analysis) < 1e-6 * (1 + n_in_analysis), false) end",
         ),
     )

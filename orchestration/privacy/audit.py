@@ -34,6 +34,7 @@ from orchestration.privacy import (
     marks,
     measured,
     pseudonyms,
+    registers,
     residue,
     restriction,
     retention,
@@ -631,6 +632,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
             "SELECT n_cells, n_derivable + n_held_derivable, n_hidden, n_held, holds, profile FROM publication"
         ).fetchone()
         columns = con.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        told = registers.sizes_that_tell(con) if row else 0
     if row is None:
         return {}
     cells, derivable, hidden, held, holds, profile = row
@@ -639,8 +641,13 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
         if holds
         else f"changes between refreshes not controlled ({profile})"
     )
+    counts = f"counts in registers that tell of a cell: {told}"
     texts = [c for _, c in columns if could_hold_text(c)]
     return {
-        "C15": (int(cells), int(derivable), f"{hidden} cells hidden; derivable from the rest: {derivable}; {changes}"),
+        "C15": (
+            int(cells),
+            int(derivable) + told,
+            f"{hidden} cells hidden; derivable from the rest: {derivable}; {counts}; {changes}",
+        ),
         "C22": (len(columns), len(texts), "columns of the published file; those that could hold what a person wrote"),
     }

@@ -226,7 +226,7 @@ def _covered(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         "SELECT string_agg(m.name_zh, '、' ORDER BY m.metric_id) AS zh, string_agg(m.name_en, ' · ' ORDER BY m.metric_id) AS en, "
         "c.n_in_analysis, c.n_refused, c.n_withheld, round(c.coverage, 1) AS coverage "
         "FROM kpi_coverage c JOIN kpi_metrics m ON c.metric_id = m.metric_id AND c.variant = m.variant AND m.is_in_force "
-        "WHERE c.source IS NULL AND m.is_headline AND c.n_records > 0 "
+        "WHERE c.source IS NULL AND m.is_headline AND coalesce(c.n_records, 1) > 0 "
         "GROUP BY c.record_kind, c.n_in_analysis, c.n_refused, c.n_withheld, c.coverage ORDER BY c.coverage NULLS LAST, min(m.metric_id)",
     )
 

@@ -33,18 +33,16 @@ from orchestration.privacy.disclosure import (
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import is_unnamed
+from orchestration.privacy.registers import LEDGER, REGISTRY, VALUES, empty_sizes
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
 from orchestration.serving.history import History, commit, drafted, drop_drafts
 from orchestration.serving.postgres import TEAM_KEY, PostgresTarget, mark_due, publish_served
 from orchestration.serving.swap import discard, swap
 
-VALUES = "kpi_values"
-REGISTRY = "kpi_metrics"
 DICTIONARY = "kpi_columns"
 CHOICES = "kpi_choices"
 PROVED = "privacy_checks"
-LEDGER = "load_ledger"
 STAGED = {f"stg_{name}": kind for kind in KINDS for name in (kind, f"{kind}s", f"{kind[:-1]}ies")}
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
@@ -346,6 +344,7 @@ def _fill(
             con.execute(f"CREATE TABLE candidate.main.{identifier(mart)} AS SELECT * FROM {source}.{identifier(mart)}")
     if LEDGER in marts:
         _account(con, catalog)
+    empty_sizes(con, "candidate.main", profile)
     for name in _public_dimensions(con, catalog):
         con.execute(f"CREATE TABLE candidate.main.{name} AS SELECT * FROM {catalog}.core.{name}")
     return disclosed, held

@@ -304,11 +304,11 @@ class Reader:
         ]
 
     def ledger(self) -> list[Row]:
-        """The ledger summed over loads: one row per source and kind or stream."""
+        """The ledger summed over loads: one row per source and kind or stream; null: a count that is not shown."""
         if not {"source", "level", "name", "measure", "n"} <= self._tables.get("load_ledger", set()):
             return []
         rows = self._rows(
-            "SELECT source, level, name, measure, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
+            "SELECT source, level, name, measure, CASE WHEN count(n) = count(*) THEN CAST(sum(n) AS BIGINT) END AS n FROM load_ledger "
             "WHERE level <> 'periods' GROUP BY ALL ORDER BY ALL"
         )
         lines: dict[tuple[str, str, str], Row] = {}

@@ -67,7 +67,8 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
     con.execute(
         "CREATE TABLE wh.kpis.kpi_metrics (metric_id VARCHAR, variant VARCHAR, is_headline BOOLEAN, unit VARCHAR, "
         "direction VARCHAR, disclosure VARCHAR, name_zh VARCHAR, name_en VARCHAR, "
-        "period_anchor VARCHAR, version BIGINT DEFAULT 1, is_in_force BOOLEAN DEFAULT true)"
+        "period_anchor VARCHAR, version BIGINT DEFAULT 1, is_in_force BOOLEAN DEFAULT true, "
+        "record_kind VARCHAR AS (CASE WHEN disclosure = 'subject' THEN 'survey_answer' ELSE 'case' END))"
     )
     for row in REGISTRY:
         anchor = "instant" if row[0] == "backlog" else "opened"

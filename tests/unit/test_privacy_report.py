@@ -59,7 +59,7 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
 def test_the_report_tells_what_refusals_left_of_the_records_behind_the_headlines(
     home: Home, house: duckdb.DuckDBPyConnection
 ) -> None:
-    publish(house, home, "external", None)
+    publish(house, home, "internal", None)
     done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
     found = json.loads(done.path.read_text())
     counts = {(r["n_in_analysis"], r["n_refused"], r["n_withheld"]): (r["coverage"], r["en"]) for r in found["covered"]}
@@ -71,6 +71,14 @@ def test_the_report_tells_what_refusals_left_of_the_records_behind_the_headlines
     assert "各指标的覆盖率" in page and "80.0 %" in page and "净推荐值" in page
     kinds = {t["tables"]: t["kind"] for t in found["tables"]}  # counts of rows are no figures about persons
     assert next(kind for tables, kind in kinds.items() if "kpi_coverage" in tables) == "none"
+    publish(house, home, "external", None)  # which tells refusals, and no sizes
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    covered = json.loads(done.path.read_text())["covered"]
+    assert {(r["n_in_analysis"], r["n_refused"], r["coverage"]) for r in covered} == {
+        (None, 1500, None),
+        (None, 0, None),
+    }
+    assert '<td class="n">–</td><td class="n">1,500</td>' in done.path.with_suffix(".html").read_text()
 
 
 def test_the_report_of_a_file_without_coverage_is_written_all_the_same(
