@@ -346,9 +346,17 @@ def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str
         row(", ".join(figures), *published),
         row(", ".join(registers), "none", "登记表、名称与行数", "registers, names, counts of rows"),
         row("lake, warehouse.duckdb", "deidentified", "密钥假名与去除身份的文本，加密", "keyed pseudonyms and redacted text, encrypted"),
+        row("published", "deidentified", "发布历史：曾发布的每个数字，以及（state-*.parquet）未经隐藏的准确数；加密",
+            "published history: every figure ever served and, in state-*.parquet, exact ones with nothing hidden; encrypted"),
+        row("known_at", "deidentified", "回看所得的准确数，未经隐藏；加密", "exact figures of looks back, nothing hidden; encrypted"),
         row(team, "deidentified", "工单明细与去除身份的文本", "rows per case with redacted text"),
         row("voicehouse export", "deidentified", "接收方专有假名的行", "rows with pseudonyms of the recipient's own"),
         row("vault, landing, quarantine", "identified", "身份信息，密封保存", "identities, sealed"),
+        row("ops/copies, ops/answers", "identified", "对个人与经办人的明文答复，短期保存", "answers to persons and handlers in the clear, gone soon"),
+        row("audit", "identified", "哪个账号何时做了何事、因何理由；记载员工，不含客户身份",
+            "which account did what, when and why: of staff; customers by pseudonym or number of a request"),
+        row("erased", "deidentified", "要求删除者的密钥散列，撤回同意或提出反对者的编号；加密",
+            "keyed hashes of who asked to be forgotten, ids of who took a consent back or objected; encrypted"),
     ]  # fmt: skip
 
 
