@@ -42,7 +42,7 @@ from orchestration.privacy import (
     unnamed,
 )
 from orchestration.privacy.anonymity import GREATEST_T, LEAST_K, LEAST_L
-from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.evidence import code, noted
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -334,7 +334,7 @@ def _overdue(
         if (home.root / "quarantine" / f"{b['batch']}.parquet").exists()
     ]
     lines = [datetime.fromisoformat(x["at"]).replace(tzinfo=None) for x in AuditLog(home, keyring).lines() if "at" in x]
-    for kept, days in ((sealed, policy.landing_days), (held, policy.quarantine_days), (lines, KEPT_DAYS)):
+    for kept, days in ((sealed, policy.landing_days), (held, policy.quarantine_days), (lines, policy.audit_days)):
         rows += len(kept)
         late += sum(moment + timedelta(days=days) + day < at for moment in kept)
     until = [ends for _, ends in answers.terms(home, policy.landing_days)]

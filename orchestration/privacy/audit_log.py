@@ -20,7 +20,6 @@ from orchestration.privacy.keys import Keyring
 
 KEY = "audit"
 START = "0" * 64
-KEPT_DAYS = 3 * 365
 
 
 def actor() -> str:
@@ -138,7 +137,7 @@ class AuditLog:
         since = (now() - timedelta(hours=hours)).isoformat()
         return [x for x in self.lines() if x["action"] == action and x["at"] >= since]
 
-    def expire(self, days: int = KEPT_DAYS) -> int:
+    def expire(self, days: int) -> int:
         """Drop lines past their term from the front of the chain; returns how many."""
         limit = (now() - timedelta(days=days)).isoformat()
         kept = list(self.lines())

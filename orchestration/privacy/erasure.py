@@ -28,7 +28,6 @@ from orchestration.privacy.vault import open_vault, publish_subjects, renew_vaul
 from orchestration.records import KINDS
 from orchestration.serving import postgres
 
-BACKUP_DAYS = 30
 # SQL: the mark of the source's record behind a row of vault.record_key.
 RECORD_MARK = (
     f"hmac_erased('{RECORD}' || chr(31) || CASE WHEN starts_with(original, chr(31)) THEN substr(original, 2) "
@@ -83,11 +82,11 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         receipt.after = _traces(con, home, keyring, entry)
     finally:
         con.close()
-    at = now().replace(tzinfo=None)
+    at, policy = now().replace(tzinfo=None), Policy.of(home)
     receipt.by_schedule = {
-        "landing": f"sealed pages expire by {at + timedelta(days=Policy.of(home).landing_days):%Y-%m-%d}; "
+        "landing": f"sealed pages expire by {at + timedelta(days=policy.landing_days):%Y-%m-%d}; "
         "nothing of the person is read from them",
-        "backups": f"backups made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=BACKUP_DAYS):%Y-%m-%d}; "
+        "backups": f"backups made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=policy.backup_days):%Y-%m-%d}; "
         "restore them only with --erased and this home's erased/ folder, copied somewhere safe now",
     }
     if exported := _exported(log):

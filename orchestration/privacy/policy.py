@@ -54,7 +54,7 @@ EU = [
 # Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian
 # consents.
 ADULT_AGE = {"CN": 14, "EU": 16}
-TERMS = ("landing_days", "quarantine_days", "unnamed_days")
+TERMS = ("landing_days", "quarantine_days", "unnamed_days", "audit_days", "evidence_months", "backup_days")
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
 DEFAULT = """\
@@ -103,12 +103,15 @@ assessment = "{assessment}"
 # leads = {{ north = ["li.na"] }}
 # accounts = {{ "li.na" = ["helpdesk:A17"] }}
 
-# How long sealed pages and refused batches wait, and rows for a purpose that is named no more, in days. Terms of rows stand
-# in each source.toml.
+# How long sealed pages and refused batches wait, and rows for a purpose that is named no more; how long lines of the audit log
+# and backups are kept, and consents that are no longer in force, as evidence. Terms of rows stand in each source.toml.
 [terms]
 landing_days = 14
 quarantine_days = 30
 unnamed_days = 30
+audit_days = 1095
+evidence_months = 36
+backup_days = 30
 """
 
 
@@ -122,6 +125,9 @@ class Policy:
     landing_days: int = 14
     quarantine_days: int = 30
     unnamed_days: int = 30
+    audit_days: int = 3 * 365
+    evidence_months: int = 36  # of a consent that is no longer in force
+    backup_days: int = 30
     place: str = "CN"
     controller: Mapping[str, str] = field(default_factory=dict)
     recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -149,9 +155,11 @@ class Policy:
             if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
                 raise ContractError(f"policy.toml: '{name}' is no name of a purpose or version")
         terms = raw.get("terms", {})
-        for term, days in terms.items():
-            if term not in TERMS or not isinstance(days, int) or days < 1:
-                raise ContractError(f"policy.toml: [terms] knows {', '.join(TERMS)}, whole days; not '{term}'")
+        for term, value in terms.items():
+            if term not in TERMS or type(value) is not int or value < 1:
+                raise ContractError(
+                    f"policy.toml: [terms] knows {', '.join(TERMS)}, whole numbers of at least 1; not '{term}'"
+                )
         for language in raw.get("name_models", []):
             if language not in ner.MODELS:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")

@@ -153,11 +153,15 @@ def set_person(con: duckdb.DuckDBPyConnection, request: Request) -> tuple[str, .
     return tuple(i for (i,) in con.execute("SELECT subject_id FROM _person ORDER BY 1").fetchall())
 
 
+def terms(home: Home) -> tuple[int, int]:
+    """Months by which a request is due in the EU, and working days in mainland China."""
+    told = read_toml(home.root / "policy.toml").get("requests", {})
+    return int(told.get("gdpr_months", 1)), int(told.get("mainland_working_days", 15))
+
+
 def due(home: Home, received_at: datetime, country: str | None) -> datetime:
     """When a request is due, by the law of the person's country; unknown: the earlier."""
-    path = home.root / "policy.toml"
-    terms = read_toml(path).get("requests", {})
-    months, days = int(terms.get("gdpr_months", 1)), int(terms.get("mainland_working_days", 15))
+    months, days = terms(home)
     year, month = divmod(received_at.month - 1 + months, 12)
     year, month = received_at.year + year, month + 1
     gdpr = received_at.replace(year=year, month=month, day=min(received_at.day, monthrange(year, month)[1]))

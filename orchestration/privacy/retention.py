@@ -33,7 +33,6 @@ from orchestration.sources.contract import Settings
 DEFAULT_TEXT_MONTHS = 24  # of a source that is not configured any more
 DEFAULT_IDENTITY_MONTHS = 24
 DEFAULT_ROW_MONTHS = 36
-EVIDENCE_MONTHS = 36  # of a consent that is no longer in force
 NEVER = datetime(9999, 12, 31)
 PERSONS_EVERY = timedelta(days=1)
 
@@ -86,7 +85,7 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
         if dry_run:
             return Expired(**found)
         log = AuditLog(home, keyring)
-        found["audit_lines"] = log.expire()
+        found["audit_lines"] = log.expire(Policy.of(home).audit_days)
         if not Expired(**found).nothing:
             log.append("retention", **found)
         if found["rows"] or found["texts"]:
@@ -256,7 +255,8 @@ def vault_due(
     """
     home = lake.home
     months = {n: s.identity_retention_months for n, s in sources.items()}
-    landed = f"INTERVAL {Policy.of(home).landing_days} DAY"
+    policy = Policy.of(home)
+    landed = f"INTERVAL {policy.landing_days} DAY"
     changes = changes_due(sources, at)
     kept = {
         k: f"(SELECT r.* FROM lake.{identifier(k)} AS r WHERE NOT coalesce({changes[k].gone}, false))" for k in KINDS
@@ -312,7 +312,7 @@ def vault_due(
         WHERE least(coalesce(c.expires_at, TIMESTAMP '{NEVER}'), CASE WHEN c.action = 'withdraw' THEN c.given_at ELSE coalesce((
             SELECT min(w.given_at) FROM said w WHERE w.person = c.person AND w.purpose = c.purpose
             AND w.action = 'withdraw' AND w.given_at >= c.given_at), TIMESTAMP '{NEVER}') END)
-            < TIMESTAMP '{at}' - INTERVAL {EVIDENCE_MONTHS} MONTH
+            < TIMESTAMP '{at}' - INTERVAL {policy.evidence_months} MONTH
         """
     )
     named = " UNION ALL ".join(

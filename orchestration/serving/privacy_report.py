@@ -23,13 +23,14 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
 from orchestration.privacy import incidents, measured, unnamed
 from orchestration.privacy.audit import CATALOGUE
-from orchestration.privacy.audit_log import KEPT_DAYS, AuditLog
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import MASTER, Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.rules.rule import TOKENS
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
+from orchestration.serving.privacy_defaults import defaults
 from orchestration.serving.report import render
 from orchestration.sources.contract import Settings
 
@@ -186,7 +187,8 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "audit_log": AuditLog(home, keyring).end(),
         "requests": _requests(home, keyring),
         "incidents": [i.as_row() for i in incidents.listed(home, open_only=True)],
-        "retention": _retention(home, Policy.of(home), sources),
+        "retention": _retention(home, sources),
+        "defaults": defaults(home),
         "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
         "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],
     }
@@ -300,13 +302,7 @@ def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
     return [{**{k: str(v) for k, v in r.items()}, "days_left": (r["due_at"] - today).days} for r in rows]
 
 
-def _retention(home: Home, policy: Policy, sources: dict[str, Settings]) -> dict[str, Any]:
-    stores = [
-        {"store": "landing", "days": policy.landing_days},
-        {"store": "quarantine", "days": policy.quarantine_days},
-        {"store": "unnamed", "days": policy.unnamed_days},
-        {"store": "audit", "days": KEPT_DAYS},
-    ]
+def _retention(home: Home, sources: dict[str, Settings]) -> dict[str, Any]:
     listed = [
         {
             "source": s.name,
@@ -324,7 +320,7 @@ def _retention(home: Home, policy: Policy, sources: dict[str, Settings]) -> dict
         }
         for s in sources.values()
     ]
-    return {"stores": stores, "sources": listed, "unnamed": [asdict(w) for w in unnamed.standing(home, policy)]}
+    return {"sources": listed, "unnamed": [asdict(w) for w in unnamed.standing(home, Policy.of(home))]}
 
 
 def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str, str]]:

@@ -178,6 +178,12 @@ def test_a_consent_in_force_is_kept_as_evidence_and_one_long_out_of_force_is_not
     house.take()
     assert run(house).nothing
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-06-01T00:00:00Z")
+    policy = house.home.root / "policy.toml"
+    kept = policy.read_text()
+    assert "evidence_months = 36" in kept
+    policy.write_text(kept.replace("evidence_months = 36", "evidence_months = 72"))
+    assert run(house, dry_run=True).consents == 0
+    policy.write_text(kept)
     done = run(house)
     assert (done.rows, done.consents) == (2, 2)
     assert house.rows("select action from lake.consent") == [("grant",)]

@@ -58,6 +58,27 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
 
+def test_the_report_prints_every_default_and_says_which_are_settings(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    (home.root / "policy.toml").write_text(
+        'version = "1"\npurposes = ["service"]\n[terms]\naudit_days = 2190\nevidence_months = 60\nbackup_days = 7\n'
+        "[requests]\nmainland_working_days = 10\n"
+    )
+    publish(house, home, "internal", None)
+    done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    told = {row["en"]: (row["value"], row["set_in"]) for row in json.loads(done.path.read_text())["defaults"]}
+    assert told["Audit log, days"] == ("2190", "policy.toml [terms] audit_days")
+    assert told["Evidence of a consent out of force, months"][0] == "60" and told["Backups, days"][0] == "7"
+    assert told["Answer to a request, mainland China: working days"][0] == "10"
+    floors = {en: value for en, (value, where) in told.items() if where is None}
+    assert floors["Persons in a cell at least, profile internal"] == "10"
+    assert floors["A guardian consents, mainland China: under the age of"] == "14"
+    assert floors["Export of rows: t at most"] == "0.5" and len(floors) == 12
+    page = done.path.with_suffix(".html").read_text()
+    assert "程序中的下限" in page and "floor in code" in page and "policy.toml [terms] audit_days" in page
+
+
 def test_the_report_tells_what_refusals_left_of_the_records_behind_the_headlines(
     home: Home, house: duckdb.DuckDBPyConnection
 ) -> None:
