@@ -40,10 +40,10 @@ GROUNDS = {
     "C3": "GDPR 7(3), 18, 19, 21 · PIPL 15, 44, 47", "C4": "GDPR 25 · PIPL 51(2)", "C5": "GDPR 5(1)(c), 25 · PIPL 6, 51(3)",
     "C6": "GDPR 32 · PIPL 51", "C7": "GDPR 4(5), 32 · PIPL 73(3)", "C8": "GDPR 32 · PIPL 51(3)",
     "C9": "GDPR 32(4) · PIPL 51(4)", "C10": "GDPR 5(2), 33, 34 · PIPL 54, 57", "C11": "GDPR 17 · PIPL 47",
-    "C12": "GDPR 17 · PIPL 47", "C13": "GDPR 5(1)(e) · PIPL 19", "C14": "GDPR 25 · PIPL 23, 73 · WP216",
-    "C15": "WP216 · PIPL 25, 73(4)", "C16": "GDPR 30, 35, 36, 88 · PIPL 48, 52, 55, 56",
+    "C12": "GDPR 17 · PIPL 47", "C13": "GDPR 5(1)(e) · PIPL 19", "C14": "GDPR 25 · PIPL 23, 73 · WP216 singling out, linkability, inference",
+    "C15": "WP216 singling out, inference · PIPL 25, 73(4)", "C16": "GDPR 30, 35, 36, 88 · PIPL 48, 52, 55, 56",
     "C17": "GDPR 12, 15, 16, 20 · PIPL 45, 46, 49, 50", "C18": "GDPR 32 · PIPL 51", "C19": "GDPR 25, 32 · PIPL 51",
-    "C20": "GDPR 44-49 · PIPL 38-40", "C21": "GDPR 8 · PIPL 31", "C22": "GDPR 9, 22 · PIPL 24, 28-30",
+    "C20": "GDPR 44-49 · PIPL 38-40", "C21": "GDPR 8 · PIPL 31", "C22": "GDPR 9, 22 · PIPL 24, 26, 28-30",
     "C23": "GDPR 28 · PIPL 20-23",
 }  # fmt: skip
 

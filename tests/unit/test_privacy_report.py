@@ -48,6 +48,8 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
     found = json.loads(done.path.read_text())
     checks = {c["check_id"]: c for c in found["checks"]}
+    grounds = " ".join(c["ground"] for c in checks.values())
+    assert "PIPL 24, 26, 28-30" in grounds and "WP216 singling out, linkability, inference" in grounds
     assert len(checks) == 23 and all(c["ground"] and c["cadence"] for c in checks.values())
     assert checks["C15"]["status"] == "passed" and "not controlled" in checks["C15"]["evidence"]
     kinds = {store: t["kind"] for t in found["tables"] for store in t["tables"].split(", ")}
