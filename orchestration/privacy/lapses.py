@@ -19,6 +19,7 @@ from orchestration.privacy.policy import (
     UNCONSENTED_KINDS,
     Policy,
     basis_sql,
+    ground_without_customer,
     jurisdiction_sql,
     laws_without_ground,
     notice_sql,
@@ -148,7 +149,7 @@ def decide(
     )
     if not _number(con, "SELECT count(*) FROM _concerned"):
         return 0, 0
-    grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p) for p in names}
+    grounds = {p: _ground(sources, p) if record.has_person else _ground_of_nobody(sources, p, record) for p in names}
     lapsed, others = _lapsed(sources, policy, record, grounds, leaves), _others(record, grounds, leaves)
     baseless = _baseless(sources, names)
     refused = {
@@ -388,9 +389,9 @@ def _ground(sources: Mapping[str, Settings], purpose: str) -> str:
     return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
 
 
-def _ground_of_nobody(sources: Mapping[str, Settings], purpose: str) -> str:
-    """SQL: the same of a row about nobody: the ground that its source has whoever is concerned."""
-    grounds = {name: s.basis["other"].get(purpose) for name, s in sorted(sources.items())}
+def _ground_of_nobody(sources: Mapping[str, Settings], purpose: str, record: Record) -> str:
+    """SQL: the same of a row about no customer: the ground that its source has whoever is concerned."""
+    grounds = {n: ground_without_customer(s, purpose, record.names_staff) for n, s in sorted(sources.items())}
     by_source = " ".join(f"WHEN {literal(name)} THEN {literal(g)}" for name, g in grounds.items() if g)
     return f"coalesce(CASE r.source {by_source} END, r.basis)" if by_source else "r.basis"
 

@@ -256,11 +256,20 @@ def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:
     """SQL: the basis for one purpose by jurisdiction, null where there is none.
 
     A law the source names has what stands there and nothing else; one it does not name takes that of `other`, if the
-    law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent (decision 0019).
+    law knows it. An unknown jurisdiction takes the strictest of those named: no basis, then consent, then one that
+    every law named knows (decision 0019).
     """
     by_law, unknown = _grounds(settings, purpose)
     cases = " ".join(f"WHEN '{law}' THEN {_text(ground)}" for law, ground in by_law.items() if law != "other")
     return f"CASE WHEN {jurisdiction} IS NULL THEN {_text(unknown)} ELSE CASE {jurisdiction} {cases} ELSE {_text(by_law['other'])} END END"
+
+
+def ground_without_customer(settings: Settings, purpose: str, names_staff: bool) -> str | None:
+    """The basis of rows about no customer: of things what stands for `other`, of staff that of the unknown.
+
+    No source tells under which law a member of staff lives.
+    """
+    return _grounds(settings, purpose)[1] if names_staff else settings.basis["other"].get(purpose)
 
 
 def laws_without_ground(settings: Settings, purpose: str) -> list[str]:
@@ -277,7 +286,10 @@ def _grounds(settings: Settings, purpose: str) -> tuple[dict[str, str | None], s
         for law in BASES
     }
     named = [by_law[law] for law in settings.basis]
-    return by_law, None if None in named else "consent" if "consent" in named else other
+    if None in named or "consent" in named:
+        return by_law, None if None in named else "consent"
+    known = (ground for ground in (other, *named) if all(ground in BASES[law] for law in settings.basis))
+    return by_law, next(known, other)
 
 
 def notice_sql(lists: Iterable[Notices], jurisdiction: str, purpose: str, notice: str) -> str:

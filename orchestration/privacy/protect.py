@@ -13,7 +13,14 @@ import duckdb
 from orchestration.engine import identifier, literal
 from orchestration.privacy import flows, marks, place, redaction, words
 from orchestration.privacy.normalise import NOBODY
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, basis_sql, jurisdiction_sql, notice_sql
+from orchestration.privacy.policy import (
+    UNCONSENTED_KINDS,
+    Policy,
+    basis_sql,
+    ground_without_customer,
+    jurisdiction_sql,
+    notice_sql,
+)
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, Field, Privacy, Record
@@ -214,19 +221,19 @@ def basis_of_rows(
     if not purposes:
         return _refused_all(rows, "no_purpose")
     if not record.has_person or kind in UNCONSENTED_KINDS:
-        # Rows about nobody: the purposes for which the source has a ground whoever is concerned.
-        grounds_of = settings.basis["other"]
+        # Rows about no customer: the purposes for which the source has a ground whoever is concerned.
+        grounds = {p: ground_without_customer(settings, p, record.names_staff) for p in purposes}
         if kind not in UNCONSENTED_KINDS:
-            purposes = tuple(p for p in purposes if p in grounds_of)
+            purposes = tuple(p for p in purposes if grounds[p])
         if not purposes:
             return _refused_all(rows, "no_basis")
-        ground = "'legal_obligation'" if kind in UNCONSENTED_KINDS else f"'{grounds_of[purposes[0]]}'"
+        ground = "'legal_obligation'" if kind in UNCONSENTED_KINDS else f"'{grounds[purposes[0]]}'"
         listed = ", ".join(f"'{p}'" for p in purposes)
         return (
             f"CREATE OR REPLACE TEMP TABLE _basis AS SELECT row_no, written_id, jurisdiction, {ground} AS basis, "
             f"[{listed}]::VARCHAR[] AS purposes, NULL::VARCHAR AS consent_ref, NULL::VARCHAR AS reason FROM ({rows})"
         )
-    grounds = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
+    by_purpose = ", ".join(f"{basis_sql(settings, p, 'r.jurisdiction')} AS ground_{i}" for i, p in enumerate(purposes))
     abroad = "AND (coalesce(g.jurisdiction, 'CN') <> 'CN' OR coalesce(k.may_leave, false))" if leaves else ""
     separately = f"s.purpose = '{CROSS_BORDER}' AND s.is_separate" if leaves else "false"
     valid = notice_sql((policy.notices, settings.notices), "r.jurisdiction", "s.purpose", "s.notice")
@@ -255,7 +262,7 @@ def basis_of_rows(
                    bool_or(NOT is_valid AND purpose IN ({sought}) AND (is_guardian OR NOT is_minor)) AS other_notice
             FROM s GROUP BY 1
         ),
-        g AS (SELECT r.*, {grounds} FROM r),
+        g AS (SELECT r.*, {by_purpose} FROM r),
         p AS (
             SELECT g.*, k.consent_ref, k.other_notice, coalesce(k.guarded, [])::VARCHAR[] AS guarded,
                    list_filter([{granted}], x -> x IS NOT NULL)::VARCHAR[] AS purposes

@@ -106,6 +106,11 @@ class Record:
         return not self.is_reference and not self.is_directory
 
     @property
+    def names_staff(self) -> bool:
+        """Whether its rows name a member of staff."""
+        return any(f.domain == "agent.id" for f in self.fields)
+
+    @property
     def own_keys(self) -> tuple[Field, ...]:
         """What names the record itself at its source: its key, and a number that people know it by."""
         return tuple(

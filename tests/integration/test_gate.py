@@ -337,6 +337,31 @@ def test_a_law_that_is_not_named_takes_no_basis_it_does_not_know(
     assert house.ledger().get(("case", "rejected", "no_basis"), 0) == refused
 
 
+@pytest.mark.parametrize(
+    ("basis", "found"),
+    [
+        # Of staff no country is known: mainland ones stand on no ground that their law does not know.
+        ('CN = "contract"\nother = "legitimate_interests"', {"contract": ["service", "analytics"]}),
+        ('CN = { service = "contract" }\nother = "contract"', {"contract": ["service"]}),
+        ('CN = { analytics = "contract" }\nother = { service = "legitimate_interests" }', {}),
+        ('EU = "contract"\nother = "legitimate_interests"', {"legitimate_interests": ["service", "analytics"]}),  # control
+    ],
+)  # fmt: skip
+def test_staff_of_an_unknown_law_stand_on_the_strictest_that_their_source_names(
+    house: TestHouse, basis: str, found: dict[str, list[str]]
+) -> None:
+    staff = "select _record, raw ->> '$.id' as agent_id, 'north' as team from rows"
+    shop = "select _record, raw ->> '$.id' as store_id from rows"
+    toml = write_source(house.sources, "directory", {"agent": staff, "store": shop}) / "source.toml"
+    toml.write_text(re.sub(r"CN = .*\nEU = .*\nother = .*", basis, toml.read_text()))
+    house.drop("rows.jsonl", lines({"id": "S1"}))
+    house.take()
+    assert dict(house.rows("select basis, purposes from lake.agent")) == found
+    assert house.ledger().get(("agent", "rejected", "no_basis"), 0) == (not found)
+    other = re.findall(r'other = .*"(\w+)"', basis)  # of a thing: what stands for everybody else
+    assert house.rows("select basis from lake.store") == [tuple(other)]
+
+
 def test_a_row_on_a_basis_its_law_does_not_know_shows(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestration.privacy import protect
     from tests.integration.test_privacy_checks import checks
