@@ -164,7 +164,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     if redaction := measured.evidence():
         found["C19"] = redaction
     found |= _erased(home, keyring)
-    proved_at: dict[str, str] = {}
+    proved_at: dict[str, str] = {"C19": measured.measured()["measured_at"]}  # of the release, whenever a run reads it
     for check_id, proof in noted(home).items():
         if check_id not in found and proof.get("of") in (None, code()):
             found[check_id] = (proof["checked"], proof["failed"], proof["told"])

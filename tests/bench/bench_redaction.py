@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from orchestration.home import now
 from orchestration.privacy import ner
 from orchestration.privacy.redaction import version
 from tests.bench import redaction_table
@@ -211,6 +212,7 @@ def main() -> None:
     if options.write:
         kept = {
             "redaction_version": version(),
+            "measured_at": now().replace(tzinfo=None, microsecond=0).isoformat(),
             "rows": rows,
             "evasion": evasion(),
             "presidio": presidio,

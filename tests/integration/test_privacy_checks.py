@@ -12,6 +12,7 @@ from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.formats import FORMATS, SERVED
 from orchestration.messages import translated
+from orchestration.privacy import measured
 from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
@@ -45,6 +46,11 @@ def test_an_untouched_home_proves_what_it_can_and_says_what_had_no_occasion(fill
     erase(filled, Sought(account="register:a"))
     found = checks(filled)
     assert {found[i].status for i in ("C11", "C12")} == {"passed"} and found["C11"].n_checked == 1
+
+
+def test_redaction_is_proved_on_the_day_it_was_measured_not_on_that_of_a_run(filled: TestHouse) -> None:
+    told = {check_id: c.last_proved_at for check_id, c in checks(filled).items()}
+    assert told["C19"] == measured.measured()["measured_at"] < str(told["C1"])
 
 
 def test_a_line_cut_off_the_audit_log_shows_on_a_day_without_news(
