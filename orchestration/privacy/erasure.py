@@ -86,8 +86,8 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
     receipt.by_schedule = {
         "landing": f"sealed pages expire by {at + timedelta(days=policy.landing_days):%Y-%m-%d}; "
         "nothing of the person is read from them",
-        "backups": f"backups made before {at:%Y-%m-%d %H:%M} UTC: gone by {at + timedelta(days=policy.backup_days):%Y-%m-%d}; "
-        "restore them only with --erased and this home's erased/ folder, copied somewhere safe now",
+        "backups": f"you must delete backups made before {at:%Y-%m-%d %H:%M} UTC by {at + timedelta(days=policy.backup_days):%Y-%m-%d}: "
+        "the house knows not where they lie; restore them only with --erased and this home's erased/ folder, copied somewhere safe now",
     }
     if exported := _exported(log):
         receipt.by_schedule["exports"] = (

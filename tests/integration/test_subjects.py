@@ -6,6 +6,7 @@ Keep out: rotation of keys.
 import fcntl
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,9 @@ def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(filled: TestH
     receipt = erase(filled, sought)
     assert receipt.before["lake"] == 4 and receipt.before["vault"] > 0  # three cases and the event of one
     assert receipt.is_complete and set(receipt.by_schedule) == {"landing", "backups"}
+    # Nobody but people deletes a backup: the receipt asks for it and promises nothing.
+    assert re.match(r"you must delete backups made before .* UTC by \d{4}-\d\d-\d\d:", receipt.by_schedule["backups"])
+    assert "须由您至迟于" in translated(receipt.by_schedule["backups"], "zh")
     assert filled.rows("select count(*) from lake.case") == [(1,)]
     assert filled.rows("select text from lake.case_event") == [("mine too",)]
     ledger = filled.ledger()
