@@ -7,6 +7,7 @@ Keep out: measuring (tests/bench/bench_redaction.py, which the users of this pac
 
 import json
 from functools import cache
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def is_current() -> bool:
 def least(of: str, what: str) -> float:
     """The least recall of a kind of value in a set; 0 where none is asked."""
     return TARGETS.get((of, what), TARGETS.get(what, 0.0))
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); (nan, nan) without cases."""
+    if not n:
+        return float("nan"), float("nan")
+    z = 1.959963984540054
+    middle = (hits + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * sqrt(hits * (n - hits) / n + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def missed() -> list[str]:

@@ -257,7 +257,15 @@ def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
 
 def recall() -> list[dict[str, Any]]:
     """Recall and precision of redaction on the labelled texts, with their intervals, as the release measured them."""
-    return [r for r in measured.measured()["rows"] if "recall" in r]
+    return [r | _precise(r) for r in measured.measured()["rows"] if "recall" in r]
+
+
+def _precise(row: dict[str, Any]) -> dict[str, float]:
+    """The interval of a precision, where tokens were put."""
+    if "put" not in row:
+        return {}
+    low, high = measured.wilson(round(row["precision"] * row["put"]), row["put"])
+    return {"precision_low": low, "precision_high": high}
 
 
 def _keys(keyring: Keyring) -> list[dict[str, Any]]:

@@ -20,10 +20,11 @@ from typing import Any
 
 from orchestration.home import now
 from orchestration.privacy import ner
+from orchestration.privacy.measured import wilson
 from orchestration.privacy.redaction import version
 from tests.bench import redaction_table
 from tests.bench.own_texts import own_labelled
-from tests.bench.redaction_measure import Labelled, Measured, measure, redacted, wilson
+from tests.bench.redaction_measure import Labelled, Measured, measure, redacted
 from tests.bench.redaction_speed import speed
 from tests.bench.redaction_texts import EVASION_LIMITS, EVASIONS, clean, labelled
 from tests.bench.third_persons import plain, third_labelled

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import Any
 
 import duckdb
@@ -94,16 +93,6 @@ def stretches(text: str, result: str) -> list[tuple[int, int, str]]:
 
 def _texts(samples: Sequence[Labelled]) -> tuple[list[str], list[Own]]:
     return [s.text for s in samples], [s.own for s in samples] if any(s.own for s in samples) else []
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); (nan, nan) without cases."""
-    if not n:
-        return float("nan"), float("nan")
-    z = 1.959963984540054
-    middle = (hits + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * sqrt(hits * (n - hits) / n + z * z / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def measure(samples: Iterable[Labelled], models: Sequence[str] = ()) -> Measured:

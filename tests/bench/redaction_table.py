@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench.redaction_measure import wilson
+from orchestration.privacy.measured import wilson
 from tests.bench.redaction_speed import ratios
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"

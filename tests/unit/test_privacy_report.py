@@ -56,7 +56,16 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     assert kinds["published"] == kinds["known_at"] == kinds["erased"] == kinds["kpi_values"] == "deidentified"
     assert kinds["audit"] == kinds["vault"] == kinds["ops/copies"] == "identified" and "none" in kinds.values()
     assert "可由其余推算" in checks["C15"]["evidence_zh"]
+    for row in found["recall"]:  # either share with what it is of, and its interval
+        assert row["n"] > 0 and row["low"] <= row["recall"] <= row["high"]
+        assert ("put" in row) == ("precision" in row) == ("precision_low" in row)
+        assert "put" not in row or row["precision_low"] < row["precision"] <= row["precision_high"] + 5e-5, row
     page = done.path.with_suffix(".html").read_text()
+    (card,) = (r for r in found["recall"] if (r["set"], r["language"], r["what"]) == ("public", "en", "CARD"))
+    assert (
+        f"{card['precision_low']:.3f} – {card['precision_high']:.3f}</small></td>" in page
+        and f">{card['put']}<" in page
+    )
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
 
