@@ -17,9 +17,9 @@ from orchestration.errors import KeyMissingError, UsedWronglyError
 from orchestration.home import Home, sync_folder, write_durably
 from orchestration.privacy import erased, master
 from orchestration.privacy.audit_log import AuditLog
-from orchestration.privacy.erasure import BACKUP_DAYS
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.master import Change
+from orchestration.privacy.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def rewrap(home: Home, keyring: Keyring) -> Rewrapped:
         chosen.in_file,
         len(backups),
         newest,
-        (date.fromisoformat(newest) + timedelta(days=BACKUP_DAYS)).isoformat() if newest else None,
+        (date.fromisoformat(newest) + timedelta(days=Policy.of(home).backup_days)).isoformat() if newest else None,
     )
     log.append("rewrap", keys=done.keys, opened_by_old=done.opened_by_old, in_file=done.in_file)
     return done

@@ -1,6 +1,6 @@
 """The terms, ages and thresholds of a house as its privacy report prints them: defaults for a lawyer to confirm.
 
-Keep out: keeping to them; each is read from where it is applied. Terms are settings, floors are code (decision 0020).
+Keep out: keeping to them; each is read from where it is applied. Terms are settings, floors are code (decision 0023).
 """
 
 from typing import Any
