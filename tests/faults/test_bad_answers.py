@@ -43,7 +43,7 @@ FAULTS = (
     Fault("empty_200", lambda t: t.fail("empty", ALWAYS), "an empty answer: run again later"),
     Fault("half_a_body_for_ever", lambda t: t.fail("cut", ALWAYS), "no whole answer .*: check the network and base_url"),
     Fault("half_a_document_for_ever", lambda t: t.fail("truncated", ALWAYS), "broken JSON: run again later"),
-    Fault("without_its_list", lambda t: t.fail("listless", ALWAYS), "without the list 'apps': check base_url, and ask"),
+    Fault("without_its_list", lambda t: t.fail("listless", ALWAYS), "without the list 'data': check base_url, and ask"),
     Fault("status_401", lambda t: t.fail("expired", ALWAYS), "the API key is not accepted .status 401, .*make or allow"),
     Fault("status_403", lambda t: t.fail("403", ALWAYS), "the API key is not accepted .status 403, .*make or allow"),
     Fault("status_429", lambda t: t.fail("429", 3), waits=(1, 2, 4)),
