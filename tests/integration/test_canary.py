@@ -114,7 +114,7 @@ def test_a_run_of_canaries_that_breaks_says_why_without_a_value(tmp_path: Path) 
     values = [v for c in canaries for v in c.values.values()]
     pipeline.Outcomes(home, "r").conclude(home, "r", "failed", "load")
     (home.root / "house.toml").write_text("no TOML")
-    with pytest.raises(VoicehouseError, match=r"ended with 1, not 0 \(load; .*house.toml cannot be read"):
+    with pytest.raises(VoicehouseError, match=r"ended with 1, not 0 \(begin; house.toml cannot be read"):
         canary._run(home, 0, values)
     reason = text("run.failed", reason=f"no news from letters ({values[1].upper()})")
     words = f"[ 1.2 s] load\n{reason}\n\nmaster.key has been made\n".encode()
