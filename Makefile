@@ -44,8 +44,12 @@ ui: setup ## Open Dagster on 127.0.0.1:3000
 	@$(BIN)/voicehouse ui
 
 .PHONY: test
-test: setup ## Run the tests (deaths, servers, browser and name models have targets of their own, below)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadgroup --no-loadscope-reorder -m "not browser and not servers and not faults and not operate and not names"
+test: setup ## Run the tests (public data, deaths, servers, browser and name models have targets of their own, below)
+	@$(BIN)/python -m pytest tests --ignore=tests/acceptance -n 2 --dist loadgroup --no-loadscope-reorder -m "not browser and not servers and not faults and not operate and not names"
+
+.PHONY: test-public
+test-public: setup ## Hold the figures of nine public data sets against the raw files (VOICEHOUSE_DATA, or ../shared/data)
+	@$(BIN)/python -m pytest tests/acceptance
 
 .PHONY: test-faults
 test-faults: setup ## Break it: bad input, deaths, full disks, two writers, late data (docs/reliability.md)
