@@ -19,7 +19,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction
+from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction, subjects
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
@@ -42,6 +42,30 @@ def open_request(home: Home, keyring: Keyring, request_id: str, action: str | No
         what = "erasure" if action == "erase" else "request"
         raise VoicehouseError(f"no {what} {request_id} is open: see `voicehouse subject requests`")
     return found[0]
+
+
+def would(home: Home, keyring: Keyring, request: Request) -> dict[str, int]:
+    """A dry run of an answer: how much it would concern; nothing is changed.
+
+    Of a restriction or objection rows that would change, of a rectification records that their source must correct, of
+    the others all that is held.
+    """
+    con = _desk(home, keyring)
+    try:
+        with open_vault(con, home, keyring, read_only=True):
+            requests.set_person(con, request)
+            if request.action == "rectify":
+                return {"correct_at_source": len(to_correct(con).records)}
+            if request.action in ("restrict", "object"):
+                changes = restriction.changes(con, _struck(request), request.is_lift)
+                counted = restriction.count(con, Lake(home, keyring.base64(LAKE_KEY)), changes)
+                return dict(zip(("rows", "waiting"), (sum(rows.values()) for rows in counted), strict=True))
+            conditions = subjects.reach(con)
+            found = (subjects.count_rows(con, conditions, schema) for schema in subjects.SCHEMAS)
+            held = dict(zip(("rows", "waiting"), (sum(rows.values()) for rows in found), strict=True))
+            return {**held, "identities": sum(subjects.count_identities(con).values())}
+    finally:
+        con.close()
 
 
 def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> access.Copied:
@@ -130,7 +154,7 @@ def restrict(home: Home, keyring: Keyring, request: Request) -> int:
     Where rows of the lake change, the models are gone first, until the next run makes them anew: what is made from rows
     that may not be used leaves the house by no export meanwhile.
     """
-    purpose = (request.purpose or requests.OBJECTED) if request.action == "object" else None
+    purpose = _struck(request)
     lift = request.is_lift
     con = _desk(home, keyring)
     try:
@@ -145,6 +169,11 @@ def restrict(home: Home, keyring: Keyring, request: Request) -> int:
     if lift:
         restriction.renew(home, keyring)  # what was lifted may be struck out by another word of theirs
     return changed
+
+
+def _struck(request: Request) -> str | None:
+    """The purpose that a request strikes out; None for all."""
+    return (request.purpose or requests.OBJECTED) if request.action == "object" else None
 
 
 def close(

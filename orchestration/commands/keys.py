@@ -48,7 +48,6 @@ def list_keys(as_json: bool) -> None:
 def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Replace every kind of key; lake, vault and quarantine are written anew, models and served files made anew."""
     from orchestration import pipeline
-    from orchestration.lake.store import live_paths
     from orchestration.privacy import roles, rotation
     from orchestration.privacy.audit_log import AuditLog
     from orchestration.privacy.keys import Keyring
@@ -58,8 +57,7 @@ def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     roles.require(home, keyring, role, "keys rotate")
     if dry_run:
         AuditLog(home, keyring).append("keys rotate, dry run", role=role)
-        purposes = (*rotation.HASHES, *rotation.REPLACED, *rotation.ADDED)
-        files = len(live_paths(home))
+        purposes, files = rotation.planned(home)
         found = {"keys": list(purposes), "files": files}
         click.echo(json.dumps(found) if as_json else text("keys.would", keys=", ".join(purposes), files=files))
         return

@@ -140,7 +140,7 @@ def open_incident(reason: str, ticket: str, noticed_at: str | None, role: str, d
     facts = {"reason": reason, "ticket": ticket}
     facts["noticed_at"] = incidents.moment(pipeline.instant(noticed_at, "--noticed-at"))
     if dry_run:
-        found = incidents.Incident("-", ({"at": facts["noticed_at"], "what": "opened", **facts},))
+        found = incidents.draft(**facts)
     else:
         with home.writing("privacy incident"), ticking("privacy incident"):
             found = incidents.begin(home, keyring, "opened", **facts)

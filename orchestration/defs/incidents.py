@@ -13,11 +13,15 @@ from orchestration.serving.notification import write_notification
 
 
 class Noticed(dg.Config):
-    """What happened, in few words without anybody's data, its ticket, when somebody first knew (ISO 8601; else now)."""
+    """What happened, in few words without anybody's data, its ticket, when somebody first knew (ISO 8601; else now).
+
+    `dry_run` only says until when it would have to be told.
+    """
 
     reason: str
     ticket: str
     noticed_at: str = ""
+    dry_run: bool = False
     role: str = "compliance"
 
 
@@ -57,8 +61,9 @@ def open_incident(context: dg.OpExecutionContext, config: Noticed) -> None:
     with writing(context, "privacy incident", config.role, of="incident") as (home, keyring):
         noticed_at = incidents.moment(pipeline.instant(config.noticed_at or None, "noticed_at"))
         facts = {"reason": config.reason, "ticket": config.ticket, "noticed_at": noticed_at}
-        found = incidents.begin(home, keyring, "opened", **facts)
-        context.add_output_metadata({"incident": found.number, "due_at": found.due_at})
+        found = incidents.draft(**facts) if config.dry_run else incidents.begin(home, keyring, "opened", **facts)
+        number = {} if config.dry_run else {"incident": found.number}
+        context.add_output_metadata({**number, "due_at": found.due_at, "dry_run": config.dry_run})
 
 
 @job("incident_scope")

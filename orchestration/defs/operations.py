@@ -10,7 +10,7 @@ import dagster as dg
 
 from orchestration import canary, pipeline
 from orchestration.defs.started import job, writing
-from orchestration.privacy import answers, vault
+from orchestration.privacy import answers, rotation, vault
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
 from orchestration.serving.dpia import write_dpia
@@ -43,8 +43,9 @@ class Dry(dg.Config):
 
 
 class Rotation(dg.Config):
-    """In which role one asks."""
+    """In which role one asks; `dry_run` only says what would be replaced and written anew."""
 
+    dry_run: bool = False
     role: str = "engineer"
 
 
@@ -107,7 +108,13 @@ def expire(context: dg.OpExecutionContext, config: Dry) -> None:
 def rotate(context: dg.OpExecutionContext, config: Rotation) -> None:
     """Replaces every kind of key; models and served files are made anew."""
     with writing(context, "keys rotate", config.role) as (home, keyring):
-        AuditLog(home, keyring).append("keys rotate", role=config.role)
+        log = AuditLog(home, keyring)
+        if config.dry_run:
+            log.append("keys rotate, dry run", role=config.role)
+            purposes, files = rotation.planned(home)
+            context.add_output_metadata({"keys": ", ".join(purposes), "files": files, "dry_run": True})
+            return
+        log.append("keys rotate", role=config.role)
         done, failed = pipeline.rotate_keys(home, keyring)
         context.add_output_metadata(asdict(done))
         if failed or not done.is_sound:

@@ -39,9 +39,10 @@ class Registered(Known):
 
 
 class Asked(dg.Config):
-    """A request of the register. `role`: in which one answers."""
+    """A request of the register. `role`: in which one answers; `dry_run` only says what would be done."""
 
     request: str
+    dry_run: bool = False
     role: str = "compliance"
 
 
@@ -100,10 +101,11 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
     """
     with writing(context, "subject request", config.role, of="subject") as (home, keyring):
         request = answering.open_request(home, keyring, config.request)
-        AuditLog(home, keyring).append(
-            f"subject {request.action}, by its number", role=config.role, request=request.request_id
-        )
-        if request.action == "access":
+        said = f"subject {request.action}, by its number{', dry run' if config.dry_run else ''}"
+        AuditLog(home, keyring).append(said, role=config.role, request=request.request_id)
+        if config.dry_run:
+            context.add_output_metadata({**answering.would(home, keyring, request), "dry_run": True})
+        elif request.action == "access":
             copied = answering.copy(home, keyring, request, answers.for_person(home, request.request_id))
             context.add_output_metadata({"rows": sum(copied.rows.values()), "waiting": sum(copied.waiting.values())})
         elif request.action == "erase":
@@ -127,7 +129,8 @@ def close(context: dg.OpExecutionContext, config: Ended) -> None:
     """Ends a request of the register without answering it."""
     with writing(context, "subject close", config.role, of="subject") as (home, keyring):
         request = answering.open_request(home, keyring, config.request)
-        answering.close(home, keyring, request, config.outcome, config.role, config.reason)
+        answering.close(home, keyring, request, config.outcome, config.role, config.reason, config.dry_run)
+        context.add_output_metadata({"action": request.action, "dry_run": config.dry_run})
 
 
 @job("reidentify")

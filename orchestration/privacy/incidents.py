@@ -120,6 +120,11 @@ def find(home: Home, number: str) -> Incident:
     raise VoicehouseError(f"no incident {number} is open: see `voicehouse privacy incident list`")
 
 
+def draft(**facts: Any) -> Incident:
+    """An incident as it would be opened; nothing is written down."""
+    return Incident("-", ({"at": facts["noticed_at"], "what": "opened", **facts},))
+
+
 def begin(home: Home, keyring: Keyring, what: str, **facts: Any) -> Incident:
     """Write a new incident down: `opened` by somebody, or `withdrawn`. The caller holds the home's lock."""
     number = f"I{now():%Y%m%d}-{secrets.token_hex(3)}"

@@ -23,7 +23,7 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake import stage
 from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import NEXT_KEY, Change
-from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
+from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths
 from orchestration.landing.pages import refusals
 from orchestration.privacy import evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
@@ -55,6 +55,11 @@ class Rotated:
     @property
     def is_sound(self) -> bool:
         return (self.rows_before, self.subjects_before, self.dead) == (self.rows_after, self.subjects_after, 0)
+
+
+def planned(home: Home) -> tuple[tuple[str, ...], int]:
+    """What a rotation would replace: the kinds of keys, and how many files of the lake it would write anew."""
+    return (*HASHES, *REPLACED, *ADDED), len(live_paths(home))
 
 
 def rotate(home: Home, keyring: Keyring) -> Rotated:

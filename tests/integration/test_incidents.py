@@ -203,7 +203,10 @@ def test_rows_that_went_to_postgresql_are_counted(spread: TestHouse) -> None:
 def test_an_incident_is_opened_counted_told_and_closed_by_jobs(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = run(filled, monkeypatch, "incident_open", reason="a laptop is gone", ticket="T-9", noticed_at="2026-03-02")
+    opening = {"reason": "a laptop is gone", "ticket": "T-9", "noticed_at": "2026-03-02"}
+    dry = metadata(run(filled, monkeypatch, "incident_open", **opening, dry_run=True))
+    assert dry == {"due_at": "2026-03-05T00:00:00+00:00", "dry_run": True} and incidents.listed(filled.home) == []
+    done = run(filled, monkeypatch, "incident_open", **opening)
     number = str(metadata(done)["incident"])
     assert str(metadata(done)["due_at"]).startswith("2026-03-05T00:00")
     assert not run(filled, monkeypatch, "incident_export", incident=number).success  # not counted yet

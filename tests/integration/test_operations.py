@@ -75,6 +75,32 @@ def test_a_dry_run_counts_what_would_be_done_and_does_nothing(
     assert not (tmp_path / "copy.json").exists()
 
 
+@pytest.mark.parametrize("action", ["access", "erase", "rectify", "restrict", "object"])
+def test_a_job_that_answers_a_request_or_closes_it_can_be_tried_dry(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    request = registered(filled, monkeypatch, action)
+    before = stores(filled)
+    done = run(filled, monkeypatch, "subject_request", request=request, dry_run=True)
+    told = metadata(done)
+    assert done.success and told["dry_run"] is True and stores(filled) == before
+    assert told["correct_at_source"] if action == "rectify" else told["rows"] == 4
+    ended = run(filled, monkeypatch, "subject_close", request=request, outcome="refused", reason="letter", dry_run=True)
+    assert ended.success and metadata(ended) == {"action": action, "dry_run": True}
+    listed = command(filled, monkeypatch, "subject", "requests", "--open", "--json")
+    assert [r["request"] for r in json.loads(listed.stdout)] == [request]
+
+
+def test_a_rotation_is_tried_dry_by_a_job_too(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = stores(filled)
+    done = run(filled, monkeypatch, "keys_rotate", dry_run=True)
+    told = json.loads(
+        command(filled, monkeypatch, "keys", "rotate", "--role", "engineer", "--dry-run", "--json").stdout
+    )
+    assert done.success and stores(filled) == before
+    assert metadata(done) == {"keys": ", ".join(told["keys"]), "files": told["files"], "dry_run": True}
+
+
 def test_an_approval_tried_dry_lets_nobody_ask_for_many(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = ["reidentify", "approve", "--persons", "20", "--role", "compliance", "--ticket", "T-1"]
     dry = command(filled, monkeypatch, *ask, "--dry-run")
