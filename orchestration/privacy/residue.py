@@ -1,5 +1,6 @@
 """Identifiers that stand where none may: every column of words of lake, warehouse and served files, by rules and vault.
 
+Texts are read by every rule as the gate reads them; what it left is a fixed point of them, so none may find anything.
 Keep out: redaction itself, and the search for planted persons (canary.py).
 """
 
@@ -13,14 +14,12 @@ from orchestration.home import Home
 from orchestration.privacy import names_left
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.plain_sight import RESIDUE
-from orchestration.privacy.redaction import rules_chain
+from orchestration.privacy.redaction import normal_form, rules_chain
 from orchestration.privacy.row_level import could_hold_text
 from orchestration.privacy.rules import all_rules
 from orchestration.privacy.words import PLACES, judged, named
 from orchestration.records import KINDS
 
-# Rules that find next to nothing else; texts lie there as the gate left them, so these must find nothing any more.
-RULES = ("card", "email", "iban", "ip", "phone_world", "phone_zh", "resident_id", "ssn")
 # A number as the vault may know it: with its country.
 INTERNATIONAL = r"(?:\+|\b00)[1-9][0-9 ().-]{6,18}[0-9]"
 BUILT = "main.built"  # of the warehouse: what the house notes of its last build: names and hashes, in which eleven digits may meet by chance
@@ -114,9 +113,10 @@ class _Search:
 
     def told(self, names: names_left.Named | None = None) -> tuple[int, int, str]:
         """Rows read, hits, and the sentence that says where was looked, and how; `names`: what names_left.py found."""
-        rules = [r for r in all_rules() if r.name in RULES]
-        once = f"(SELECT t, t AS given FROM {self.texts()})"
-        row = self._con.execute(f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(once, rules)}").fetchone()
+        normal = f"(SELECT t, t AS given FROM {normal_form(f'(SELECT t FROM {self.texts()})')})"
+        row = self._con.execute(
+            f"SELECT count(*) FILTER (t <> given) FROM {rules_chain(normal, all_rules())}"
+        ).fetchone()
         every = "SELECT word FROM _others UNION SELECT word FROM _named UNION SELECT word FROM _regions"
         shown = (
             f"SELECT word FROM ({every}) WHERE regexp_matches(word, {literal(RESIDUE)}) "
@@ -126,7 +126,7 @@ class _Search:
         found = self._con.execute(f"SELECT count(*) FROM ({shown})").fetchone()
         hits = (found[0] if found else 0) + (row[0] if row else 0) + _known(self._con)
         where = "; ".join(f"{name} {n}" for name, n in self._columns.items())
-        told = "rows; what in them shows an e-mail address or a telephone number, in columns of words also a card, account or identity number, in {} columns of texts an IP number too"
+        told = "rows; what in them shows an e-mail address or a telephone number, in columns of words also a card, account or identity number, in {} columns of texts whatever a rule masks"
         told = told.format(self._texts)
         if names:
             hits += names.known

@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.privacy.residue import BUILT, _Search, identifiers_shown
+from tests.bench.redaction_measure import redacted
 
 
 def test_the_hashes_of_the_last_build_are_nobodys_number_and_a_published_table_is_searched(tmp_path: Path) -> None:
@@ -16,3 +17,16 @@ def test_the_hashes_of_the_last_build_are_nobodys_number_and_a_published_table_i
         found = _Search(con)
         found.look_into("warehouse", path, but=BUILT)
         assert found.told()[1] == 0
+
+
+def test_what_the_gate_left_shows_nothing_a_token_is_no_word(tmp_path: Path) -> None:
+    """A number with a check digit behind the word card counts as one; behind the token of a card it is any number."""
+    given = "4111 1111 1111 1111 ref 8000000000000003"
+    left = redacted([given])[0]["text"]
+    assert left == "<CARD> ref 8000000000000003"
+    path = tmp_path / "some.duckdb"
+    for text, hits in ((left, 0), (given, 1)):
+        with duckdb.connect(str(path)) as con:
+            con.execute("CREATE OR REPLACE TABLE kpi_quotes AS SELECT $1 AS text", [text])
+        with duckdb.connect() as con:
+            assert identifiers_shown(con, path)[1] == hits
