@@ -9,6 +9,7 @@ backup holds; its key is in the same folder, wrapped by the master key, and stay
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -47,10 +48,16 @@ class _Sealed:
 
     def __init__(self, home: Home, keyring: Keyring):
         self._path = home.folder("erased") / self.name
+        self._keyring = keyring
+
+    @cached_property
+    def _key(self) -> bytes:
+        """Made when first needed: who only looks for entries where there are none writes nothing."""
         wrapped = self._path.with_name(KEY_FILE)
         if not wrapped.exists():
-            write_durably(wrapped, json.dumps({"key": keyring.wrap(KEY, secrets.token_bytes(32))}).encode())
-        self._key = keyring.unwrap(KEY, json.loads(wrapped.read_text())["key"])
+            fresh = self._keyring.wrap(KEY, secrets.token_bytes(32))
+            write_durably(wrapped, json.dumps({"key": fresh}).encode())
+        return self._keyring.unwrap(KEY, json.loads(wrapped.read_text())["key"])
 
     def _open(self) -> list[Any]:
         if not self._path.exists():

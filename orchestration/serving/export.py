@@ -107,7 +107,9 @@ def export(
     before = _got_before(log, dataset, recipient, kept)
     counted, salt = (*kept, *before), secrets.token_hex(16)
     leaves = way.crosses and way.start == "CN"
-    kept_back = _rows(con, keyring, catalog, about, counted, recipient, salt, purpose, leaves)
+    # A try makes no key: what it measures is the same under any.
+    keys = keyring.versions(f"pseudonym.export.{recipient}") if into else [secrets.token_bytes(32)]
+    kept_back = _rows(con, keys, catalog, about, counted, salt, purpose, leaves)
     few = of_too_few("gathered", "subject", counted, about.sensitive)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE exported AS FROM gathered WHERE {f'subject NOT IN ({few})' if leave_out else 'true'}"
@@ -204,11 +206,10 @@ def _got_before(log: AuditLog, dataset: str, recipient: str, kept: Sequence[str]
 
 def _rows(
     con: duckdb.DuckDBPyConnection,
-    keyring: Keyring,
+    keys: Sequence[bytes],
     catalog: str,
     about: Dataset,
     kept: Sequence[str],
-    recipient: str,
     salt: str,
     purpose: str,
     leaves: bool,
@@ -218,7 +219,7 @@ def _rows(
     The subject is hashed behind the salt, as text up to its own separator: a domain of each export's own.
     `leaves`: it goes out of the mainland; what rests on the consent of its people, or of the unknown, stays (PIPL 39).
     """
-    pseudonyms.install(con, keyring, (f"pseudonym.export.{recipient}",))
+    pseudonyms.install_macro(con, "hmac_export", keys)
     newest = ", ".join(f"max_by({c}, coalesce(updated_at, loaded_at)) FILTER ({c} IS NOT NULL) AS {c}" for c in PERSON)
     taken = ", ".join(
         f"CAST(date_trunc('quarter', r.{about.happened}) AS DATE) AS quarter" if q == "quarter" else f"p.{q}"
@@ -232,7 +233,7 @@ def _rows(
             SELECT subject_key, {newest} FROM {catalog}.staging.stg_customers
             WHERE is_current AND subject_basis = 'person' AND list_contains(purposes, {literal(purpose)}) GROUP BY subject_key
         )
-        SELECT {stays} AS stays, hmac_pseudonym_export_{recipient}({literal(salt)} || chr(31) || r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
+        SELECT {stays} AS stays, hmac_export({literal(salt)} || chr(31) || r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
         FROM {catalog}.staging.{about.model} r LEFT JOIN persons p ON p.subject_key = r.subject_key
         WHERE r.is_current AND r.subject_basis = 'person' AND r.subject_key IS NOT NULL
             AND list_contains(r.purposes, {literal(purpose)}) AND {about.where}
