@@ -46,7 +46,7 @@ def list_keys(as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help=text("keys.dry_run"))
 @as_json
 def rotate(role: str, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Replace every kind of key; lake, vault and quarantine are written anew, models and served files made anew."""
+    """Replace every kind of key: what lies under one is written anew, models and served files are made anew."""
     from orchestration import pipeline
     from orchestration.privacy import roles, rotation
     from orchestration.privacy.audit_log import AuditLog

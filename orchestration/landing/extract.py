@@ -123,6 +123,13 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     return Extraction(settings.name, load_id, counted["pages"], counted["bytes"], failure)
 
 
+def waiting(home: Home) -> list[str]:
+    """Sources whose pages dlt holds still since the disk failed or the process died: the next run loads them."""
+    known = [p.name.removeprefix("landing_") for p in home.folder("dlt").glob("landing_*")]
+    with _quiet_dlt():
+        return sorted(source for source in known if _pipeline(home, source).has_pending_data)
+
+
 def _with_last(extracted: Iterable[Page]) -> Iterator[tuple[Page, bool]]:
     """Every page, and whether it is the last one."""
     before: Page | None = None

@@ -1,9 +1,9 @@
-"""Sealed pages on disk: which loads wait, opening one, expiry.
+"""Sealed pages on disk: which loads wait, opening one, other keys for all, expiry.
 
 Keep out: sealing (seal.py) and extracting (extract.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.errors import SourceError
 from orchestration.home import Home
-from orchestration.landing.seal import open_page
+from orchestration.landing.seal import open_page, reseal
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page
 
@@ -80,6 +80,33 @@ def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
 
 def _missing(load: Load, number: int) -> SourceError:
     return SourceError(f"{load.source}: page {number} of load {load.load_id} is missing: ask again with --since")
+
+
+def sealed_anew(home: Home, keyring: Keyring, fresh: Mapping[str, bytes]) -> dict[Path, Path]:
+    """Every file of pages once more, under `fresh` keys of its loads (by purpose): drafts, and where they belong.
+
+    Raises SourceError when a file of pages is not whole.
+    """
+    moves: dict[Path, Path] = {}
+    for source in sources(home):
+        for path in _files(home, source):
+            _load_ids(path, source)
+            draft = path.with_name(f"{path.name}.rotated")
+            with pq.ParquetWriter(draft, pq.read_schema(path)) as writer:
+                for batch in _batches(path, source):
+                    writer.write_batch(_under(batch, keyring, fresh, source))
+            moves[draft] = path
+    return moves
+
+
+def _under(batch: pa.RecordBatch, keyring: Keyring, fresh: Mapping[str, bytes], source: str) -> pa.RecordBatch:
+    """One page as its file holds it, under the fresh key of its load."""
+    (row,) = batch.to_pylist()
+    purpose = f"{KEY}{row['load_id']}"
+    if purpose in fresh:
+        keys = keyring.key(purpose), fresh[purpose]
+        row["sealed"] = reseal(row["sealed"], *keys, source, row["load_id"], row["stream"], row["number"])
+    return pa.RecordBatch.from_pylist([row], schema=batch.schema)
 
 
 def expire(home: Home, keyring: Keyring, source: str, now: datetime, days: int) -> list[str]:
@@ -150,14 +177,19 @@ def _columns(path: Path, source: str, *names: str) -> list[list[Any]]:
 
 
 def _sealed(path: Path, load: Load) -> Iterator[tuple[str, int, bytes]]:
-    """Stream, number and sealed value of a load's pages in one file. A page is megabytes: one at a time."""
+    """Stream, number and sealed value of a load's pages in one file."""
+    for batch in _batches(path, load.source, ["load_id", "stream", "number", "sealed"]):
+        load_id, stream, number, sealed = (batch.column(i)[0].as_py() for i in range(4))
+        if load_id == load.load_id:
+            yield stream, number, sealed
+
+
+def _batches(path: Path, source: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The pages of one file. A page is megabytes: one at a time."""
     try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=1, columns=["load_id", "stream", "number", "sealed"]):
-            load_id, stream, number, sealed = (batch.column(i)[0].as_py() for i in range(4))
-            if load_id == load.load_id:
-                yield stream, number, sealed
+        yield from pq.ParquetFile(path).iter_batches(batch_size=1, columns=columns)
     except DAMAGED:
-        raise _torn(path, load.source) from None
+        raise _torn(path, source) from None
 
 
 def _torn(path: Path, source: str) -> SourceError:

@@ -73,6 +73,17 @@ def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str,
     return page, head.get("is_last", True)  # pages of the release before said nothing
 
 
+def reseal(sealed: bytes, old: bytes, new: bytes, source: str, load_id: str, stream: str, number: int) -> bytes:
+    """The same page under another key; a value that does not open stays as it is, for whoever asks to be told so."""
+    bound = _bound_to(source, load_id, stream, number)
+    try:
+        packed = AESGCM(old).decrypt(sealed[:12], sealed[12:], bound)
+    except InvalidTag:
+        return sealed
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(new).encrypt(nonce, packed, bound)
+
+
 def _bound_to(source: str, load_id: str, stream: str, number: int) -> bytes:
     return "\x1f".join((source, load_id, stream, str(number))).encode()
 

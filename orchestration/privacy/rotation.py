@@ -3,13 +3,13 @@
 Keep out: keeping keys (keys.py) and building the models anew. What is written comes first, under fresh keys that
 nothing uses yet; the commit of the rewritten lake lets them count; Keyring then moves the other files into place. Cut
 short before the commit, nothing has happened; after it, whoever opens the keyring next completes it.
-Not rotated: the key of the erased list, which has to know persons for good; keys of sealed pages, one per load and gone
-with it; the key of file ids, which records without a number of their own are counted by; the master key, which wraps
-all (rewrap.py).
+Not rotated: the key of the erased list, which has to know persons for good; the key of file ids, by which records
+without a number of their own are counted (docs/decisions/0024); the master key, which wraps all (rewrap.py).
 """
 
 import base64
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,15 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.engine import connect, identifier, literal
-from orchestration.errors import VoicehouseError
+from orchestration.errors import SourceError, VoicehouseError
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake import stage
 from orchestration.lake.quarantine import batches
 from orchestration.lake.rewrite import NEXT_KEY, Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths
-from orchestration.landing.pages import refusals
+from orchestration.landing.extract import waiting
+from orchestration.landing.pages import KEY, refusals, sealed_anew
 from orchestration.privacy import evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -59,18 +60,23 @@ class Rotated:
 
 def planned(home: Home) -> tuple[tuple[str, ...], int]:
     """What a rotation would replace: the kinds of keys, and how many files of the lake it would write anew."""
-    return (*HASHES, *REPLACED, *ADDED), len(live_paths(home))
+    return (*HASHES, *REPLACED, *ADDED, KEY.rstrip(":")), len(live_paths(home))
 
 
 def rotate(home: Home, keyring: Keyring) -> Rotated:
-    """Replace every key of HASHES, REPLACED and ADDED. The caller holds the home's lock, and builds the models after.
+    """Replace every key of HASHES, REPLACED and ADDED, and that of every load's sealed pages.
 
-    Raises VoicehouseError while staged loads wait: they were made with the keys of now.
+    The caller holds the home's lock, and builds the models after.
+    Raises VoicehouseError while staged loads, or pages with dlt, wait: they were made with the keys of now.
     """
     if stage.staged(home):
         raise VoicehouseError("staged loads wait: run `voicehouse run` first, then rotate")
+    if sources := waiting(home):
+        raise VoicehouseError(f"pages of {', '.join(sources)} wait with dlt: run `voicehouse run` first, then rotate")
     keyring.abandon()
-    fresh = {purpose: secrets.token_bytes(32) for purpose in (*HASHES, *REPLACED, *ADDED)}
+    loads = [purpose for purpose in keyring.purposes() if purpose.startswith(KEY)]
+    replaced = (*REPLACED, *loads)
+    fresh = {purpose: secrets.token_bytes(32) for purpose in (*HASHES, *replaced, *ADDED)}
     commit = rewriting.commit_name("rotation")
     log = AuditLog(home, keyring)
     log.append("rotation begun", commit=commit)
@@ -89,10 +95,11 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
             **_vault(con, home, keyring, fresh["vault"]),
             **_subjects(con, home),
             **_batches(con, home, lake),
-            **_refusals(con, home, keyring),
+            **sealed_anew(home, keyring, fresh),
+            **_refusals(con, home, keyring, fresh),
             **_published(con, home, keyring, fresh[HISTORY_KEY]),
         }
-        keyring.prepare(fresh, replaced=REPLACED, commit=f"lake/_rewrites/{commit}.json", moves=moves)
+        keyring.prepare(fresh, replaced=replaced, commit=f"lake/_rewrites/{commit}.json", moves=moves)
         changes = {kind: change(record) for kind, record in KINDS.items()}
         _remove_made(home)
         rewriting.rewrite(con, lake, "rotation", changes, {}, next_key=key, commit=commit)
@@ -273,18 +280,28 @@ def _batches(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake) -> dict[Pat
     return moves
 
 
-def _refusals(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring) -> dict[Path, Path]:
-    """Lists of refused rows, by content: under the key of their load, which stays."""
+def _refusals(
+    con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, fresh: Mapping[str, bytes]
+) -> dict[Path, Path]:
+    """Lists of refused rows, by content, and the rows as they were conformed: under the keys of their loads."""
     moves: dict[Path, Path] = {}
-    for path in sorted(refusals(home).glob("*.parquet")):
-        purpose = f"landing:{path.name.split('.')[0]}"
+    for path in sorted(p for p in refusals(home).glob("[!.]*") if p.suffix in (".parquet", ".rows")):
+        purpose = f"{KEY}{path.name.split('.')[0]}"
         if purpose not in keyring.purposes():
             continue
-        name = f"refusals_{len(moves)}"
-        con.execute(f"PRAGMA add_parquet_key('{name}', '{keyring.base64(purpose)}')")
-        read = f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{name}'}})"
-        prove(con, path, name)
-        moves |= _copied(con, f"SELECT * REPLACE (next_content(content_hash) AS content_hash) FROM {read}", path, name)
+        old, new = f"refusals_{len(moves)}", f"next_refusals_{len(moves)}"
+        con.execute(f"PRAGMA add_parquet_key('{old}', '{keyring.base64(purpose)}')")
+        con.execute(f"PRAGMA add_parquet_key('{new}', '{base64.b64encode(fresh[purpose]).decode()}')")
+        is_list = path.suffix == ".parquet"
+        try:
+            prove(con, path, old)
+        except SourceError:
+            if is_list:
+                raise
+            continue  # its load is conformed again
+        columns = "* REPLACE (next_content(content_hash) AS content_hash)" if is_list else "*"
+        read = f"read_parquet({literal(str(path))}, encryption_config={{footer_key: '{old}'}})"
+        moves |= _copied(con, f"SELECT {columns} FROM {read}", path, new)
     return moves
 
 

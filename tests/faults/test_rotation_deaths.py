@@ -13,7 +13,7 @@ from orchestration.privacy import keys, rotation
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from tests.house import TestHouse, copy_of
-from tests.integration.test_rotation import clusters, filled, hashes
+from tests.integration.test_rotation import clusters, filled, hashes, pages_of
 from tests.integration.test_subjects import request_count
 
 __all__ = ["filled"]
@@ -25,7 +25,7 @@ def test_wherever_a_rotation_dies_the_next_finds_all_of_it_or_none_and_nothing_u
     filled: TestHouse, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every write that a rotation makes durable, from the first on until none is left to die at."""
-    before, sizes = hashes(filled), clusters(filled)
+    before, sizes, pages = hashes(filled), clusters(filled), pages_of(filled)
     old = filled.keyring.key("team")
     for name in MADE:
         path = filled.home.root / name
@@ -58,6 +58,7 @@ def test_wherever_a_rotation_dies_the_next_finds_all_of_it_or_none_and_nothing_u
         is_old = house.keyring.key("team") == old
         outcomes.append(is_old)
         assert hashes(house) == before if is_old else hashes(house) & before == set()
+        assert pages_of(house) == pages
         assert clusters(house) == sizes and request_count(house, Sought(account="desk:A1")) == 2
         assert is_old or not any((house.home.root / name).exists() for name in MADE)
         (note,) = quarantine.batches(house.home)

@@ -8,24 +8,33 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from dlt.pipeline.pipeline import Pipeline
 
 from orchestration import pipeline
 from orchestration.engine import connect
-from orchestration.errors import VoicehouseError
+from orchestration.errors import SourceError, VoicehouseError
 from orchestration.lake import audit, quarantine
 from orchestration.lake import rewrite as rewriting
 from orchestration.lake.audit import AuditResult, CheckResult
+from orchestration.landing.pages import loads, open_load, refusals
+from orchestration.landing.seal import open_page
 from orchestration.privacy import erasure, evidence, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres
+from orchestration.sources.contract import Window
+from tests.attacks.test_consent import GRANT, desk
 from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, CURRENT, case, lines
 from tests.integration.test_retention import Dying
 from tests.integration.test_subjects import EVENT, erase, request_count
+
+__all__ = ["desk"]
 
 
 @pytest.fixture
@@ -96,6 +105,61 @@ def test_rows_and_subjects_are_the_same_and_old_pseudonyms_are_dead(filled: Test
     assert AuditLog(filled.home, again).verify()[1] == []
     # The case's event is still the case's.
     assert filled.rows("select count(*) from lake.case join lake.case_event using (case_key)") == [(1,)]
+
+
+def pages_of(house: TestHouse) -> dict[str, list[bytes]]:
+    """What every load in landing holds, opened."""
+    return {
+        load.load_id: [p.content for p in open_load(house.home, house.keyring, load)]
+        for load in loads(house.home, "desk")
+    }
+
+
+def test_sealed_pages_open_under_fresh_keys_alone(filled: TestHouse) -> None:
+    before, old = pages_of(filled), {i: filled.keyring.key(f"landing:{i}") for i in pages_of(filled)}
+    rotation.rotate(filled.home, filled.keyring)
+    filled.keyring = Keyring(filled.home)
+    assert pages_of(filled) == before and len(before) == 3
+    for path in (filled.home.root / "landing" / "desk" / "pages").glob("*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            where = "desk", row["load_id"], row["stream"], row["number"]
+            with pytest.raises(SourceError, match="does not open"):
+                open_page(row["sealed"], old[row["load_id"]], *where)
+            open_page(row["sealed"], filled.keyring.key(f"landing:{row['load_id']}"), *where)  # the control
+    assert all(filled.keyring.version(f"landing:{i}") == 1 for i in before)
+
+
+def test_a_damaged_page_stops_no_rotation_and_is_told_when_it_is_read(filled: TestHouse) -> None:
+    path = sorted((filled.home.root / "landing" / "desk" / "pages").glob("*.parquet"))[0]
+    table = pq.read_table(path)
+    torn = pa.array([b"x" + value[1:] for value in table["sealed"].to_pylist()], pa.binary())
+    pq.write_table(table.set_column(table.schema.get_field_index("sealed"), "sealed", torn), path)
+    assert rotation.rotate(filled.home, filled.keyring).is_sound
+    filled.keyring = Keyring(filled.home)
+    with pytest.raises(SourceError, match="does not open"):
+        pages_of(filled)
+
+
+def test_refused_rows_wait_under_the_fresh_key_of_their_load_and_come_in(desk: TestHouse) -> None:
+    desk.drop("cases.jsonl", lines(case(1, account="a", country="CN")))
+    desk.take("desk")
+    waiting = {p: p.read_bytes() for p in refusals(desk.home).iterdir()}
+    assert {p.suffix for p in waiting} == {".parquet", ".rows"}
+    (load,) = loads(desk.home, "desk")
+    old = desk.keyring.base64(f"landing:{load.load_id}")
+    rotation.rotate(desk.home, desk.keyring)
+    desk.keyring = Keyring(desk.home)
+    with connect(desk.home.temp) as con:
+        for name, key in (("old", old), ("new", desk.keyring.base64(f"landing:{load.load_id}"))):
+            con.execute(f"PRAGMA add_parquet_key('{name}', '{key}')")
+        for path in waiting:
+            read = f"FROM read_parquet('{path}', encryption_config={{footer_key: '%s'}})"
+            with pytest.raises(duckdb.Error):
+                con.execute(read % "old").fetchall()
+            assert con.execute(read % "new").fetchall()
+    desk.drop("rows.jsonl", lines({"id": "c1", "account": "a", **GRANT}))
+    desk.take("register")
+    assert desk.rows("select count(*) from lake.case") == [(1,)]
 
 
 def test_the_published_history_reads_on_under_a_key_of_its_own(filled: TestHouse) -> None:
@@ -187,11 +251,22 @@ def test_a_death_after_the_restricted_file_is_gone_leaves_postgresql_to_hear_of_
     assert not team.exists() and postgres.is_due(filled.home)
 
 
+def test_a_rotation_waits_for_pages_that_dlt_holds(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.drop("rows_6.jsonl", lines(case(9, account="A1")))
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "load", died)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.extract(filled.home, filled.keyring, pipeline.sources(filled.home)["desk"], Window(), "test")
+    with pytest.raises(VoicehouseError, match="pages of desk wait with dlt"):
+        rotation.rotate(filled.home, filled.keyring)
+    filled.take()
+    assert rotation.rotate(filled.home, filled.keyring).is_sound
+    assert filled.rows("select count(*) from lake.case") == [(5,)]
+
+
 def test_a_rotation_waits_for_staged_loads(filled: TestHouse) -> None:
     filled.drop("rows_6.jsonl", lines(case(9, account="A1")))
     found = pipeline.sources(filled.home)["desk"]
-    from orchestration.sources.contract import Window
-
     pipeline.extract(filled.home, filled.keyring, found, Window(), "test")
     pipeline.guard_source(filled.home, filled.keyring, found, "test")
     with pytest.raises(VoicehouseError, match="staged loads wait"):
