@@ -17,10 +17,13 @@ from orchestration.lake.store import Lake
 from orchestration.privacy.keys import Keyring
 from orchestration.records import KINDS
 
-# Told by the clock of a run, or by how many builds there were.
-LEFT_OUT = ("loaded_at", "known_at", "valid_from", "modelled_in")
+# Told by the clock of a run, or by how many builds there were; of merges since when they are known, too.
+LEFT_OUT = ("loaded_at", "known_at", "modelled_in")
+LEFT_OUT_OF = {"_subjects": ("valid_from",), "_sources": ("extracted_at",)}
 # Made with a home's keys or drawn at random: equal only up to renaming.
 DRAWN = ("_key", "load", "load_id", "consent_ref", "content_hash")
+# Relations of the lake beside its kinds that a load brings.
+TECHNICAL = ("_subjects", "_ledger", "_sources")
 # Sums of floats depend on the order in which threads meet the rows; a spread near nought is a root of last bits.
 DIGITS = 6
 
@@ -37,11 +40,11 @@ Tables = dict[str, Table]
 
 
 def lake(home: Home, keyring: Keyring) -> Tables:
-    """Every kind of the committed lake that has rows, and the merges of subjects."""
+    """All that models read of a committed lake and that has rows: kinds, merges of subjects, ledger, sources."""
     con = connect(home.temp)
     try:
         Lake(home, keyring.base64("lake")).register(con)
-        found = {name: _table(con, f"lake.{identifier(name)}") for name in (*KINDS, "_subjects")}
+        found = {name: read(con, "lake", name) for name in (*KINDS, *TECHNICAL)}
     finally:
         con.close()
     return {name: table for name, table in found.items() if table.rows}
@@ -55,7 +58,7 @@ def marts(home: Home, keyring: Keyring) -> Tables:
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'wh' "
             "AND schema_name IN ('core', 'kpis')"
         ).fetchall()
-        return {f"{s}.{t}": _table(con, f"wh.{identifier(s)}.{identifier(t)}") for s, t in names}
+        return {f"{s}.{t}": read(con, f"wh.{identifier(s)}", t) for s, t in names}
     finally:
         con.close()
 
@@ -71,18 +74,20 @@ def differences(here: Tables, there: Tables) -> dict[str, int]:
     return found
 
 
+def read(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> Table:
+    """A table without what no two runs tell alike."""
+    result = con.execute(f"FROM {schema}.{identifier(name)}")
+    names = [column[0] for column in result.description]
+    left_out = (*LEFT_OUT, *LEFT_OUT_OF.get(name, ()))
+    kept = [i for i, column in enumerate(names) if column not in left_out]
+    return Table(tuple(names[i] for i in kept), [tuple(plain(row[i]) for i in kept) for row in result.fetchall()])
+
+
 def plain(value: Any) -> Any:
     """A value without its last bits, in a form that can be counted."""
     if isinstance(value, float):
         return round(value, DIGITS)
     return tuple(value) if isinstance(value, list) else value
-
-
-def _table(con: duckdb.DuckDBPyConnection, relation: str) -> Table:
-    result = con.execute(f"FROM {relation}")
-    names = [column[0] for column in result.description]
-    kept = [i for i, name in enumerate(names) if name not in LEFT_OUT]
-    return Table(tuple(names[i] for i in kept), [tuple(plain(row[i]) for i in kept) for row in result.fetchall()])
 
 
 def _renamed(tables: Tables) -> dict[str, Counter[tuple[Any, ...]]]:

@@ -3,7 +3,10 @@
 Keep out: what two homes hold (tests/faults).
 """
 
-from tests.same_content import Table, Tables, differences
+import duckdb
+import pytest
+
+from tests.same_content import Table, Tables, differences, read
 
 ROWS = [("a1", "p1", 5), ("a2", "p2", 5), ("a3", "p2", 3), ("a4", None, 3)]
 
@@ -23,6 +26,18 @@ def home(rows: list[tuple[str, str | None, int]], prefix: str = "", texts: tuple
 def test_rows_that_are_equal_but_for_their_pseudonyms_need_no_order() -> None:
     swapped = [ROWS[1], ROWS[0], *ROWS[:1:-1]]
     assert differences(home(ROWS), home(swapped, "other ")) == {}
+
+
+@pytest.mark.parametrize(("name", "is_seen"), [("dim_targets", True), ("dim_customers", True), ("_subjects", False)])
+def test_since_when_a_row_holds_is_compared_but_for_merges_which_tell_when_they_were_loaded(
+    name: str, is_seen: bool
+) -> None:
+    found = []
+    with duckdb.connect() as con:
+        for day in (1, 2):
+            con.execute(f"create or replace table {name} as select timestamp '2025-01-0{day}' as valid_from, 1 as n")
+            found.append({name: read(con, "main", name)})
+    assert (differences(*found) != {}) == is_seen
 
 
 def test_a_row_of_another_person_or_of_nobody_is_seen() -> None:
