@@ -32,6 +32,7 @@ def promote(home: Home, manifest: Manifest, failures: dict[tuple[str, int], list
             counts["quarantined"] += part.rows
             manifest.count("rows", part.kind, "quarantined", part.rows, "; ".join(sorted({f["name"] for f in failed})))
             continue
+        _let_out(home, manifest, part)
         folder = home.folder("lake", part.kind, f"source={manifest.source}", f"load={manifest.stem}")
         target = folder / f"part-{part.number}.parquet"
         if source_path.exists():
@@ -85,6 +86,13 @@ def _quarantine(home: Home, manifest: Manifest, part: Part, failed: list[dict[st
         "failed": failed,
     }
     write_durably(folder / f"{part.kind}-{part.number}.json", json.dumps(note, indent=1).encode())
+
+
+def _let_out(home: Home, manifest: Manifest, part: Part) -> None:
+    """Take back what an attempt that refused this batch and broke off left: nothing else would ever reach it there."""
+    folder = home.root / "quarantine" / manifest.stem
+    for name in (f"{part.kind}-{part.number}.json", f"{part.kind}-{part.number}.parquet"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def sweep_orphans(home: Home) -> int:

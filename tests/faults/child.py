@@ -15,6 +15,7 @@ from typing import Any
 from orchestration import pipeline
 from orchestration.home import Home
 from orchestration.lake import promote, stage
+from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Window
 
@@ -22,6 +23,11 @@ from orchestration.sources.contract import Window
 def die(*_: Any, **__: Any) -> None:
     """The death that no handler sees."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refused(table: Any, *_: Any, **__: Any) -> AuditResult:
+    """A batch that the audit refuses."""
+    return AuditResult((CheckResult("planned", False, table.num_rows, 1),))
 
 
 class Dying:
@@ -79,6 +85,12 @@ def die_in(point: str) -> None:
         from orchestration.lake import audit
 
         audit.audit_batch = die
+    elif point == "quarantining":
+        # A batch that the audit refuses has been copied, and no note tells of it yet.
+        from orchestration.lake import audit
+
+        audit.audit_batch = refused
+        promote.write_durably = die
     elif point == "between_folders":
         replace = os.replace
 

@@ -1,6 +1,6 @@
 """What every test of this folder shares.
 
-Its marker, which keeps it out of `make test`, and runs that nothing disturbed.
+Its marker, which keeps it out of `make test`, runs that nothing disturbed, and a place for homes one after another.
 
 Keep out: fixtures that one file alone needs.
 """
@@ -11,7 +11,7 @@ import pytest
 
 from tests import same_content
 from tests.faults.test_kill import Undisturbed, content, furnish
-from tests.house import TestHouse
+from tests.house import TestHouse, copy_of, emptied
 from tests.same_content import differences
 
 HERE = Path(__file__).parent
@@ -25,14 +25,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undisturbed]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where homes stand one after another."""
+    return tmp_path_factory.mktemp("place") / "house"
+
+
+@pytest.fixture
+def emptied_house(house: TestHouse, place: Path) -> TestHouse:
+    """An empty home, made where the last one of these stood: for many that build the models."""
+    return emptied(place)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undisturbed]:
     """A home after its first load, and one after a later one: rows, ledger, marts. Made once for all that compare."""
     found = {}
     for load in ("first", "later"):
-        house = TestHouse(tmp_path_factory.mktemp("undisturbed"))
-        furnish(house, load)
-        house.take()
-        house.build()
+        made = emptied(place)
+        furnish(made, load)
+        made.take()
+        made.build()
+        house = copy_of(made, tmp_path_factory.mktemp("undisturbed") / "house")
         marts = same_content.marts(house.home, house.keyring)
         found[load] = Undisturbed(house, content(house), house.ledger(), marts)
     assert "case" in differences(found["first"].rows, found["later"].rows)  # the control: one case more

@@ -17,7 +17,7 @@ from orchestration import home as home_module
 from orchestration import modelling, pipeline, watch
 from orchestration.cli import main
 from orchestration.errors import VoicehouseError
-from orchestration.lake import promote, stage
+from orchestration.lake import audit, promote, stage
 from orchestration.logs import Step
 from orchestration.privacy import guard as guard_module
 from orchestration.privacy import incidents
@@ -25,6 +25,7 @@ from orchestration.serving import publish as publishing
 from orchestration.serving import report
 from orchestration.serving.history import History
 from tests import same_content
+from tests.faults.child import refused
 from tests.faults.test_kill import PLANTED, Undisturbed, content, furnish, orphans
 from tests.faults.test_late_data import served
 from tests.faults.traces import found_under
@@ -33,7 +34,7 @@ from tests.same_content import differences
 
 # How much of the vault still fits: nothing; its log, but no block of the file itself.
 VAULT = {"vault": 1000, "vault_checkpoint": 100_000}
-POINTS = ("extracting", "normalizing", "loading", *VAULT, "staging", "manifest", "promoting")
+POINTS = ("extracting", "normalizing", "loading", *VAULT, "staging", "manifest", "promoting", "quarantining")
 
 
 @contextmanager
@@ -71,6 +72,8 @@ def fill(point: str, patch: pytest.MonkeyPatch) -> None:
 
         patch.setattr(guard_module, "open_vault", opened)
         return
+    if point == "quarantining":
+        patch.setattr(audit, "audit_batch", refused)
     owner, name = {
         "extracting": (Pipeline, "extract"),
         "normalizing": (Pipeline, "normalize"),
@@ -78,14 +81,16 @@ def fill(point: str, patch: pytest.MonkeyPatch) -> None:
         "staging": (stage, "write_part"),
         "manifest": (stage, "finish"),
         "promoting": (promote, "promote"),
+        "quarantining": (promote, "promote"),
     }[point]
     patch.setattr(owner, name, filling(getattr(owner, name)))
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_full_disk_is_named_and_the_next_run_makes_it_good(
-    house: TestHouse, undisturbed: dict[str, Undisturbed], point: str, monkeypatch: pytest.MonkeyPatch
+    emptied_house: TestHouse, undisturbed: dict[str, Undisturbed], point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    house = emptied_house
     furnish(house, "first")
     told = ""
     with monkeypatch.context() as patch:
@@ -105,6 +110,8 @@ def test_a_full_disk_is_named_and_the_next_run_makes_it_good(
     assert house.ledger() == undisturbed["first"].ledger
     assert pipeline.ledger_faults(house.home, house.keyring) == []
     assert orphans(house) == []
+    house.build()
+    assert differences(same_content.marts(house.home, house.keyring), undisturbed["first"].marts) == {}
 
 
 # What is written when figures are served, in its order, and how much of a file still fits.

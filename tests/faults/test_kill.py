@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from orchestration import pipeline, watch
+from orchestration.lake import audit, quarantine
 from orchestration.lake.store import Lake
 from orchestration.landing import pages
 from orchestration.records import KINDS
 from tests import same_content
+from tests.faults.child import refused
 from tests.faults.traces import found_under
 from tests.house import TestHouse, write_source
 from tests.same_content import Tables, differences
@@ -37,6 +39,7 @@ DEATHS = (
     ("after_the_vaults_commit", "first"),
     ("before_manifest", "first"),
     ("auditing", "later"),
+    ("quarantining", "first"),
     ("between_folders", "first"),
     ("before_commit", "later"),
     ("in_the_commit", "later"),
@@ -140,6 +143,7 @@ def orphans(house: TestHouse) -> list[str]:
     listed = {str(p) for kind in KINDS for p in lake.parts(kind)}
     left = [p for p in home.lake.glob("*/source=*/load=*/*") if str(p) not in listed]
     left += list((home.lake / "_staged").iterdir())
+    left += [p for p in home.folder("quarantine").glob("*/*.parquet") if not p.with_suffix(".json").exists()]
     left += [p for p in (home.root / "dlt").rglob("*") if p.is_file() and p.suffix in (".parquet", ".arrow", ".jsonl")]
     left += [p for p in home.temp.rglob("*") if p.is_file()]
     left += list(home.root.rglob(".*.draft"))
@@ -163,13 +167,14 @@ def killed(house: TestHouse, point: str, folder: Path) -> subprocess.CompletedPr
 
 @pytest.mark.parametrize(("point", "load"), DEATHS)
 def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
-    house: TestHouse,
+    emptied_house: TestHouse,
     undisturbed: dict[str, Undisturbed],
     point: str,
     load: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    house = emptied_house
     furnish(house, load)
     if point in BUILT:
         house.build()
@@ -180,7 +185,7 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     assert found_under([house.home.root, temp], PLANTED) == set()
 
     monkeypatch.setattr(tempfile, "tempdir", str(temp))
-    again = TestHouse(tmp_path)  # keys and folders as the next process finds them
+    again = TestHouse(house.home.root.parent)  # keys and folders as the next process finds them
     again.take()
     rows, ledger = undisturbed[load].rows, undisturbed[load].ledger
     assert differences(content(again), rows) == {}
@@ -194,6 +199,28 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     assert differences(content(again), rows) == {} and len(pages.loads(again.home, "desk")) == n_loads
     assert (again.build().why_full == "") == (point in BUILT)
     assert differences(same_content.marts(again.home, again.keyring), undisturbed[load].marts) == {}
+
+
+def test_a_batch_that_is_refused_again_after_a_death_waits_once_and_whole(
+    house: TestHouse, undisturbed: dict[str, Undisturbed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(house, "first")
+    assert killed(house, "quarantining", tmp_path).returncode == -signal.SIGKILL
+    assert len(orphans(house)) > 0  # the control: a copy that no note tells of
+    again = TestHouse(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "audit_batch", refused)
+        assert {v.passed for v in again.take()} == {False}
+    assert orphans(again) == [] and not content(again).keys() & KINDS.keys()
+    notes = quarantine.batches(again.home)
+    assert [note["part"]["kind"] for note in notes] == ["case", "consent"]
+    assert pipeline.ledger_faults(again.home, again.keyring) == []
+    assert all(quarantine.replay(again.home, again.keyring, note["batch"]) for note in notes)
+    expected = undisturbed["first"].rows
+    assert (
+        differences(*({kind: found[kind] for kind in ("case", "consent")} for found in (content(again), expected)))
+        == {}
+    )
 
 
 def test_a_whole_run_killed_while_extracting_leaves_nothing_readable_in_any_tools_folder(
@@ -246,6 +273,8 @@ def test_a_disk_that_fails_after_the_last_page_keeps_pages_and_cursor_together(
         patched.setattr(Pipeline, "load", full)
         house.take()
     assert pipeline.Outcomes(house.home, "test").failures["desk"]["reason"] == "desk: OSError while extracting"
+        told
+    )
     assert found_under([house.home.root], PLANTED) == set()
     house.take()
     assert differences(content(house), undisturbed[load].rows) == {}

@@ -3,7 +3,6 @@
 Keep out: single resolutions (tests/properties).
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from orchestration import pipeline
 from tests import same_content
-from tests.house import TestHouse, write_source
+from tests.house import emptied, write_source
 from tests.integration.test_gate import lines
 from tests.same_content import Table, Tables, differences
 
@@ -98,16 +97,8 @@ def test_shuffled_loads_give_the_same_marts(tmp_path: Path, monkeypatch: pytest.
 
 
 def marts(folder: Path, order_of_loads: list[int], monkeypatch: pytest.MonkeyPatch) -> Tables:
-    """What the models make of the loads in this order, in an empty home.
-
-    It stands where the one before stood and has its keys, so that dbt need not parse the models again.
-    """
-    for path in [folder / "inbox", *(folder / "home").glob("*")]:
-        if path.is_dir() and path.name not in ("dbt", "keys"):
-            shutil.rmtree(path)
-        elif path.is_file():
-            path.unlink()
-    house = TestHouse(folder)
+    """What the models make of the loads in this order, in an empty home."""
+    house = emptied(folder / "house")
     write_source(house.sources, "shop", SQL)
     for second, i in enumerate(order_of_loads):
         monkeypatch.setenv("VOICEHOUSE_CLOCK", f"2026-01-01T00:00:{second:02d}Z")
