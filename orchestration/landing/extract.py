@@ -62,6 +62,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
     problem: list[SourceError | ContractError] = []
     told: list[tuple[str, str]] = []
     read: set[str] = set()
+    reached = ["before its first page"]
 
     def sealed_pages(state: dict[str, Any]) -> Iterator[pa.Table]:
         try:
@@ -72,6 +73,7 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
                 value = seal(page, key, settings.name, load_id, number, file, is_last)
                 counted["pages"] += 1
                 counted["bytes"] += len(value)
+                reached[0] = f"after page {number + 1}, of file {file}" if file else f"after page {number + 1}"
                 if page.problem:
                     told.append((file, page.problem))
                 yield pa.table(
@@ -99,7 +101,10 @@ def extract(home: Home, keyring: Keyring, settings: Settings, window: Window, st
             failure, is_transient = str(error), isinstance(error, TransientSourceError)
         except (DltException, RequestException, OSError, ValueError, RuntimeError) as error:
             # Only our own errors are free of values: of any other no more than its name is told.
-            failure = f"{settings.name}: {_innermost(error)} while extracting"
+            failure = (
+                f"{settings.name}: {_innermost(error)} while extracting, {reached[0]}: run again, and if it stays check "
+                "the network, the source's extract.py and what it reads"
+            )
             if problem:
                 failure = str(problem[0])
             elif is_disk_full(error):

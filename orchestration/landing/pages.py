@@ -55,10 +55,6 @@ def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
 
     Raises SourceError where the key is gone, or one of them was changed, moved or taken away.
     """
-    purpose = f"landing:{load.load_id}"
-    if purpose not in keyring.purposes():
-        raise SourceError(f"{load.source}: the key of load {load.load_id} is gone: its pages can never be opened")
-    key = keyring.key(purpose)
     first: dict[Path, int] = {}
     for path in _files(home, load.source):
         # Without a filter: that would trust the file's own statistics.
@@ -66,20 +62,31 @@ def open_load(home: Home, keyring: Keyring, load: Load) -> Iterator[Page]:
         numbers = [n for load_id, n in zip(*places, strict=True) if load_id == load.load_id]
         if numbers:
             first[path] = min(numbers)
+    files = ", ".join(sorted(path.name for path in first))
+    purpose = f"landing:{load.load_id}"
+    if purpose not in keyring.purposes():
+        raise SourceError(
+            f"{load.source}: the key of load {load.load_id} is gone, its pages can never be opened: remove {files} from "
+            "landing, then ask again with --since"
+        )
+    key = keyring.key(purpose)
     awaited, is_last = 0, False
     for path in sorted(first, key=lambda p: first[p]):
         for stream, number, sealed in _sealed(path, load):
             if number != awaited:
-                raise _missing(load, awaited)
-            page, is_last = open_page(sealed, key, load.source, load.load_id, stream, number)
+                raise _missing(load, awaited, files)
+            page, is_last = open_page(sealed, key, load.source, load.load_id, stream, number, path.name)
             awaited += 1
             yield page
     if not is_last:
-        raise _missing(load, awaited)
+        raise _missing(load, awaited, files)
 
 
-def _missing(load: Load, number: int) -> SourceError:
-    return SourceError(f"{load.source}: page {number} of load {load.load_id} is missing: ask again with --since")
+def _missing(load: Load, number: int, files: str) -> SourceError:
+    return SourceError(
+        f"{load.source}: page {number} of load {load.load_id} is missing: remove {files} from landing, then ask again "
+        "with --since"
+    )
 
 
 def sealed_anew(home: Home, keyring: Keyring, fresh: Mapping[str, bytes]) -> dict[Path, Path]:

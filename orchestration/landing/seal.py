@@ -46,8 +46,10 @@ def seal(page: Page, key: bytes, source: str, load_id: str, number: int, file_id
     return nonce + AESGCM(key).encrypt(nonce, packed, _bound_to(source, load_id, page.stream, number))
 
 
-def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int) -> tuple[Page, bool]:
-    """The page behind a sealed value, and whether it is the last of its load.
+def open_page(
+    sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int, kept_in: str
+) -> tuple[Page, bool]:
+    """The page behind a sealed value, and whether it is the last of its load. `kept_in`: the name of the file it is in.
 
     Raises SourceError when the value was changed, moved, or sealed under another key.
     """
@@ -55,7 +57,8 @@ def open_page(sealed: bytes, key: bytes, source: str, load_id: str, stream: str,
         packed = AESGCM(key).decrypt(sealed[:12], sealed[12:], _bound_to(source, load_id, stream, number))
     except InvalidTag:
         raise SourceError(
-            f"{source}: page {number} of load {load_id} does not open: it was changed or moved, or its key is another"
+            f"{source}: page {number} of load {load_id} does not open, for it was changed or moved, or its key is "
+            f"another: remove {kept_in} from landing, then ask again with --since"
         ) from None
     raw = zstandard.ZstdDecompressor().decompress(packed)
     size = int.from_bytes(raw[:4], "big")

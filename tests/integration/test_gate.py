@@ -654,10 +654,15 @@ def test_a_load_whose_key_is_lost_is_its_sources_failure_and_the_others_go_on(ho
     house.keyring.drop(f"landing:{load.load_id}")
     house.take()
     ((source, failure),) = pipeline.Outcomes(house.home, "test").failures.items()
+    (sealed,) = house.home.root.glob("landing/desk/pages/*.parquet")
     assert source == "desk" and failure["reason"] == (
-        f"desk: the key of load {load.load_id} is gone: its pages can never be opened"
+        f"desk: the key of load {load.load_id} is gone, its pages can never be opened: remove {sealed.name} from landing, "
+        "then ask again with --since"
     )
     assert house.rows("select source, (select count(*) from lake.case) from lake._sources") == [("shop", 1)]
+    sealed.unlink()
+    pipeline.guard_source(house.home, house.keyring, pipeline.sources(house.home)["desk"], "next")
+    assert pipeline.Outcomes(house.home, "next").failures == {}
 
 
 def test_an_old_load_gone_over_again_does_not_put_old_names_of_staff_back(house: TestHouse) -> None:
@@ -752,7 +757,8 @@ def test_refused_rows_that_open_neither_in_their_file_nor_in_their_pages_are_the
     changed = [value.as_py()[:-1] + b"x" for value in table["sealed"]]
     pq.write_table(table.set_column(table.schema.get_field_index("sealed"), "sealed", pa.array(changed)), sealed)
     house.take("register", "desk")
-    assert "does not open" in pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    told = pipeline.Outcomes(house.home, "test").failures["desk"]["reason"]
+    assert "does not open" in told and f"remove {sealed.name} from landing, then ask again with --since" in told
     assert house.rows("select count(*) from lake.consent") == [(1,)]
     assert house.ledger()[("case", "rejected", "no_consent")] == 2
     assert pipeline.ledger_faults(house.home, house.keyring) == []

@@ -108,10 +108,11 @@ def templates(node: ast.AST | None) -> set[str]:
 
 def said(node: ast.AST) -> Iterator[ast.AST | None]:
     """The expressions in which a statement or a call says something to a person."""
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-        name = node.exc.func.id if isinstance(node.exc.func, ast.Name) else ast.unparse(node.exc.func)
+    made = node.exc if isinstance(node, ast.Raise) else node.value if isinstance(node, ast.Return) else None
+    if isinstance(made, ast.Call) and made.args:
+        name = made.func.id if isinstance(made.func, ast.Name) else ast.unparse(made.func)
         if name == "dg.Failure" or hasattr(errors, name):
-            yield node.exc.args[0]
+            yield made.args[0]
     elif isinstance(node, ast.Assign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(name, ast.Name) and name.id in SAID for t in targets for name in ast.walk(t)):
@@ -141,6 +142,23 @@ def test_errors_that_a_person_meets_are_translated(language: str) -> None:
     every = {words for path in PACKAGE.rglob("*.py") for words in sentences(path)}
     assert len(every) > 200
     assert not every - known, f"[errors] of {language}.toml lacks {sorted(every - known)}"
+
+
+READERS = ("files.py", "jiandaoyun/client.py", "jiandaoyun/extract.py")
+# What a person is told to do, in what is said of a source that could not be read, or not wholly.
+REMEDY = re.compile(
+    r"(: |, |\band |\bor )(ask|change|check|close|export|free|let|lower|look up|make|name|pack|put|raise|remove|"
+    r"run again|save|send|set|grant)\b|must begin with|needs"
+)
+OF_SENTENCES = {"member {}, {}", "{}: {}: page {}: {} (asked {} times)"}  # what is filled in says it
+
+
+def test_whatever_is_said_of_a_source_that_could_not_be_read_says_what_to_do() -> None:
+    readers = [*(PACKAGE / "landing").glob("*.py"), *(PACKAGE / "sources" / name for name in READERS)]
+    every = {words for path in readers for words in sentences(path)} - OF_SENTENCES
+    assert len(every) > 40
+    assert [words for words in sorted(every) if not REMEDY.search(words)] == []
+    assert not REMEDY.search("{}: the key of load {} is gone: its pages can never be opened")  # the control
 
 
 # What click says to who programs it, or of what no command of ours has: editors, colours, versions, date formats.
@@ -221,6 +239,11 @@ def test_a_translated_error_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> 
         (
             "desk: file 12ab: is in the lake and could not be moved: let this user write to the inbox",
             "desk：文件 12ab 已入湖，但无法移走：请允许当前用户写入投放文件夹",
+        ),
+        (
+            "desk: OSError while extracting, after page 3, of file 12ab: run again, and if it stays check the network, the "
+            "source's extract.py and what it reads",
+            "desk：抽取时（第 3 页之后，该页属于文件 12ab）出现 OSError：请再次运行，若仍如此请检查网络、该来源的 extract.py 及其所读的内容",
         ),
         (
             "the ledger does not add up: load 7, cards: staged 3 is not promoted + quarantined = 2",

@@ -22,7 +22,7 @@ def test_a_page_opens_to_what_it_was_and_shows_nothing_before(page: Page, is_las
     key = os.urandom(32)
     sealed = seal(page, key, "helpdesk", "load-1", 3, "keyed-name", is_last)
     assert b"planted" not in sealed and b"real name" not in sealed
-    opened, is_opened_last = open_page(sealed, key, "helpdesk", "load-1", "tickets", 3)
+    opened, is_opened_last = open_page(sealed, key, "helpdesk", "load-1", "tickets", 3, "a.parquet")
     assert is_opened_last == is_last
     assert (opened.file, opened.first_row, opened.is_sweep) == ("keyed-name", page.first_row, page.is_sweep)
     assert dict(opened.rejected) == dict(page.rejected)
@@ -39,15 +39,15 @@ def test_a_page_opens_to_what_it_was_and_shows_nothing_before(page: Page, is_las
 def test_a_page_moved_to_another_place_does_not_open(source: str, load: str, stream: str, number: int) -> None:
     key = os.urandom(32)
     sealed = seal(Page("s", b"{}"), key, "a", "l", 0, "", True)
-    with pytest.raises(VoicehouseError, match="changed or moved"):
-        open_page(sealed, key, source, load, stream, number)
+    with pytest.raises(VoicehouseError, match="changed or moved.*remove a.parquet from landing"):
+        open_page(sealed, key, source, load, stream, number, "a.parquet")
 
 
 def test_a_flipped_byte_or_another_key_does_not_open() -> None:
     key = os.urandom(32)
     sealed = bytearray(seal(Page("s", b"{}"), key, "a", "l", 0, "", True))
     with pytest.raises(VoicehouseError):
-        open_page(bytes(sealed), os.urandom(32), "a", "l", "s", 0)
+        open_page(bytes(sealed), os.urandom(32), "a", "l", "s", 0, "a.parquet")
     sealed[-1] ^= 1
     with pytest.raises(VoicehouseError):
-        open_page(bytes(sealed), key, "a", "l", "s", 0)
+        open_page(bytes(sealed), key, "a", "l", "s", 0, "a.parquet")
