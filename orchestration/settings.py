@@ -29,7 +29,12 @@ KEYS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("purposes", "blocked_sources", "name_models"), NAMES),
         **dict.fromkeys(("notices", "staff", "terms"), dict),
         "controller": dict.fromkeys(("name", "contact", "assessment")),
-        "recipients": {"*": dict.fromkeys(("role", "agreement", "place", "transfer"))},
+        "recipients": {
+            "*": {
+                **dict.fromkeys(("role", "agreement", "place", "transfer")),
+                **dict.fromkeys(("purposes", "sources", "laws"), NAMES),
+            }
+        },
         "requests": dict.fromkeys(("gdpr_months", "mainland_working_days")),
         "roles": dict.fromkeys(("engineer", "analyst", "handler", "compliance"), NAMES),
     },

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestration.engine import literal
 from orchestration.privacy.policy import EU, Policy
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy
@@ -73,6 +74,21 @@ def of_recipient(name: str, policy: Policy) -> Flow:
     """The way from the house to whom rows are exported, as policy.toml has it under [recipients.<name>]."""
     about = policy.recipients.get(name, {})
     return Flow(name, policy.place, str(about.get("place", "")), str(about.get("transfer", "")))
+
+
+def reach_sql(name: str, policy: Policy) -> str:
+    """SQL on a row `r`: whether it is of the sources and laws that a recipient is listed for; all where none are.
+
+    Of a person whose law is not known nothing goes to a recipient of some laws.
+    """
+    about = policy.recipients.get(name, {})
+    columns = {"source": about.get("sources"), "jurisdiction": about.get("laws")}
+    named = (
+        f"coalesce(list_contains([{', '.join(map(literal, given))}]::VARCHAR[], r.{column}), false)"
+        for column, given in columns.items()
+        if given is not None
+    )
+    return " AND ".join(named) or "true"
 
 
 def of_server(postgres: Mapping[str, Any], policy: Policy) -> Flow | None:
@@ -190,7 +206,11 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
         "needs_assessment": needs_assessment(sources, policy),
         "sources": [_of(s, policy) for s in sorted(sources, key=lambda s: s.name)],
         "recipients": [
-            {"name": name, "role": about.get("role", ""), "agreement": about.get("agreement", "")}
+            {
+                "name": name,
+                **{part: about.get(part, "") for part in ("role", "agreement")},
+                **{part: list(about[part]) for part in ("purposes", "sources", "laws") if part in about},
+            }
             for name, about in sorted(policy.recipients.items())
         ],
         "flows": [{"name": w.name, "from": w.start, "to": w.end, "transfer": w.mechanism, "crosses": w.crosses} for w in ways],

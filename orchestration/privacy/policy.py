@@ -81,6 +81,9 @@ name_models = []
 # role = "processor" # or controller, joint_controller
 # agreement = "DPA-2026-03"
 # place = "CN"
+# purposes = ["analytics"] # for these alone; rows of these sources, and of persons under these laws (CN, EU, other), alone
+# sources = ["helpdesk"]
+# laws = ["CN"]
 
 # Who answers for it, and the impact assessment where one is needed: the record of processing (check C16).
 [controller]
@@ -130,7 +133,7 @@ class Policy:
     backup_days: int = 30
     place: str = "CN"
     controller: Mapping[str, str] = field(default_factory=dict)
-    recipients: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    recipients: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     name_models: tuple[str, ...] = ()
     notices: Notices = field(default_factory=dict)
     staff_purpose: str = ""
@@ -165,10 +168,17 @@ class Policy:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")
         found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
         for name, about in found.get("recipients", {}).items():
-            if not isinstance(about, dict) or not all(isinstance(told, str) for told in about.values()):
+            if not all(
+                isinstance(told, str) for key, told in about.items() if key not in ("purposes", "sources", "laws")
+            ):
                 raise ContractError(
                     f"policy.toml: [recipients.{name}] is a table of texts: role, agreement, place, transfer"
                 )
+            for key, known in (("purposes", raw["purposes"]), ("laws", BASES)):
+                if unknown := sorted(set(about.get(key, known)) - set(known)):
+                    raise ContractError(
+                        f"policy.toml: [recipients.{name}] {key} knows {', '.join(known)}; not '{unknown[0]}'"
+                    )
         found["name_models"] = tuple(raw.get("name_models", ()))
         found |= _read_staff(raw.get("staff", {}))
         found["notices"] = read_notices(raw.get("notices", {}), tuple(raw["purposes"]), "policy.toml")

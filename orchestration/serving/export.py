@@ -109,7 +109,8 @@ def export(
     leaves = way.crosses and way.start == "CN"
     # A try makes no key: what it measures is the same under any.
     keys = keyring.versions(f"pseudonym.export.{recipient}") if into else [secrets.token_bytes(32)]
-    kept_back = _rows(con, keys, catalog, about, counted, salt, purpose, leaves)
+    reach = flows.reach_sql(recipient, Policy.of(home))
+    kept_back = _rows(con, keys, catalog, about, counted, salt, purpose, reach, leaves)
     few = of_too_few("gathered", "subject", counted, about.sensitive)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE exported AS FROM gathered WHERE {f'subject NOT IN ({few})' if leave_out else 'true'}"
@@ -123,6 +124,8 @@ def export(
         short.append(f"counted with what {recipient} has already: {', '.join(before)}")
     if not found.rows + left_out:
         short = ["there are no rows for this purpose"]
+        if reach != "true":
+            short.append(f"policy.toml lists {recipient} for rows of some sources or laws alone")
         if kept_back:
             short.append(f"{kept_back} rows rest on a consent and do not leave the mainland")
     if short:
@@ -181,6 +184,8 @@ def _may_not(home: Home, dataset: str, recipient: str, role: str, purpose: str, 
         found += flows.missing_recipient(recipient, Policy.of(home))
     if purpose not in Policy.of(home).purposes:
         found.append(f"the house does not pursue the purpose {purpose} (policy.toml)")
+    elif purpose not in Policy.of(home).recipients.get(recipient, {}).get("purposes", [purpose]):
+        found.append(f"policy.toml lists {recipient} for other purposes than {purpose}")
     if purpose not in ROLES.get(role, ()):
         found.append(f"role {role} may not export for {purpose}")
     if unknown := [q for q in quasi if q not in DATASETS[dataset].quasi]:
@@ -212,11 +217,13 @@ def _rows(
     kept: Sequence[str],
     salt: str,
     purpose: str,
+    reach: str,
     leaves: bool,
 ) -> int:
     """Temp table `gathered`: subject, quasi-identifiers, sensitive value. Returns how many rows were kept back.
 
     The subject is hashed behind the salt, as text up to its own separator: a domain of each export's own.
+    `reach`: SQL on a row `r`, whether it may go to this recipient at all.
     `leaves`: it goes out of the mainland; what rests on the consent of its people, or of the unknown, stays (PIPL 39).
     """
     pseudonyms.install_macro(con, "hmac_export", keys)
@@ -236,7 +243,7 @@ def _rows(
         SELECT {stays} AS stays, hmac_export({literal(salt)} || chr(31) || r.subject_key) AS subject{", " + taken if taken else ""}, r.{about.sensitive}
         FROM {catalog}.staging.{about.model} r LEFT JOIN persons p ON p.subject_key = r.subject_key
         WHERE r.is_current AND r.subject_basis = 'person' AND r.subject_key IS NOT NULL
-            AND list_contains(r.purposes, {literal(purpose)}) AND {about.where}
+            AND list_contains(r.purposes, {literal(purpose)}) AND {about.where} AND {reach}
         """
     )
     kept_back = con.execute("DELETE FROM gathered WHERE stays").fetchone()

@@ -140,7 +140,7 @@ def test_the_assessment_material_tells_what_is_on_file_and_when_it_has_grown_old
     furnish(desk.home, "The shop", "p@x.example", "PIA-1")
     with (desk.home.root / "policy.toml").open("a") as policy:
         policy.write('[notices.EU]\nanalytics = ["2026-01"]\n[recipients.lab]\n')
-        policy.write('role = "controller"\nagreement = "A-7"\nplace = "CN"\n')
+        policy.write('role = "controller"\nagreement = "A-7"\nplace = "CN"\npurposes = ["analytics"]\nlaws = ["EU"]\n')
     change(desk, VENDOR, VENDOR.replace("controller", "processor").replace("none needed", "DPA-1"))
     desk.take()
     found = checks(desk)["C16"]
@@ -152,12 +152,14 @@ def test_the_assessment_material_tells_what_is_on_file_and_when_it_has_grown_old
     (source,) = told["record"]["sources"]
     assert source["vendor"]["agreement"] == "DPA-1" and "person_email" in source["fields"]["identifier"]
     assert [r["en"] for r in told["reasons"]] == ["entrusted to processors: desk", "given to recipients: lab"]
-    assert told["record"]["recipients"] == [{"name": "lab", "role": "controller", "agreement": "A-7"}]
+    (recipient,) = told["record"]["recipients"]
+    assert (recipient["name"], recipient["role"], recipient["agreement"]) == ("lab", "controller", "A-7")
+    assert recipient["purposes"] == ["analytics"] and recipient["laws"] == ["EU"] and "sources" not in recipient
     assert len(told["checks"]) == 23 and len({b["name"] for b in told["blanks"]}) == len(told["blanks"]) > 8
     (page,) = (desk.home.root / "ops" / "dpia").glob("*.html")
-    assert all(w in page.read_text() for w in ("DPA-1", "A-7", "2026-01")) and "http" not in page.read_text().replace(
-        "http-equiv", ""
-    )
+    assert all(
+        w in page.read_text() for w in ("DPA-1", "A-7", "2026-01", "analytics; –; EU")
+    ) and "http" not in page.read_text().replace("http-equiv", "")
     found = checks(desk)["C16"]
     assert found.status == "passed" and "described by the assessment material of 2026-03-02" in found.evidence
     change(desk, 'place = "CN"', 'place = "DE"\ntransfer = "standard_clauses"')

@@ -15,13 +15,13 @@ import pytest
 
 from orchestration import pipeline
 from orchestration.defs import operations
-from orchestration.errors import VoicehouseError
+from orchestration.errors import ContractError, VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import translated
 from orchestration.privacy.audit import exports_checked
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.policy import furnish
+from orchestration.privacy.policy import Policy, furnish
 from orchestration.serving.export import Exported, export
 
 NUMBER = "CAST(substr(subject_key, 2) AS INTEGER)"
@@ -181,6 +181,44 @@ def test_who_may_not_is_refused(house, home: Home, tmp_path: Path, given: dict, 
     with pytest.raises(VoicehouseError, match=told):
         exported(house, home, tmp_path / "rows.parquet", **given)
     assert list(AuditLog(home, Keyring(home)).lines())[-1]["action"] == "export_refused"
+
+
+NARROW = f"[recipients.narrow]\n{PAPERS}place = 'CN'\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "rows"),
+    [
+        ("", 55),  # the control
+        ("purposes = ['analytics']", 55),
+        ("sources = ['helpdesk']", 31),
+        ("laws = ['CN', 'other']", 16),  # nobody whose law is not known
+        ("sources = ['helpdesk']\nlaws = ['EU']", 15),
+    ],
+)
+def test_a_recipient_gets_rows_of_the_sources_and_laws_listed_alone(house, home: Home, listed: str, rows: int) -> None:
+    house.execute("ALTER TABLE wh.staging.stg_survey_answers ADD COLUMN source VARCHAR")
+    house.execute(f"UPDATE wh.staging.stg_survey_answers SET source = ['helpdesk', 'shop'][1 + {NUMBER} % 2]")
+    (home.root / "policy.toml").open("a").write(NARROW + listed)
+    done = exported(house, home, None, recipient="narrow", quasi=["segment"], leave_out=False)
+    assert done.anonymity.rows == rows
+
+
+def test_a_recipient_listed_for_a_purpose_gets_nothing_for_another(house, home: Home, tmp_path: Path) -> None:
+    (home.root / "policy.toml").open("a").write(NARROW + "purposes = ['service']\nsources = []")
+    with pytest.raises(VoicehouseError, match="lists narrow for other purposes than analytics"):
+        exported(house, home, tmp_path / "rows.parquet", recipient="narrow")
+    house.execute("ALTER TABLE wh.staging.stg_survey_answers ADD COLUMN source VARCHAR")
+    with pytest.raises(VoicehouseError, match="no rows for this purpose; policy.toml lists narrow for rows of some"):
+        exported(house, home, None, recipient="narrow", purpose="service", role="compliance")
+
+
+@pytest.mark.parametrize("listed", ["laws = ['PIPL']", "purposes = ['analytic']"])
+def test_a_law_or_purpose_that_there_is_not_is_refused(home: Home, listed: str) -> None:
+    (home.root / "policy.toml").open("a").write(NARROW + listed)
+    with pytest.raises(ContractError, match=r"\[recipients.narrow\] .* knows .*; not '") as told:
+        Policy.of(home)
+    assert "只认" in translated(str(told.value), "zh")
 
 
 def test_rows_go_over_a_border_under_a_mechanism(house, home: Home, tmp_path: Path) -> None:
