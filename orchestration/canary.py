@@ -126,9 +126,10 @@ def prove(home: Home, say: Say = lambda _: None) -> Swept:
 
 
 def sweep(home: Home, values: Iterable[str]) -> Swept:
-    """Look for values in every byte and name below a home, and in every column of words of lake, models, served files.
+    """Look for values in every byte and name below a home, and in every column of words that its keys open.
 
-    Batches in quarantine and the vault are sealed stores that may know persons: theirs are searched byte by byte only.
+    Those of lake, models and served files, of batches that wait staged or in quarantine, and of what a death left. The
+    vault is there to know persons, and landing keeps what came: they are searched byte by byte only.
     """
     pattern = _pattern(values)
     files, found = 0, set()
@@ -308,33 +309,36 @@ def _contents(path: Path) -> Iterable[bytes]:
 
 
 def _columns(home: Home, values: Iterable[str]) -> tuple[int, set[str]]:
-    """Every column of words of lake, warehouse, restricted and served files: how many, and those that hold a value."""
+    """Every column of words in what `sweep` opens: how many, and those that hold a value."""
     keyring = Keyring(home)
     listed = list(values)
     n, found = 0, set()
     con = connect(home.temp)
     try:
-        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        lake = Lake(home, keyring.base64(LAKE_KEY))
+        lake.register(con)
         relations = [(f"lake.{identifier(kind)}", f"lake, {kind}") for kind in KINDS]
-        for path, key in (
-            (home.warehouse, keyring.hex("warehouse")),
-            (home.serving / "team.duckdb", keyring.hex(TEAM_KEY)),
-            (home.serving / "kpi.duckdb", None),
-        ):
-            if path.exists():
-                secret = f", ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM'" if key else ""
-                catalog = f"c{len(relations)}"
+        for path, key in _databases(home, keyring):
+            secret = f", ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM'" if key else ""
+            catalog = f"c{len(relations)}"
+            try:
                 con.execute(f"ATTACH {literal(str(path))} AS {catalog} (READ_ONLY{secret})")
-                tables = con.execute(
-                    "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND NOT internal",
-                    [catalog],
-                ).fetchall()
-                relations += [(f"{catalog}.{identifier(s)}.{identifier(t)}", f"{path.stem}, {t}") for s, t in tables]
+            except duckdb.Error:
+                if path.name.startswith("."):  # a draft that a death left half-made opens for nobody
+                    continue
+                raise
+            tables = con.execute(
+                "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND NOT internal",
+                [catalog],
+            ).fetchall()
+            relations += [(f"{catalog}.{identifier(s)}.{identifier(t)}", f"{path.stem}, {t}") for s, t in tables]
         con.execute(f"PRAGMA add_parquet_key('{history.KEY}', '{keyring.base64(history.KEY)}')")
-        for path in [*home.serving.rglob("*.parquet"), *(home.root / "published").rglob("*.parquet")]:
-            sealed = path.is_relative_to(home.root / "published")
-            option = f", encryption_config = {{footer_key: '{history.KEY}'}}" if sealed else ""
-            relations.append((f"read_parquet({literal(str(path))}{option})", str(path.relative_to(home.root))))
+        committed = {p for kind in KINDS for p in lake.parts(kind)}
+        for store, key in (("lake", LAKE_KEY), ("quarantine", LAKE_KEY), ("published", history.KEY), ("serving", "")):
+            for path in sorted((home.root / store).rglob("*.parquet*")):
+                if path.is_file() and path not in committed and _is_whole(path):
+                    option = f", encryption_config = {{footer_key: '{key}'}}" if key else ""
+                    relations.append((f"read_parquet({literal(str(path))}{option})", str(path.relative_to(home.root))))
         for relation, name in relations:
             described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
             words = [c for c, kind, *_ in described if "VARCHAR" in kind or "JSON" in kind or "BLOB" in kind]
@@ -343,6 +347,20 @@ def _columns(home: Home, values: Iterable[str]) -> tuple[int, set[str]]:
     finally:
         con.close()
     return n, found
+
+
+def _databases(home: Home, keyring: Keyring) -> Iterable[tuple[Path, str]]:
+    """DuckDB files of models and of what is served or about to be, drafts too, each with its key (the public: none)."""
+    models = [home.warehouse] if home.warehouse.exists() else []
+    for path in (*models, *sorted((home.root / "known_at").glob("*.duckdb"))):
+        yield path, keyring.hex("warehouse")
+    for path in sorted((*home.serving.glob("*.duckdb"), *(home.root / "published").glob("*.duckdb"))):
+        yield path, keyring.hex(TEAM_KEY) if "team" in path.name else ""
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a Parquet file was written to its end, where its last bytes say what it is."""
+    return path.read_bytes()[-4:] in (b"PAR1", b"PARE")
 
 
 def _hits(con: duckdb.DuckDBPyConnection, relation: str, columns: list[str], values: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from orchestration.landing import pages
 from orchestration.records import KINDS
 from tests import same_content
 from tests.faults.child import refused
-from tests.faults.traces import found_under
+from tests.faults.traces import found_in, found_under
 from tests.house import TestHouse, write_source
 from tests.same_content import Tables, differences
 
@@ -184,6 +184,7 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     assert not any(p in died.stdout + died.stderr for p in PLANTED)
     assert found_under([house.inbox], PLANTED) == set(PLANTED)  # the control: the search finds what is in the clear
     assert found_under([house.home.root, temp], PLANTED) == set()
+    assert found_in(house.home, PLANTED) == ()
 
     monkeypatch.setattr(tempfile, "tempdir", str(temp))
     again = TestHouse(house.home.root.parent)  # keys and folders as the next process finds them
@@ -194,6 +195,7 @@ def test_a_killed_run_leaves_nothing_readable_and_the_next_makes_it_good(
     assert pipeline.ledger_faults(again.home, again.keyring) == []
     assert orphans(again) == []
     assert found_under([house.home.root, temp], PLANTED) == set()
+    assert found_in(again.home, PLANTED) == ()
     n_loads = 1 if load == "first" else 2
     assert len(pages.loads(again.home, "desk")) == n_loads
     again.take()  # and once more there is nothing to do
@@ -236,11 +238,11 @@ def test_a_whole_run_killed_while_extracting_leaves_nothing_readable_in_any_tool
         assert [p for p in (house.home.root / folder).rglob("*") if p.is_file()], f"nothing stands in {folder}"
     everywhere = [house.home.root, tmp_path / "tmp"]
     assert found_under([house.inbox], PLANTED) == set(PLANTED)  # the control
-    assert found_under(everywhere, PLANTED) == set()
+    assert found_under(everywhere, PLANTED) == set() and found_in(house.home, PLANTED) == ()
     again = whole_run(house, tmp_path, "")
     assert again.returncode == 0, again.stdout[-2000:] + again.stderr[-2000:]
     assert house.rows("select count(*) > 30 from lake.case") == [(True,)]
-    assert found_under(everywhere, PLANTED) == set()
+    assert found_under(everywhere, PLANTED) == set() and found_in(house.home, PLANTED) == ()
     assert [r["status"] for r in pipeline.run_history(house.home)] == ["died", "succeeded"]
     assert watch.died(house.home) == []
 
@@ -277,7 +279,7 @@ def test_a_disk_that_fails_after_the_last_page_keeps_pages_and_cursor_together(
     assert re.match(r"desk: OSError while extracting, after page 15, of file [0-9a-f]{24}: run again, and if", told), (
         told
     )
-    assert found_under([house.home.root], PLANTED) == set()
+    assert found_in(house.home, PLANTED) == ()
     house.take()
     assert differences(content(house), undisturbed[load].rows) == {}
     assert house.ledger() == undisturbed[load].ledger

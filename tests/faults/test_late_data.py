@@ -7,6 +7,7 @@ Keep out: how versions are ranked (dbt's unit tests).
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 from orchestration import modelling, pipeline
 from orchestration.engine import identifier
 from tests import same_content
-from tests.faults.traces import found_under
+from tests.faults.traces import found_in, found_under
 from tests.house import TestHouse, write_source
 from tests.same_content import Tables, differences, plain
 
@@ -33,7 +34,7 @@ ANSWER = """
 select
     _record, raw ->> '$.id' as answer_id, raw ->> '$.id' as response_id, 'pulse' as survey_id, 'overall' as question_id,
     parse_iso(raw ->> '$.at') as answered_at, parse_iso(raw ->> '$.updated') as updated_at, raw ->> '$.score' as score,
-    raw ->> '$.email' as person_email, 'true' as person_email_verified, 'CN' as person_country
+    raw ->> '$.email' as person_email, 'true' as person_email_verified, 'CN' as person_country, raw ->> '$.text' as text
 from rows where raw ->> '$.what' = 'answer'
 """
 QUESTION = """
@@ -71,7 +72,7 @@ LOADS = (
         answer("B8", 8, 1),  # the record, after its deletion
         answer("A6a", 6, 2 + 6 % 4, "2025-07-01T00:00:00Z"),  # the record returns as it was
     ],
-    [answer("A12d", 12, 1) | {"email": PLANTED}],
+    [answer("A12d", 12, 1) | {"email": PLANTED, "text": f"late again, write to {PLANTED}"}],
 )
 Cells = dict[tuple[Any, ...], tuple[Any, ...]]
 KEY = "metric_id, variant, period_grain, cast(period_start as varchar), breakdown, source, question, survey"
@@ -189,23 +190,26 @@ class KilledError(Exception):
     """The end of a build that was killed."""
 
 
-def killed_in_dbt(marts: Marts) -> int:
-    """Start dbt in a session of its own and kill all of it once it has begun to write; its return code."""
+def killed_in_dbt(marts: Marts, temp: Path) -> int:
+    """Start dbt in a session of its own and kill all of it once it has made the answers it read; its return code.
+
+    What it says, and its temporary files, go to `temp`.
+    """
     home, keyring = marts.house.home, marts.house.keyring
-    with pytest.raises(KilledError) as killed, modelling.building(home, keyring) as build:
-        before = home.warehouse.stat().st_mtime_ns
+    temp.mkdir()
+    said = temp / "said.txt"
+    with pytest.raises(KilledError) as killed, modelling.building(home, keyring) as build, said.open("w") as out:
         started = subprocess.Popen(
             [modelling.executable(), *build.arguments("test")],
-            env={**os.environ, **modelling.environment(home, keyring)},
+            env={**os.environ, **modelling.environment(home, keyring), "TMPDIR": str(temp)},
             cwd=modelling.PROJECT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
         )
-        log = home.warehouse.with_name(home.warehouse.name + ".wal")
-        while started.poll() is None and home.warehouse.stat().st_mtime_ns == before and not log.exists():
+        made = re.compile(r"OK created .* staging\.stg_survey_answers")
+        while started.poll() is None and not made.search(said.read_text()):
             time.sleep(0.05)
-        time.sleep(0.5)
         if started.poll() is None:
             os.killpg(started.pid, signal.SIGKILL)
         raise KilledError(started.wait())
@@ -267,7 +271,18 @@ def test_killed_in_dbt_and_at_every_point_of_the_swap_readers_keep_a_whole_file_
     publish(house)
     old = served(house)
     marts.load(3)
-    assert killed_in_dbt(marts) == -signal.SIGKILL
+    # The planted person's answer is what dbt reads, redacted.
+    assert house.rows("select text from lake.survey_answer where text is not null") == [
+        ("late again, write to <SELF>",)
+    ]
+    temp = tmp_path / "tmp"
+    assert killed_in_dbt(marts, temp) == -signal.SIGKILL
+    left = [p for folder in ("dbt", "warehouse.duckdb") for p in house.home.root.glob(f"{folder}*")]
+    assert len(left) > 1, left
+    assert found_under([house.home.root, temp], [PLANTED]) == set()
+    assert found_in(house.home, [PLANTED]) == ()
+    told = marts.rows("select text from wh.staging.stg_survey_answers where text is not null")
+    assert told == [("late again, write to <SELF>",)]  # it stood where the search looked
     assert served(house) == old  # readers notice nothing
     assert marts.build().why_full == "there is no finished build to build on"
 
@@ -283,13 +298,13 @@ def test_killed_in_dbt_and_at_every_point_of_the_swap_readers_keep_a_whole_file_
         is_new = SWAPS.index(point) >= SWAPS.index("after_swap")
         assert (served(house) != old) == is_new, point
         assert not pipeline.is_served(house.home)
-        assert found_under([house.home.root], [PLANTED]) == set()
+        assert found_in(house.home, [PLANTED]) == (), point
     assert found_under([house.inbox], [PLANTED]) == {PLANTED}  # the control
     publish(house)
     assert pipeline.is_served(house.home)
     assert [p.name for p in house.home.serving.rglob("*draft*")] == []
 
-    undisturbed = Marts(tmp_path)
+    undisturbed = Marts(tmp_path / "undisturbed")
     for n in range(3):
         undisturbed.load(n)
     undisturbed.build()

@@ -11,6 +11,7 @@ import pytest
 from orchestration import modelling, pipeline
 from orchestration.engine import connect, literal
 from tests.faults.test_late_data import served
+from tests.faults.traces import found_in, found_under
 from tests.protected_lake import ProtectedLake, differences
 from tests.watching import Seen, watched
 
@@ -90,6 +91,12 @@ def test_models_and_serving_that_do_not_fit_into_memory_spill_encrypted_and_come
         assert spills(seen) and seen.most > 1 << 20, "nothing spilled: the test proves nothing"
         assert not any(seen.files.values())
     assert [p for p in tight.home.temp.rglob("*") if p.is_file()] == []
+    # The value stands where a key opens it, in the columns of keys, and nowhere else: not in what is served.
+    assert found_under([tight.home.root], [PLANTED]) == set()
+    found = found_in(tight.home, [PLANTED])
+    assert "lake, survey_answer.answer_key" in found and "warehouse, fct_survey_answers.answer_key" in found
+    assert {where.split(", ")[0] for where in found} <= {"lake", "warehouse", "team"}
+    assert [where for where in found if not where.endswith("_key")] == []
     assert not (modelling.PROJECT / ".tmp").exists()  # where DuckDB spills when nobody says where
 
     con = connect(roomy.home.temp)

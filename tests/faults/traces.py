@@ -1,4 +1,4 @@
-"""Looking for planted values in every byte and every name below folders, packed ones too.
+"""Looking for planted values in every byte and every name below folders, packed ones too, and behind a home's keys.
 
 Keep out: what is planted, and assertions.
 """
@@ -8,6 +8,20 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
+
+from orchestration import canary
+from orchestration.home import Home
+
+
+def found_in(home: Home, planted: Iterable[str]) -> tuple[str, ...]:
+    """Where one of the values stands in a home: in a byte, in a name, in a column of words that its keys open.
+
+    Raises AssertionError where nothing of it opens. That each store is looked into is proved in
+    tests/integration/test_canary.py.
+    """
+    swept = canary.sweep(home, planted)
+    assert swept.columns > 300, "nothing was opened: the search proves nothing"
+    return swept.found
 
 
 def found_under(folders: Iterable[Path], planted: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ from orchestration import canary, pipeline
 from orchestration.defs import operations
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.landing import pages
 from orchestration.messages import text
 from orchestration.privacy import evidence
 from orchestration.privacy.audit import Check, check_home
@@ -37,12 +38,21 @@ def test_a_home_without_traces_is_clean(filled: TestHouse) -> None:
     assert swept.found == () and swept.files > 10 and swept.columns > 300
 
 
+@pytest.mark.parametrize(
+    ("end", "where"),
+    [
+        ("committed", "lake, case.text"),
+        ("quarantined", "quarantine/{load}/case-0.parquet.text"),
+        ("staged", "lake/_staged/{load}/case-0.parquet.text"),
+        ("forgotten", "lake/case/source=desk/load={load}/.part-0.parquet.draft.text"),
+    ],
+)
 def test_what_a_careless_gate_lets_through_is_found_in_its_column(
-    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch, end: str, where: str
 ) -> None:
-    """The lake is encrypted and packed: bytes alone would never show it."""
+    """All of it is encrypted and packed: bytes alone would never show it."""
     from orchestration.lake import audit
-    from orchestration.lake.audit import AuditResult
+    from orchestration.lake.audit import AuditResult, CheckResult
     from orchestration.privacy import redaction
 
     def careless(con, texts, own, into, *_) -> None:
@@ -50,12 +60,21 @@ def test_what_a_careless_gate_lets_through_is_found_in_its_column(
             f"CREATE TABLE {into} AS SELECT row_no, field, text, 0 AS n, false AS residual, false AS is_sensitive FROM ({texts})"
         )
 
+    judged = (CheckResult("planned to fail", False, 1, 1),) if end == "quarantined" else ()
     monkeypatch.setattr(redaction, "redact", careless)
-    monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult(()))
+    monkeypatch.setattr(audit, "audit_batch", lambda *_, **__: AuditResult(judged))
+    if end == "staged":
+        monkeypatch.setattr(pipeline, "load_staged", lambda *_: [])
     write_source(house.sources, "desk", {"case": CASE})
     house.drop("rows.jsonl", lines(case(1, text=f"write to {VALUE.upper()}")))
     house.take()
-    assert canary.sweep(house.home, [VALUE]).found == ("lake, case.text",)
+    if end == "forgotten":  # what a rewriting that died left beside the part that is listed no more
+        (commit,) = (house.home.lake / "_commits").glob("*.json")
+        commit.unlink()
+        (part,) = (house.home.lake / "case").rglob("*.parquet")
+        part.rename(part.with_name(f".{part.name}.draft"))
+    (load,) = (x.load_id for x in pages.loads(house.home, "desk"))
+    assert canary.sweep(house.home, [VALUE]).found == (where.format(load=load),)
 
 
 @pytest.mark.parametrize(
