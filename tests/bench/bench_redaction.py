@@ -6,7 +6,7 @@ Keep out: thresholds (the tests and C19 hold them), where texts come from, how s
 
 --public: folder of labelled public sentences (presidio-research, *.json.gz). --presidio: interpreter of an environment
 made from requirements-bench.lock. --write: keep the figures in orchestration/privacy/redaction_measured.json and the
-table in docs/privacy.md (needs both).
+table in docs/privacy.md (needs --public; without --presidio speeds stay as they were measured of the same rules).
 """
 
 import argparse
@@ -20,10 +20,10 @@ from typing import Any
 
 from orchestration.home import now
 from orchestration.privacy import ner
-from orchestration.privacy.measured import wilson
+from orchestration.privacy.measured import is_current, measured, wilson
 from orchestration.privacy.redaction import version
 from tests.bench import redaction_table
-from tests.bench.own_texts import own_labelled
+from tests.bench.own_texts import own_labelled, whose
 from tests.bench.redaction_measure import Labelled, Measured, measure, redacted
 from tests.bench.redaction_speed import speed
 from tests.bench.redaction_texts import EVASION_LIMITS, EVASIONS, clean, labelled
@@ -99,12 +99,15 @@ def quality(folder: Path | None) -> list[dict[str, Any]]:
     rows = _rows("made up", [*labelled("report", 150)])
     rows += _rows("own values", [*own_labelled("report", 300)])
     third = [*third_labelled("report", 100)]
+    sentences = [s for path in sorted(folder.glob("*.json.gz")) for s in public(path)] if folder else []
+    others = (*labelled("report", 150), *clean("report", 300), *third, *plain("report"), *sentences)
+    rows += _rows("own identity", [*whose("report", 300, others)])
     rows += _rows("third persons", third) + _rows("third persons, with a model", third, ["zh"])
     rows += _wrong("numbers", [*clean("report", 300)])
     rows += _wrong("numbers, with a model", [*clean("report", 300)], ner.MODELS)
     rows += _wrong("no person, with a model", [*plain("report")], ner.MODELS)
     if folder:
-        rows += _rows("public", [s for path in sorted(folder.glob("*.json.gz")) for s in public(path)])
+        rows += _rows("public", sentences)
         half = [*public_half(folder, "report")]
         rows += [r for r in _rows("public, with a model", half, ["en"]) if r["what"] == "NAME"]
         rows += _wrong("public, with a model", half, ["en"])
@@ -190,12 +193,14 @@ def main() -> None:
     parser.add_argument("--presidio", type=Path)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    if options.write and not (options.public and options.presidio):
-        parser.error("--write needs --public and --presidio: kept figures are complete")
+    if options.write and not options.public:
+        parser.error("--write needs --public: kept figures are complete")
+    if options.write and not options.presidio and not is_current():
+        parser.error("--write needs --presidio: the rules have changed since speeds were measured")
     rows = quality(options.public)
     _print_quality(rows)
-    sets = timed(options.public)
-    speeds, presidio = {}, {}
+    sets = timed(options.public) if options.presidio or not options.write else {}
+    speeds, presidio = (measured()["speed"], measured()["presidio"]) if options.write and not sets else ({}, {})
     for name, chosen in sets.items():
         speeds[name] = speed([s.text for s in chosen], options.presidio, ner.MODELS)
         print(f"\n{name}: {len(chosen)} texts, CPU seconds on one thread\n")

@@ -3,11 +3,13 @@
 Keep out: identifiers of unknown persons (redaction_texts.py), and measuring.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import cycle
 from random import Random
 
 from orchestration.privacy.linked import syllables
-from tests.bench.redaction_measure import Labelled
+from tests.bench.redaction_measure import Labelled, Own
 from tests.bench.redaction_texts import Maker
 
 # Even lines are the half "tune", odd lines the half "report".
@@ -50,6 +52,21 @@ def own_labelled(half: str, count: int, seed: int = 21) -> Iterator[Labelled]:
                 before, after = draw.choice(lines).split("{V}")
                 text = before + value + after
                 yield Labelled(text, ((len(before), len(before) + len(value), kind),), language, own)
+
+
+def whose(half: str, count: int, others: Iterable[Labelled]) -> Iterator[Labelled]:
+    """The texts of `own_labelled`, their values labelled SELF, and those of others, read as if they were somebody's.
+
+    Each of the others has the own values of one of these persons, by turns, and none that is labelled: whatever is
+    masked as the record's own there is somebody else's.
+    """
+    persons: dict[str, dict[int, Own]] = {}
+    for text in own_labelled(half, count):
+        persons.setdefault(text.language, {})[id(text.own)] = text.own
+        yield replace(text, spans=tuple((start, end, "SELF") for start, end, _ in text.spans))
+    turns = {language: cycle(found.values()) for language, found in persons.items()}
+    for text in others:
+        yield replace(text, spans=(), own=next(turns[text.language]))
 
 
 def _person(

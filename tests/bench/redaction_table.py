@@ -71,6 +71,9 @@ def _lines(kept: dict[str, Any]) -> Iterator[Line]:
     yield _recall("names of domains alone: a site is no person", rows["public", "en", "DOMAIN"], None)
     for name in ("made up", "own values", "public"):
         yield _precision(f"precision of tokens, {name}", [r for r in kept["rows"] if r["set"] == name], 0.98)
+    for language, words in LANGUAGES.items():
+        of_self = [r for r in kept["rows"] if (r["set"], r["language"]) == ("own identity", language)]
+        yield _precision(f"precision of `<SELF>`, own values and texts of others, {words}", of_self, 0.98)
     for name, words in (("public, with a model", "public English"), ("third persons, with a model", "made up Chinese")):
         yield _precision(f"precision of a model's tokens, {words}", [r for r in kept["rows"] if r["set"] == name], None)
     for (name, language, what), row in rows.items():
