@@ -185,7 +185,7 @@ def again_after(state: dict[str, bytes | None], root: Path) -> TestHouse:
 def test_after_a_power_cut_while_extracting_every_row_is_asked_for_again(
     undisturbed: dict[str, Undisturbed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str
 ) -> None:
-    """Marts are compared after the worst; after the others all that models read is the same but for pseudonyms' names.
+    """Marts are compared after the worst end; after all, what models read is the same but for pseudonyms' names.
 
     Those are drawn with the rows, which the next run asks for again; after deaths, too, names differ and marts do not.
     """
@@ -203,7 +203,7 @@ def test_after_a_power_cut_while_extracting_every_row_is_asked_for_again(
         kept = {p for p in Keyring(again.home).purposes() if p.startswith("landing:")}
         if faults != ({}, True, []) or kept != loads or len(loads) != ("first", "later").index(load) + 1:
             wrong[name] = faults
-        elif name == "everything empty":
+        elif (load, name) == ("later", "everything empty"):
             assert other_marts(again, expected) == {}
     assert wrong == {}
 
@@ -211,7 +211,10 @@ def test_after_a_power_cut_while_extracting_every_row_is_asked_for_again(
 def test_a_vaults_log_that_was_cut_short_anywhere_is_made_good(
     house: TestHouse, undisturbed: dict[str, Undisturbed], tmp_path: Path
 ) -> None:
-    """Marts are compared where it is cut in its midst; elsewhere all that models read is the same but for names."""
+    """Whatever is left of it, the transaction stands or does not: all that models read is the same but for names.
+
+    Marts of homes with each of the two ends are compared in test_kill.py, whose deaths leave the disk as it is.
+    """
     furnish(house, "first")
     died = killed(house, "before_the_vaults_checkpoint", tmp_path)
     assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
@@ -226,8 +229,6 @@ def test_a_vaults_log_that_was_cut_short_anywhere_is_made_good(
         again.take()
         assert differences(content(again), undisturbed["first"].rows) == {}, kept
         assert again.ledger() == undisturbed["first"].ledger and orphans(again) == []
-        if kept == length // 3:
-            assert other_marts(again, undisturbed["first"]) == {}
 
 
 def test_a_durable_file_is_old_or_new_after_a_power_cut_at_any_step(tmp_path: Path) -> None:
