@@ -48,6 +48,7 @@ GROUNDS = {
 }  # fmt: skip
 
 TOKENS_IN_TEXT = f"<({'|'.join(TOKENS)})>"
+NOT_TOLD_APART = "not_told_apart"
 
 LIMITS = (
     ("自由文本中第三人的姓名、绰号与暗示只能部分识别；文本因此按个人数据加密保存，从不发布。",
@@ -181,7 +182,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "withheld": withheld,
         "covered": covered,
         "hidden": hidden,
-        "redacted": _redacted(home, keyring),
+        "redacted": redacted(home, keyring),
         "recall": recall(),
         "keys": _keys(keyring),
         "audit_log": AuditLog(home, keyring).end(),
@@ -233,23 +234,26 @@ def _covered(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     )
 
 
-def _redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
+def redacted(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
     """How often each kind of identifier was taken out of texts: the tokens that stand in the lake for them.
 
-    Of texts from which something was taken; a token that stood there as it came is told with them, nothing else is.
+    What was taken out of a text that held more tokens than that, typed by somebody, is not told apart.
     """
     con = connect(home.temp)
     try:
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
-        counted = [
-            f"SELECT unnest(regexp_extract_all({identifier(f.name)}, {literal(TOKENS_IN_TEXT)}, 1)) AS type FROM lake.{identifier(kind)} "
-            f"WHERE {identifier(f.name + '_redactions')} > 0"
+        texts = [
+            f"SELECT regexp_extract_all({identifier(f.name)}, {literal(TOKENS_IN_TEXT)}, 1) AS found, "
+            f"{identifier(f.name + '_redactions')} AS n FROM lake.{identifier(kind)}"
             for kind, record in KINDS.items()
             for f in record.fields
             if f.privacy is Privacy.TEXT
         ]
+        types = f"CASE WHEN len(found) = n THEN found ELSE list_transform(range(n), lambda i: {literal(NOT_TOLD_APART)}) END"
         return _rows(
-            con, f"SELECT type, count(*) AS n FROM ({' UNION ALL '.join(counted)}) GROUP BY 1 ORDER BY n DESC, type"
+            con,
+            f"SELECT type, count(*) AS n FROM (SELECT unnest({types}) AS type FROM ({' UNION ALL '.join(texts)}) WHERE n > 0) "
+            "GROUP BY 1 ORDER BY n DESC, type",
         )
     finally:
         con.close()

@@ -6,6 +6,7 @@ Keep out: single rules and evasion (tests/unit).
 import pytest
 
 from orchestration import pipeline
+from orchestration.serving.privacy_report import redacted
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, case, lines
 
@@ -133,3 +134,10 @@ def test_tokens_that_stand_in_a_text_count_for_nothing(house: TestHouse, token: 
     found = house.rows("select text, text_redactions from lake.case order by 2")
     assert [n for _, n in found] == [0, 1]  # the control: the address counts
     assert not any("me@" in text for text, _ in found)
+    text = found[1][0]
+    told = {row["type"]: row["n"] for row in redacted(house.home, house.keyring)}
+    assert told == ({"EMAIL": 1} if text.count("<") == 1 else {"not_told_apart": 1})
+    house.drop("rows_2.jsonl", lines(case(3, account="A1", text="me@example.org and 13800138000")))
+    house.take()
+    told = {row["type"]: row["n"] for row in redacted(house.home, house.keyring)}
+    assert told["PHONE"] == 1 and sum(told.values()) == 3  # the control
