@@ -1,7 +1,8 @@
-"""How long it takes to erase one person from a home: python -m tests.bench.erasure_measure HOME [--models].
+"""How long it takes to erase one person: python -m tests.bench.erasure_measure HOME [--records N] [--models].
 
 Keep out: asserting anything. Chooses the person with the most rows, erases them for good and prints the receipt; with
-`--models` the warehouse and what is served are made anew too, as `voicehouse subject erase` does.
+`--models` the warehouse and what is served are made anew too, as `voicehouse subject erase` does. With `--records` the
+home is made first, of the sample company's history with so many records.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import resource
 import time
 from dataclasses import asdict
 from pathlib import Path
+from shutil import copytree
 
 from orchestration import pipeline
 from orchestration.engine import connect
@@ -19,6 +21,7 @@ from orchestration.privacy import erasure, pseudonyms, requests, subjects
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
+from tests.bench import company, runs
 
 
 def main() -> None:
@@ -26,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("home", type=Path)
     parser.add_argument("--models", action="store_true", help="make models and served files anew too")
+    parser.add_argument("--records", type=int, help="make the home first, of so many records, in a folder that is new")
     given = parser.parse_args()
+    records = _make(given.home, given.records) if given.records else None
     home = Home.open(given.home)
     keyring = Keyring(home)
     with home.writing("erasure measure"):
@@ -41,7 +46,18 @@ def main() -> None:
             receipt.seconds["models_and_serving"] = round(time.monotonic() - started, 1)
             receipt.after |= erasure.traces_of(home, keyring, request.request_id)
         erasure.close(home, keyring, request.request_id, "erased" if receipt.is_complete else "not complete")
-    print(json.dumps({"rows_of_lake": rows, "persons_of_vault": persons, **asdict(receipt)}, indent=1))
+    told = {"records": records, "rows_of_lake": rows, "persons_of_vault": persons, **asdict(receipt)}
+    print(json.dumps(told, indent=1))
+
+
+def _make(home: Path, records: int) -> int:
+    """A home that one run has filled; how many records that took in. Its input lies beside it."""
+    written = home.with_name(f"{home.name}-written")
+    history, _ = company.write(written, records)
+    runs.make_home(home, written / "history")
+    copytree(written / "reference", home / "reference", dirs_exist_ok=True)
+    runs.run(home)
+    return history
 
 
 def _request(home: Home, keyring: Keyring) -> tuple[requests.Request, int, int]:
