@@ -14,7 +14,9 @@ FORMATS = {
     VAULT: 2,  # 1: persons before their links were kept
     LAKE: 1,  # commit files, and what they list
     PUBLISHED: 1,
-    SERVED: 4,  # 1: before files said their format; 2: before ledgers told what is withheld; 3: with sizes of hidden cells
+    # 1: before files said their format; 2: before ledgers told what is withheld; 3: with sizes of hidden cells in
+    # registers; 4: with counts of all rows in the checks
+    SERVED: 5,
     OPS: 1,  # runs.jsonl
 }
 # How runs end that say nothing of the data, for whoever asks about the last one that does.

@@ -12,6 +12,8 @@ Where the threshold is above 1:
    leaves none to hide among, the total too.
 3. What is used is told over all loads, not by load: a day's load is about a day's cell.
 4. Profile `external` tells no sizes and no months that a load touched: they would show what changed between refreshes.
+5. The checks tell no counts of rows or persons: those of all kinds, less the kinds that are told, are the one that is
+   not, and a flow may be that of a few. They stand in `lake/_checks.json`, for the privacy report.
 
 What was refused, came twice, waits or is withheld is told at any size, by load (`NOT_USED`).
 """
@@ -22,9 +24,11 @@ from orchestration.engine import literal
 from orchestration.privacy.disclosure import Profile, number
 from orchestration.records import KINDS
 
-LEDGER, COVERAGE, FINDINGS, REGISTRY, VALUES = (
-    "load_ledger", "kpi_coverage", "kpi_data_quality", "kpi_metrics", "kpi_values",
+LEDGER, COVERAGE, FINDINGS, REGISTRY, VALUES, PROVED = (
+    "load_ledger", "kpi_coverage", "kpi_data_quality", "kpi_metrics", "kpi_values", "privacy_checks",
 )  # fmt: skip
+# Columns of checks in which rows or persons are counted, and of which checks.
+COUNTS = {"n_checked": ("C1", "C2", "C5", "C7", "C13", "C21"), "evidence": ("C7", "C20")}
 NOT_USED = ("rejected", "duplicate", "quarantined", "withheld", "unselected")
 SIZES = ("n_records", "n_in_analysis", "coverage")  # columns of kpi_coverage
 # A list of stores or of calendars counts nobody; staff stand in the ledger as a directory.
@@ -75,6 +79,12 @@ def empty_sizes(con: duckdb.DuckDBPyConnection, schema: str, profile: Profile) -
         )
 
 
+def empty_counts(con: duckdb.DuckDBPyConnection, schema: str, profile: Profile) -> None:
+    """Empty in the checks of `schema`, the candidate, what counts rows or persons; last, when all are judged."""
+    for condition, column in _counting() if profile.threshold > 1 else ():
+        con.execute(f"UPDATE {schema}.{PROVED} SET {column} = NULL WHERE {condition}")
+
+
 def sizes_that_tell(con: duckdb.DuckDBPyConnection) -> int:
     """How many sizes in a published file give a hidden cell away, by the file alone: 0, or check C15 fails.
 
@@ -85,7 +95,10 @@ def sizes_that_tell(con: duckdb.DuckDBPyConnection) -> int:
     threshold, is_external = con.execute("SELECT threshold, binds_operational FROM publication").fetchall()[0]
     if threshold == 1:
         return 0
-    by_load = number(
+    by_check = 0
+    for condition, column in _counting() if _has(con, "main", PROVED) else ():
+        by_check += number(con, f"SELECT count(*) FROM {PROVED} WHERE {condition} AND {column} IS NOT NULL")
+    by_load = by_check + number(
         con,
         f"SELECT count(*) FROM {LEDGER} WHERE ({_IS_SIZE}) AND n IS NOT NULL AND (load_id IS NOT NULL OR {is_external})",
     )
@@ -118,6 +131,14 @@ def sizes_that_tell(con: duckdb.DuckDBPyConnection) -> int:
         """,
     )
     return by_load + few + hidden + less_others
+
+
+def _counting() -> list[tuple[str, str]]:
+    """SQL conditions on a check that was proved, each with the column in which it counts rows or persons."""
+    return [
+        (f"check_id IN ({', '.join(map(literal, checks))}) AND status <> 'not_proved'", column)
+        for column, checks in COUNTS.items()
+    ]
 
 
 def _hide(con: duckdb.DuckDBPyConnection, schema: str, threshold: int) -> None:

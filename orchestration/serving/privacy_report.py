@@ -196,24 +196,30 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
 
 
 def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
-    """The privacy checks as the published file tells them; before there is one, as the last run found the home."""
+    """The privacy checks as the published file tells them; before there is one, as the last run found the home.
+
+    What the file leaves out since it counts rows or persons (`registers.COUNTS`) is told as the last run found it.
+    """
     found: list[dict[str, Any]] = []
     path = home.lake / "_checks.json"
+    exact = {c["check_id"]: c for c in json.loads(path.read_text())} if path.exists() else {}
     if kpi.exists():
         with open_read_only(kpi) as con:
             found = _rows(
                 con,
                 "SELECT * REPLACE (strftime(last_proved_at, '%Y-%m-%dT%H:%M:%S.%g') AS last_proved_at) FROM privacy_checks",
             )
-    elif path.exists():
-        found = json.loads(path.read_text())
+    else:
+        found = list(exact.values())
     unproved = {"status": "not_proved", "evidence": "", "n_checked": 0, "n_failed": 0, "last_proved_at": None}
     told = {c["check_id"]: c for c in found}
     rows = []
     for check_id, (zh, en, cadence) in CATALOGUE.items():
         row = told.get(check_id, unproved)
+        known = exact.get(check_id, {})
+        row = row | {k: known.get(k) for k in ("n_checked", "evidence") if row[k] is None}
         about = {"check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
-        rows.append({**row, "evidence_zh": translated(row["evidence"], "zh"), **about})
+        rows.append({**row, "evidence_zh": translated(row["evidence"] or "", "zh"), **about})
     return rows
 
 

@@ -33,7 +33,7 @@ from orchestration.privacy.disclosure import (
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import is_unnamed
-from orchestration.privacy.registers import LEDGER, REGISTRY, VALUES, empty_sizes
+from orchestration.privacy.registers import LEDGER, PROVED, REGISTRY, VALUES, empty_counts, empty_sizes
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
 from orchestration.serving.history import History, commit, drafted, drop_drafts
@@ -42,7 +42,6 @@ from orchestration.serving.swap import discard, swap
 
 DICTIONARY = "kpi_columns"
 CHOICES = "kpi_choices"
-PROVED = "privacy_checks"
 STAGED = {f"stg_{name}": kind for kind in KINDS for name in (kind, f"{kind}s", f"{kind[:-1]}ies")}
 PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group with the house
 RESTRICTED_MODE = 0o600
@@ -123,6 +122,7 @@ def publish(
         }
         _write_out(con, draft, [name for name in rows if name != PROVED])
         broken = _prove(con, home, draft)
+        empty_counts(con, "candidate.main", chosen)
         _write_out(con, draft, [PROVED])
     except (duckdb.Error, VoicehouseError):
         con.execute("DETACH candidate")

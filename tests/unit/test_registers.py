@@ -122,9 +122,42 @@ def test_a_source_that_stands_alone_hides_the_total_and_no_other_sources_counts(
         assert dict(told.fetchall()) == {"desk": 50, "booth": None}
 
 
+@pytest.mark.parametrize("profile", ["internal", "external", "open_data"])
+def test_no_count_over_all_kinds_gives_back_the_one_kind_that_is_hidden(
+    house: duckdb.DuckDBPyConnection, tmp_path: Path, profile: str
+) -> None:
+    """The booth has the only mentions, four of them: what C1 looked at, less all that the ledger tells."""
+    house.execute(f"UPDATE wh.intermediate.int_sources SET is_public_set = {profile == 'open_data'}")
+    for table in ("kpi_values", "load_ledger", "kpi_coverage", "kpi_data_quality"):
+        house.execute(f"DELETE FROM wh.kpis.{table} WHERE source = 'booth'")
+    house.execute(
+        "INSERT INTO wh.kpis.load_ledger SELECT 'b', 'booth', now(), 'rows', 'mention', unnest(['promoted', 'current']), NULL, 4"
+    )
+    house.execute(
+        "INSERT INTO wh.kpis.kpi_metrics SELECT * REPLACE ('mentions' AS metric_id, 'count' AS unit) "
+        "FROM (SELECT COLUMNS(c -> c <> 'record_kind') FROM wh.kpis.kpi_metrics WHERE disclosure = 'subject' LIMIT 1)"
+    )
+    looked_at = "SELECT sum(n) FROM {}load_ledger WHERE level = 'rows' AND measure = 'promoted'"
+    house.execute(
+        f"UPDATE wh.kpis.privacy_checks SET n_checked = ({looked_at.format('wh.kpis.')}) WHERE check_id = 'C1'; "
+        "INSERT INTO wh.kpis.privacy_checks SELECT * REPLACE ('C20' AS check_id, 'booth DE → CN by adequacy, 4 persons' AS evidence) "
+        "FROM wh.kpis.privacy_checks WHERE check_id = 'C1'"
+    )
+    result = publish(house, served_house.home(tmp_path), profile, None)
+    assert result.is_served
+    with duckdb.connect(str(result.path), read_only=True) as con:
+        (told,) = con.execute(looked_at.format("")).fetchall()[0]
+        found = {
+            c: (n, e) for c, n, e in con.execute("SELECT check_id, n_checked, evidence FROM privacy_checks").fetchall()
+        }
+    assert found["C1"] == ((told, "gate counts") if profile == "open_data" else (None, "gate counts"))
+    assert (found["C20"][1] is None) == (profile != "open_data") and found["C9"][0]
+
+
 @pytest.mark.parametrize(
     "betrayal",
     [
+        "UPDATE privacy_checks SET n_checked = 124 WHERE check_id = 'C1'",
         "UPDATE kpi_coverage SET n_in_analysis = 4 WHERE source = 'booth'",
         "UPDATE load_ledger SET n = 4 WHERE source = 'booth' AND measure = 'current'",
         "UPDATE kpi_coverage SET n_in_analysis = 30 WHERE source = 'forms'",
