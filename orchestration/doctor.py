@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -291,6 +291,23 @@ def _waiting(home: Home | None) -> Iterator[Finding]:
         yield Finding("warning", "doctor.alerts", {"problem": translated(problem)})
 
 
+def _backups(home: Home | None) -> Iterator[Finding]:
+    """Backups past their term, by the audit log: an erased person is gone from them only when they are."""
+    from orchestration.privacy.audit_log import AuditLog
+    from orchestration.privacy.keys import Keyring
+    from orchestration.privacy.policy import Policy
+
+    if not home or not all((home.root / p).exists() for p in ("audit/log.jsonl", "keys/keyring.json", "policy.toml")):
+        return  # asking would make them
+    try:
+        made, days = AuditLog(home, Keyring(home)).backups(), Policy.of(home).backup_days
+    except VoicehouseError:
+        return  # told by the keys, or by what reads the policy
+    if old := sum(day < (now() - timedelta(days=days)).date() for day in made):
+        values = {"old": old, "young": len(made) - old, "days": days, "newest": str(made[-1])}
+        yield Finding("note", "doctor.backups_old", values)
+
+
 CHECKS: tuple[Check, ...] = (
     _python,
     _packages,
@@ -308,6 +325,7 @@ CHECKS: tuple[Check, ...] = (
     _lake,
     _sources,
     _waiting,
+    _backups,
 )
 
 

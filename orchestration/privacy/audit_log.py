@@ -12,7 +12,7 @@ import json
 import os
 import pwd
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from orchestration.home import Home, now, sync_folder, write_durably
@@ -93,6 +93,10 @@ class AuditLog:
         """Every line that can be read, oldest first."""
         if self._path.exists():
             yield from _parsed(self._path.read_bytes())
+
+    def backups(self) -> list[date]:
+        """The days on which backups were made, oldest first; no line tells whether they are there still."""
+        return [date.fromisoformat(line["at"][:10]) for line in self.lines() if line["action"] == "backup"]
 
     def verify(self) -> tuple[int, list[str]]:
         """Lines read, and what is wrong with the chain: lines changed, missing or out of order.

@@ -82,11 +82,14 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         receipt.after = _traces(con, home, keyring, entry)
     finally:
         con.close()
-    at, policy = now().replace(tzinfo=None), Policy.of(home)
+    at, policy, made = now().replace(tzinfo=None), Policy.of(home), log.backups()
+    due = (at - timedelta(days=policy.backup_days)).date()
+    old = sum(day < due for day in made)
     receipt.by_schedule = {
         "landing": f"sealed pages expire by {at + timedelta(days=policy.landing_days):%Y-%m-%d}; "
         "nothing of the person is read from them",
-        "backups": f"you must delete backups made before {at:%Y-%m-%d %H:%M} UTC by {at + timedelta(days=policy.backup_days):%Y-%m-%d}: "
+        "backups": f"you must delete backups made before {at:%Y-%m-%d %H:%M} UTC by {at + timedelta(days=policy.backup_days):%Y-%m-%d} "
+        f"(the audit log knows {len(made) - old} made since {due:%Y-%m-%d}, the newest of {made[-1] if made else '–'}, and {old} older): "
         "the house knows not where they lie; restore them only with --erased and this home's erased/ folder, copied somewhere safe now",
     }
     if exported := _exported(log):

@@ -10,7 +10,7 @@ rotation.py replaces those.
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from orchestration.errors import KeyMissingError, UsedWronglyError
@@ -86,15 +86,15 @@ def rewrap(home: Home, keyring: Keyring) -> Rewrapped:
         if begun != chosen:
             chosen.note(home.folder("keys"))
         wrapped = _settle(home, keyring, chosen, chosen.new)
-    backups = [line["at"][:10] for line in log.lines() if line["action"] == "backup"]
+    backups = log.backups()
     newest = backups[-1] if backups else None
     done = Rewrapped(
         wrapped,
         opened_by(home, chosen.old),
         chosen.in_file,
         len(backups),
-        newest,
-        (date.fromisoformat(newest) + timedelta(days=Policy.of(home).backup_days)).isoformat() if newest else None,
+        newest.isoformat() if newest else None,
+        (newest + timedelta(days=Policy.of(home).backup_days)).isoformat() if newest else None,
     )
     log.append("rewrap", keys=done.keys, opened_by_old=done.opened_by_old, in_file=done.in_file)
     return done

@@ -98,12 +98,20 @@ def command(house: TestHouse, monkeypatch: pytest.MonkeyPatch, *arguments: str) 
         Sought(record="desk:case:T2"),
     ],
 )
-def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(filled: TestHouse, sought: Sought) -> None:
+def test_a_person_merged_late_is_erased_whole_by_whatever_is_known(
+    filled: TestHouse, sought: Sought, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setenv("VOICEHOUSE_CLOCK", "2020-01-01T00:00:00Z")
+        AuditLog(filled.home, filled.keyring).append("backup", files=9)
+    AuditLog(filled.home, filled.keyring).append("backup", files=9)
     receipt = erase(filled, sought)
     assert receipt.before["lake"] == 4 and receipt.before["vault"] > 0  # three cases and the event of one
     assert receipt.is_complete and set(receipt.by_schedule) == {"landing", "backups"}
     # Nobody but people deletes a backup: the receipt asks for it and promises nothing.
-    assert re.match(r"you must delete backups made before .* UTC by \d{4}-\d\d-\d\d:", receipt.by_schedule["backups"])
+    known = r"\(the audit log knows 1 made since .*, the newest of .*, and 1 older\)"
+    told = rf"you must delete backups made before .* UTC by \d{{4}}-\d\d-\d\d {known}:"
+    assert re.match(told, receipt.by_schedule["backups"])
     assert "须由您至迟于" in translated(receipt.by_schedule["backups"], "zh")
     assert filled.rows("select count(*) from lake.case") == [(1,)]
     assert filled.rows("select text from lake.case_event") == [("mine too",)]

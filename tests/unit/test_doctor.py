@@ -20,6 +20,7 @@ from orchestration.cli import main
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import catalogue, translated
+from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.master import Change
 from tests.house import TestHouse, write_source
 
@@ -160,6 +161,21 @@ def test_a_stale_source_is_told(sound: TestHouse, monkeypatch: pytest.MonkeyPatc
     path.write_text("expected_every_hours = 1\n" + path.read_text())
     monkeypatch.setenv("VOICEHOUSE_CLOCK", time.strftime("%Y-12-31T23:00:00Z", time.gmtime(time.time() + 4e7)))
     assert found(sound.home)["stale_source"] == "warning"
+
+
+def test_backups_past_their_term_are_told_since_nobody_but_people_deletes_them(
+    sound: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(sound.home, sound.keyring)
+    for at in ("2030-01-01", "2030-01-02", "2030-02-01"):
+        monkeypatch.setenv("VOICEHOUSE_CLOCK", f"{at}T00:00:00Z")
+        log.append("backup", files=9)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2030-01-31T23:00:00Z")
+    assert "backups_old" not in found(sound.home)
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2030-02-02T01:00:00Z")
+    (told,) = [f for f in doctor.examine(sound.home.root) if f.key == "doctor.backups_old"]
+    assert told.level == "note" and told.as_row()["code"] == "backups_old"
+    assert (told.values["old"], told.values["young"], told.values["newest"]) == (2, 1, "2030-02-01")
 
 
 def test_the_machine_is_looked_at_without_a_home_and_none_is_made(
