@@ -122,7 +122,7 @@ def test_sealed_pages_open_under_fresh_keys_alone(filled: TestHouse) -> None:
     assert pages_of(filled) == before and len(before) == 3
     for path in (filled.home.root / "landing" / "desk" / "pages").glob("*.parquet"):
         for row in pq.read_table(path).to_pylist():
-            where = "desk", row["load_id"], row["stream"], row["number"]
+            where = "desk", row["load_id"], row["stream"], row["number"], path.name
             with pytest.raises(SourceError, match="does not open"):
                 open_page(row["sealed"], old[row["load_id"]], *where)
             open_page(row["sealed"], filled.keyring.key(f"landing:{row['load_id']}"), *where)  # the control
