@@ -26,6 +26,7 @@ from orchestration.landing.extract import extract as extract_pages
 from orchestration.logs import event, ids
 from orchestration.privacy import (
     answers,
+    coarsen,
     evidence,
     flows,
     incidents,
@@ -399,9 +400,10 @@ def let_go(home: Home, keyring: Keyring, dry_run: bool = False) -> tuple[withdra
 def heed(home: Home, keyring: Keyring) -> None:
     """What waits for no source's terms: what persons had struck out is, in rows that are theirs by now, too.
 
-    And looks back go that hold rows which are gone.
+    Places of before are cut as the gate cuts them now, and looks back go that hold rows which are gone.
     """
     restriction.renew(home, keyring)
+    coarsen.run(home, keyring)
     retention.drop_looks_back(home, keyring)
 
 

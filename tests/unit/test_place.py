@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from orchestration.privacy.place import generalised_sql
+from orchestration.privacy.prefectures import CITIES, UNDER_A_PROVINCE
 
 CUT = {
     "上海浦东新区": "上海",
@@ -39,6 +40,21 @@ CUT = {
     "海南省保亭黎族苗族自治县保城镇超市": "海南省",
     "香港特别行政区中西区": "香港特别行政区",
     "香港中西区": "香港",
+    # A city of a county's rank lies in a prefecture that the words do not name, and so in its province; one that the
+    # province runs itself (GB/T 2260, codes xx90xx) lies in none.
+    "江苏省昆山市": "江苏省",
+    "江苏昆山市": "江苏",
+    "中国 江苏省 昆山市 花桥": "中国 江苏省",
+    "江苏省昆山市花桥地区": "江苏省",
+    "浙江省义乌市北苑街道": "浙江省",
+    "吉林省公主岭市": "吉林省",
+    "内蒙古锡林浩特市": "内蒙古",
+    "台湾省台北市": "台湾省",
+    "湖北省仙桃市沙嘴街道": "湖北省仙桃市",
+    "河南济源市": "河南济源市",
+    "新疆维吾尔自治区石河子市": "新疆维吾尔自治区石河子市",
+    "湖北省神农架林区": "湖北省",
+    "昆山市玉山镇": "昆山市",
     "Berlin, Mitte": "Berlin",
     "US/West": "US",
     "东京，涩谷": "东京",
@@ -46,6 +62,7 @@ CUT = {
 KEPT = [
     "上海", "上海市", "广东", "广东省", "江苏省", "宁夏回族自治区", "广西壮族自治区", "新疆维吾尔自治区", "香港", "香港特别行政区",
     "澳门特别行政区", "杭州", "浙江杭州", "杭州市", "成都市", "三沙市", "广东省深圳", "江西省景德镇", "延边朝鲜族自治州", "大兴安岭地区", "兴安盟",
+    "湖北省仙桃市", "河南省济源市", "海南省文昌市", "吉林省吉林市", "吉林市", "海南藏族自治州", "昆山市", "浙江市场部", "广东线上市场部", "江苏省超市",
     "华东", "华东大区", "华东地区", "广东大区", "浙江一区", "海外市场", "华东市场部", "华东加盟区", "东盟", "Berlin", "NUTS-2 DE30", "Unknown",
     "São Paulo", "CA", "",
 ]  # fmt: skip
@@ -62,3 +79,17 @@ def test_what_is_kept_of_a_place_is_kept_as_it_is(place: str) -> None:
     once = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT $1 AS place)", params=[place]).fetchone()
     again = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT $1 AS place)", params=[once[0]]).fetchone()
     assert again == once
+
+
+def test_the_cities_known_are_those_of_the_standard() -> None:
+    listed = [name for names in CITIES.values() for name in names.split()]
+    under = [name for names in UNDER_A_PROVINCE.values() for name in names.split()]
+    assert (len(CITIES), len(listed), len(under)) == (27, 293, 21) and len({*listed, *under}) == 293 + 21
+    places = [
+        f"{province}省{name}市某区"
+        for found in (CITIES, UNDER_A_PROVINCE)
+        for province, names in found.items()
+        for name in names.split()
+    ]
+    cut = duckdb.sql(f"SELECT {generalised_sql('place')} FROM (SELECT unnest($1) AS place)", params=[places]).fetchall()
+    assert [place for (place,) in cut] == [place.removesuffix("某区") for place in places]
