@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from orchestration.privacy import measured
+from orchestration.serving.privacy_report import LIMITS
 from tests.bench import redaction_table
 from tests.bench.redaction_table import PAGE
 
@@ -83,3 +84,8 @@ def test_every_target_of_the_page_is_met_and_is_one_of_the_check():
 def test_figures_are_dated_by_when_they_were_measured():
     at = datetime.fromisoformat(measured.measured()["measured_at"])
     assert at.tzinfo is None and datetime(2026, 11, 1) < at
+
+
+def test_what_is_measured_without_a_target_is_a_limit_that_the_report_names():
+    assert list(redaction_table.LIMITS) == ["NAME_slip_2"]
+    assert any("name of two characters" in en and "两字" in zh for zh, en in LIMITS)
