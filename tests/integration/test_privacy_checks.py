@@ -431,4 +431,4 @@ def test_the_report_counts_what_was_taken_out_and_repeats_no_word_that_somebody_
     house.drop("rows.jsonl", lines(*(case(i, account=f"A{i}", country="DE", text=t) for i, t in enumerate(texts))))
     house.take()
     assert {t for (t,) in house.rows("select text from lake.case")} >= set(texts[1:])  # the control: they are kept
-    assert privacy_report._redacted(house.home, house.keyring) == [{"type": "EMAIL", "n": 1}]
+    assert privacy_report.redacted(house.home, house.keyring) == [{"type": "EMAIL", "n": 1}]
