@@ -9,7 +9,7 @@ import dagster as dg
 from orchestration import pipeline
 from orchestration.defs.started import job, writing
 from orchestration.privacy import incidents
-from orchestration.serving.notification import write_notification
+from orchestration.serving.notification import material, write_notification
 
 
 class Noticed(dg.Config):
@@ -28,7 +28,7 @@ class Noticed(dg.Config):
 class Touched(dg.Config):
     """An incident of the register, and what it is about: a time (ISO 8601), sources, kinds, loads, stores.
 
-    All unless told.
+    All unless told. `dry_run` counts and keeps nothing.
     """
 
     incident: str
@@ -38,13 +38,15 @@ class Touched(dg.Config):
     kinds: list[str] = []
     loads: list[str] = []
     stores: list[str] = []
+    dry_run: bool = False
     role: str = "compliance"
 
 
 class Told(dg.Config):
-    """An incident of the register whose scope was counted."""
+    """An incident of the register whose scope was counted; `dry_run` only says what would have to be filled in."""
 
     incident: str
+    dry_run: bool = False
     role: str = "compliance"
 
 
@@ -52,7 +54,6 @@ class Ended(Told):
     """How it ended, in few words without anybody's data; `dry_run` only says whether it can be closed."""
 
     outcome: str
-    dry_run: bool = False
 
 
 @job("incident_open")
@@ -76,10 +77,12 @@ def count_incident(context: dg.OpExecutionContext, config: Touched) -> None:
         )
         of = (config.sources, config.kinds, config.loads, config.stores)
         found = incidents.scope(home, keyring, since, until, *of)
-        incidents.keep_scope(home, keyring, about, found)
+        if not config.dry_run:
+            incidents.keep_scope(home, keyring, about, found)
         reached = found["reached"]
         context.add_output_metadata(
             {"persons": reached["persons"], "due_at": {t["law"]: t["due_at"] for t in about.terms(found)}}
+            | {"dry_run": config.dry_run}
             | {s["store"]: {"persons": s["persons"], "rows": s["rows"]} for s in reached["stores"]}
         )
 
@@ -89,6 +92,10 @@ def export_incident(context: dg.OpExecutionContext, config: Told) -> None:
     """Writes what an authority and the persons concerned are told."""
     with writing(context, "privacy incident", config.role, of="incident export") as (home, keyring):
         about = incidents.find(home, config.incident)
+        if config.dry_run:
+            blanks = len(material(home, keyring, about)["blanks"])
+            context.add_output_metadata({"blanks": blanks, "due_at": about.due_at, "dry_run": True})
+            return
         done = write_notification(home, keyring, about)
         incidents.keep_export(home, keyring, about, done.path.name, done.sha256)
         context.add_output_metadata({"sha256": done.sha256})

@@ -13,7 +13,7 @@ from orchestration.defs.started import job, writing
 from orchestration.privacy import answers, rotation, vault
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
-from orchestration.serving.dpia import write_dpia
+from orchestration.serving.dpia import material, write_dpia
 from orchestration.serving.export import export
 
 
@@ -55,6 +55,12 @@ class Signature(dg.Config):
     sha256: str
     role: str = "compliance"
     remark: str = ""
+    dry_run: bool = False
+
+
+class Assessment(dg.Config):
+    """`dry_run` only counts the sources of the record, and what is lacking in it."""
+
     dry_run: bool = False
 
 
@@ -130,9 +136,14 @@ def write_report(context: dg.OpExecutionContext) -> None:
 
 
 @job("privacy_dpia")
-def write_material(context: dg.OpExecutionContext) -> None:
+def write_material(context: dg.OpExecutionContext, config: Assessment) -> None:
     """Writes the record of processing and the material for an impact assessment."""
     with writing(context, "privacy dpia") as (home, keyring):
+        if config.dry_run:
+            found = material(home, keyring, pipeline.whole_sources(home))
+            counts = {"sources": len(found["record"]["sources"]), "lacking": len(found["lacking"])}
+            context.add_output_metadata({**counts, "dry_run": True})
+            return
         done = write_dpia(home, keyring, pipeline.whole_sources(home))
         context.add_output_metadata({"sha256": done.sha256})
 

@@ -72,8 +72,11 @@ def asked(requests: list[str], incident: str, pseudonym: str, beside: Path) -> t
     noticed: dict[str, object] = {"reason": "a laptop is gone", "ticket": "T-9"}
     jobs: Configured = {
         "incident_close": [{"incident": incident, "outcome": "none"}],
+        "incident_export": [{"incident": incident}],
         "incident_open": [noticed],
+        "incident_scope": [{"incident": incident}],
         "keys_rotate": [{}],
+        "privacy_dpia": [{}],
         "retention_run": [{}],
         "subject_close": [{"request": requests[1], "outcome": "refused", "reason": "letter"}],
         "subject_register": [{"pseudonym": pseudonym, "action": "erase", "reason": "letter"}],
