@@ -80,7 +80,7 @@ bench: setup $(if $(BESIDE),.venv-bench/.installed) ## Measure all of it, one ta
 	@$(BIN)/python -m tests.bench $(foreach n,$(RECORDS),--records $(n)) --rounds $(ROUNDS) $(if $(INCREMENT_AT),--increment-at $(INCREMENT_AT)) $(if $(BESIDE),--beside $(BESIDE)) $(if $(PUBLIC),--public $(PUBLIC)) --write
 
 .PHONY: test-operate
-test-operate: setup ## Run every command of docs/operate.md and docs/privacy.md in an empty folder (minutes)
+test-operate: setup ## Run every command of docs/operate.md, in a fresh clone, and of docs/privacy.md (minutes)
 	@$(BIN)/python -m pytest tests -m operate
 
 .PHONY: pictures

@@ -19,7 +19,7 @@ import duckdb
 from packaging.markers import Marker
 
 from orchestration import watch
-from orchestration.engine import connect, literal
+from orchestration.engine import connect, literal, load_extension
 from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home, now
 from orchestration.messages import Finding, translated
@@ -76,16 +76,19 @@ def locked(text: str) -> list[tuple[str, str, str]]:
 
 
 def _extension(home: Home | None) -> Iterator[Finding]:
-    """DuckDB's encryption library, as every step loads it."""
+    """DuckDB's extensions, as steps load them: encryption always, PostgreSQL where figures are published there."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
+        package = "httpfs"
         try:
-            connect(home.root / "tmp" if home else Path(folder) / "tmp").close()
+            with connect(home.root / "tmp" if home else Path(folder) / "tmp") as con:
+                package = "postgres"
+                load_extension(con, package, "postgres_scanner")
         except UsedWronglyError:
             raise
         except (duckdb.Error, VoicehouseError, OSError, ImportError, AttributeError):
-            yield Finding("error", "doctor.extension")
+            yield Finding("error", "doctor.extension", {"package": f"duckdb-extension-{package}"})
 
 
 def _encoding(home: Home | None) -> Iterator[Finding]:
@@ -225,7 +228,7 @@ def _vault(home: Home | None) -> Iterator[Finding]:
         if "vault" not in keyring.purposes():
             return  # asking for a key would make one
         con = connect(home.temp)
-    except (KeyMissingError, OSError):
+    except (KeyMissingError, OSError, ImportError, duckdb.Error):
         return  # told by the keys, or by the extension
     try:
         key = keyring.hex("vault")

@@ -42,7 +42,7 @@ from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.protect import prepare_consents
-from orchestration.privacy.vault import open_vault, publish_due
+from orchestration.privacy.vault import is_vault_there, open_vault, publish_due
 from orchestration.serving import postgres, verdict
 from orchestration.serving import publish as serving
 from orchestration.serving.privacy_report import PrivacyReport, newest, read, sign_off, write_privacy_report
@@ -265,8 +265,9 @@ def _known_better(home: Home, keyring: Keyring, active: Mapping[str, Settings], 
     """Refused rows of committed loads in landing of whose persons more is known by now.
 
     A list of them that does not open is its source's failure.
+    Raises VoicehouseError when the vault is gone, or older than what was written with it.
     """
-    if not (home.folder("vault") / "vault.duckdb").exists():
+    if not is_vault_there(home):
         return []
     loads: list[pages.Load] = []
     for name in active:

@@ -70,6 +70,8 @@ def command(
     elif (home.serving / "kpi.duckdb").exists():
         try:
             with ticking("summary"):
+                if not outcome.success and not pipeline.is_served(home):
+                    tell("\n" + text("run.served_before"))
                 summary(home, tell)
         except VoicehouseError as error:
             if outcome.success:

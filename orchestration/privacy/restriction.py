@@ -28,7 +28,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import EVERY, MARK, STAFF, bare, bare_purpose
-from orchestration.privacy.vault import open_vault
+from orchestration.privacy.vault import is_vault_there, open_vault
 
 
 def restrict(
@@ -110,7 +110,7 @@ def renew(home: Home, keyring: Keyring) -> int:
 
     Opens no file of the lake when nobody asked, or nothing can have changed since. The caller holds the home's lock.
     """
-    if not (home.folder("vault") / "vault.duckdb").exists():
+    if not is_vault_there(home):
         return 0
     lake = Lake(home, keyring.base64(LAKE_KEY))
     path, log = _noted(home), AuditLog(home, keyring)

@@ -26,7 +26,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import ErasedList, RestrictedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
-from orchestration.privacy.vault import open_vault, renew_due, renew_later
+from orchestration.privacy.vault import is_vault_there, open_vault, renew_due, renew_later
 from orchestration.records import KINDS, Privacy, Record
 from orchestration.sources.contract import Settings
 
@@ -220,7 +220,7 @@ def _expire_vault(
     that a death leaves in the vault are put back there with the next run (`restriction.remember`).
     """
     home = lake.home
-    if not (home.folder("vault") / "vault.duckdb").exists():
+    if not is_vault_there(home):
         return {}
     with open_vault(con, home, keyring, read_only=dry_run):
         found = vault_due(con, lake, keyring, sources, at)

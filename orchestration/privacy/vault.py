@@ -71,14 +71,9 @@ def open_vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, rea
     """
     path = home.folder("vault") / "vault.duckdb"
     expected = known_generation(home)
-    if not path.exists():
-        if expected or read_only:
-            raise VoicehouseError(
-                "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
-                "the persons known so far: `voicehouse vault reinit --role engineer`"
-                if expected
-                else "there is no vault yet: run `voicehouse run` first"
-            )
+    if not is_vault_there(home):
+        if read_only:
+            raise VoicehouseError("there is no vault yet: run `voicehouse run` first")
         _create(con, home, keyring)
     mode = "READ_ONLY, " if read_only else ""
     con.execute(
@@ -143,6 +138,18 @@ def check_format(con: duckdb.DuckDBPyConnection) -> None:
     elif "subject" in columns:
         # Written before vaults said their format: those of format 2 know what a person hangs on.
         check(VAULT, 2 if "anchor" in columns["subject"] else 1)
+
+
+def is_vault_there(home: Home) -> bool:
+    """Whether a home has a vault: none before the first load. Raises VoicehouseError when it had one that is gone."""
+    if (home.folder("vault") / "vault.duckdb").exists():
+        return True
+    if known_generation(home):
+        raise VoicehouseError(
+            "the vault is gone: put its backup back (vault/vault.duckdb in the home), or start a new one without "
+            "the persons known so far: `voicehouse vault reinit --role engineer`"
+        )
+    return False
 
 
 def known_generation(home: Home) -> int:

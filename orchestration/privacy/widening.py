@@ -22,7 +22,7 @@ from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, jurisdiction_sql
 from orchestration.privacy.protect import basis_of_rows, prepare_consents
-from orchestration.privacy.vault import open_vault
+from orchestration.privacy.vault import is_vault_there, open_vault
 from orchestration.records import KINDS, Record
 from orchestration.sources.contract import Settings
 
@@ -33,7 +33,7 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings]) -> int:
     Nothing is opened where nothing is new.
     The caller holds the home's lock; staged loads were committed before.
     """
-    if not (home.folder("vault") / "vault.duckdb").exists():
+    if not is_vault_there(home):
         return 0
     lake = Lake(home, keyring.base64(LAKE_KEY))
     policy = Policy.of(home)

@@ -32,7 +32,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
-from orchestration.privacy.vault import open_vault
+from orchestration.privacy.vault import is_vault_there, open_vault
 from orchestration.sources.contract import Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
@@ -54,7 +54,7 @@ def run(home: Home, keyring: Keyring, sources: Mapping[str, Settings], dry_run: 
     Opens no file of the lake when nothing can have changed, and asks what rows are for only when what is named has.
     The caller holds the home's lock. `sources`: every source configured, switched off ones too.
     """
-    if not (home.folder("vault") / "vault.duckdb").exists():
+    if not is_vault_there(home):
         return Withdrawn()
     lake = Lake(home, keyring.base64(LAKE_KEY))
     policy, at = Policy.of(home), now().replace(tzinfo=None)

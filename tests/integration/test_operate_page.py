@@ -1,4 +1,4 @@
-"""docs/operate.md: every command runs in an empty folder, every finding and exit code is spoken of.
+"""docs/operate.md: every command runs in a fresh clone, every finding and exit code is spoken of.
 
 Keep out: what single commands do.
 """
@@ -93,14 +93,37 @@ def test_every_command_that_a_page_gives_to_type_is_whole(tmp_path: Path, monkey
     assert refused == set()
 
 
+# What the doctor finds in the restored home, each time that the page asks it.
+MASTER = ["the master key lies in the home"]
+EXAMINED = [
+    MASTER,
+    ["open to others", "leftovers of dead processes: 1", "rehearsal (process 1) died", "keyring.json is gone"]
+    + ["the inbox", "front_desk"],
+    MASTER,
+    ["vault/vault.duckdb is gone"],
+    ["files missing in the lake: 1"],
+    MASTER,
+    ["there are two master keys"],
+    ["its master key is not"],
+    ["nothing to worry about"],
+]
+
+
 @pytest.mark.operate
 @pytest.mark.slow
-def test_every_command_runs_in_an_empty_folder(script: ModuleType, tmp_path: Path) -> None:
-    results = list(script.run(tmp_path))
+def test_every_command_runs_in_a_fresh_clone(script: ModuleType, tmp_path: Path) -> None:
+    results = list(script.run(script.clone(tmp_path / "clone")))
     assert len(results) == len(script.commands()) > 20
     failed = [(command, code, printed[-500:]) for command, code, printed in results if code]
     assert not failed
-    last_run = next(printed for command, _, printed in reversed(results) if command.endswith("restored run"))
-    assert "nothing new" in last_run  # cursors, lake and warehouse came back together
+    runs = [p for command, _, p in results if command.endswith("restored run")]
+    assert "nothing new" in runs[0] and "nothing new" in runs[-1]  # cursors, lake and warehouse came back together
+    refused = [p for command, _, p in results if "restored run ||" in command]
+    for words, found in zip(("the vault is gone", "the lake lacks 1 of the files"), refused, strict=True):
+        assert words in found and "exit code 1" in found, found
+    examined = [p for command, _, p in results if "--home restored doctor" in command]
+    for words, found in zip(EXAMINED, examined, strict=True):
+        assert not [w for w in words if w not in found], found
+        assert ("error " in found) == ("exit code 1" in found)
     quiet = "".join(printed for _, _, printed in results)
     assert "Traceback" not in quiet and "13800138000" not in quiet

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from orchestration import doctor, pipeline
+from orchestration import doctor, engine, pipeline, running
 from orchestration.cli import main
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
@@ -138,6 +138,24 @@ def test_a_run_names_the_load_and_kind_whose_file_is_gone(sound: TestHouse, has_
     assert translated(str(told.value), "zh") != str(told.value)
 
 
+@pytest.mark.parametrize("has_news", [True, False])
+@pytest.mark.parametrize(("code", "why"), [("vault_gone", "the vault is gone"), ("vault_old", "vault is older")])
+def test_a_run_stops_where_the_vault_is_not_the_one_the_lake_was_written_with(
+    sound: TestHouse, code: str, why: str, has_news: bool
+) -> None:
+    HARM[code](sound)
+    if has_news:
+        sound.drop("rows_2.jsonl", '{"id": "2", "at": "2025-01-02"}\n')
+    with pytest.raises(VoicehouseError, match=why):
+        sound.take("desk")
+
+
+def test_the_ledger_is_told_where_a_file_of_the_lake_is_gone(sound: TestHouse) -> None:
+    HARM["lake_gone"](sound)
+    (line,) = running._exact_ledger(sound.home)
+    assert line[:4] == ("desk", 1, 1, 1)
+
+
 def test_the_clock_the_disk_and_two_masters_are_looked_at(sound: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEHOUSE_CLOCK", "2020-01-01T00:00:00Z")
     assert found(sound.home)["clock"] == "error"
@@ -194,12 +212,16 @@ def test_the_machine_is_looked_at_without_a_home_and_none_is_made(
     assert not (tmp_path / "home").exists()
 
 
-def test_an_extension_that_does_not_load_is_told(sound: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError
-
-    monkeypatch.setattr("orchestration.engine.load_extension", fail)
-    assert found(sound.home)["extension"] == "error"
+@pytest.mark.parametrize("package", ["httpfs", "postgres"])
+def test_an_extension_that_does_not_load_is_told(
+    sound: TestHouse, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = engine._extension
+    monkeypatch.setattr(engine, "_extension", lambda p: Path("nowhere") / p if p == package else there(p))
+    (told,) = [f for f in doctor.examine(sound.home.root) if f.key == "doctor.extension"]
+    row = told.as_row()
+    assert (row["code"], row["level"]) == ("extension", "error")
+    assert row["values"] == {"package": f"duckdb-extension-{package}"}
 
 
 def test_the_lock_file_is_read_with_its_markers() -> None:
