@@ -11,7 +11,7 @@ import hashlib
 from functools import cache
 
 from orchestration.engine import literal
-from orchestration.privacy.prefectures import CITIES, UNDER_A_PROVINCE
+from orchestration.privacy.prefectures import AUTONOMOUS, CITIES, UNDER_A_PROVINCE
 
 _BETWEEN = r"[\s,，、/·\-]*"
 _START = rf"^\s*((?:中国{_BETWEEN})?"
@@ -25,14 +25,19 @@ _WITHIN = "[县区旗街路村号]"  # in no prefecture's name, but in those of 
 _NAME = r"(?:[^\P{Han}市县区旗街路村号]|[\s,，、/·\-])"
 _CITY = r"[^\P{Han}超县区旗街路村号]市"  # a market is no city, nor is a department of one
 _KNOWN = "|".join(name for found in (CITIES, UNDER_A_PROVINCE) for names in found.values() for name in names.split())
+_STATE = rf"(?:{'|'.join(AUTONOMOUS.split())})州"  # as autonomous prefectures are called
 # The three leagues by name, since shops and firms have theirs.
 _PREFECTURE = rf"(?:(?:{_KNOWN})市|{_NAME}{{1,14}}?(?:自治州|地区)|{_NAME}{{0,4}}(?:锡林郭勒|兴安|阿拉善)盟)"
 _AFTER = "(?:[^场]|$)"
 
-# The first that fits. What a province stands before, and is no prefecture, is cut where something smaller is named.
+# The first that fits. A city by its short name is one behind a province, else where something smaller follows. What a
+# province stands before, and is no prefecture, is cut where something smaller is named.
 PATTERNS = (
     rf"{_START}{_MUNICIPALITY})",
     rf"{_START}(?:(?:{_PROVINCE}|{_NAMES}){_BETWEEN})?{_PREFECTURE}){_AFTER}",
+    rf"{_START}(?:{_PROVINCE}|{_NAMES}){_BETWEEN}(?:{_KNOWN}|{_STATE}))",
+    rf"{_START}{_STATE})",
+    rf"{_START}(?:{_KNOWN}))(?:\s*$|[\s,，、/·\-]|[^市县区旗街路村号镇乡].*?{_WITHIN})",
     rf"{_START}(?:{_PROVINCE}|{_NAMES}))(?:\s*$|.{{2,}}?{_WITHIN}|.+?{_CITY}{_AFTER})",
     rf"{_START}{_NAME}{{1,14}}?{_CITY}){_AFTER}",
 )

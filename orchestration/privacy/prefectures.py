@@ -3,7 +3,7 @@
 Keep out: how places are cut (place.py). Names without 市, by province, as GB/T 2260 lists them with the changes of the
 Ministry of Civil Affairs up to 2025: 293 cities that are prefectures, and 21 of a county's rank right under a province
 (省直辖县级行政单位, codes xx90xx), which statistics set beside prefectures. The municipalities, and prefectures that
-are no cities (自治州, 盟, 地区), are told by their form.
+are no cities (自治州, 盟, 地区), are told by their form, the 30 autonomous ones (自治州) by their short names, too.
 """
 
 CITIES = {
@@ -41,3 +41,7 @@ UNDER_A_PROVINCE = {
     "海南": "五指山 文昌 琼海 万宁 东方",
     "新疆": "石河子 阿拉尔 图木舒克 五家渠 北屯 铁门关 双河 可克达拉 昆玉 胡杨河 新星 白杨",
 }
+AUTONOMOUS = (
+    "延边 恩施 湘西 阿坝 甘孜 凉山 黔西南 黔东南 黔南 楚雄 红河 文山 西双版纳 大理 德宏 怒江 迪庆 临夏 甘南 海北 黄南 海南 果洛 玉树 海西 "
+    "昌吉 博尔塔拉 巴音郭楞 克孜勒苏 伊犁"
+)

@@ -69,8 +69,8 @@ LIMITS = (
      "An own address with a slip, written otherwise than on record, is masked up to its line with the number: a flat or a town after it may stay."),
     ("两字中文姓名，或单用的姓、名，有一处笔误时不追查：否则会遮盖过多普通词语。",
      "One slip in a Chinese name of two characters, or in a surname or given name alone, is not followed: too many ordinary words would be masked."),
-    ("前面既无省也无地级市的县级市、区、县，按来源所填保留。",
-     "A county-level city, a district or a county that neither province nor prefecture stands before is kept as it is filed."),
+    ("前面既无省也无地级市的县级市、区、县，以及当作地点填写的邮政编码，按来源所填保留。",
+     "A county-level city, a district or a county that neither province nor prefecture stands before is kept as it is filed, and so is a postcode given as a place."),
     ("法律依据、期限与阈值为默认值，须由律师确认。",
      "Legal grounds, terms and thresholds are defaults for a lawyer to confirm."),
 )  # fmt: skip
