@@ -31,6 +31,7 @@ from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK, STAFF
 from orchestration.privacy.refusals import prove
+from orchestration.privacy.unlinkable import EXPORTS
 from orchestration.privacy.vault import SCHEMA, check_format, seal_identities, unseal_identities
 from orchestration.records import KINDS, Privacy, Record
 from orchestration.serving import postgres
@@ -60,11 +61,11 @@ class Rotated:
 
 def planned(home: Home) -> tuple[tuple[str, ...], int]:
     """What a rotation would replace: the kinds of keys, and how many files of the lake it would write anew."""
-    return (*HASHES, *REPLACED, *ADDED, KEY.rstrip(":")), len(live_paths(home))
+    return (*HASHES, *REPLACED, *ADDED, KEY.rstrip(":"), EXPORTS.rstrip(".")), len(live_paths(home))
 
 
 def rotate(home: Home, keyring: Keyring) -> Rotated:
-    """Replace every key of HASHES, REPLACED and ADDED, and that of every load's sealed pages.
+    """Replace every key of HASHES, REPLACED and ADDED, of every load's sealed pages, and of every recipient's exports.
 
     The caller holds the home's lock, and builds the models after.
     Raises VoicehouseError while staged loads, or pages with dlt, wait: they were made with the keys of now.
@@ -74,8 +75,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
     if sources := waiting(home):
         raise VoicehouseError(f"pages of {', '.join(sources)} wait with dlt: run `voicehouse run` first, then rotate")
     keyring.abandon()
-    loads = [purpose for purpose in keyring.purposes() if purpose.startswith(KEY)]
-    replaced = (*REPLACED, *loads)
+    replaced = (*REPLACED, *(purpose for purpose in keyring.purposes() if purpose.startswith((KEY, EXPORTS))))
     fresh = {purpose: secrets.token_bytes(32) for purpose in (*HASHES, *replaced, *ADDED)}
     commit = rewriting.commit_name("rotation")
     log = AuditLog(home, keyring)

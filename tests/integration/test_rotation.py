@@ -25,6 +25,7 @@ from orchestration.privacy import erasure, evidence, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
+from orchestration.privacy.unlinkable import EXPORTS
 from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres
 from orchestration.sources.contract import Window
@@ -113,6 +114,16 @@ def pages_of(house: TestHouse) -> dict[str, list[bytes]]:
         load.load_id: [p.content for p in open_load(house.home, house.keyring, load)]
         for load in loads(house.home, "desk")
     }
+
+
+def test_every_kind_of_key_is_another_but_that_of_file_ids(filled: TestHouse) -> None:
+    filled.keyring.key(f"{EXPORTS}lab")
+    before = {purpose: filled.keyring.key(purpose) for purpose in filled.keyring.purposes()}
+    rotation.rotate(filled.home, filled.keyring)
+    after = Keyring(filled.home)
+    assert len(before) > 10 and set(before) <= set(after.purposes())
+    assert {purpose for purpose, key in before.items() if after.key(purpose) == key} == {"file_names"}
+    assert after.version(f"{EXPORTS}lab") == 1  # that of before opens nothing any more
 
 
 def test_sealed_pages_open_under_fresh_keys_alone(filled: TestHouse) -> None:
