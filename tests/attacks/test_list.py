@@ -17,5 +17,6 @@ def test_every_attack_of_the_page_is_tried_and_every_one_tried_is_on_the_page() 
         for test in re.findall(r"^def (test_\w+)", text, re.M)
     }
     assert len(lines) > 30 and [line for line in lines if "::" not in line] == []
+    assert [line for line in lines if not line.split(" | ")[1].strip(" |")] == [], "without a positive control"
     assert named - there == set(), "on the page without a test"
     assert {t for t in there if t[0].startswith("attacks/") and t[0] != "attacks/test_list.py"} - named == set()
