@@ -35,6 +35,7 @@ from orchestration.privacy import (
     measured,
     pseudonyms,
     registers,
+    reports,
     residue,
     restriction,
     retention,
@@ -433,8 +434,8 @@ def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
     """
     log = AuditLog(home, keyring)
     lines, wrong = log.verify()
-    reports = sorted(p for p in home.folder("ops", "privacy").glob("*.json") if not p.name.endswith(".sign-off.json"))
-    end = json.loads(reports[-1].read_text()).get("audit_log") if reports else None
+    of_publications = reports.every(home)
+    end = json.loads(of_publications[-1].read_text()).get("audit_log") if of_publications else None
     head = home.folder("audit") / "head.json"
     told = json.loads(head.read_text())["vault_generation"] if head.exists() else 0
     lost = told < known_generation(home)

@@ -16,7 +16,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, append_durably, now, read_lines
 from orchestration.lake import quarantine
 from orchestration.landing import pages
-from orchestration.privacy import reached
+from orchestration.privacy import reached, reports
 from orchestration.privacy.affected import affected
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
@@ -239,5 +239,4 @@ def _note(
 
 def _published(home: Home) -> list[str]:
     """When figures were published, ISO 8601, UTC: by the names of the reports of each publication."""
-    stamps = [p.stem for p in home.folder("ops", "privacy").glob("*.json") if not p.name.endswith(".sign-off.json")]
-    return [datetime.strptime(s, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat() for s in sorted(stamps)]
+    return sorted({reports.published_at(path).isoformat() for path in reports.every(home)})

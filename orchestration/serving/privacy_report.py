@@ -3,7 +3,8 @@
 Keep out: proving anything (privacy/audit.py) and the managers' report (report.py).
 
 Two files in `ops/privacy/`, named after the moment of publication: JSON for machines, and one HTML page without
-network, in Chinese and English, that prints on A4. `sha256` is that of the JSON without it; a sign-off names it.
+network, in Chinese and English, that prints on A4. `sha256` is that of the JSON without it; a sign-off names it. A
+report that would say what the newest says is not written anew, and none is written over a signed one.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
-from orchestration.privacy import incidents, measured, unnamed
+from orchestration.privacy import incidents, measured, reports, unnamed
 from orchestration.privacy.audit import CATALOGUE
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import MASTER, Keyring
@@ -47,6 +48,8 @@ GROUNDS = {
     "C23": "GDPR 28 · PIPL 20-23",
 }  # fmt: skip
 
+# What tells when a report was written, and not what it found.
+OF_WRITING = ("written_at", "audit_log", "age_days", "days_left", "hours_left")
 TOKENS_IN_TEXT = f"<({'|'.join(TOKENS)})>"
 NOT_TOLD_APART = "not_told_apart"
 
@@ -92,11 +95,31 @@ def write_privacy_report(home: Home, keyring: Keyring, sources: dict[str, Settin
     if not kpi.exists():
         raise VoicehouseError("nothing is published yet: run `voicehouse run` first")
     found = _collected(home, keyring, sources, kpi)
+    if kept := _newest_saying(home, found):
+        write_page(home, kept.path)
+        return kept
     digest = digest_of(found)
-    path = _folder(home) / f"{datetime.fromisoformat(found['publication']['published_at']):%Y%m%dT%H%M%S}.json"
+    at = datetime.fromisoformat(found["publication"]["published_at"])
+    path = reports.place(home, at, datetime.fromisoformat(found["written_at"]))
     write_durably(path, json.dumps({**found, "sha256": digest}, ensure_ascii=False, indent=1, default=str).encode())
     write_page(home, path)
     return PrivacyReport(path, digest)
+
+
+def _newest_saying(home: Home, found: dict[str, Any]) -> PrivacyReport | None:
+    """The newest report where it is whole and says the same, whenever it was written."""
+
+    def said(report: dict[str, Any]) -> Any:
+        told = json.dumps(report, default=str)
+        return json.loads(told, object_hook=lambda o: {k: v for k, v in o.items() if k not in OF_WRITING})
+
+    path = newest(home)
+    if path is None:
+        return None
+    report = json.loads(path.read_text())
+    digest = report.pop("sha256")
+    is_whole = digest_of(report) == digest
+    return PrivacyReport(path, digest) if is_whole and said(report) == said(found) else None
 
 
 def write_page(home: Home, path: Path) -> Path:
@@ -110,13 +133,13 @@ def write_page(home: Home, path: Path) -> Path:
 
 def newest(home: Home) -> Path | None:
     """The JSON of the newest report."""
-    found = sorted(p for p in _folder(home).glob("*.json") if not p.name.endswith(".sign-off.json"))
+    found = reports.every(home)
     return found[-1] if found else None
 
 
 def sign_off_of(path: Path) -> dict[str, Any] | None:
     """Who signed a report, when, and what they remarked; None where it is unsigned or signed for other content."""
-    signed = path.with_suffix(".sign-off.json")
+    signed = path.with_suffix(reports.SIGN_OFF)
     if not signed.exists():
         return None
     found: dict[str, Any] = json.loads(signed.read_text())
@@ -147,13 +170,9 @@ def sign_off(home: Home, keyring: Keyring, path: Path, name: str, remark: str) -
     digest = read(path)["sha256"]
     line = AuditLog(home, keyring).append("privacy_signed_off", report=path.name, sha256=digest, remark=remark)
     signed = {"name": name, "remark": remark, "at": now().isoformat(), "sha256": digest, "audit_line": line}
-    write_durably(path.with_suffix(".sign-off.json"), json.dumps(signed, ensure_ascii=False).encode())
+    write_durably(path.with_suffix(reports.SIGN_OFF), json.dumps(signed, ensure_ascii=False).encode())
     write_page(home, path)
     return signed
-
-
-def _folder(home: Home) -> Path:
-    return home.folder("ops", "privacy")
 
 
 def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path) -> dict[str, Any]:
@@ -162,17 +181,17 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         ledger = _rows(
             con,
             "SELECT level, source, reason, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
-            "WHERE measure = 'rejected' GROUP BY ALL ORDER BY n DESC, source, reason",
+            "WHERE measure = 'rejected' GROUP BY ALL ORDER BY n DESC, source, reason, level",
         )
         withheld = _rows(
             con,
             "SELECT coalesce(reason, '') AS reason, CAST(sum(n) AS BIGINT) AS n FROM load_ledger "
-            "WHERE measure = 'withheld' GROUP BY ALL ORDER BY n DESC",
+            "WHERE measure = 'withheld' GROUP BY ALL ORDER BY n DESC, reason",
         )
         hidden = _rows(
             con,
             "SELECT suppressed_reason AS reason, count(*) AS n FROM kpi_values WHERE suppressed_reason IS NOT NULL "
-            "GROUP BY ALL ORDER BY n DESC",
+            "GROUP BY ALL ORDER BY n DESC, reason",
         )
         covered = _covered(con)
         tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
@@ -316,7 +335,7 @@ def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
                 return []
             rows = _rows(
                 con,
-                "SELECT request_id, action, received_at, due_at FROM vault.request WHERE closed_at IS NULL ORDER BY due_at",
+                "SELECT request_id, action, received_at, due_at FROM vault.request WHERE closed_at IS NULL ORDER BY due_at, request_id",
             )
     finally:
         con.close()

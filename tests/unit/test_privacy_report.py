@@ -21,11 +21,12 @@ from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
 from orchestration.messages import translated
-from orchestration.privacy.audit import analyst_reach, check_published
+from orchestration.privacy.audit import _chain, analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.incidents import _published
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish as publishing
-from orchestration.serving.privacy_report import newest, sign_off, sign_off_of, write_privacy_report
+from orchestration.serving.privacy_report import newest, read, sign_off, sign_off_of, write_privacy_report
 from orchestration.serving.publish import publish, release, waiting, withdraw
 from tests.house import died
 
@@ -192,6 +193,31 @@ def test_a_sign_off_binds_what_was_read(home: Home, house: duckdb.DuckDBPyConnec
     done.path.write_text(json.dumps(changed, ensure_ascii=False))
     with pytest.raises(VoicehouseError, match="changed after it was written"):
         sign_off(home, keyring, done.path, "Compliance", "")
+
+
+def test_a_report_asked_for_again_leaves_the_signed_one(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring(home)
+    AuditLog(home, keyring).append("a line")  # with which its key is made
+    publish(house, home, "internal", None)
+    first = pipeline.report_privacy(home, keyring)
+    signed = sign_off(home, keyring, first.path, "Compliance", "read")
+    assert pipeline.report_privacy(home, keyring) == first and sign_off_of(first.path) == signed  # it says the same
+    monkeypatch.setattr("orchestration.serving.privacy_report.LIMITS", (("新", "new"),))
+    second = pipeline.report_privacy(home, keyring)
+    assert second.path != first.path and newest(home) == second.path and sign_off_of(second.path) is None
+    assert read(first.path)["sha256"] == first.sha256 and sign_off_of(first.path) == signed
+    assert "Compliance" in first.path.with_suffix(".html").read_text()
+    assert len(_published(home)) == 1  # still one publication
+    monkeypatch.setattr("orchestration.serving.privacy_report.LIMITS", (("新", "newer"),))
+    third = pipeline.report_privacy(home, keyring)
+    assert third.path == second.path and third.sha256 != second.sha256  # nobody signed the second
+    end = AuditLog(home, keyring).end()
+    assert read(third.path)["audit_log"] == end and _chain(home, keyring)[1] == 0
+    third.path.write_text(third.path.read_text().replace(end["hash"], "0" * len(end["hash"])))
+    assert _chain(home, keyring)[1] == 1  # the log is held against the newest
+    assert pipeline.report_privacy(home, keyring).path == third.path and _chain(home, keyring)[1] == 0  # written anew
 
 
 def test_a_sign_off_tried_dry_says_what_would_be_signed_and_signs_nothing(
