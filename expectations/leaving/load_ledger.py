@@ -12,7 +12,7 @@ def rules(columns: dict[str, str], schema: str) -> tuple[Rule, ...]:
         *(present(c) for c in ("source", "level", "name", "measure")),
         holds(
             "what was not used names its load",
-            "load_id is not null or measure not in ('rejected', 'duplicate', 'quarantined', 'withheld', 'unselected')",
+            "load_id is not null or measure not in ('rejected', 'duplicate', 'quarantined', 'withheld', 'unselected', 'unread')",
         ),
         within("n", 0, None),
     )

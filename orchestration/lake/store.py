@@ -33,7 +33,7 @@ LEDGER_COLUMNS = {
     "loaded_at": "TIMESTAMP",
     "level": "VARCHAR",  # records | rows
     "name": "VARCHAR",  # stream or kind
-    # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected,
+    # read, conformed, reference, emitted, staged, rejected, duplicate, promoted, quarantined, unselected, unread,
     # withheld (lake/rewrite.py, WITHHELD: no longer in any file)
     "measure": "VARCHAR",
     "reason": "VARCHAR",

@@ -116,6 +116,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 _count_moves(con, manifest, done)
             else:
                 _count(manifest, result, held, done)
+                _count_unread_countries(con, manifest, result.kinds)
             refusals.keep(con, rows, home, keyring, load, replay, policy.version_for(settings))
         stage.finish(home, manifest)
     except duckdb.Error as error:
@@ -238,6 +239,16 @@ def _count(manifest: Manifest, result: Conformed, held: Mapping[str, int], done:
         manifest.count("rows", kind, "staged", sum(p.rows for p in done[kind]))
         for reason, n in sorted((Counter(result.rejected[kind]) + _refused(done[kind])).items()):
             manifest.count("rows", kind, "rejected", n, reason)
+
+
+def _count_unread_countries(con: duckdb.DuckDBPyConnection, manifest: Manifest, kinds: list[str]) -> None:
+    """Rows whose country is written, and is none that is known: they are judged as of nobody knows where."""
+    for kind in kinds:
+        if KINDS[kind].has_person:
+            rows = (
+                f"SELECT count(*) FROM conformed_{kind} JOIN _countries ON written = person_country WHERE code IS NULL"
+            )
+            manifest.count("rows", kind, "unread", _scalar(con, rows), "person_country")
 
 
 def _count_moves(con: duckdb.DuckDBPyConnection, manifest: Manifest, done: Mapping[str, list[Protected]]) -> None:

@@ -257,9 +257,10 @@ def minor_sql(flag: str, age: str, country: str) -> str:
 
 
 def jurisdiction_sql(country: str) -> str:
-    """SQL: CN, EU, other, or null where the country is not known."""
+    """SQL: CN, EU, other, or null where the country is not known; a word that is no code of two letters is none."""
     listed = ", ".join(f"'{c}'" for c in EU)
-    return f"CASE WHEN {country} IS NULL THEN NULL WHEN {country} = 'CN' THEN 'CN' WHEN {country} IN ({listed}) THEN 'EU' ELSE 'other' END"
+    is_code = f"coalesce(regexp_full_match({country}, '[A-Z]{{2}}'), false)"
+    return f"CASE WHEN NOT {is_code} THEN NULL WHEN {country} = 'CN' THEN 'CN' WHEN {country} IN ({listed}) THEN 'EU' ELSE 'other' END"
 
 
 def basis_sql(settings: Settings, purpose: str, jurisdiction: str) -> str:

@@ -29,7 +29,7 @@ LEDGER, COVERAGE, FINDINGS, REGISTRY, VALUES, PROVED = (
 )  # fmt: skip
 # Columns of checks in which rows or persons are counted, and of which checks.
 COUNTS = {"n_checked": ("C1", "C2", "C5", "C7", "C13", "C21"), "evidence": ("C7", "C20")}
-NOT_USED = ("rejected", "duplicate", "quarantined", "withheld", "unselected")
+NOT_USED = ("rejected", "duplicate", "quarantined", "withheld", "unselected", "unread")
 SIZES = ("n_records", "n_in_analysis", "coverage")  # columns of kpi_coverage
 # A list of stores or of calendars counts nobody; staff stand in the ledger as a directory.
 OPEN = tuple(kind for kind, record in KINDS.items() if record.is_reference or record.is_directory)

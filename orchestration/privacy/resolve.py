@@ -15,7 +15,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from orchestration.lake.store import duckdb_type
-from orchestration.privacy import normalise, vault
+from orchestration.privacy import countries, normalise, vault
 from orchestration.privacy.policy import minor_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, TYPES, Record
@@ -71,14 +71,18 @@ def _told_age(record: Record) -> dict[str, str]:
     """Where a kind tells an age, it tells minors as well as the flag does."""
     if "age" not in {f.name for f in record.fields}:
         return {}
-    return {"person_is_minor": f"{minor_sql('person_is_minor', 'age', 'person_country')} AS person_is_minor"}
+    return {"person_is_minor": f"{minor_sql('person_is_minor', 'age', 'k.code')} AS person_is_minor"}
 
 
 def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> None:
     """Temp table `_named`: one row per person as written (`who`, first `seen` where).
 
-    `_ident`: one per identifier of it.
+    `_ident`: one per identifier of it. `_countries`: countries as written, and their codes. The code is what phones,
+    ages, and the law are read by; the conformed row keeps what was written.
     """
+    told_of = [k for k in sorted(kinds) if KINDS[k].has_person]
+    named = [f"SELECT person_country FROM conformed_{k}" for k in told_of]
+    countries.prepare(con, " UNION ALL ".join(named) or "SELECT NULL::VARCHAR")
     role = ", ".join(f"'{m}'" for m in ROLE_MAILBOXES)
     columns = {
         "account": scoped("nullif(trim(person_account_id), '')", source, "person.account"),
@@ -88,17 +92,17 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         "name": "nullif(trim(person_name), '')",
         "handle": "nullif(trim(person_handle), '')",
         "address": "nullif(trim(person_address), '')",
-        "country": "upper(person_country)",
+        "country": "person_country",
         "is_minor": "person_is_minor",
     }
     given = ", ".join(f"any_value({f.name}) AS {f.name}" for f in person())
-    plain = {f.name: f.name for f in person()}
+    plain = {f.name: f.name for f in person()} | {"person_country": "k.code AS person_country"}
     empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {f.name}" for f in person())
     rows = [f"SELECT CAST(NULL AS UUID) AS _who, CAST(NULL AS BIGINT) AS seen, {empty} WHERE false"]
     rows += [
-        f"SELECT _who, {n << 40} + _row_no, {', '.join((plain | _told_age(KINDS[k])).values())} FROM conformed_{k}"
-        for n, k in enumerate(sorted(kinds))
-        if KINDS[k].has_person
+        f"SELECT _who, {n << 40} + _row_no, {', '.join((plain | _told_age(KINDS[k])).values())} "
+        f"FROM conformed_{k} AS c LEFT JOIN _countries AS k ON k.written = c.person_country"
+        for n, k in enumerate(told_of)
     ]
     told = ", ".join(f"{sql} AS {c}" for c, sql in columns.items())
     con.execute(

@@ -11,7 +11,7 @@ import duckdb
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import UsedWronglyError
-from orchestration.privacy import marks, normalise
+from orchestration.privacy import countries, marks, normalise
 from orchestration.privacy.marks import STAFF
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, Field, Privacy, Record
@@ -223,7 +223,8 @@ def _normal(con: duckdb.DuckDBPyConnection, sought: Sought) -> str | None:
     if sought.email:
         sql, value = normalise.normal_email("$value"), sought.email
     elif sought.phone:
-        country = literal(sought.country.upper()) if sought.country else "NULL"
+        code = countries.code_of(sought.country) if sought.country else None
+        country = literal(code) if code else "NULL"
         sql, value = normalise.normal_phone("$value", country), sought.phone
     else:
         source, value = _parts(str(sought.account), 2, "source:id")

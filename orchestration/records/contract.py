@@ -224,7 +224,7 @@ def person() -> tuple[Field, ...]:
         identifier("person_name", "person.name", "Name as written."),
         identifier("person_handle", "person.handle", "Public handle or nickname."),
         identifier("person_address", "person.address", "Postal address as written."),
-        Field("person_country", "string", Privacy.SENSITIVE, "ISO 3166-1 alpha-2 country: decides jurisdiction."),
+        Field("person_country", "string", Privacy.SENSITIVE, "Country, ISO 3166-1 code or name: decides jurisdiction."),
         Field("person_is_minor", "boolean", Privacy.SENSITIVE, "Declared to be a minor; never guessed."),
     )
 

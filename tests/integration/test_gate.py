@@ -944,3 +944,38 @@ def test_a_text_that_still_showed_an_identifier_comes_in_once_the_rules_are_othe
     assert house.rows("select text from lake.case order by 1") == [("fine",), ("odd",), ("odd too",)]
     assert house.ledger()[("case", "rejected", "residual_identifier:text")] == 0
     assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_a_country_is_read_in_any_writing_and_one_that_is_none_takes_the_strictest_law(house: TestHouse) -> None:
+    path = write_source(house.sources, "desk", {"case": CASE, "consent": CONSENT.replace("from rows", "from consents")})
+    text = path.joinpath("source.toml").read_text()
+    for law, basis in (("CN", "consent"), ("EU", "consent"), ("other", "legitimate_interests")):
+        text = re.sub(rf'^{law} = ".*"$', f'{law} = "{basis}"', text, flags=re.M)
+    columns = '[streams.consents]\nfiles = "consents*"\nformat = "jsonl"\ncolumns = []\n'
+    path.joinpath("source.toml").write_text(text + columns)
+    written = {"China": "CN", "中国": "CN", "CHN": "CN", "Germany": "EU", "UK": "EU", "德国": "EU", "USA": "other"}
+    written |= {"Narnia": "unknown", "XX": "unknown"}
+    told = [{"account": f"{word} {given}", "country": word} for word in written for given in ("granted", "not")]
+    house.drop("rows.jsonl", lines(*(case(n, **one) for n, one in enumerate(told))))
+    consents = [
+        {"id": f"K{n}", "account": f"{word} granted", "purpose": "service", "action": "grant", "type": "general", "at": "2024-01-01T00:00:00Z"}
+        for n, word in enumerate(written)
+    ]  # fmt: skip
+    house.drop("consents.jsonl", lines(*consents))
+    house.take()
+    ground = {"CN": "consent", "EU": "consent", "unknown": "consent", "other": "legitimate_interests"}
+    kept = house.rows("select jurisdiction, basis, count(*)::int from lake.case group by all order by all")
+    laws = sorted([*written.values(), "other"])  # who consented; of the others nobody asks
+    assert kept == [(law, ground[law], laws.count(law)) for law in sorted(set(laws))]
+    unread = "select name, reason, n from lake._ledger where level = 'rows' and measure = 'unread'"
+    assert house.rows(unread) == [("case", "person_country", 4)]
+    assert pipeline.ledger_faults(house.home, house.keyring) == []
+
+
+def test_a_number_is_read_by_its_country_in_any_writing(house: TestHouse) -> None:
+    write_source(house.sources, "desk", {"case": CASE})
+    told = [{"phone": "13800138000", "country": "中国"}, {"phone": "+86 138 0013 8000"}]
+    house.drop("rows.jsonl", lines(*(case(n, **one) for n, one in enumerate(told))))
+    house.take()
+    assert len({person for _, person in house.rows(CURRENT)}) == 1
+    assert house.rows("select count(*) from lake.case where subject_key is null") == [(0,)]

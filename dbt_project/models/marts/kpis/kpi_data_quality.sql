@@ -48,7 +48,7 @@ with
         union all
         select source, name as kind, measure || coalesce(': ' || reason, '') as finding, n, load_id
         from {{ source("lake", "_ledger") }}
-        where measure in ('rejected', 'duplicate', 'unselected', 'quarantined') and n > 0
+        where measure in ('rejected', 'duplicate', 'unselected', 'unread', 'quarantined') and n > 0
     )
 
 select
