@@ -221,28 +221,36 @@ import os, signal, sys
 from pathlib import Path
 from orchestration import pipeline
 from orchestration.home import Home
+from orchestration.lake import audit
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish
+from orchestration.serving.report import write_report
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 home, point = Home.open(sys.argv[1]), sys.argv[2]
-if point == "candidate_built":
+replace, left = os.replace, {"before_swap": "kpi.duckdb", "privacy_report": ".html", "report": "index.html"}.get(point)
+if left:  # written, and not yet in place
+    os.replace = lambda old, new: die() if Path(new).name.endswith(left) else replace(old, new)
+elif point == "quality":
+    audit_mart = audit.audit_mart
+    audit.audit_mart = lambda *a, **k: (audit_mart(*a, **k), die())
+elif point == "candidate_built":
     publish.person_free = die
-elif point == "before_swap":
-    replace = os.replace
-    os.replace = lambda old, new: die() if Path(new).name == "kpi.duckdb" else replace(old, new)
 elif point == "after_swap":
     publish._write_parquet = die
 elif point == "before_team":
     publish._write_team = die
 pipeline.Outcomes(home, "child").begin()
+pipeline.audit_exact_marts(home, Keyring(home), ["kpi_values"])
 pipeline.publish(home, Keyring(home), "child")
+write_report(home)
 if point == "before_mark":
     die()
 """
-SWAPS = ("candidate_built", "before_swap", "after_swap", "before_team", "before_mark")
+SWAPS = ("quality", "candidate_built", "before_swap", "after_swap", "before_team")
+SWAPS += ("privacy_report", "report", "before_mark")
 
 
 def served(house: TestHouse) -> dict[str, list[tuple[Any, ...]]]:
@@ -263,7 +271,7 @@ def publish(house: TestHouse) -> None:
     assert pipeline.conclude(house.home, "again") == []
 
 
-def test_killed_in_dbt_and_at_every_point_of_the_swap_readers_keep_a_whole_file_and_the_next_run_serves(
+def test_killed_in_dbt_in_the_audit_of_figures_and_at_every_point_of_the_swap_readers_keep_a_whole_file_and_the_next_run_serves(
     marts: Marts, seen: list[Cells], tmp_path: Path
 ) -> None:
     house = marts.house
