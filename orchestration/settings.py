@@ -22,6 +22,7 @@ KEYS: dict[str, dict[str, Any]] = {
             **dict.fromkeys(("schema", "team_schema", "place", "transfer")),
             "readers": NAMES,
             "handlers": {"*": NAMES},
+            "vendor": dict.fromkeys(("name", "role", "agreement")),
         },
     },
     "policy.toml": {

@@ -568,12 +568,13 @@ def _flows(
         if w.crosses and not w.missing()
     ]
     unplaced = [sentence for way in ways for sentence in way.missing()]
-    papers = flows.missing_papers(sources.values(), policy)
+    others = len(policy.recipients) + bool(home.house.postgres.get("schema") and home.house.postgres.get("handlers"))
+    papers = flows.missing_papers(sources.values(), policy, home.house.postgres)
     crossing = f"over a border: {'; '.join(over)}" if over else "none over a border"
     return {
         "C16": (len(sources), len(record), told(f"sources in the record of processing{about}; what it lacks", record)),
         "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced)),
-        "C23": (len(sources) + len(policy.recipients), len(papers), told("sources and recipients; vendors and recipients without role or agreement on file", papers)),
+        "C23": (len(sources) + others, len(papers), told("sources, recipients and servers of rows; vendors and recipients without role or agreement on file", papers)),
     }  # fmt: skip
 
 

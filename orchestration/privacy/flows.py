@@ -31,18 +31,25 @@ MECHANISMS["other"] = ("none_needed", *MECHANISMS["CN"], *MECHANISMS["EU"])
 class Flow:
     """One way that persons' data takes.
 
-    `name` of the source or recipient, ISO 3166 codes of both ends, the mechanism.
+    `name` of the source or recipient, ISO 3166 codes of both ends, the mechanism. `is_unsifted`: rows go as they are,
+    those that rest on a consent among them.
     """
 
     name: str
     start: str
     end: str
     mechanism: str
+    is_unsifted: bool = False
 
     @property
     def crosses(self) -> bool:
         """Whether it leaves a country; the EEA and the United Kingdom count as one."""
         return self.start != self.end and not (self.start in EU and self.end in EU)
+
+    @property
+    def leaves_mainland(self) -> bool:
+        """Whether what rests on consent takes a separate one (PIPL 39)."""
+        return self.crosses and self.start == "CN"
 
     def missing(self) -> list[str]:
         """What keeps it from running, in sentences."""
@@ -55,6 +62,11 @@ class Flow:
                 f"{self.name}: the flow from {self.start} to {self.end} names no mechanism (transfer): "
                 f"one of {', '.join(MECHANISMS[law])}"
             ]
+        if self.is_unsifted and self.leaves_mainland:
+            return [
+                f"{self.name}: rows that rest on a consent do not leave the mainland without a separate one (PIPL 39), "
+                "and handlers are given all rows: take handlers out, and the next run empties the restricted schema there"
+            ]
         return []
 
 
@@ -66,8 +78,7 @@ def of_source(settings: Settings, policy: Policy) -> Flow:
 
 def needs_separate_consent(settings: Settings, policy: Policy) -> bool:
     """Whether what rests on consent leaves the mainland: that takes a separate one, to CROSS_BORDER (PIPL 39)."""
-    way = of_source(settings, policy)
-    return not settings.public_set and way.crosses and way.start == "CN"
+    return not settings.public_set and of_source(settings, policy).leaves_mainland
 
 
 def of_recipient(name: str, policy: Policy) -> Flow:
@@ -98,7 +109,8 @@ def of_server(postgres: Mapping[str, Any], policy: Policy) -> Flow | None:
     """
     if not postgres.get("schema"):
         return None
-    return Flow("[postgres]", policy.place, postgres.get("place", policy.place), postgres.get("transfer", ""))
+    place, gives_rows = postgres.get("place", policy.place), bool(postgres.get("handlers"))
+    return Flow("[postgres]", policy.place, place, postgres.get("transfer", ""), gives_rows)
 
 
 def every(sources: Iterable[Settings], policy: Policy, postgres: Mapping[str, Any]) -> list[Flow]:
@@ -115,13 +127,22 @@ def missing(settings: Settings, policy: Policy) -> list[str]:
 
 def missing_vendor(settings: Settings) -> list[str]:
     """What is not on file of a source's vendor: role and agreement (GDPR 28, PIPL 21)."""
-    role, agreement = settings.vendor.get("role", ""), settings.vendor.get("agreement", "").strip()
-    if settings.public_set:
+    return [] if settings.public_set else _missing_papers_of(settings.name, settings.vendor)
+
+
+def missing_server(postgres: Mapping[str, Any]) -> list[str]:
+    """The same of whoever runs the PostgreSQL, where rows go there; figures alone tell of nobody."""
+    if not (postgres.get("schema") and postgres.get("handlers")):
         return []
+    return _missing_papers_of("[postgres]", postgres.get("vendor", {}))
+
+
+def _missing_papers_of(name: str, vendor: Mapping[str, Any]) -> list[str]:
+    role, agreement = vendor.get("role", ""), str(vendor.get("agreement", "")).strip()
     if role not in ROLES:
-        return [f"{settings.name}: the vendor's role is to be one of {', '.join(ROLES)}"]
+        return [f"{name}: the vendor's role is to be one of {', '.join(ROLES)}"]
     if not agreement or (role == "processor" and agreement == "none needed"):
-        return [f"{settings.name}: no agreement with the vendor is on file (vendor.agreement)"]
+        return [f"{name}: no agreement with the vendor is on file (vendor.agreement)"]
     return []
 
 
@@ -144,9 +165,9 @@ def missing_recipient(name: str, policy: Policy) -> list[str]:
     return found
 
 
-def missing_papers(sources: Iterable[Settings], policy: Policy) -> list[str]:
-    """What is not on file of every vendor and every recipient: roles and agreements (C23)."""
-    found = [sentence for s in sources for sentence in missing_vendor(s)]
+def missing_papers(sources: Iterable[Settings], policy: Policy, postgres: Mapping[str, Any]) -> list[str]:
+    """What is not on file of every vendor, every recipient and the server: roles and agreements (C23)."""
+    found = [sentence for s in sources for sentence in missing_vendor(s)] + missing_server(postgres)
     for name in policy.recipients:
         way = of_recipient(name, policy).missing()
         found += [sentence for sentence in missing_recipient(name, policy) if sentence not in way]
@@ -213,10 +234,11 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
             }
             for name, about in sorted(policy.recipients.items())
         ],
+        **({"server": dict(postgres["vendor"])} if postgres.get("schema") and postgres.get("vendor") else {}),
         "flows": [{"name": w.name, "from": w.start, "to": w.end, "transfer": w.mechanism, "crosses": w.crosses} for w in ways],
         "lacking": sorted(
             {x for w in ways for x in w.missing()}
-            | set(missing_papers(sources, policy))
+            | set(missing_papers(sources, policy, postgres))
             | set(missing_record({s.name: s for s in sources}, policy))
         ),
     }  # fmt: skip

@@ -106,7 +106,7 @@ def export(
     way = flows.of_recipient(recipient, Policy.of(home))
     before = _got_before(log, dataset, recipient, kept)
     counted, salt = (*kept, *before), secrets.token_hex(16)
-    leaves = way.crosses and way.start == "CN"
+    leaves = way.leaves_mainland
     # A try makes no key: what it measures is the same under any.
     keys = keyring.versions(f"pseudonym.export.{recipient}") if into else [secrets.token_bytes(32)]
     reach = flows.reach_sql(recipient, Policy.of(home))

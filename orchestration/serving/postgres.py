@@ -58,7 +58,7 @@ class PostgresTarget:
         """What house.toml says, with the connection from the secrets; None where it names no schema.
 
         Raises VoicehouseError when it does and the secret is missing, or the server lies abroad (`place`) and no
-        mechanism (`transfer`) is named.
+        mechanism (`transfer`) is named, or handlers would get rows out of the mainland.
         """
         given = home.house.postgres
         if not given.get("schema"):

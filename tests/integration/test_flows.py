@@ -5,6 +5,7 @@ Keep out: legal bases (test_gate.py).
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from click.testing import CliRunner
 
 from orchestration import pipeline
 from orchestration.cli import main
+from orchestration.errors import VoicehouseError
 from orchestration.messages import translated
 from orchestration.privacy import flows
 from orchestration.privacy.policy import Policy, furnish
+from orchestration.serving.postgres import PostgresTarget
 from orchestration.sources.contract import read_settings
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, CONSENT, case, lines
@@ -62,6 +65,44 @@ def test_what_a_flow_lacks_is_named(tmp_path: Path, old: str, new: str, told: st
     toml.write_text(text.replace(old, new))
     (sentence,) = flows.missing(read_settings(folder), policy)
     assert told in sentence
+
+
+SERVER = {"schema": "voicehouse", "place": "DE", "transfer": "standard_contract"}
+PAPERS = {"name": "host", "role": "processor", "agreement": "DPA-1"}
+
+
+def test_rows_do_not_leave_the_mainland_for_a_server_since_none_of_them_is_kept_back(house: TestHouse) -> None:
+    handlers = {"handlers": {"boss": ["*"]}, "vendor": PAPERS}
+
+    def refused(given: dict[str, object]) -> str:
+        house.home.furnish(replace(house.home.told, postgres=given), anew=True)
+        with pytest.raises(VoicehouseError) as error:
+            PostgresTarget.of(house.home)
+        return str(error.value)
+
+    pipeline.sources(house.home)
+    assert "connection is missing" in refused(SERVER)  # the controls: figures alone, and a server in the mainland
+    assert "connection is missing" in refused({"schema": "voicehouse"} | handlers)
+    told = refused(SERVER | handlers)
+    assert "PIPL 39" in told and "take handlers out" in told
+    assert "第三十九条" in translated(told, "zh")
+    policy = Policy.of(house.home)
+    assert told in flows.record([], policy, SERVER | handlers)["lacking"]
+    abroad = replace(policy, place="DE")
+    assert flows.record([], abroad, SERVER | handlers)["lacking"] == []
+
+
+def test_who_runs_a_server_of_rows_has_a_role_and_an_agreement() -> None:
+    policy = Policy("1", ("service",))
+    rows = {"schema": "voicehouse", "handlers": {"boss": ["*"]}}
+    assert flows.missing_papers([], policy, {"schema": "voicehouse"}) == []  # figures tell of nobody
+    for vendor in ({}, PAPERS | {"role": "friend"}, PAPERS | {"agreement": "none needed"}):
+        (told,) = flows.missing_papers([], policy, rows | {"vendor": vendor})
+        assert (
+            told.startswith("[postgres]: ") and told in flows.record([], policy, rows | {"vendor": vendor})["lacking"]
+        )
+    assert flows.missing_papers([], policy, rows | {"vendor": PAPERS}) == []
+    assert flows.record([], policy, rows | {"vendor": PAPERS})["server"] == PAPERS
 
 
 def test_a_flow_that_lacks_something_does_not_run_and_its_check_fails(desk: TestHouse) -> None:
