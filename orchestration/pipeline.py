@@ -37,7 +37,7 @@ from orchestration.privacy import (
     widening,
     withdrawal,
 )
-from orchestration.privacy.audit import Check, check_home, check_served, stores_differ
+from orchestration.privacy.audit import Check, check_home, check_served, failing, stores_differ
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -517,13 +517,17 @@ def check_privacy(home: Home, keyring: Keyring) -> list[Check]:
     """The privacy checks on the home as it stands, written where the models find them.
 
     When nothing is new, those alone that what lies on the disk can change by itself; where one of them comes to another
-    word than before, the run has something new to serve.
+    word than before, the run has something new to serve. Where one fails that lets nothing be served, the report of
+    what still is says so.
     """
     if is_served(home):
         if not stores_differ(home, keyring):
             return []
         (home.folder("ops") / "served.json").unlink(missing_ok=True)
-    return check_home(home, keyring, sources(home))
+    found = check_home(home, keyring, sources(home))
+    if failing(home):
+        _report_refused(home, keyring)
+    return found
 
 
 def audit_exact_marts(home: Home, keyring: Keyring, marts: list[str]) -> list[dict[str, Any]]:
@@ -602,6 +606,7 @@ def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
             verdict.keep(home, result.path)
     else:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
+        _report_refused(home, keyring)
     _to_postgres(home, run_id)  # refused or not: restricted rows that were taken out leave it too
     return result
 
@@ -627,12 +632,23 @@ def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:
     )
 
 
+def _report_refused(home: Home, keyring: Keyring) -> None:
+    """The report of what stays, where anything does, with the checks that let nothing new be served."""
+    if serving.waiting(home).exists() or (home.serving / "kpi.duckdb").exists():
+        report_privacy(home, keyring)
+
+
 def to_sign(home: Home, read_one: str | None = None) -> tuple[Path, str]:
     """The newest privacy report and its hash.
 
-    Raises VoicehouseError when there is none, its hash is another than that of the one that was read, or figures wait
-    that it does not speak of: a run died before it wrote theirs.
+    Raises VoicehouseError when there is none, its hash is another than that of the one that was read, the checks of the
+    newest run fail, or figures wait that it does not speak of: a run died before it wrote theirs.
     """
+    if failed := failing(home):
+        raise VoicehouseError(
+            f"privacy checks failed last ({', '.join(failed)}), and nothing is signed while they do: mend what they name, "
+            "run `voicehouse run`, then sign its report"
+        )
     path = newest(home)
     if path is None:
         raise VoicehouseError("there is no privacy report yet: run `voicehouse run` first")

@@ -191,11 +191,22 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     return rows
 
 
+def found_last(home: Home) -> dict[str, dict[str, Any]]:
+    """Each check as the newest run found it, whether it came to publish or not; empty before the first."""
+    path = home.lake / "_checks.json"
+    return {c["check_id"]: c for c in json.loads(path.read_text())} if path.exists() else {}
+
+
+def failing(home: Home) -> list[str]:
+    """The checks that failed last and let nothing new be served."""
+    return [i for i, row in found_last(home).items() if row["status"] == "failed" and i in BLOCKING]
+
+
 def stores_differ(home: Home, keyring: Keyring) -> bool:
     """Whether a check of the stores, which anybody may have touched, comes to another word than it did last."""
     lake = Lake(home, keyring.base64(LAKE_KEY))
     found = {"C8": _stores(home, lake), "C9": _modes(home), "C10": _chain(home, keyring)}
-    told = {c["check_id"]: c["status"] for c in json.loads((home.lake / "_checks.json").read_text())}
+    told = {check_id: row["status"] for check_id, row in found_last(home).items()}
     return any(told.get(check) != ("failed" if failed else "passed") for check, (_, failed, _) in found.items())
 
 

@@ -23,7 +23,7 @@ from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
 from orchestration.privacy import incidents, measured, reports, unnamed
-from orchestration.privacy.audit import CATALOGUE
+from orchestration.privacy.audit import CATALOGUE, failing, found_last
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import MASTER, Keyring
 from orchestration.privacy.policy import Policy
@@ -195,12 +195,14 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         )
         covered = _covered(con)
         tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
+    found, stops = checks(home, kpi), failing(home)
     return {
         "product": f"voicehouse {version('voicehouse')}",
         "home": home.root.name,
         "written_at": now().isoformat(),
         "publication": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in publication.items()},
-        "checks": checks(home, kpi),
+        "checks": found,
+        "unpublished": [c["check_id"] for c in found if c.get("unpublished") and c["check_id"] in stops],
         "rejected": ledger,
         "withheld": withheld,
         "covered": covered,
@@ -221,11 +223,11 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
 def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
     """The privacy checks as the published file tells them; before there is one, as the last run found the home.
 
-    What the file leaves out since it counts rows or persons (`registers.COUNTS`) is told as the last run found it.
+    What the file leaves out since it counts rows or persons (`registers.COUNTS`) is told as the last run found it, and
+    so is a check that has come to another word since: it is `unpublished`.
     """
     found: list[dict[str, Any]] = []
-    path = home.lake / "_checks.json"
-    exact = {c["check_id"]: c for c in json.loads(path.read_text())} if path.exists() else {}
+    exact = found_last(home)
     if kpi.exists():
         with open_read_only(kpi) as con:
             found = _rows(
@@ -241,9 +243,17 @@ def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
         row = told.get(check_id, unproved)
         known = exact.get(check_id, {})
         row = row | {k: known.get(k) for k in ("n_checked", "evidence") if row[k] is None}
+        if known and known["status"] != row["status"] and _moment(known) > _moment(row):
+            row = known | {"unpublished": True}
         about = {"check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
         rows.append({**row, "evidence_zh": translated(row["evidence"] or "", "zh"), **about})
     return rows
+
+
+def _moment(check: dict[str, Any]) -> datetime:
+    """When a check was proved last, UTC."""
+    at = check["last_proved_at"]
+    return datetime.fromisoformat(at).replace(tzinfo=None) if at else datetime.min
 
 
 def _covered(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

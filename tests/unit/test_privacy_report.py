@@ -220,6 +220,31 @@ def test_a_report_asked_for_again_leaves_the_signed_one(
     assert pipeline.report_privacy(home, keyring).path == third.path and _chain(home, keyring)[1] == 0  # written anew
 
 
+def test_a_check_that_fails_after_the_publication_shows_and_lets_nobody_sign(
+    home: Home, house: duckdb.DuckDBPyConnection
+) -> None:
+    keyring = Keyring(home)
+    publish(house, home, "internal", None)
+    pipeline.check_privacy(home, keyring)
+    before = pipeline.report_privacy(home, keyring)
+    assert json.loads(before.path.read_text())["unpublished"] == [] and pipeline.to_sign(home)  # the control
+    home.folder("vault").chmod(0o755)
+    failed = {c.check_id: c for c in pipeline.check_privacy(home, keyring) if c.status == "failed" and c.is_blocking}
+    assert {"C8", "C9"} <= failed.keys()
+    path = newest(home)
+    assert path
+    report = read(path)
+    told = {c["check_id"]: c for c in report["checks"]}
+    assert set(report["unpublished"]) == failed.keys()
+    for check_id, check in failed.items():
+        assert told[check_id]["status"] == "failed" and told[check_id]["last_proved_at"] == check.last_proved_at
+    page = path.with_suffix(".html").read_text()
+    assert "未发布" in page and "What was checked last was not published" in page
+    with pytest.raises(VoicehouseError, match="nothing is signed while they do") as refused:
+        pipeline.to_sign(home)
+    assert "C8" in translated(str(refused.value), "zh") != str(refused.value)
+
+
 def test_a_sign_off_tried_dry_says_what_would_be_signed_and_signs_nothing(
     home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
