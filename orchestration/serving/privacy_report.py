@@ -56,6 +56,8 @@ NOT_TOLD_APART = "not_told_apart"
 LIMITS = (
     ("自由文本中第三人的姓名、绰号与暗示只能部分识别；文本因此按个人数据加密保存，从不发布。",
      "Names of third persons in free text, nicknames and hints are found in part only: text stays personal data, lies encrypted and is never published."),
+    ("保险库已知的第三人姓名，单词姓名、小写或词序与登记不同的西文姓名、前面无提示词且姓氏不在所列姓氏之内或仅两字的中文姓名不被识别。",
+     "Of third persons' names that the vault knows, not found are those of one word, in small letters or otherwise ordered than on record, and Chinese ones of a surname that is not listed, or of two characters, without a word before them that tells of a person."),
     ("同一发布档次内逐次刷新的差分只在 external 档次受控；internal 档次的读者若保存多次发布，可推知个别变化。",
      "Differences between refreshes are controlled in profile external only: who keeps several publications of profile internal can learn of single changes."),
     ("被保留不动的若干单元合在一起、跨越不相邻两次发布的变化不受监控。",

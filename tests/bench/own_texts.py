@@ -34,6 +34,7 @@ I gave you {V} twice already
 the note says {V}, nothing else
 """
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹"
+RARER_SURNAMES = "牛安庄鲁岳申耿关兰代苗"
 GIVEN = "小明 晓红 建军 志强 丽华 雨桐 子涵 浩然 思远 佳怡 俊杰 欣妍 伟 芳 娜 静 敏 磊 洋 艳 超 霞 婷 鹏"
 FIRST = "James Maria Robert Linda Michael Susan David Karen Daniel Nancy Thomas Laura Kevin Emma Brian Olivia Peter Hannah Anna Lukas"
 LAST = "Smith Johnson Williams Miller Davis Garcia Wilson Anderson Thomas Martin Thompson Clark Lewis Robinson Schneider Weber Bauer Novak"
@@ -78,7 +79,7 @@ def _person(
     phone = maker.value("mobile") if language == "zh" else f"2{draw.randint(10, 99)}555{draw.randint(1000, 9999)}"
     plus = "+86" if language == "zh" else "+1"
     if language == "zh":
-        surname, given = draw.choice(SURNAMES), draw.choice(GIVEN.split())
+        surname, given = draw.choice(SURNAMES + RARER_SURNAMES), draw.choice(GIVEN.split())
         name, address = surname + given, maker.value("zh")
         family, first = syllable[surname].capitalize(), "".join(syllable[sign] for sign in given).capitalize()
         pinyin = [f"{first} {family}", f"{family} {first}", f"{family}{first}".lower()]

@@ -33,8 +33,8 @@ from orchestration.privacy.vault import open_vault
 home = Home.open(Path(sys.argv[1]))
 con = connect(home.temp)
 with open_vault(con, home, Keyring(home)):
-    con.execute("INSERT INTO vault.identity SELECT md5(i::VARCHAR), 'email', md5((i + 1)::VARCHAR), true, "
-                "encode(repeat(md5((i + 2)::VARCHAR), 4)), 'load' FROM range({ROWS}) AS rows(i)")
+    con.execute("INSERT INTO vault.identity BY NAME SELECT md5(i::VARCHAR) AS subject_id, 'email' AS domain, md5((i + 1)::VARCHAR) AS index_hash, true AS is_proving, "
+                "encode(repeat(md5((i + 2)::VARCHAR), 4)) AS sealed, 'load' AS first_load FROM range({ROWS}) AS rows(i)")
 """
 
 

@@ -222,10 +222,17 @@ def test_a_name_that_the_vault_knew_shows_and_one_learnt_since_is_told(
     house: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads = (
-        [case(1, account="a", name="Zora Quill", text="Zora Quill rang"), case(2, account="b", text="王小明 was rude")],
+        [
+            case(1, account="a", name="Zora Quill", text="Zora Quill rang"),
+            case(2, account="b", text="王小明 was rude"),
+            case(6, account="f", name="牛志强"),
+            case(7, account="g", name="Élodie Żak"),
+        ],
         [
             case(3, account="c", name="王小明", text="fine"),
             case(4, account="d", name="Best Day", text="请联系王小明吧"),
+            case(8, account="h", text="我找牛志强说过"),
+            case(9, account="i", text="Élodie  Żak rang"),
             case(5, account="e", name="高兴", text="高兴 to have had the Best Day of all"),  # words that are names too
         ],
     )
@@ -237,11 +244,12 @@ def test_a_name_that_the_vault_knew_shows_and_one_learnt_since_is_told(
             each.take()
         failed, evidence = left(each)
         assert "Zora" not in evidence and "王小明" not in evidence and translated(evidence, "zh") != evidence
+        assert "of 4 names and 0 of staff" in evidence and "not looked for: 2" in evidence
         return failed, int(re.findall(r"learnt since[^:]*: (\d+)", evidence)[0])
 
     assert found(TestHouse(house.home.root / "gated")) == (0, 1)
     take_texts_as_they_come(monkeypatch)
-    assert found(house) == (2, 1)
+    assert found(house) == (4, 1)
 
 
 CASES_OF_STAFF = (
@@ -271,7 +279,7 @@ def test_a_name_of_staff_shows_in_a_row_that_names_them(house: TestHouse, monkey
             each.drop(f"rows_{number}.jsonl", lines(*rows))
             each.take()
         failed, evidence = left(each)
-        assert "0 names and 3 of staff" in evidence and "Mona" not in evidence
+        assert "0 names and 3 of staff" in evidence and "not looked for: 0" in evidence and "Mona" not in evidence
         return failed, re.findall(r"learnt since[^:]*: (\d+)", evidence)[0]
 
     assert found(TestHouse(house.home.root / "gated")) == (0, "1")  # who was unknown when the text came

@@ -3,9 +3,9 @@
 Keep out: bare names; the record's own persons (redaction.py).
 """
 
-from orchestration.privacy.rules.rule import LATIN, Pattern, Rule
+from orchestration.privacy.rules.rule import CAPITAL, LATIN, Pattern, Rule
 
-_WORD = rf"[A-Z][{LATIN}'’\-]+"
+_WORD = rf"[{CAPITAL}][{LATIN}'’\-]+"
 
 RULE = Rule(
     name="name_en",
@@ -15,11 +15,11 @@ RULE = Rule(
     patterns=(
         Pattern(
             before=r"\b(?:(?i:mr|mrs|ms|dr|prof)\.?|Miss)\s",
-            value=rf"(?:[A-Z]\.\s?)?{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}",
+            value=rf"(?:[{CAPITAL}]\.\s?)?{_WORD}(?:\s(?:[{CAPITAL}]\.|{_WORD})){{0,2}}",
         ),
         Pattern(
             before=r"(?i:\bmy\s(?:full\s)?name\s?(?:is|:)|\bname:)\s{1,4}",
-            value=rf"{_WORD}(?:\s(?:[A-Z]\.|{_WORD})){{0,2}}",
+            value=rf"{_WORD}(?:\s(?:[{CAPITAL}]\.|{_WORD})){{0,2}}",
         ),
     ),
 )

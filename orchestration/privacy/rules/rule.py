@@ -28,6 +28,8 @@ GIVEN_SIGNS = {token: chr(0x90 + i) for i, token in enumerate(TOKENS)}
 # \p{Han} makes a pattern many times slower to compile.
 HAN = r"\x{4e00}-\x{9fff}"
 LATIN = r"A-Za-z\x{c0}-\x{24f}"
+# First letters of names: from Ā on capitals and others stand by turns, and no list of pairs is needed for a guard.
+CAPITAL = r"A-Z\x{c0}-\x{d6}\x{d8}-\x{de}\x{100}-\x{24f}"
 
 # Between the digits of one number: one to three of these.
 GAP = r"[ \t\n\-.·•_*/–—]{1,3}"

@@ -12,6 +12,8 @@ import pytest
         ("My name is John Smith and", "My name is <NAME> and"),
         ("Mr. Brown was rude", "Mr. <NAME> was rude"),
         ("Dr Anna K. Meier helped", "Dr <NAME> helped"),
+        ("Mr Élodie Martin, Ms Żak", "Mr <NAME>, Ms <NAME>"),
+        ("my name is Özgür Şahin.", "my name is <NAME>."),
         ("Name: José García\nx", "Name: <NAME>\nx"),
     ],
 )

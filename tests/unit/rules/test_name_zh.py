@@ -13,6 +13,11 @@ import pytest
         ("姓名:李娜 电话", "姓名:<NAME> 电话"),
         ("客服张女士态度好", "客服<NAME>女士态度好"),
         ("请欧阳先生回电", "请<NAME>先生回电"),
+        ("我叫牛志强", "我叫<NAME>"),
+        ("联系人：牛志强，電話", "联系人：<NAME>，電話"),
+        ("收件人: 耿丽", "收件人: <NAME>"),
+        ("姓名：陳志強", "姓名：<NAME>"),
+        ("请牛先生和安小雨女士回电", "请<NAME>先生和<NAME>女士回电"),
     ],
 )
 def test_name_zh_masks_names_and_nothing_around_them(rule, text, expected):
@@ -26,6 +31,10 @@ def test_name_zh_masks_names_and_nothing_around_them(rule, text, expected):
         "老师很好",
         "服务员小姐",
         "我叫了外卖",
+        "我叫车回家,联系人关系",
+        "安装师傅没来",
+        "车主女士,全体女士,成年女士",
+        "区域经理和空调师傅",
         "先生您好",
     ],
 )
