@@ -384,6 +384,8 @@ def _slips(word: str) -> str:
 
 def _name_tables() -> dict[str, str]:
     """Temp tables by name: each name's Chinese part, Latin words and which of them are ordinary words; its pinyin."""
+    # A syllable with ü has v here; passports write yu, texts u or ü (which are one without accents).
+    with_umlaut = "list_transform(w, lambda word: replace(word, 'v', '{}'))".format
     readings = "map {" + ", ".join(f"'{sign}': '{reading}'" for sign, reading in _SURNAME_READINGS.items()) + "}"
     return {
         "_word": f"select unnest({_listed(_COMMON_EN)}) as word, 'en' as list union all select unnest({_listed(_COMMON_ZH)}), 'zh' "
@@ -407,13 +409,14 @@ def _name_tables() -> dict[str, str]:
             left join _word b on b.list = 'zh' and b.word = h[1:2]
         """,
         "_pinyin": f"""
-            select value_no, role, [coalesce({readings}[s], array_to_string(y[1:length(s)], '')), array_to_string(y[length(s) + 1:], ' ')] as w
+            select distinct value_no, role, unnest([w, {with_umlaut("yu")}, {with_umlaut("u")}]) as w
+            from (select value_no, role, [coalesce({readings}[s], array_to_string(y[1:length(s)], '')), array_to_string(y[length(s) + 1:], ' ')] as w
             from (
                 select value_no, role, s, list(syllable order by nth) as y
                 from (select value_no, role, s, h, unnest(string_split(h, '')) as sign, generate_subscripts(string_split(h, ''), 1) as nth
                       from _name where length(h) between 2 and 4)
                 join _syllable using (sign) group by value_no, role, s, h
-            ) where len(y) > length(s)
+            ) where len(y) > length(s))
         """,
     }
 

@@ -13,7 +13,7 @@ from functools import cache
 from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
-from orchestration.privacy import known_names, linked, ner
+from orchestration.privacy import known_names, linked, ner, unescape
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
@@ -195,40 +195,22 @@ def _makes_rows(con: DuckDBPyConnection, name: str, query: str) -> bool:
 
 def normal_form(relation: str) -> str:
     """A query over a relation with `t`: signs that show nothing gone, letters folded, HTML, %xx read, tokens marked."""
-    entity = r"&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?"
-    mark = sql_text(MARK)
-    code = (
-        "case when part[3:3] in ('x', 'X') then try_cast('0x' || rtrim(part[4:], ';') as int) "
-        "else try_cast(rtrim(part[3:], ';') as int) end"
-    )
-    decoded = (
-        f"list_transform(string_split(regexp_replace(t, '{entity}', {mark} || '\\0' || {mark}, 'g'), {mark}), "
-        f"lambda part, nth: case when nth % 2 = 1 then part else list_transform([{code}], lambda code: "
-        "case when code between 32 and 126 or code between 160 and 55295 or code between 57344 and 1114111 then chr(code) else ' ' end)[1] end)"
-    )
-    percent = (
-        f"list_transform(string_split(regexp_replace(t, '(?:%3[0-9]){{6,}}', {mark} || '\\0' || {mark}, 'g'), "
-        f"{mark}), lambda part, nth: case when nth % 2 = 1 then part else replace(part, '%3', '') end)"
-    )
-    named = (
-        r"regexp_replace(regexp_replace(regexp_replace(regexp_replace(t, '(?i)&(?:amp;|#0{0,5}38;|#x0{0,4}26;)+', '&', 'g'), "
-        r"'(?i)&commat;', '@', 'g'), '(?i)&(?:nbsp|ensp|emsp|thinsp);', ' ', 'g'), "
-        r"'(?i)&(?:shy|zwnj|zwj|lrm|rlm|zerowidthspace);', '', 'g')"
-    )
     given = "t"
     for token in TOKENS:
         given = f"replace({given}, '<{token}>', {sql_text(GIVEN_SIGNS[token])})"
     fold = folding_steps()
-    html = [named, joined(decoded), *fold, named, joined(decoded), *fold, f"regexp_replace(t, '{entity}', ' ', 'g')"]
+    once = (*unescape.entity_steps(), *unescape.percent_steps(), *fold)
     relation = f"(select *, not regexp_full_match(t, {literal(PLAIN)}) as is_odd from {relation})"
     relation = chain(relation, (f"case when is_odd then {step} else t end" for step in fold))
-    relation = f"(select *, contains(t, '&') as has_entity from {relation})"
-    relation = chain(relation, (f"case when has_entity then {step} else t end" for step in html))
+    relation = f"(select *, {unescape.NEEDED} as is_escaped from {relation})"
+    # What is written doubly is read twice.
+    relation = chain(
+        relation, (f"case when is_escaped then {step} else t end" for step in (*once, *once, *unescape.blank_steps()))
+    )
     return chain(
         relation,
         (
-            f"case when contains(t, '%3') then {joined(percent)} else t end",
-            r"case when (is_odd or has_entity) and regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') "
+            r"case when (is_odd or is_escaped) and regexp_matches(t, '[0-9][\p{Mn}\p{Me}]') "
             r"then regexp_replace(t, '([0-9])[\p{Mn}\p{Me}]+', '\1', 'g') else t end",
             f"case when contains(t, '<') and regexp_matches(t, '<(?:{'|'.join(TOKENS)})>') then {given} else t end",
         ),

@@ -67,6 +67,11 @@ def test_texts_of_other_rows_do_not_know_a_rows_own_values():
         ("O'Brien obrien O’Brien", {"name": ["Mary O'Brien"]}, "<SELF> <SELF> <SELF>"),
         ("欧阳小明,小明,欧阳先生", {"name": ["欧阳小明"]}, "<SELF>,<SELF>,<SELF>"),
         ("张伟和张 伟,张先生,伟大", {"name": ["张伟"]}, "<SELF>和<SELF>,<SELF>,伟大"),
+        (
+            "Lv Wei, LÜ Wei, Lü Wei, Lyu Wei, Wei Lu, Lu",
+            {"name": ["吕伟"]},
+            "<SELF>, <SELF>, <SELF>, <SELF>, <SELF>, Lu",
+        ),
         ("我很高兴,高兴先生也很高兴", {"name": ["高兴"]}, "我很高兴,<SELF>也很高兴"),
         ("ZHANG.Wei@Example.com and zhangXwei@x", {"email": ["zhang.wei@example.com"]}, "<SELF> and zhangXwei@x"),
         ("139-1234-5678,+86 13912345678", {"phone": ["+8613912345678"]}, "<SELF>,<SELF>"),
@@ -116,6 +121,62 @@ def test_text_and_names_that_look_like_sql_stay_data(redact):
 @pytest.mark.parametrize(("text", "expected"), EVASIONS)
 def test_evasion_is_caught(redact, text, expected):
     assert redact(text)["text"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("J&uuml;rgen M&uuml;ller", "Jürgen Müller"),
+        ("J%C3%BCrgen%20M%C3%BCller", "Jürgen Müller"),
+        ("J%25C3%25BCrgen M&amp;uuml;ller", "Jürgen Müller"),
+        ("J&uumlrgen M&UUML;LLER", "Jürgen Müller"),
+        ("Fran&ccedil;ois Lef&egrave;vre", "François Lefèvre"),
+        ("O&apos;Brien Sean", "Sean O'Brien"),
+        ("%E5%BC%A0%E5%B0%8F%E6%98%8E", "张小明"),
+        ("%e5%bc%a0%e5%b0%8f%E6%98%8E", "张小明"),
+    ],
+)
+def test_own_names_are_read_through_html_and_percent(redact, text, name):
+    assert "<SELF>" in redact(text, name=[name])["text"]
+    assert redact(text, name=[name])["text"].replace("<SELF>", "").strip() == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "50% off, 100%25, 100%, 10%30天, 5%-10% & more",
+        "%20 indirim, 涨了10%20，跌了%30。",
+        "%FF%FE %D5%C5%C8%FD %ED%A0%80 %C0%80 %",
+        "fish&not chips, AT&T, R&D; a&b; ?a=1&copy=2&reg=3",
+        "%25%25 %2 %zz 100%2500",
+    ],
+)
+def test_percentages_and_what_decodes_to_nothing_stay(redact, text):
+    assert redact(text)["text"] == text
+
+
+@pytest.mark.parametrize(
+    "text", ["%00%01%0E<EMAIL>%C2%90%C2%8E", "&#1;&#14;&#x90;&Tab;&NewLine;a%0Eb%C2%81c", "%25C2%2590"]
+)
+def test_control_characters_that_are_written_as_entities_or_percent_are_no_marks(redact, text):
+    result = redact(text)
+    assert result["n"] == 0 and not set(result["text"]) & {chr(n) for n in (1, *range(14, 32), *range(127, 160))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%2525252540x",
+        "&amp;amp;uuml;",
+        "&#37;2537&#37;2540",
+        "%26%2337%3B40",
+        "%26amp%3Bamp%3Blt%3B",
+        "%25%34%30%31%2541%41%25",
+    ],
+)
+def test_what_is_escaped_many_times_is_a_fixed_point(redact, text):
+    once = redact(text)["text"]
+    assert redact(once)["text"] == once
 
 
 @pytest.mark.parametrize("text", EVASION_LIMITS)

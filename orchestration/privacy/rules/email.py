@@ -26,7 +26,8 @@ RULE = Rule(
         Pattern(value=_LOCAL + f"(?:{_AT})" + rf"[A-Za-z0-9\-]+(?:{_DOT}[A-Za-z0-9\-]+)*?{_DOT}{_TOP}"),
         # A bare "at" is an ordinary word: only with a dot that is spelt out too.
         Pattern(
-            value=_LOCAL
+            value=r"(?:[A-Za-z0-9_\-]+\s(?i:dot)\s){0,3}"
+            + _LOCAL
             + r"\s{1,2}(?i:at)\s{1,2}"
             + rf"[A-Za-z0-9\-]+(?:{_SPOKEN_DOT}[A-Za-z0-9\-]+)*?{_SPOKEN_DOT}{_TOP}"
         ),
