@@ -49,6 +49,12 @@ def widen(con: duckdb.DuckDBPyConnection, computable: Iterable[int], each: int) 
     fates.write(con)
 
 
+def answered(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """Ids of hidden cells all of whose persons gave one answer, by a shown total and its shown parts."""
+    fates = _Equations(con)
+    return fates.ids[np.unique(fates.hidden_in(fates.alike()))].tolist() if len(fates.starts) else []
+
+
 class _Fates:
     """Cells in the order of their ids.
 
@@ -69,8 +75,22 @@ class _Fates:
         self.n, self.subjects = found["n"], found["subjects"]
         self.numerator, self.denominator = found["numerator"], found["denominator"]
         self.is_percent, self.is_share = found["is_percent"], found["is_share"]
+        self.parts = self._parts(con)
         self.reason = np.asarray(found["reason"], dtype=np.int8)
         self._before = self.reason.copy()
+
+    def _parts(self, con: duckdb.DuckDBPyConnection) -> Any:
+        """One row per cell: how many gave each kind of answer, then zeros; NaN where that is not told."""
+        told = con.execute("SELECT id, parts, len(parts) AS many FROM cells WHERE parts IS NOT NULL ORDER BY id")
+        found = told.to_arrow_table()
+        many = found["many"].to_numpy()
+        parts = np.full((len(self.ids), np.max(many, initial=1)), np.nan)
+        rows = np.searchsorted(self.ids, found["id"].to_numpy())
+        parts[rows] = 0.0
+        ends = np.cumsum(many)
+        flat = found["parts"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        parts[np.repeat(rows, many), np.arange(len(flat)) - np.repeat(ends - many, many)] = flat
+        return parts
 
     def spread(self) -> None:
         """Hide what counts the same persons, or the same numbers at one place, as a hidden cell, to a fix-point."""
@@ -120,20 +140,48 @@ class _Equations(_Fates):
         shown = np.where(self.reason == SHOWN, np.nan_to_num(figure), 0.0)
         return figure[self.total] - np.add.reduceat(shown[self.part], self.starts)
 
+    def alike(self) -> Any:
+        """Equations whose hidden parts together hold one kind of answer, by what is shown."""
+        open_total = (self._hidden_parts() > 0) & (self.reason[self.total] == SHOWN)
+        numerator, denominator = (self._rest(f) for f in (self.numerator, self.denominator))
+        close = 1e-9 * denominator
+        one = (np.abs(np.abs(numerator) - denominator) <= close) | (
+            self.is_percent[self.total] & (np.abs(numerator) <= close)
+        )
+        found = open_total & one & self.is_share[self.total] & (denominator > 1e-9)
+        asked = np.flatnonzero(open_total & ~found & ~np.isnan(self.parts[self.total, 0]))
+        found[asked] = self._is_one_part(asked)
+        return np.flatnonzero(found)
+
+    def _is_one_part(self, asked: Any) -> Any:
+        """Of these equations, whether what is left of the total's answers is all of one kind."""
+        if not len(asked):
+            return np.zeros(0, dtype=bool)
+        place = np.full(len(self.starts), -1)
+        place[asked] = np.arange(len(asked))
+        terms = np.flatnonzero((place[self.equation] >= 0) & (self.reason[self.part] == SHOWN))
+        into, shown = place[self.equation[terms]], self.parts[self.part[terms]]
+        taken = [np.bincount(into, weights=kind, minlength=len(asked)) for kind in shown.T]
+        rest = self.parts[self.total[asked]] - np.stack(taken, axis=1)
+        left = rest.sum(axis=1)
+        return (left > 1e-6) & (rest.max(axis=1) >= left * (1 - 1e-9))
+
+    def hidden_in(self, equations: Any) -> Any:
+        """The hidden parts of these equations."""
+        terms = np.isin(self.equation, equations) & (self.reason[self.part] != SHOWN)
+        return self.part[terms]
+
     def opened(self, threshold: int) -> Any:
         """Equations that still give something away."""
         if not len(self.starts):
             return self.starts
         hidden = self._hidden_parts()
-        n, numerator, denominator = (self._rest(f) for f in (self.n, self.numerator, self.denominator))
+        n = self._rest(self.n)
         largest = np.where((self.reason == SHOWN) | np.isnan(self.subjects), -np.inf, self.subjects)
         largest = np.maximum.reduceat(largest[self.part], self.starts)
         subjects = np.fmax(self._rest(self.subjects), np.where(np.isinf(largest), 0.0, largest))
-        close = 1e-9 * denominator
-        alike = (np.abs(np.abs(numerator) - denominator) <= close) | (
-            self.is_percent[self.total] & (np.abs(numerator) <= close)
-        )
-        alike &= (hidden > 0) & self.is_share[self.total] & (denominator > 1e-9)
+        alike = np.zeros(len(self.starts), dtype=bool)
+        alike[self.alike()] = True
         told = (hidden == 1) | ((n > 0) & ((subjects < threshold) | alike))
         return np.flatnonzero(np.where(self.reason[self.total] == SHOWN, told, hidden == 0))
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from orchestration.engine import identifier, literal
 from orchestration.errors import VoicehouseError
-from orchestration.privacy.complement import complement, spread, widen
+from orchestration.privacy.complement import answered, complement, spread, widen
 
 DIMENSIONS = (
     "source", "channel", "product", "store", "region", "touchpoint", "team", "segment", "language", "case_type",
@@ -59,6 +59,7 @@ NESTED_GRAINS = (
     ("quarter", "year"), ("day", "all"), ("week", "all"), ("month", "all"), ("quarter", "all"), ("year", "all"),
 )  # fmt: skip
 COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
+UNTOLD = "'count', 'minutes', 'hours', 'seconds'"  # units of figures that are nobody's answer
 AGENTS_PER_TEAM = 5
 RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
 AUDIT_SECONDS = 60.0
@@ -117,11 +118,13 @@ def disclose(
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
     `metrics` is the registry (metric_id, variant, version, disclosure, unit, period_anchor), of which a row takes the
-    version it was computed by. `parts`: wide marts, whose counts tell where all gave the same answer.
+    version it was computed by. `parts`: wide marts, whose counts tell where all gave the same answer, in a cell or in
+    what is left of a total.
     Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
+    parts = tuple(parts)
     _cells(con, values, metrics, profile, tuple(small_teams))
-    _answers(con, tuple(parts))
+    _answers(con, parts, "exact_cells")
     passes = 0
     if profile.threshold > 1:
         _primary(con, profile)
@@ -144,7 +147,7 @@ def disclose(
     counted = con.execute("SELECT reason, count(*) FROM exact_cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
     hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
     cells = number(con, "SELECT count(*) FROM exact_cells")
-    left = len(derivable(con, into, metrics, profile)) if profile.threshold > 1 else 0
+    left = len(derivable(con, into, metrics, profile, parts)) if profile.threshold > 1 else 0
     if left:
         raise VoicehouseError(f"disclosure audit: {left} hidden cells can be computed from the published ones")
     return Disclosed(cells, hidden, passes, left)
@@ -204,8 +207,13 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
     )
 
 
-def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, profile: Profile) -> list[dict[str, Any]]:
+def derivable(
+    con: duckdb.DuckDBPyConnection, published: str, metrics: str, profile: Profile, parts: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """The hidden cells that a reader of `published` alone can compute: an empty list is the proof of check C15.
+
+    And those all of whose persons gave the one answer that published totals leave for them, with what `parts`, wide
+    marts, tell beside a shown figure.
 
     Takes the worst for granted: that every total is exactly the sum of the parts that have a row. A hidden cell is
     computable when all solutions of those equations agree on it. The solutions form an affine space; a random vector
@@ -214,9 +222,10 @@ def derivable(con: duckdb.DuckDBPyConnection, published: str, metrics: str, prof
     linear program over the same equations would give each cell an interval of positive length.
     """
     _cells(con, published, metrics, profile, (), "published_cells")
+    _answers(con, tuple(parts), "published_cells")
     _narrow(con, "hidden", "published_cells")
     _equations(con)
-    found = computable(con)
+    found = [*computable(con), *answered(con)]
     if not found:
         return []
     con.execute("CREATE OR REPLACE TEMP TABLE computable AS SELECT unnest(?::BIGINT[]) AS id", [found])
@@ -288,23 +297,40 @@ def _narrow(con: duckdb.DuckDBPyConnection, reason: str, cells: str = "exact_cel
     )
 
 
-def _answers(con: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
-    """Table `answers`: cells all of whose answers fall into one whole-numbered `n_` column of a wide mart."""
-    selects = ["SELECT CAST(NULL AS BIGINT) AS id WHERE false"]
-    for mart in parts:
+def _answers(con: duckdb.DuckDBPyConnection, marts: tuple[str, ...], into: str) -> None:
+    """Column `parts` of table `into`: how many gave each kind of answer, as a wide mart tells beside the figure.
+
+    Its counts of scale points, else its other counts, else its weights, and what they leave over of all answers. Null
+    where no mart tells, or where its counts are no parts: together more than there are answers.
+    """
+    con.execute(f"ALTER TABLE {into} ADD COLUMN parts DOUBLE[]")
+    for mart in marts:
         described = con.execute(f"DESCRIBE SELECT * FROM {mart}").fetchall()
-        columns = [str(row[0]) for row in described]
-        split = [str(c) for c, kind, *_ in described if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
-        if len(split) > 1 and set(CELL) <= set(columns):
-            counts = [f"coalesce(m.{identifier(c)}, 0)" for c in split]
-            one = (
-                f"SELECT *, {' + '.join(counts)} AS n_parts FROM {mart} m WHERE greatest({', '.join(counts)}) = n_parts"
+        columns = {str(name): kind for name, kind, *_ in described}
+        counts = [c for c, kind in columns.items() if c.startswith("n_") and c not in COUNTS and kind == "BIGINT"]
+        kinds = (
+            ("c.n", [c for c in counts if c.startswith("n_score_")]),
+            ("c.n", [c for c in counts if not c.startswith("n_score_")]),
+            ("c.denominator", [c for c in columns if c.startswith("w_")]),
+        )
+        told = [_split(of, names) for of, names in kinds if len(names) > 1]
+        if told and set(CELL) <= set(columns):
+            con.execute(
+                f"UPDATE {into} SET parts = m.parts FROM (SELECT c.id, coalesce({', '.join(told)}) AS parts "
+                f"FROM {into} c JOIN {mart} m ON {same(CELL, 'm', 'c')} WHERE c.is_protected "
+                f"AND c.metric_unit NOT IN ({UNTOLD})) m WHERE m.id = {into}.id AND m.parts IS NOT NULL"
             )
-            selects.append(
-                f"SELECT c.id FROM exact_cells c JOIN ({one}) m ON m.n_parts = c.n AND {same(CELL, 'm', 'c')} "
-                "WHERE c.is_protected"
-            )
-    con.execute("CREATE OR REPLACE TEMP TABLE answers AS " + " UNION ALL ".join(selects))
+
+
+def _split(of: str, names: list[str]) -> str:
+    """SQL: columns of a wide mart `m` and what they leave over of a figure, as one list; null if they are no parts."""
+    columns = [f"m.{identifier(c)}" for c in names]
+    counts = [f"coalesce({c}, 0)" for c in columns]
+    total = " + ".join(counts)
+    return (
+        f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL AND {total} <= {of} * (1 + 1e-9) "
+        f"THEN [{', '.join(counts)}, greatest({of} - ({total}), 0)]::DOUBLE[] END"
+    )
 
 
 def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
@@ -315,10 +341,10 @@ def _primary(con: duckdb.DuckDBPyConnection, profile: Profile) -> None:
         UPDATE exact_cells SET reason = CASE
             WHEN is_small_team THEN 'small_team'
             WHEN n IS NULL OR subjects < {n} OR n < {n} THEN 'small_cell'
-            WHEN NOT is_protected OR metric_unit IN ('count', 'minutes', 'hours', 'seconds') THEN NULL
+            WHEN NOT is_protected OR metric_unit IN ({UNTOLD}) THEN NULL
             WHEN has_no_spread OR (denominator > 0 AND abs(numerator) = denominator) THEN 'homogeneous'
             WHEN metric_unit = 'percent' AND denominator > 0 AND numerator = 0 THEN 'homogeneous'
-            WHEN id IN (SELECT id FROM answers) THEN 'homogeneous'
+            WHEN list_max(parts) >= list_sum(parts) * (1 - 1e-9) THEN 'homogeneous'
         END
         WHERE NOT is_empty
         """

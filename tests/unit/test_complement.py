@@ -19,6 +19,7 @@ def told(cells: list[Cell], terms: list[tuple[int, int]]) -> duckdb.DuckDBPyConn
     con.executemany("INSERT INTO given VALUES (?, ?, ?, ?, ?)", cells)
     con.execute(
         "CREATE TEMP TABLE cells AS SELECT *, n AS subjects, n AS numerator, 2 * n AS denominator, 'score' AS metric_unit, "
+        "CAST(NULL AS DOUBLE[]) AS parts, "
         "dense_rank() OVER (ORDER BY population, place) AS persons, dense_rank() OVER (ORDER BY place, n) AS counts FROM given"
     )
     con.execute("CREATE TEMP TABLE terms (kind INTEGER, total BIGINT, part BIGINT, is_needed BOOLEAN)")

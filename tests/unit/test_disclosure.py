@@ -41,6 +41,8 @@ REGISTRY = [
     ("csat", "top2", "subject", "percent", "answered"),
     ("csat", "mean_pct", "subject", "percent", "answered"),
     ("csat", "weighted_top2", "subject", "percent", "answered"),
+    ("nps", "per_response", "subject", "points", "answered"),
+    ("nps", "weighted", "subject", "points", "answered"),
     ("sla_attainment", "house", "operational", "percent", "due"),
 ]
 
@@ -58,6 +60,12 @@ def cell(
         "ci_low": value and value - 5, "ci_high": value and value + 5, "load_id": "l1", "metric_version": 1,
     }  # fmt: skip
     return {**dict.fromkeys(COLUMNS), **row, **figures, **given}
+
+
+def _nps(promoters: int, passives: int, detractors: int, **given: Any) -> dict[str, Any]:
+    n, score = promoters + passives + detractors, promoters - detractors
+    value = 100 * score / n
+    return cell(n, score, metric_id="nps", value=value, ci_low=value - 5, ci_high=value + 5, **given)
 
 
 def published(rows: list[dict[str, Any]], profile: Profile = INTERNAL, **options: Any) -> list[dict[str, Any]]:
@@ -155,6 +163,38 @@ def test_the_parts_of_a_wide_mart_tell_homogeneous_cells_too():
     )
     disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"])
     assert reasons(_rows(con, "published"), "store")["a"] == "homogeneous"
+
+
+@pytest.mark.parametrize("profile", [INTERNAL, EXTERNAL])
+@pytest.mark.parametrize("variant, each", [("per_response", "n_"), ("weighted", "w_")])
+def test_a_rest_of_passives_is_all_of_one_answer_although_it_is_not_at_the_end_of_the_scale(profile, variant, each):
+    """100 points are promoters alone, nought is passives alone or as many promoters as detractors."""
+    groups = {None: (10, 24, 8), "a": (10, 12, 8), "b": (0, 6, 0), "c": (0, 6, 0)}
+    con = _disclosed([_nps(*of, **({"store": s} if s else {}), variant=variant) for s, of in groups.items()], OPEN)
+    con.execute(f"CREATE TABLE told (s VARCHAR, {each}promoters BIGINT, {each}passives BIGINT, {each}detractors BIGINT)")
+    con.executemany("INSERT INTO told VALUES (?, ?, ?, ?)", [[s, *of] for s, of in groups.items()])
+    con.execute(
+        "CREATE TABLE wide AS SELECT e.*, t.* EXCLUDE (s) FROM exact e JOIN told t ON t.s IS NOT DISTINCT FROM e.store"
+    )
+    disclose(con, "exact", "registry", profile, "published", parts=["wide"])
+    assert reasons(_rows(con, "published"), "store") == {"a": "complement", "b": "small_cell", "c": "small_cell"}
+    hide_few = "CREATE OR REPLACE TABLE published AS SELECT * REPLACE (CASE WHEN store IN ('b', 'c') THEN 'small_cell' END "
+    con.execute(f"{hide_few} AS suppressed_reason) FROM exact")
+    assert {r["store"] for r in derivable(con, "published", "registry", profile, ["wide"])} == {"b", "c"}
+
+
+def test_what_two_counts_of_three_leave_over_is_an_answer_too():
+    """Easy and hard are told; neither is the third."""
+    groups = {None: (20, 20), "a": (20, 20), "b": (0, 0), "c": (0, 0)}
+    sizes = {None: 52, "a": 40, "b": 6, "c": 6}
+    con = _disclosed([cell(n, n * 0.5, **({"store": s} if s else {})) for s, n in sizes.items()], OPEN)
+    con.execute("CREATE TABLE told (s VARCHAR, n_easy BIGINT, n_hard BIGINT)")
+    con.executemany("INSERT INTO told VALUES (?, ?, ?)", [[s, *of] for s, of in groups.items()])
+    con.execute(
+        "CREATE TABLE wide AS SELECT e.*, t.* EXCLUDE (s) FROM exact e JOIN told t ON t.s IS NOT DISTINCT FROM e.store"
+    )
+    disclose(con, "exact", "registry", INTERNAL, "published", parts=["wide"])
+    assert reasons(_rows(con, "published"), "store")["a"] == "complement"
 
 
 def test_counts_that_do_not_split_the_answers_say_nothing_about_them():
@@ -289,8 +329,8 @@ def test_open_data_hides_nothing_and_is_refused_when_a_source_is_not_public():
 
 
 def test_a_metric_without_a_class_is_not_published():
-    with pytest.raises(VoicehouseError, match="nps/per_response"):
-        published([{**cell(100), "metric_id": "nps", "variant": "per_response"}])
+    with pytest.raises(VoicehouseError, match="fcr/per_response"):
+        published([{**cell(100), "metric_id": "fcr", "variant": "per_response"}])
 
 
 def test_a_row_obeys_the_version_of_its_metric_that_it_was_computed_by():
