@@ -52,7 +52,9 @@ def widen(con: duckdb.DuckDBPyConnection, computable: Iterable[int], each: int) 
 def answered(con: duckdb.DuckDBPyConnection) -> list[int]:
     """Ids of hidden cells all of whose persons gave one answer, by a shown total and its shown parts."""
     fates = _Equations(con)
-    return fates.ids[np.unique(fates.hidden_in(fates.alike()))].tolist() if len(fates.starts) else []
+    if not len(fates.starts):
+        return []
+    return [int(i) for i in fates.ids[np.unique(fates.hidden_in(fates.alike()))]]
 
 
 class _Fates:

@@ -105,8 +105,6 @@ def one_answer(told: dict[Place, tuple[int, int, int] | None], sums: list[tuple[
     return found
 
 
-
-
 def read(con: duckdb.DuckDBPyConnection, relation: str) -> dict[Place, tuple[int | None, int | None, float | None]]:
     rows = con.execute(
         "SELECT breakdown, coalesce(channel, ''), coalesce(store, ''), period_grain, "
@@ -176,7 +174,9 @@ def determined(shown: dict[Place, Any], sums: list[tuple[Place, list[Place]]]) -
 
 
 # Two stores of passives alone, which only the counts tell of: 0 points are as many promoters as detractors, too.
-PASSIVES = alike_in_two_stores([(i % 31, i % 113, "ab"[i % 2], "wxyz"[i // 2 % 4], (-1, 0, 1)[i % 3]) for i in range(200)])
+PASSIVES = alike_in_two_stores(
+    [(i % 31, i % 113, "ab"[i % 2], "wxyz"[i // 2 % 4], (-1, 0, 1)[i % 3]) for i in range(200)]
+)
 
 
 @example(of=(PROMOTION, PASSIVES))

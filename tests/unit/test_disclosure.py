@@ -171,14 +171,18 @@ def test_a_rest_of_passives_is_all_of_one_answer_although_it_is_not_at_the_end_o
     """100 points are promoters alone, nought is passives alone or as many promoters as detractors."""
     groups = {None: (10, 24, 8), "a": (10, 12, 8), "b": (0, 6, 0), "c": (0, 6, 0)}
     con = _disclosed([_nps(*of, **({"store": s} if s else {}), variant=variant) for s, of in groups.items()], OPEN)
-    con.execute(f"CREATE TABLE told (s VARCHAR, {each}promoters BIGINT, {each}passives BIGINT, {each}detractors BIGINT)")
+    con.execute(
+        f"CREATE TABLE told (s VARCHAR, {each}promoters BIGINT, {each}passives BIGINT, {each}detractors BIGINT)"
+    )
     con.executemany("INSERT INTO told VALUES (?, ?, ?, ?)", [[s, *of] for s, of in groups.items()])
     con.execute(
         "CREATE TABLE wide AS SELECT e.*, t.* EXCLUDE (s) FROM exact e JOIN told t ON t.s IS NOT DISTINCT FROM e.store"
     )
     disclose(con, "exact", "registry", profile, "published", parts=["wide"])
     assert reasons(_rows(con, "published"), "store") == {"a": "complement", "b": "small_cell", "c": "small_cell"}
-    hide_few = "CREATE OR REPLACE TABLE published AS SELECT * REPLACE (CASE WHEN store IN ('b', 'c') THEN 'small_cell' END "
+    hide_few = (
+        "CREATE OR REPLACE TABLE published AS SELECT * REPLACE (CASE WHEN store IN ('b', 'c') THEN 'small_cell' END "
+    )
     con.execute(f"{hide_few} AS suppressed_reason) FROM exact")
     assert {r["store"] for r in derivable(con, "published", "registry", profile, ["wide"])} == {"b", "c"}
 
