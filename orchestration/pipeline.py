@@ -624,12 +624,11 @@ def _to_postgres(home: Home, run_id: str) -> None:
         outcomes.note("unreached", unreached)
 
 
-def report_privacy(home: Home, keyring: Keyring) -> PrivacyReport:
-    """The privacy report of what waits for its sign-off, else of what is served."""
+def report_privacy(home: Home, keyring: Keyring, dry_run: bool = False) -> PrivacyReport:
+    """The privacy report of what waits for its sign-off, else of what is served; a dry run says which it would be."""
     waiting = serving.waiting(home)
-    return write_privacy_report(
-        home, keyring, sources(home), waiting if waiting.exists() else home.serving / "kpi.duckdb"
-    )
+    kpi = waiting if waiting.exists() else home.serving / "kpi.duckdb"
+    return write_privacy_report(home, keyring, sources(home), kpi, dry_run)
 
 
 def _report_refused(home: Home, keyring: Keyring) -> None:

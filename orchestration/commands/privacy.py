@@ -22,15 +22,23 @@ def command() -> None:
 
 
 @command.command(help=text("privacy.report"))
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
 @as_json
-def report(as_json: bool) -> None:
+def report(dry_run: bool, as_json: bool) -> None:
     """Write the report of what is published, or waits for its sign-off, anew."""
     from orchestration import pipeline
     from orchestration.privacy.keys import Keyring
 
     home = Home.existing()
     with home.writing("privacy report"), ticking("privacy report"):
-        done = pipeline.report_privacy(home, Keyring(home))
+        done = pipeline.report_privacy(home, Keyring(home), dry_run)
+    if dry_run:
+        told = text(
+            "privacy.would_write" if done.is_new else "privacy.would_keep", report=done.path.stem, sha256=done.sha256
+        )
+        facts = {"dry_run": True, "report": done.path.stem, "sha256": done.sha256, "new": done.is_new}
+        say_json(facts) if as_json else click.echo(told)
+        return
     if as_json:
         say_json(json.loads(done.path.read_text()))
         return

@@ -64,6 +64,12 @@ class Assessment(dg.Config):
     dry_run: bool = False
 
 
+class Reported(dg.Config):
+    """`dry_run` only says whether a new report would be written, and its hash."""
+
+    dry_run: bool = False
+
+
 class Anew(dg.Config):
     """`yes`: nobody known so far shall ever be found again; `dry_run` only says the generation of the new vault."""
 
@@ -128,11 +134,11 @@ def rotate(context: dg.OpExecutionContext, config: Rotation) -> None:
 
 
 @job("privacy_report")
-def write_report(context: dg.OpExecutionContext) -> None:
+def write_report(context: dg.OpExecutionContext, config: Reported) -> None:
     """Writes the privacy report of what is served, or waits for its sign-off, anew."""
     with writing(context, "privacy report") as (home, keyring):
-        done = pipeline.report_privacy(home, keyring)
-        context.add_output_metadata({"sha256": done.sha256})
+        done = pipeline.report_privacy(home, keyring, config.dry_run)
+        context.add_output_metadata({"sha256": done.sha256, "new": done.is_new, "dry_run": config.dry_run})
 
 
 @job("privacy_dpia")

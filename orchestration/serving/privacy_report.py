@@ -83,14 +83,19 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class PrivacyReport:
-    """Where a report lies, and its hash."""
+    """Where a report lies, its hash, and whether it is a new one and not one that said the same already."""
 
     path: Path
     sha256: str
+    is_new: bool = True
 
 
-def write_privacy_report(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path) -> PrivacyReport:
+def write_privacy_report(
+    home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: Path, dry_run: bool = False
+) -> PrivacyReport:
     """Write the report of the publication in the file `kpi`, served or waiting; its HTML lies beside the JSON.
+
+    A dry run writes nothing. The hash of a new one is that of this moment then: when it is written is part of it.
 
     Raises VoicehouseError when there is no such file.
     """
@@ -98,13 +103,15 @@ def write_privacy_report(home: Home, keyring: Keyring, sources: dict[str, Settin
         raise VoicehouseError("nothing is published yet: run `voicehouse run` first")
     found = _collected(home, keyring, sources, kpi)
     if kept := _newest_saying(home, found):
-        write_page(home, kept.path)
+        if not dry_run:
+            write_page(home, kept.path)
         return kept
     digest = digest_of(found)
     at = datetime.fromisoformat(found["publication"]["published_at"])
     path = reports.place(home, at, datetime.fromisoformat(found["written_at"]))
-    write_durably(path, json.dumps({**found, "sha256": digest}, ensure_ascii=False, indent=1, default=str).encode())
-    write_page(home, path)
+    if not dry_run:
+        write_durably(path, json.dumps({**found, "sha256": digest}, ensure_ascii=False, indent=1, default=str).encode())
+        write_page(home, path)
     return PrivacyReport(path, digest)
 
 
@@ -121,7 +128,7 @@ def _newest_saying(home: Home, found: dict[str, Any]) -> PrivacyReport | None:
     report = json.loads(path.read_text())
     digest = report.pop("sha256")
     is_whole = digest_of(report) == digest
-    return PrivacyReport(path, digest) if is_whole and said(report) == said(found) else None
+    return PrivacyReport(path, digest, is_new=False) if is_whole and said(report) == said(found) else None
 
 
 def write_page(home: Home, path: Path) -> Path:

@@ -125,12 +125,13 @@ def test_no_dry_run_of_a_command_or_job_writes_a_file(filled: TestHouse, monkeyp
     pipeline.rebuild(filled.home, filled.keyring, "anew")
     (report,) = (filled.home.root / "ops" / "privacy").glob("*.json")
     sha256 = json.loads(report.read_text())["sha256"]
-    served = {"privacy sign-off": [["--name", "C", "--role", "compliance"]]}
-    tried(filled, monkeypatch, {**served, "export": [LEAVING]}, {"privacy_sign_off": [{"sha256": sha256}]})
+    served = {"privacy report": [[]], "privacy sign-off": [["--name", "C", "--role", "compliance"]]}
+    served_jobs: Configured = {"privacy_report": [{}], "privacy_sign_off": [{"sha256": sha256}]}
+    tried(filled, monkeypatch, {**served, "export": [LEAVING]}, served_jobs)
     (filled.home.root / "vault" / "vault.duckdb").unlink()
     lost = {"vault reinit": [ENGINEER]}
     tried(filled, monkeypatch, lost, {"vault_reinit": [{}]})
     known = {typed for typed, made in EVERY.items() if any("--dry-run" in param.opts for param in made.params)}
     assert {*commands, *served, *lost, "export"} == known
     # Of so few persons no row leaves, and a job that is refused is a failed one: tests/unit/test_export.py tries it.
-    assert {*jobs, "privacy_sign_off", "vault_reinit", "rows_export"} == with_dry_run()
+    assert {*jobs, *served_jobs, "vault_reinit", "rows_export"} == with_dry_run()

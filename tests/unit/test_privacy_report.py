@@ -67,6 +67,9 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
         f"{card['precision_low']:.3f} – {card['precision_high']:.3f}</small></td>" in page
         and f">{card['put']}<" in page
     )
+    assert "不重新证明任何检查" in page and "it proves no check anew" in page
+    for word in ("金丝雀身份：", "可推导（可推算）：", "k 匿名：", "Canary persons: ", "Derivable: ", "k-anonymity: "):
+        assert word in page
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
 
 
@@ -203,7 +206,8 @@ def test_a_report_asked_for_again_leaves_the_signed_one(
     publish(house, home, "internal", None)
     first = pipeline.report_privacy(home, keyring)
     signed = sign_off(home, keyring, first.path, "Compliance", "read")
-    assert pipeline.report_privacy(home, keyring) == first and sign_off_of(first.path) == signed  # it says the same
+    again = pipeline.report_privacy(home, keyring)  # it says the same
+    assert again == replace(first, is_new=False) and sign_off_of(first.path) == signed
     monkeypatch.setattr("orchestration.serving.privacy_report.LIMITS", (("新", "new"),))
     second = pipeline.report_privacy(home, keyring)
     assert second.path != first.path and newest(home) == second.path and sign_off_of(second.path) is None
@@ -218,6 +222,25 @@ def test_a_report_asked_for_again_leaves_the_signed_one(
     third.path.write_text(third.path.read_text().replace(end["hash"], "0" * len(end["hash"])))
     assert _chain(home, keyring)[1] == 1  # the log is held against the newest
     assert pipeline.report_privacy(home, keyring).path == third.path and _chain(home, keyring)[1] == 0  # written anew
+
+
+def test_a_report_tried_dry_says_whether_it_would_be_a_new_one(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(home.root))
+    keyring = Keyring(home)
+    AuditLog(home, keyring).append("a line")  # with which its key is made
+    publish(house, home, "internal", None)
+
+    def tried() -> dict[str, object]:
+        done = CliRunner().invoke(main, ["privacy", "report", "--dry-run", "--json"])
+        assert done.exit_code == 0, done.output
+        return dict(json.loads(done.stdout))
+
+    assert tried()["new"] is True and newest(home) is None
+    done = pipeline.report_privacy(home, keyring)
+    assert tried() == {"dry_run": True, "report": done.path.stem, "sha256": done.sha256, "new": False}
+    assert done.sha256 in CliRunner().invoke(main, ["privacy", "report", "--dry-run"]).stdout
 
 
 def test_a_check_that_fails_after_the_publication_shows_and_lets_nobody_sign(
