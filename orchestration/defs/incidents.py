@@ -79,11 +79,10 @@ def count_incident(context: dg.OpExecutionContext, config: Touched) -> None:
         found = incidents.scope(home, keyring, since, until, *of)
         if not config.dry_run:
             incidents.keep_scope(home, keyring, about, found)
-        reached = found["reached"]
         context.add_output_metadata(
-            {"persons": reached["persons"], "due_at": {t["law"]: t["due_at"] for t in about.terms(found)}}
-            | {"dry_run": config.dry_run}
-            | {s["store"]: {"persons": s["persons"], "rows": s["rows"]} for s in reached["stores"]}
+            {name: found[name] for name in ("persons", "minors", "staff")}
+            | {"due_at": {t["law"]: t["due_at"] for t in about.terms(found)}, "dry_run": config.dry_run}
+            | {s["store"]: {"persons": s["persons"], "rows": s["rows"]} for s in found["reached"]["stores"]}
         )
 
 

@@ -74,7 +74,7 @@ class Incident:
         noticed = datetime.fromisoformat(self.noticed_at)
         return [
             {"law": law, "persons": n, "due_at": (noticed + timedelta(hours=hours)).isoformat(), "ground": ground}
-            for law, n in scope.get("reached", {}).get("persons_by_law", {}).items()
+            for law, n in scope["persons_by_law"].items()
             for hours, ground in (TERMS[law],)
         ]
 
@@ -163,12 +163,15 @@ def scope(
     """What lay in the house or left it between two moments (UTC).
 
     Rows and persons, sealed pages, exports, files served.
-    `reached` says by store (those of `stores`; all unless told) how many of these rows and persons it holds. Rows and
-    persons that were deleted since are in no count. Only counts, names and times.
+    `reached` says by store (those of `stores`; all unless told) how many of these rows and persons it holds; `persons`,
+    `persons_by_law` and `minors` are those of these stores together. Rows and persons that were deleted since are in no
+    count. Only counts, names and times.
     """
     found = affected(home, keyring, since, until, sources, kinds, loads)
     about = reached.Concerned(since, until, sources, kinds, loads)
-    found["reached"] = reached.count(home, keyring, about, stores)
+    held = reached.count(home, keyring, about, stores)
+    whom = {name: held.pop(name) for name in ("persons", "persons_by_law", "minors")}
+    found |= {**whom, "reached": held}
     in_time = [
         line for line in AuditLog(home, keyring).lines()
         if line["number"] > 0 and about.holds(datetime.fromisoformat(line["at"]))
@@ -182,11 +185,11 @@ def scope(
         name: sum(about.has_come(name, x.load_id, x.started_at.replace(tzinfo=UTC)) for x in pages.loads(home, name))
         for name in sorted(names)
     }
-    held: Counter[str] = Counter()
+    waits: Counter[str] = Counter()
     for batch in quarantine.batches(home):
         came = datetime.fromisoformat(batch["loaded_at"]).replace(tzinfo=UTC)
         if about.has_come(batch["source"], batch["load_id"], came):
-            held[batch["source"]] += batch["part"]["rows"]
+            waits[batch["source"]] += batch["part"]["rows"]
     return {
         "since": since.isoformat() if since else None,
         "until": until.isoformat() if until else None,
@@ -195,7 +198,7 @@ def scope(
         "loads": sorted(loads),
         **found,
         "sealed_loads": {name: n for name, n in waiting.items() if n},
-        "quarantined_rows": dict(sorted(held.items())),
+        "quarantined_rows": dict(sorted(waits.items())),
         "exports": [{"recipient": r, "dataset": d, "rows": n} for (r, d), n in sorted(exports.items())],
         "actions": dict(sorted(Counter(line["action"] for line in in_time).items())),
         "served": [p.name for p in sorted(home.serving.glob("*.duckdb"))],

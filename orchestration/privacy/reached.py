@@ -56,8 +56,9 @@ class Concerned:
 def count(home: Home, keyring: Keyring, about: Concerned, stores: Collection[str] = ()) -> dict[str, Any]:
     """`stores`: of each store (of those named; all unless told) its rows and persons, and persons by law.
 
-    `persons` and `persons_by_law` count each person once over these stores. Exports are told by their receipts, which
-    know no law, and backups by the audit log: each holds what the lake held when it was made.
+    `persons`, `persons_by_law` and `minors` (as far as the vault knows) count each person once over these stores.
+    Exports are told by their receipts, which know no law, and backups by the audit log: each holds what the lake held
+    when it was made.
     """
     con = connect(home.temp)
     try:
@@ -70,7 +71,8 @@ def count(home: Home, keyring: Keyring, about: Concerned, stores: Collection[str
                 _know(con)
         else:
             con.execute(
-                "CREATE TEMP TABLE _subjects_of (subject_key VARCHAR, person VARCHAR, law VARCHAR, first_load VARCHAR, n BIGINT)"
+                "CREATE TEMP TABLE _subjects_of (subject_key VARCHAR, person VARCHAR, law VARCHAR, first_load VARCHAR, "
+                "is_minor BOOLEAN, n BIGINT)"
             )
         _put_together(con)
         _count_landing(con, home, lake, about)
@@ -111,12 +113,12 @@ def _find(con: duckdb.DuckDBPyConnection, home: Home, lake: Lake, about: Concern
 
 
 def _know(con: duckdb.DuckDBPyConnection) -> None:
-    """Temp table `_subjects_of`: of every subject its pseudonym, person, law, first load and number of identities."""
+    """Temp table `_subjects_of`: a line per subject: pseudonym, person, law, first load, minority, identities."""
     con.execute(
         f"""
         CREATE TEMP TABLE _subjects_of AS
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, coalesce(s.current_id, s.subject_id) AS person,
-            {jurisdiction_sql("s.country")} AS law, s.first_load, coalesce(i.n, 0) AS n
+            {jurisdiction_sql("s.country")} AS law, s.first_load, s.is_minor, coalesce(i.n, 0) AS n
         FROM vault.subject s LEFT JOIN (SELECT subject_id, count(*) AS n FROM vault.identity GROUP BY 1) i USING (subject_id)
         """
     )
@@ -253,7 +255,12 @@ def _rows(con: duckdb.DuckDBPyConnection, store: str) -> dict[str, Any]:
 
 def _persons(con: duckdb.DuckDBPyConnection, stores: Collection[str]) -> dict[str, Any]:
     by_law = _by_law(con, stores)
-    return {"persons": sum(by_law.values()), "persons_by_law": by_law}
+    minors = con.execute(
+        "SELECT count(DISTINCT person) FROM _counted WHERE list_contains(?, store) "
+        "AND person IN (SELECT person FROM _subjects_of WHERE is_minor)",
+        [list(stores)],
+    ).fetchone() or (0,)
+    return {"persons": sum(by_law.values()), "persons_by_law": by_law, "minors": minors[0]}
 
 
 def _by_law(con: duckdb.DuckDBPyConnection, stores: Collection[str]) -> dict[str, int]:

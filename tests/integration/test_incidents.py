@@ -16,6 +16,7 @@ from orchestration.lake.audit import AuditResult, CheckResult
 from orchestration.messages import translated
 from orchestration.privacy import incidents, reached
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.vault import open_vault
 from tests.faults.traces import found_under
 from tests.house import TestHouse
 from tests.integration.test_gate import case, lines
@@ -169,18 +170,48 @@ def test_a_scope_tells_what_each_store_holds_of_whom(spread: TestHouse, monkeypa
         ("CN", 1, "2099-03-03T10:00"),  # at once
         ("EU", 1, "2099-03-06T10:00"),
     ]
-    only = scoped("--store", "quarantine")["reached"]
-    assert [s["store"] for s in only["stores"]] == ["quarantine"] and only["persons_by_law"] == {"CN": 1}
+    only = scoped("--store", "quarantine")
+    assert [s["store"] for s in only["reached"]["stores"]] == ["quarantine"]
+    assert (only["persons"], only["persons_by_law"]) == (1, {"CN": 1})
     (later,) = spread.rows("select max(load_id) from lake.case")[0]
     last = scoped("--load", later, "--store", "lake", "--store", "warehouse")
     assert [(s["persons"], s["rows"]) for s in last["reached"]["stores"]] == [(1, 1), (1, 1)]
-    assert scoped("--until", "2001-01-01")["reached"]["persons"] == 0
+    assert scoped("--until", "2001-01-01")["persons"] == 0
     assert command(spread, monkeypatch, "privacy", "incident", "scope", number, *BY, "--store", "x").exit_code == 2
     assert "  warehouse " in command(spread, monkeypatch, "privacy", "incident", "scope", number, *BY).stdout
     assert command(spread, monkeypatch, "privacy", "incident", "export", number, *BY).exit_code == 0
     page = (spread.home.root / "ops" / "incidents" / f"{number}.html").read_text()
     assert "受限文件" in page and "2099-03-06 10:00 (GDPR 33(1))" in page
     assert found_under([spread.home.root / "ops", spread.home.root / "audit"], PLANTED) == set()
+
+
+def test_who_stands_in_sealed_pages_alone_is_counted_everywhere(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vault knows a minor whose rows went from the lake: the pages that told of them are sealed still."""
+    with connect(filled.home.temp) as con, open_vault(con, filled.home, filled.keyring):
+        load = con.execute("SELECT min(first_load) FROM vault.subject").fetchone()
+        con.execute(
+            "INSERT INTO vault.subject BY NAME SELECT * REPLACE ('S-minor' AS subject_id, NULL AS current_id, true AS is_minor, "
+            "? AS first_load) FROM vault.subject LIMIT 1",
+            load,
+        )
+    number = opened(filled, monkeypatch)
+    done = command(filled, monkeypatch, "privacy", "incident", "scope", number, *BY, "--json")
+    told = json.loads(done.stdout)
+    assert (told["persons"], told["minors"], sum(told["persons_by_law"].values())) == (3, 1, 3)
+    assert sum(t["persons"] for t in told["terms"]) == 3 and "persons" not in told["reached"]
+    said = command(filled, monkeypatch, "privacy", "incident", "scope", number, *BY, "--dry-run").stdout
+    assert "persons: 3, rows: 6, minors: 1" in said
+    assert incidents.find(filled.home, number).as_row()["persons"] == 3
+    (line,) = (x for x in AuditLog(filled.home, filled.keyring).lines() if x["action"] == "incident scoped")
+    assert line["facts"]["persons"] == 3
+    counted = metadata(run(filled, monkeypatch, "incident_scope", incident=number, dry_run=True))
+    assert (counted["persons"], counted["minors"], counted["staff"]) == (3, 1, told["staff"])
+    assert command(filled, monkeypatch, "privacy", "incident", "export", number, *BY).exit_code == 0
+    material = json.loads((filled.home.root / "ops" / "incidents" / f"{number}.json").read_text())
+    assert material["persons"] == material["scope"]["persons"] == 3
+    assert "minors" in {c["of"] for c in material["consequences"]}
 
 
 def test_rows_that_went_to_postgresql_are_counted(spread: TestHouse) -> None:
