@@ -356,7 +356,7 @@ def test_a_text_that_comes_again_for_more_purposes_is_as_old_as_it_was(house: Te
         house.drop(name, lines(rows))
         house.take()
     assert house.rows("select count(*), count(distinct load_id) from lake.case where text is not null") == [(2, 2)]
-    assert left(house)[0] == 0 and "names are: 1)" in left(house)[1]
+    assert left(house)[0] == 0 and "names are: 1;" in left(house)[1]
 
 
 def test_a_name_in_a_text_that_the_models_made_shows(filled: TestHouse) -> None:
