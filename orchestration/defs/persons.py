@@ -111,7 +111,8 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
         elif request.action == "erase":
             receipt, _, failed = answering.erase(home, keyring, request)
             before, after = (sum(n or 0 for n in told.values()) for told in (receipt.before, receipt.after))
-            context.add_output_metadata({"before": before, "after": after})
+            others = len(receipt.other_requests)
+            context.add_output_metadata({"before": before, "after": after, "other_requests": others})
             if failed or not receipt.is_complete:
                 raise dg.Failure(
                     "the erasure is not complete, or what was to be served failed its checks: see the receipt"

@@ -49,6 +49,7 @@ class Receipt:
     after: dict[str, int | None] = field(default_factory=dict)
     by_schedule: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    other_requests: list[str] = field(default_factory=list)  # of the same person, still open
 
     @property
     def is_complete(self) -> bool:
@@ -76,6 +77,8 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
             receipt.before[store] = (
                 max(n or 0, receipt.before.get(store) or 0) if n is not None else receipt.before.get(store)
             )
+        with open_vault(con, home, keyring, read_only=True):
+            receipt.other_requests = requests.others_open(con, request, entry.subject_ids)
         keep(home, receipt)
         _forget(con, home, keyring, entry, say)
         _register(con, home, keyring)
@@ -96,6 +99,11 @@ def erase(home: Home, keyring: Keyring, request: requests.Request, say: Say = la
         receipt.by_schedule["exports"] = (
             f"rows left the house before, under pseudonyms of their recipients, and may hold the person's: tell "
             f"{'; '.join(f'{recipient} (last on {day})' for recipient, day in exported.items())}"
+        )
+    if receipt.other_requests:
+        receipt.by_schedule["requests"] = (
+            f"other requests of the person that are still open: {len(receipt.other_requests)} ({', '.join(receipt.other_requests)}); end "
+            "each with `voicehouse subject close … --outcome withdrawn --role compliance --reason …`"
         )
     keep(home, receipt)
     log.append("erasure", request=request.request_id, before=receipt.before, after=receipt.after)

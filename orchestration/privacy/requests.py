@@ -209,6 +209,16 @@ def note_taken(con: duckdb.DuckDBPyConnection, request_id: str) -> None:
     con.execute("UPDATE vault.request SET outcome = ? WHERE request_id = ?", [TAKEN, request_id])
 
 
+def others_open(con: duckdb.DuckDBPyConnection, request: Request, subject_ids: Sequence[str]) -> list[str]:
+    """Numbers of the open requests of these subjects but this one; needs the vault."""
+    of = set(subject_ids)
+    return [
+        r.request_id
+        for r in listed(con, open_only=True)
+        if r.request_id != request.request_id and of & {*r.subject_ids, *r.sought}
+    ]
+
+
 def listed(con: duckdb.DuckDBPyConnection, open_only: bool = False) -> list[Request]:
     """Every request, those due first first."""
     rows = con.execute(  # of a vault that nobody wrote to since, columns may be missing

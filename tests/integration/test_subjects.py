@@ -409,6 +409,21 @@ def test_a_receipt_is_told_in_the_readers_language(filled: TestHouse, monkeypatc
     assert "只可用 --erased" in done.stdout and "only with --erased" not in done.stdout
 
 
+def test_a_receipt_tells_of_other_requests_of_the_person_that_stay_open(
+    filled: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "rebuild", lambda *_: ())
+    theirs = [request_for(filled, Sought(account="desk:Z1"), action) for action in ("access", "restrict")]
+    strangers = request_for(filled, Sought(account="desk:O1"), "access")
+    done = command(filled, monkeypatch, "subject", "erase", "--account", "desk:Z1", *WHO, "--yes")
+    assert "still open: 2 (" in done.stdout and "voicehouse subject close" in done.stdout, done.output
+    assert all(r.request_id in done.stdout for r in theirs) and strangers.request_id not in done.stdout
+    (receipt,) = (filled.home.root / "ops" / "receipts").glob("*.json")
+    kept = json.loads(receipt.read_text())
+    assert set(kept["other_requests"]) == {r.request_id for r in theirs}
+    assert "尚有未结的其他请求：2 件" in kept["by_schedule_zh"]["requests"]
+
+
 @pytest.mark.parametrize("step", ["lake", "quarantine", "vault"])
 def test_an_erasure_cut_short_goes_on_from_where_it_was(filled: TestHouse, step: str) -> None:
     request = request_for(filled, Sought(account="desk:Z1"))
