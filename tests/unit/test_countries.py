@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from orchestration.privacy import countries
-from orchestration.privacy.policy import EU
+from orchestration.privacy.policy import EU, jurisdiction_sql
 
 WRITTEN = {
     "CN": ["CN", " cn ", "CHN", "China", "china", "中国", "中國", "中华人民共和国", "P.R. China", "中国大陆"],
@@ -29,3 +29,16 @@ def test_a_country_is_known_by_code_or_name_and_else_is_none(written, code):
 def test_every_country_with_a_law_of_its_own_has_its_names_and_three_letters():
     known = list(countries.words().items())
     assert all(sum(code == country for _, code in known) >= 4 for country in (*EU, "CN"))
+
+
+@pytest.mark.parametrize(
+    ("written", "law"),
+    [
+        *((w, "EU") for w in ("Réunion", "Guadeloupe", "Martinique", "French Guiana", "Mayotte", "St. Martin", "奥兰群岛")),
+        *((w, "other") for w in ("Greenland", "Faroe Islands", "New Caledonia", "French Polynesia", "St. Barthélemy")),
+        *((w, "other") for w in ("Svalbard & Jan Mayen", "Hong Kong")),
+    ],
+)
+def test_what_belongs_to_the_union_under_a_code_of_its_own_has_its_law(written, law):
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT {jurisdiction_sql(repr(countries.code_of(written)))}").fetchall() == [(law,)]
