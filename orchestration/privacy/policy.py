@@ -18,12 +18,14 @@ from orchestration.privacy import ner
 from orchestration.settings import read_toml
 from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
-# The EEA with what belongs to it under a code of its own (TFEU 355(1): Guadeloupe, French Guiana, Martinique, Saint
-# Martin, Réunion, Mayotte; 355(4) and Protocol 2 of the accession of 1994: Åland), and the United Kingdom's like regime.
-# Not Greenland, the Faroes, Saint Barthélemy, New Caledonia, French Polynesia, Svalbard: there the treaties do not hold.
-EU = (
-    "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI NO GB GP GF MQ MF RE YT AX"
-).split()
+# EEA, the United Kingdom's like regime, and what is of the Union under a code of its own: Guadeloupe, French Guiana,
+# Martinique, Saint Martin, Réunion, Mayotte (TFEU 355(1)), Åland (355(4) and Protocol 2 of the accession of 1994). Not
+# Greenland, the Faroes, Svalbard, Saint Barthélemy, New Caledonia, French Polynesia: there the treaties do not hold.
+EU = [
+    "AT", "BE", "BG", "HR", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HU", "IE", "IT", "LT", "LU", "LV", "MT",
+    "NL", "PL", "PT", "RO", "SE", "SI", "SK", "IS", "LI", "NO", "GB",
+    "GP", "GF", "MQ", "MF", "RE", "YT", "AX",
+]  # fmt: skip
 # Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian
 # consents.
 ADULT_AGE = {"CN": 14, "EU": 16}

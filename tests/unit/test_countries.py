@@ -34,7 +34,10 @@ def test_every_country_with_a_law_of_its_own_has_its_names_and_three_letters():
 @pytest.mark.parametrize(
     ("written", "law"),
     [
-        *((w, "EU") for w in ("Réunion", "Guadeloupe", "Martinique", "French Guiana", "Mayotte", "St. Martin", "奥兰群岛")),
+        *(
+            (w, "EU")
+            for w in ("Réunion", "Guadeloupe", "Martinique", "French Guiana", "Mayotte", "St. Martin", "奥兰群岛")
+        ),
         *((w, "other") for w in ("Greenland", "Faroe Islands", "New Caledonia", "French Polynesia", "St. Barthélemy")),
         *((w, "other") for w in ("Svalbard & Jan Mayen", "Hong Kong")),
     ],
