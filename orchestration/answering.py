@@ -6,20 +6,34 @@ Keep out: finding the person (privacy/desk.py) and who may ask (commands/subject
 the home's lock.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from orchestration import pipeline
 from orchestration.engine import connect
 from orchestration.errors import VoicehouseError
-from orchestration.home import Home, now
+from orchestration.home import Home, now, write_durably
 from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
-from orchestration.privacy import access, erasure, evidence, pseudonyms, requests, resolve, restriction, subjects
+from orchestration.privacy import (
+    access,
+    answers,
+    erasure,
+    evidence,
+    pseudonyms,
+    reidentification,
+    requests,
+    resolve,
+    restriction,
+    roles,
+    subjects,
+)
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erasure import Receipt
 from orchestration.privacy.keys import Keyring
@@ -68,17 +82,47 @@ def would(home: Home, keyring: Keyring, request: Request) -> dict[str, int]:
         con.close()
 
 
-def copy(home: Home, keyring: Keyring, request: Request, to: Path) -> access.Copied:
-    """Write everything held of the person to `to`, and close the request; what is in it."""
+def copy(home: Home, keyring: Keyring, request: Request, to: Path | None = None) -> access.Copied:
+    """Write everything held of the person to `to`, and close the request; what is in it.
+
+    Without `to` it waits sealed in the home, until somebody fetches it or its term ends.
+    """
+
+    def write(told: dict[str, Any]) -> None:
+        if to is None:
+            answers.write(answers.for_person(home, request.request_id), keyring, "subject", told)
+        else:
+            write_durably(to, readable(told))
+
     con = _desk(home, keyring)
     try:
         with open_vault(con, home, keyring):
             requests.set_person(con, request)
-            copied = access.write_copy(con, home, to)
+            copied = access.write_copy(con, home, write)
             requests.close(con, request.request_id, "copy written")
     finally:
         con.close()
     return copied
+
+
+def readable(told: Any) -> bytes:
+    """An answer as a person or a program reads it: JSON."""
+    return json.dumps(told, indent=1, ensure_ascii=False, default=str).encode()
+
+
+def fetch(home: Home, keyring: Keyring, number: str, role: str, reason: str, to: Path) -> str:
+    """Write a sealed answer to `to`, by the number of its request or run, once the audit line is on the disk.
+
+    Returns what was asked then. Raises NotAllowedError for whoever could not have asked that.
+    """
+    told = answers.read(home, keyring, number)
+    operation = str(told["operation"])
+    roles.require(home, keyring, role, operation)
+    if told["agent_key"]:
+        reidentification.require_list(home, keyring, told["agent_key"], {"role": role})
+    AuditLog(home, keyring).append("answer", number=number, operation=operation, role=role, reason=reason)
+    write_durably(to, readable(told["found"]))
+    return operation
 
 
 def erase(home: Home, keyring: Keyring, request: Request, say: Say = lambda _: None) -> tuple[Receipt, Path, bool]:

@@ -46,7 +46,7 @@ SHORTEST = 12  # characters of a passphrase
 # persons, which is put beside the home by the restorer and never comes from a backup.
 LEFT_OUT = ("tmp", "lock", "extensions", "dbt", "dagster", "erased")
 LOOKS_BACK = "known_at"  # made again when asked for: nobody has to be erased in them
-IN_THE_CLEAR = (answers.TO_PERSONS, answers.TO_JOBS)  # for one reader, who may ask again
+ANSWERS = (answers.TO_PERSONS, answers.TO_JOBS)  # for one reader, who may ask again
 
 Say = Callable[[int, int], Any]  # bytes done, bytes in all
 
@@ -269,7 +269,7 @@ def _folders(home: Home) -> Iterator[Path]:
 
 def _is_kept(home: Home, path: Path) -> bool:
     parts = path.relative_to(home.root).parts
-    return parts[0] not in (*LEFT_OUT, LOOKS_BACK) and parts[:2] not in IN_THE_CLEAR and ".draft" not in path.name
+    return parts[0] not in (*LEFT_OUT, LOOKS_BACK) and parts[:2] not in ANSWERS and ".draft" not in path.name
 
 
 def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

@@ -1,7 +1,7 @@
 """Jobs about one person or handler: found, a request registered or answered, who is behind a pseudonym.
 
 Keep out: the operations themselves, and what tells who somebody is: run configuration is kept by Dagster, so it holds
-numbers of the register and pseudonyms. Metadata are counts; what a job finds lies in a closed file
+numbers of the register and pseudonyms. Metadata are counts; what a job finds lies in a sealed file
 (privacy/answers.py). Two persons' word is given on the command line (`voicehouse reidentify approve`): Dagster knows
 not who starts a run.
 """
@@ -97,7 +97,8 @@ def register(context: dg.OpExecutionContext, config: Registered) -> None:
 def answer(context: dg.OpExecutionContext, config: Asked) -> None:
     """Answers a request of the register: access, erase, rectify, restrict, object.
 
-    A copy, or what must be corrected at its source, lies in `ops/copies/<request>.json`; a receipt in `ops/receipts/`.
+    A copy, or what must be corrected at its source, lies sealed in `ops/copies/` (`voicehouse answer <request>`); a
+    receipt in `ops/receipts/`.
     """
     with writing(context, "subject request", config.role, of="subject") as (home, keyring):
         request = answering.open_request(home, keyring, config.request)
@@ -106,7 +107,7 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
         if config.dry_run:
             context.add_output_metadata({**answering.would(home, keyring, request), "dry_run": True})
         elif request.action == "access":
-            copied = answering.copy(home, keyring, request, answers.for_person(home, request.request_id))
+            copied = answering.copy(home, keyring, request)
             context.add_output_metadata({"rows": sum(copied.rows.values()), "waiting": sum(copied.waiting.values())})
         elif request.action == "erase":
             receipt, _, failed = answering.erase(home, keyring, request)
@@ -119,7 +120,8 @@ def answer(context: dg.OpExecutionContext, config: Asked) -> None:
                 )
         elif request.action == "rectify":
             done = answering.rectify(home, keyring, request)
-            answers.write(answers.for_person(home, request.request_id), {"correct_at_source": done.listed})
+            path = answers.for_person(home, request.request_id)
+            answers.write(path, keyring, "subject", {"correct_at_source": done.listed})
             context.add_output_metadata({"removed": done.removed, "correct_at_source": len(done.records)})
         else:
             context.add_output_metadata({"rows": answering.restrict(home, keyring, request)})
@@ -136,26 +138,26 @@ def close(context: dg.OpExecutionContext, config: Ended) -> None:
 
 @job("reidentify")
 def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
-    """Writes who is behind pseudonyms to `ops/answers/<run>.json`, closed, for a day."""
+    """Writes who is behind pseudonyms to `ops/answers/`, sealed, for a day (`voicehouse answer <run>`)."""
     with writing(context, "reidentify", config.role) as (home, keyring):
         by = reidentification.Asking(
             config.role, config.reason, config.ticket, tuple(config.approvals), context.run.run_id
         )
         found = reidentification.show(home, keyring, config.pseudonyms, by)
         path = answers.for_job(home, context.run.run_id)
-        answers.write(path, found)
+        answers.write(path, keyring, "reidentify", found)
         known = sum(bool(identities) for identities in found.values())
         context.add_output_metadata({"asked": len(found), "known": known, "file": f"ops/answers/{path.name}"})
 
 
 @job("worklist")
 def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
-    """Writes where the open cases of a handler lie at their sources to `ops/answers/<run>.json`, closed, for a day."""
+    """Writes where the open cases of a handler lie at their sources to `ops/answers/`, sealed, for a day."""
     with writing(context, "worklist", config.role) as (home, keyring):
         by = {"role": config.role, "run": context.run.run_id}
         found = reidentification.places(home, keyring, config.most, by, agent_key=config.agent_key)
         path = answers.for_job(home, context.run.run_id)
-        answers.write(path, [asdict(item) for item in found])
+        answers.write(path, keyring, "worklist", [asdict(item) for item in found], config.agent_key)
         context.add_output_metadata({"cases": len(found), "file": f"ops/answers/{path.name}"})
 
 

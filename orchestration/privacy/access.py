@@ -3,16 +3,14 @@
 Keep out: who may ask (roles.py) and finding the person (subjects.py).
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from orchestration.engine import identifier
-from orchestration.home import Home, write_durably
+from orchestration.home import Home
 from orchestration.lake.store import parquet_sql
 from orchestration.privacy import evidence, subjects
 from orchestration.privacy.marks import MARK
@@ -32,8 +30,8 @@ class Copied:
     waiting: dict[str, int]
 
 
-def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> Copied:
-    """Write all of `_person` to `path` (JSON, 0600): identities, consents, requests, every row.
+def write_copy(con: duckdb.DuckDBPyConnection, home: Home, write: Callable[[dict[str, Any]], object]) -> Copied:
+    """Give all of `_person` to `write`: identities, consents, requests, every row.
 
     A row that waits stands apart, with the checks that its batch failed. Needs lake and quarantine, the vault and keyed
     hashes on `con`. That every row is there is counted a second way and kept as evidence (C17).
@@ -48,7 +46,7 @@ def write_copy(con: duckdb.DuckDBPyConnection, home: Home, path: Path) -> Copied
         "records": _of_kinds(con, "lake", conditions, of_staff),
         "waiting": _of_kinds(con, "waiting", conditions, of_staff),
     }  # fmt: skip
-    write_durably(path, json.dumps(told, indent=1, ensure_ascii=False, default=str).encode())
+    write(told)
     key = "agent_key" if of_staff else "subject_key"
     held = _held_of_staff(con, home) if of_staff else _held(con, home)
     given = sum(bool(r.get(key)) for part in ("records", "waiting") for rows in told[part].values() for r in rows)

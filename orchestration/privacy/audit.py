@@ -330,7 +330,7 @@ def _overdue(
 ) -> tuple[int, int, str]:
     """What is kept beyond its term, a day's grace for what goes by whole days.
 
-    Rows, texts, sealed loads, batches, what the vault holds, lines, answers in the clear, looks back.
+    Rows, texts, sealed loads, batches, what the vault holds, lines, answers, looks back.
     """
     home = lake.home
     rows, late = retention.overdue(con, every, at)
@@ -363,7 +363,7 @@ def _overdue(
             late += sum(retention.vault_due(con, lake, keyring, every, at - day).values())
     told = (
         "rows of the lake, sealed loads, quarantined batches, identities, consents and ids of records in the vault, lines of "
-        "the audit log, answers in the clear and looks back; those past their term, or with a text past its own"
+        "the audit log, answers and looks back; those past their term, or with a text past its own"
     )
     return rows, late, told
 
@@ -397,6 +397,8 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
         checked += 1
         if set(pq.read_schema(path).names) - {"_dlt_load_id", "_dlt_id"} != {"load_id", "stream", "number", "sealed"}:
             bad.append(path.name)
+    n_answers, clear = answers.in_the_clear(home)
+    checked, bad = checked + n_answers, bad + ["answers"] * clear
     ring = home.folder("keys") / "keyring.json"
     for wrapped in chain.from_iterable(json.loads(ring.read_text()).values() if ring.exists() else ()):
         checked += 1

@@ -192,16 +192,33 @@ def places(
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         handler = key_of_agent(con, agent) if agent else agent_key
         keys = open_cases(con, handler, most)
-        if not (names_nobody(home) or _is_own(con, Policy.of(home), handler)):
-            AuditLog(home, keyring).append("refused", operation="worklist", **by, agent_key=handler)
-            raise NotAllowedError(
-                "a work list is for its handler, or for who leads the team: policy.toml, [staff] accounts and leads, names "
-                "you as neither"
-            )
+        _require_own(con, home, keyring, handler, by)
         with open_vault(con, home, keyring, read_only=True):
             return worklist(con, home, keyring, [("case", k) for k in keys], links, by | {"agent_key": handler})
     finally:
         con.close()
+
+
+def require_list(home: Home, keyring: Keyring, agent_key: str, by: dict[str, str]) -> None:
+    """Let the list of this handler be read, or raise NotAllowedError, on record, as `places` does."""
+    con = connect(home.temp)
+    try:
+        pseudonyms.install(con, keyring)
+        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        _require_own(con, home, keyring, agent_key, by)
+    finally:
+        con.close()
+
+
+def _require_own(
+    con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, agent_key: str, by: dict[str, str]
+) -> None:
+    if not (names_nobody(home) or _is_own(con, Policy.of(home), agent_key)):
+        AuditLog(home, keyring).append("refused", operation="worklist", **by, agent_key=agent_key)
+        raise NotAllowedError(
+            "a work list is for its handler, or for who leads the team: policy.toml, [staff] accounts and leads, names "
+            "you as neither"
+        )
 
 
 def _is_own(con: duckdb.DuckDBPyConnection, policy: Policy, agent_key: str) -> bool:

@@ -15,6 +15,7 @@ ALLOWED = {
     "subject": ("compliance",),
     "reidentify": ("compliance", "handler"),
     "worklist": ("handler",),
+    "answer": ("compliance", "handler"),  # and whoever may not do what was asked may not read the answer
     "keys rotate": ("engineer",),
     "keys rewrap": ("engineer",),
     "vault reinit": ("engineer",),

@@ -26,7 +26,7 @@ from orchestration.lake.rewrite import NEXT_KEY, Change
 from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake, live_paths
 from orchestration.landing.extract import waiting
 from orchestration.landing.pages import KEY, refusals, sealed_anew
-from orchestration.privacy import evidence, pseudonyms
+from orchestration.privacy import answers, evidence, pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import MARK, STAFF
@@ -38,7 +38,7 @@ from orchestration.serving import postgres
 from orchestration.serving.history import KEY as HISTORY_KEY
 
 HASHES = pseudonyms.PURPOSES  # the old key goes on as the inner of two
-REPLACED = (LAKE_KEY, "vault", "warehouse", "team", HISTORY_KEY)
+REPLACED = (LAKE_KEY, "vault", "warehouse", "team", HISTORY_KEY, answers.KEY)
 ADDED = ("audit",)  # lines of before are verified with the key of then
 RESEALED_AT_ONCE = 50_000
 
@@ -98,6 +98,7 @@ def rotate(home: Home, keyring: Keyring) -> Rotated:
             **sealed_anew(home, keyring, fresh),
             **_refusals(con, home, keyring, fresh),
             **_published(con, home, keyring, fresh[HISTORY_KEY]),
+            **answers.sealed_anew(home, keyring, fresh[answers.KEY]),
         }
         keyring.prepare(fresh, replaced=replaced, commit=f"lake/_rewrites/{commit}.json", moves=moves)
         changes = {kind: change(record) for kind, record in KINDS.items()}

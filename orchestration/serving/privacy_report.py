@@ -408,7 +408,7 @@ def _tables(served: list[str], profile: str, on_postgres: bool) -> list[dict[str
         row(team, "deidentified", "工单明细与去除身份的文本", "rows per case with redacted text"),
         row("voicehouse export", "deidentified", "接收方专有假名的行", "rows with pseudonyms of the recipient's own"),
         row("vault, landing, quarantine", "identified", "身份信息，密封保存", "identities, sealed"),
-        row("ops/copies, ops/answers", "identified", "对个人与经办人的明文答复，短期保存", "answers to persons and handlers in the clear, gone soon"),
+        row("ops/copies, ops/answers", "identified", "对个人与经办人的答复，密封，短期保存", "answers to persons and handlers, sealed, gone soon"),
         row("audit", "identified", "哪个账号何时做了何事、因何理由；记载员工，不含客户身份",
             "which account did what, when and why: of staff; customers by pseudonym or number of a request"),
         row("erased", "deidentified", "要求删除者的密钥散列，撤回同意或提出反对者的编号；加密",

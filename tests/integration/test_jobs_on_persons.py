@@ -8,13 +8,14 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from orchestration import answering, backup, pipeline
 from orchestration.engine import connect
-from orchestration.privacy import erasure, requests, rotation
+from orchestration.privacy import answers, erasure, requests, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought
@@ -46,6 +47,20 @@ def why(done: dg.ExecuteInProcessResult) -> str:
     return str(told)
 
 
+def fetched(house: TestHouse, patch: pytest.MonkeyPatch, number: str, role: str = "compliance", code: int = 0) -> Any:
+    """What `voicehouse answer` writes, read and removed."""
+    to = house.home.root.parent / "fetched.json"
+    done = command(house, patch, "answer", number, "--role", role, "--reason", "letter", "--to", str(to))
+    assert done.exit_code == code, done.output
+    if code:
+        assert not to.exists()
+        return done.stderr
+    assert to.stat().st_mode & 0o077 == 0
+    told = json.loads(to.read_text())
+    to.unlink()
+    return told
+
+
 def answer_of(house: TestHouse, done: dg.ExecuteInProcessResult) -> Path:
     path = house.home.root / str(metadata(done)["file"])
     assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
@@ -66,7 +81,6 @@ def test_a_person_is_found_and_a_request_registered_by_pseudonym_and_answered(
     listed = json.loads(command(filled, monkeypatch, "subject", "requests", "--open", "--json").stdout)
     assert [r["request"] for r in listed] == [request]
     assert metadata(run(filled, monkeypatch, "subject_request", request=request)) == {"rows": 4, "waiting": 0}
-    (filled.home.root / "ops" / "copies" / f"{request}.json").unlink()
     assert not run(filled, monkeypatch, "subject_find", **(by | {"pseudonym": "0" * 64})).success
     assert not run(filled, monkeypatch, "subject_register", **by, action="forget her").success
     said = [line["action"] for line in AuditLog(filled.home, filled.keyring).lines()]
@@ -88,12 +102,10 @@ def test_a_rectification_is_registered_with_what_is_wrong_and_done_by_its_number
     done = run(filled, monkeypatch, "subject_request", request=request)
     assert done.success and metadata(done)["removed"] == 2
     assert request_count(filled, Sought(account="desk:Z1")) == 1
-    path = filled.home.root / "ops" / "copies" / f"{request}.json"
-    told = json.loads(path.read_text())["correct_at_source"]
-    assert {r["id"] for r in told} >= {
-        "T1",
-        "T4",
-    } and "T2" not in path.read_text()  # not T2, whose writer was parted from her
+    path = answers.for_person(filled.home, request)
+    told = fetched(filled, monkeypatch, request)["correct_at_source"]
+    ids = {r["id"] for r in told}
+    assert ids >= {"T1", "T4"} and "T2" not in ids  # whose writer was parted from her
     assert path.stat().st_mode & 0o077 == 0 and len(told) == metadata(done)["correct_at_source"] > 0
     assert metadata(run(filled, monkeypatch, "subject_request", request=request))["removed"] == 0  # sources have yet to
     assert found_under([filled.home.root], PLANTED) == set()
@@ -230,17 +242,30 @@ def test_what_a_request_takes_away_outlives_a_rotation_also_of_a_vault_made_befo
     assert answering.rectify(filled.home, keyring, request).removed == 2
 
 
-def test_who_is_behind_a_pseudonym_is_written_to_a_closed_file_alone(
+def test_who_is_behind_a_pseudonym_is_written_to_a_sealed_file_alone(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = zora(filled)
     done = run(filled, monkeypatch, "reidentify", pseudonyms=[one], role="handler", **WHY)
     path = answer_of(filled, done)
-    assert metadata(done) == {"asked": 1, "known": 1, "file": f"ops/answers/{done.run_id}.json"}
-    assert "Zora Quill" in {x["value"] for x in json.loads(path.read_text())[one]}
+    assert metadata(done) == {"asked": 1, "known": 1, "file": f"ops/answers/{done.run_id}.sealed"}
+    assert "Zora Quill" in {x["value"] for x in fetched(filled, monkeypatch, done.run_id, "handler")[one]}
+    opened = AuditLog(filled.home, filled.keyring).newest("answer")
+    assert opened and (opened["facts"]["number"], opened["facts"]["operation"]) == (done.run_id, "reidentify")
     line = AuditLog(filled.home, filled.keyring).newest("reidentify")
     assert line and (line["facts"]["run"], line["facts"]["ticket"]) == (done.run_id, "T-1")
-    assert found_under([filled.home.root], PLANTED)  # the control: the answer is in the clear
+    assert found_under([filled.home.root], PLANTED) == set()
+    assert "no answer" in fetched(filled, monkeypatch, "../vault", "handler", code=1)
+    whole = path.read_bytes()
+    for other in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:30], b"{}"):
+        path.write_bytes(other)
+        assert "does not open" in fetched(filled, monkeypatch, done.run_id, "handler", code=1)
+    assert checks(filled)["C8"].n_failed == 1  # one in the clear
+    path.write_bytes(whole)
+    rotation.rotate(filled.home, filled.keyring)
+    assert path.read_bytes() != whole and checks(filled)["C8"].n_failed == 0
+    assert "Zora Quill" in json.dumps(fetched(filled, monkeypatch, done.run_id, "handler")[one], ensure_ascii=False)
+    one = zora(filled)
     backup.write(filled.home, filled.home.root.parent / "b", backup.passphrase("correct horse battery"))
     restored = filled.home.root.parent / "restored"
     backup.restore(filled.home.root.parent / "b", restored, backup.passphrase("correct horse battery"))
@@ -248,7 +273,8 @@ def test_who_is_behind_a_pseudonym_is_written_to_a_closed_file_alone(
     then = (datetime.now(UTC) - timedelta(days=2)).timestamp()
     os.utime(path, (then, then))
     pipeline.expire(filled.home, filled.keyring, "test")
-    assert not path.exists() and found_under([filled.home.root], PLANTED) == set()
+    assert not path.exists()
+    assert "no answer" in fetched(filled, monkeypatch, done.run_id, "handler", code=1)
     assert not run(filled, monkeypatch, "reidentify", pseudonyms=[one], role="analyst", **WHY).success
     assert refusals(filled) == ["reidentify"]
     mistyped = run(filled, monkeypatch, "reidentify", pseudonyms=["zora"], role="handler", **WHY)
@@ -261,7 +287,6 @@ def test_an_erasure_takes_along_what_was_answered_about_the_person(
     answer_of(filled, run(filled, monkeypatch, "reidentify", pseudonyms=[zora(filled)], role="handler", **WHY))
     asked = command(filled, monkeypatch, "subject", "register", *ZORA, "--action", "access", "--json")
     assert run(filled, monkeypatch, "subject_request", request=json.loads(asked.stdout)["request"]).success
-    assert found_under([filled.home.root / "ops"], PLANTED)
     receipt = erase(filled, Sought(email="zora@example.org"))
     assert (receipt.before["answers"], receipt.after["answers"]) == (2, 0) and receipt.is_complete
     assert found_under([filled.home.root], PLANTED) == set()
@@ -275,7 +300,7 @@ def test_what_a_death_left_of_an_answer_goes_with_its_term_and_with_an_erasure(
     request = json.loads(asked.stdout)["request"]
     draft = path.with_name(f".{path.name}.draft")
     path.rename(draft)
-    copy = filled.home.folder("ops", "copies") / f".{request}.json.draft"
+    copy = filled.home.folder("ops", "copies") / f".{request}.sealed.draft"
     copy.write_bytes(draft.read_bytes())
     held = draft.read_bytes()
     for late, kept in ((draft, 3), (copy, 16)):
@@ -295,7 +320,7 @@ def test_what_a_death_left_of_an_answer_goes_with_its_term_and_with_an_erasure(
     draft.write_bytes(held)
     os.utime(draft, (then, then))  # as if the erasure had not reached them: the control
     copy.write_bytes(held)
-    path.write_bytes(b"{}")  # asked since: of somebody the vault knows
+    path.write_bytes(held)  # asked since: of somebody the vault knows
     assert erasure.traces_of(filled.home, filled.keyring, receipt.request_id)["answers"] == 2
     for folder in (path.parent, copy.parent):
         folder.chmod(0o755)
@@ -345,16 +370,25 @@ def test_a_worklist_names_nobody_to_dagster(house: TestHouse, monkeypatch: pytes
     asked = ["worklist", "--agent", "desk:agent-seven", "--role", "handler", "--json"]
     told = json.loads(command(house, monkeypatch, *asked).stdout)
     assert told == [{"source": "desk", "kind": "case", "record_id": "T41001", "link": "https://desk.example/T41001"}]
-    assert json.loads(path.read_text()) == told and metadata(done)["cases"] == 1
+    with monkeypatch.context() as patch:
+        assert fetched(house, patch, done.run_id, "handler") == told and metadata(done)["cases"] == 1
+        assert "handler" in fetched(house, patch, done.run_id, code=5)  # compliance may open others' answers, not these
+        policy = house.home.root / "policy.toml"
+        before = policy.read_bytes() if policy.exists() else None
+        with policy.open("a") as more:
+            more.write('\n[roles]\nhandler = ["li.na"]\n')
+        patch.setenv("VOICEHOUSE_ACTOR", "li.na")
+        assert "work list is for its handler" in fetched(house, patch, done.run_id, "handler", code=5)
+        policy.write_bytes(before) if before is not None else policy.unlink()
     by_job, by_command = [x["facts"] for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "worklist"]
     assert (by_job["role"], by_job["agent_key"], by_job["run"]) == ("handler", key, done.run_id)
     assert (by_command["role"], by_command["agent_key"]) == ("handler", key) and "run" not in by_command
     planted = ["agent-seven", "agent-eight", "T41001", "Zora Quill"]
-    assert found_under([house.home.root], planted) == {"T41001"}  # the control
+    assert found_under([house.home.root], planted) == set()
     path.unlink()
     assert not run(house, monkeypatch, "worklist", agent_key=key, role="compliance").success
     assert not run(house, monkeypatch, "worklist", agent_key="desk:x").success
-    assert refusals(house) == ["worklist"] and found_under([house.home.root], planted) == set()
+    assert refusals(house) == ["worklist"] * 3 and found_under([house.home.root], planted) == set()
 
 
 def test_a_lost_vault_is_started_anew_by_a_job_that_was_told_so(

@@ -150,11 +150,15 @@ def test_a_request_is_answered_by_its_number_and_no_value_stands_in_dagsters_his
     request = registered(filled, monkeypatch, "access")
     done = run(filled, monkeypatch, "subject_request", request=request)
     assert done.success and metadata(done) == {"rows": 4, "waiting": 0}
-    copy = filled.home.root / "ops" / "copies" / f"{request}.json"
-    assert copy.stat().st_mode & 0o077 == 0 and "Zora Quill" in copy.read_text()
-    assert found_under([filled.home.root], PLANTED) == set(PLANTED)  # the control: the copy is for her to read
-    copy.unlink()
-    assert found_under([filled.home.root], PLANTED) == set()
+    copy = filled.home.root / "ops" / "copies" / f"{request}.sealed"
+    assert copy.stat().st_mode & 0o077 == 0 and found_under([filled.home.root], PLANTED) == set()
+    to = filled.home.root.parent / "for_her" / "copy.json"
+    to.parent.mkdir()
+    fetch = ["answer", request, "--reason", "letter", "--to", str(to), "--json"]
+    assert command(filled, monkeypatch, *fetch, "--role", "handler").exit_code == 5 and not to.exists()
+    told = json.loads(command(filled, monkeypatch, *fetch, "--role", "compliance").stdout)
+    assert told == {"number": request, "operation": "subject", "to": str(to)} and to.stat().st_mode & 0o077 == 0
+    assert found_under([to.parent], PLANTED) == set(PLANTED)  # the control: what was sealed is all that she may read
     again = run(filled, monkeypatch, "subject_request", request=request)
     assert not again.success  # it is answered
     listed = command(filled, monkeypatch, "subject", "requests", "--open", "--json")

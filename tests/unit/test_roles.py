@@ -33,6 +33,7 @@ COMMANDS = {
     "reidentify show": ("reidentify", f"{'0' * 64} --reason letter --ticket T-1"),
     "reidentify approve": ("reidentify", "--persons 10 --ticket T-1"),
     "worklist": ("worklist", "--agent desk:a7"),
+    "answer": ("answer", "R1 --reason letter --to {file}"),
     "keys rotate": ("keys rotate", "--yes"),
     "keys rewrap": ("keys rewrap", "--yes"),
     "vault reinit": ("vault reinit", "--yes"),
