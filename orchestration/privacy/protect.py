@@ -173,6 +173,7 @@ def protect(
     if objected and kind == "agent":
         marks.strike_directory(con, _agent_key(record.field("agent_id"), settings))
     _redact(con, settings, record, policy.name_models)
+    _generalise_places(con, record)
     telling = words.find(con, record, {f.name: _generalised(f) for f in record.fields})
     con.execute(_select_sql(settings, policy, record, event, load_id, loaded_at, objected, telling))
     con.execute("DROP TABLE _basis; DROP TABLE IF EXISTS _redacted")
@@ -330,8 +331,27 @@ def _generalised(f: Field) -> str:
             f"({column} // 10 * 10)::VARCHAR || '-' || ({column} // 10 * 10 + 9)::VARCHAR END END"
         )
     if f.generalise == "region":
-        return place.generalised_sql(column)
+        return f"c.{identifier(_kept(f))}"
     return column
+
+
+def _generalise_places(con: duckdb.DuckDBPyConnection, record: Record) -> None:
+    """Beside each place of `_batch` what is kept of it, worked out once for each: to build its patterns costs most."""
+    for f in record.fields:
+        if f.generalise == "region":
+            told, kept = identifier(f.name), identifier(_kept(f))
+            con.execute(f"ALTER TABLE _batch ADD COLUMN {kept} VARCHAR")
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _places AS SELECT DISTINCT {told} AS told FROM _batch")
+            if con.execute("SELECT count(told) FROM _places").fetchone() != (0,):
+                con.execute(
+                    f"UPDATE _batch SET {kept} = p.kept FROM (SELECT told, {place.generalised_sql('told')} AS kept "
+                    f"FROM _places) p WHERE {told} = p.told"
+                )
+            con.execute("DROP TABLE _places")
+
+
+def _kept(f: Field) -> str:
+    return f"_kept_{f.name}"
 
 
 def _select_sql(

@@ -7,7 +7,7 @@ the house's own words (stores, products) are asked for nothing but what the audi
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import duckdb
@@ -71,23 +71,47 @@ def judged(relation: str, is_place: bool = False) -> str:
 def find(con: duckdb.DuckDBPyConnection, record: Record, values: Mapping[str, str]) -> dict[str, str]:
     """SQL conditions under which a row of `_batch` (alias c) shows somebody in a column of words, by the field's name.
 
-    `values`: SQL of what is kept of each field. Makes temp tables `_telling` and `_telling_places` (word).
+    Only of fields that show somebody in some row: words repeat, few do. `values`: SQL of what is kept of each field.
+    Makes temp tables `_telling` and `_own_names` (field, word).
     """
-    found = columns(record)
-    places = [c for c in found if c in PLACES]
-    for table, some in (("_telling", [c for c in found if c not in PLACES]), ("_telling_places", places)):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} (word VARCHAR)")
-        if not some:
-            continue
-        told = " UNION ".join(f"SELECT {values[c]} AS word FROM _batch c" for c in some)
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE _words AS SELECT word FROM ({told}) WHERE regexp_matches(word, {literal(HINT)})"
-        )
-        row = con.execute("SELECT count(*) FROM _words").fetchone()
-        if row and row[0]:
-            con.execute(f"INSERT INTO {table} {judged('FROM _words', table == '_telling_places')}")
-    shown = {c: _shows(values[c], "_telling_places" if c in PLACES else "_telling") for c in found}
-    return shown | {c: _in_plain_sight(c, values[c]) for c in _others(record)}
+    people, others = columns(record), _others(record)
+    con.execute("CREATE OR REPLACE TEMP TABLE _telling (field VARCHAR, word VARCHAR)")
+    con.execute("CREATE OR REPLACE TEMP TABLE _own_names (field VARCHAR, word VARCHAR)")
+    if not people and not others:
+        return {}
+    told = " UNION ALL ".join(_distinct(c, values[c], f"{values[c]} IS NOT NULL") for c in (*people, *others))
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _words AS {told}")
+    for some, is_place in (
+        ([c for c in people if c not in PLACES], False),
+        ([c for c in people if c in PLACES], True),
+    ):
+        hinted = f"SELECT word FROM _words WHERE field IN {_listed(some)} AND regexp_matches(word, {literal(HINT)})"
+        if some and con.execute(f"{hinted} LIMIT 1").fetchone():
+            shown = f"word IN ({judged(f'SELECT DISTINCT word FROM ({hinted})', is_place)})"
+            con.execute(f"INSERT INTO _telling FROM _words WHERE field IN {_listed(some)} AND {shown}")
+    for some, shown in (
+        ([c for c in others if c.endswith("_id")], plain_sight.has_email("word")),
+        ([c for c in others if not c.endswith("_id")], plain_sight.shows("word")),
+    ):
+        if some:
+            con.execute(f"INSERT INTO _telling FROM _words WHERE field IN {_listed(some)} AND {shown}")
+    if people:
+        named = " UNION ALL ".join(_distinct(c, values[c], _is_own_name(values[c])) for c in people)
+        con.execute(f"INSERT INTO _own_names FROM ({named}) WHERE {_is_name('word')}")
+    con.execute("DROP TABLE _words")
+    telling = con.execute(
+        "SELECT field, bool_or(own) FROM (SELECT field, false AS own FROM _telling UNION ALL "
+        "SELECT field, true FROM _own_names) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return {field: _shows(field, values[field], own) for field, own in telling}
+
+
+def _distinct(field: str, value: str, condition: str) -> str:
+    return f"SELECT DISTINCT {literal(field)} AS field, {value} AS word FROM _batch c WHERE {condition}"
+
+
+def _listed(fields: Iterable[str]) -> str:
+    return f"({', '.join(map(literal, fields))})"
 
 
 def _others(record: Record) -> tuple[str, ...]:
@@ -100,16 +124,20 @@ def _holds_words(f: Field) -> bool:
     return is_kept and f.type == "string" and not f.values
 
 
-def _in_plain_sight(name: str, value: str) -> str:
-    """SQL: what the audit stops a batch for; in codes an e-mail address alone."""
-    return plain_sight.has_email(value) if name.endswith("_id") else plain_sight.shows(value)
+def _shows(field: str, value: str, own: bool) -> str:
+    """SQL: a word shows an identifier (in codes an e-mail address alone), or is the name of the row's own person."""
+    telling, names = (f"(SELECT word FROM {t} WHERE field = {literal(field)})" for t in ("_telling", "_own_names"))
+    shown = f"{value} IN {telling}"
+    return f"({shown} OR ({value} IN {names} AND {_is_own_name(value)}))" if own else f"({shown})"
 
 
-def _shows(value: str, telling: str) -> str:
-    """SQL: a word shows an identifier, or is the name of the row's own person."""
-    nobody = ", ".join(map(literal, NOBODY))
+def _is_own_name(value: str) -> str:
+    return f"lower(trim({value})) = lower(trim(c.person_name))"
+
+
+def _is_name(word: str) -> str:
+    """SQL: of the form of a name, and nobody's nor an ordinary word."""
     return (
-        f"({value} IN (FROM {telling}) OR (lower(trim({value})) = lower(trim(c.person_name)) "
-        f"AND regexp_full_match(trim({value}), {literal(NAME)}) AND lower(trim({value})) NOT IN ({nobody}) "
-        f"AND NOT list_contains({ordinary_words()}, lower(trim({value})))))"
+        f"regexp_full_match(trim({word}), {literal(NAME)}) AND lower(trim({word})) NOT IN {_listed(NOBODY)} "
+        f"AND NOT list_contains({ordinary_words()}, lower(trim({word})))"
     )
