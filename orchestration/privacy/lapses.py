@@ -166,18 +166,25 @@ def decide(
         else "false"
         for p in names
     }
+    flags = {"refused": refused, "lapsed": lapsed, "baseless": baseless, "ended": ended, "struck": struck}
+    told = "".join(f", {flag[p]} AS _{name}_{i}" for name, flag in flags.items() for i, p in enumerate(names))
+
+    def kept_but_for(*lost: str) -> str:
+        by = {p: " OR ".join(f"r._{name}_{i}" for name in lost) for i, p in enumerate(names)}
+        return _kept(by, {p: f"r._struck_{i}" for i, p in enumerate(names)})
+
     # Of several purposes the last tells the basis, and of rows about nobody the first, as at the gate.
     telling = f"{unmarked('r.left_purposes')}[{-1 if record.has_person else 1}]"
     basis = " ".join(f"WHEN {literal(p)} THEN {grounds[p]}" for p in names)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {decided} AS
-        WITH left_over AS (
-            SELECT r.*, {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]} OR {ended[p]}" for p in names}, struck)} AS left_purposes,
-                   {_kept(refused, struck)} AS not_refused,
-                   {_kept({p: f"{refused[p]} OR {lapsed[p]}" for p in names}, struck)} AS not_lapsed,
-                   {_kept({p: f"{refused[p]} OR {lapsed[p]} OR {baseless[p]}" for p in names}, struck)} AS not_baseless
-            FROM _concerned r
+        WITH flagged AS (SELECT r.*{told} FROM _concerned r),
+        left_over AS (
+            SELECT r.*, {kept_but_for("refused", "lapsed", "baseless", "ended")} AS left_purposes,
+                   {kept_but_for("refused")} AS not_refused, {kept_but_for("refused", "lapsed")} AS not_lapsed,
+                   {kept_but_for("refused", "lapsed", "baseless")} AS not_baseless
+            FROM flagged r
         )
         SELECT DISTINCT source AS of_source, content_hash AS of_content, loaded_at AS of_version,
                len(left_purposes) = 0 AS is_gone, left_purposes,
