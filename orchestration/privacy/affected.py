@@ -14,6 +14,7 @@ from orchestration.home import Home
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.lapses import MINORS
 from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
 from orchestration.records.contract import Privacy, Record
@@ -82,14 +83,13 @@ def _rows(kind: str, record: Record, told: str) -> str:
 def _persons(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Counts of persons; needs `touched`, the vault and the keyed hashes."""
     con.execute(
-        """
+        f"""
         CREATE TEMP TABLE concerned AS
-        SELECT coalesce(s.person, t.subject_key) AS person, max(nullif(t.jurisdiction, 'unknown')) AS law, bool_or(s.is_minor) AS is_minor
+        SELECT coalesce(s.person, t.subject_key) AS person, max(nullif(t.jurisdiction, 'unknown')) AS law, s.person IN ({MINORS}) AS is_minor
         FROM touched t LEFT JOIN (
-            SELECT hmac_pseudonym_person(subject_id) AS subject_key, coalesce(current_id, subject_id) AS person, is_minor
-            FROM vault.subject
+            SELECT hmac_pseudonym_person(subject_id) AS subject_key, coalesce(current_id, subject_id) AS person FROM vault.subject
         ) s USING (subject_key)
-        WHERE t.subject_key IS NOT NULL GROUP BY 1
+        WHERE t.subject_key IS NOT NULL GROUP BY 1, s.person
         """
     )
     known = _listed(

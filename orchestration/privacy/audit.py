@@ -300,12 +300,12 @@ def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
     """Rows of persons told to be minors with a purpose that no guardian's consent in force stands for."""
     prepare_consents(con)
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE _minor_keys AS
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
                list(c.purpose) FILTER (c.is_guardian) AS guarded
         FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE s.is_minor GROUP BY 1
+        WHERE coalesce(s.current_id, s.subject_id) IN ({lapses.MINORS}) GROUP BY 1
         """
     )
     used = f"list_filter(r.purposes, lambda p: p = {marks.bare_purpose('p')})"

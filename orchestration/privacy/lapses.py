@@ -31,6 +31,8 @@ from orchestration.sources.contract import CROSS_BORDER, Settings
 BOUND = tuple(k for k in KINDS if k not in UNCONSENTED_KINDS)  # by their purposes; the others are kept as evidence
 JUDGED = tuple(k for k in BOUND if KINDS[k].has_person)
 FOR_NOTHING = "purpose"  # why rows went that were there for nothing that is named still
+# A query (person) of those told to be minors, under whichever of the ids that were found to be one.
+MINORS = "SELECT coalesce(current_id, subject_id) AS person FROM vault.subject GROUP BY ALL HAVING bool_or(is_minor)"
 NO_BASIS = "no_basis"  # why rows went whose law, learnt since they came, knows no ground for what they were there for
 
 
@@ -76,10 +78,10 @@ def prepare(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Settings], pol
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key,
                coalesce(list(c.purpose) FILTER (c.is_guardian), []) AS guarded
         FROM vault.subject s LEFT JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
-        WHERE s.is_minor GROUP BY 1;
+        WHERE coalesce(s.current_id, s.subject_id) IN ({MINORS}) GROUP BY 1;
         CREATE OR REPLACE TEMP TABLE _noticed AS
         SELECT hmac_pseudonym_person(s.subject_id) AS subject_key, c.purpose, c.notice, c.valid_from, c.valid_to, c.is_guardian,
-               coalesce(s.is_minor, false) AS is_minor
+               c.subject_id IN ({MINORS}) AS is_minor
         FROM vault.subject s JOIN _consents c ON c.subject_id = coalesce(s.current_id, s.subject_id)
         WHERE c.subject_id IN (SELECT c.subject_id FROM _consents c WHERE NOT ({strictest}));
         CREATE OR REPLACE TEMP TABLE _parted AS

@@ -143,7 +143,7 @@ def test_sealed_pages_open_under_fresh_keys_alone(filled: TestHouse) -> None:
 def test_a_damaged_page_stops_no_rotation_and_is_told_when_it_is_read(filled: TestHouse) -> None:
     path = sorted((filled.home.root / "landing" / "desk" / "pages").glob("*.parquet"))[0]
     table = pq.read_table(path)
-    torn = pa.array([b"x" + value[1:] for value in table["sealed"].to_pylist()], pa.binary())
+    torn = pa.array([bytes([value[0] ^ 1]) + value[1:] for value in table["sealed"].to_pylist()], pa.binary())
     pq.write_table(table.set_column(table.schema.get_field_index("sealed"), "sealed", torn), path)
     assert rotation.rotate(filled.home, filled.keyring).is_sound
     filled.keyring = Keyring(filled.home)
