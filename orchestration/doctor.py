@@ -213,7 +213,8 @@ def _vault(home: Home | None) -> Iterator[Finding]:
     """The vault and the lake were written together: the vault's generation is the newest one that anything tells of."""
     from orchestration.errors import KeyMissingError
     from orchestration.privacy.keys import Keyring
-    from orchestration.privacy.vault import check_format, known_generation
+    from orchestration.privacy.log_ends import known_generation
+    from orchestration.privacy.vault import check_format
 
     if not home:
         return

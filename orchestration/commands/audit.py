@@ -54,4 +54,5 @@ def list_lines(last: int, as_json: bool) -> None:
         return
     for line in found:
         facts = "  ".join(f"{k}={v}" for k, v in line["facts"].items())
-        click.echo(f"{line['number']:>6}  {line['at'][:19]}  {line['actor']:12} {line['action']:24} {facts}")
+        at, actor = line.get("at", "")[:19], line.get("actor", "")  # a damaged line has neither
+        click.echo(f"{line['number']:>6}  {at}  {actor:12} {line['action']:24} {facts}")

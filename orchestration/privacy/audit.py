@@ -35,7 +35,6 @@ from orchestration.privacy import (
     measured,
     pseudonyms,
     registers,
-    reports,
     residue,
     restriction,
     retention,
@@ -49,7 +48,7 @@ from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.protect import prepare_consents
 from orchestration.privacy.row_level import could_hold_text
-from orchestration.privacy.vault import known_generation, open_vault
+from orchestration.privacy.vault import open_vault
 from orchestration.records import KINDS
 from orchestration.sources.contract import BASES, Settings
 from orchestration.sources.registry import discover
@@ -441,22 +440,10 @@ def is_open_to_others(home: Home, path: Path) -> bool:
 
 
 def _chain(home: Home, keyring: Keyring) -> tuple[int, int, str]:
-    """The audit chain by its own hashes, and against what commits say of the vault and the newest report of its end.
-
-    Lines cut off with their head show.
-    """
-    log = AuditLog(home, keyring)
-    lines, wrong = log.verify()
-    of_publications = reports.every(home)
-    end = json.loads(of_publications[-1].read_text()).get("audit_log") if of_publications else None
-    head = home.folder("audit") / "head.json"
-    told = json.loads(head.read_text())["vault_generation"] if head.exists() else 0
-    lost = told < known_generation(home)
-    return (
-        lines,
-        len(wrong) + lost + bool(end and not log.holds(end)),
-        "lines of the audit log, each bound to the one before by a keyed hash, to the vault's generation, and to the newest privacy report",
-    )
+    """The audit chain by its own hashes, and against what commits say of the vault and every report of its end."""
+    lines, wrong = AuditLog(home, keyring).verify()
+    told = "lines of the audit log, each bound to the one before by a keyed hash, to the vault's generation, and to every privacy report that is kept"
+    return lines, len(wrong), told
 
 
 def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:

@@ -2,7 +2,7 @@
 
 Keep out: identities (lines carry counts, ids of requests and keyed tags) and the privacy checks (audit.py).
 A line is on the disk before `append` returns; `head.json` beside it tells where the chain ends, so that lines cut off
-its end are missed too.
+its end are missed too. What other stores tell of the log (log_ends.py) shows one that is gone with its head.
 """
 
 import fcntl
@@ -12,14 +12,22 @@ import json
 import os
 import pwd
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from orchestration.home import Home, now, sync_folder, write_durably
+from orchestration.privacy import log_ends
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.log_ends import FIRST, START
 
 KEY = "audit"
-START = "0" * 64
+MISSING = "the log is missing"  # the action of a first line where there had been others
+FIELDS = {  # of every line; those of earlier releases name no account
+    **dict.fromkeys(("at", "actor", "action", "previous", "hash"), str),
+    **dict.fromkeys(("number", "key_version"), int),
+    "facts": dict,
+}
+DAMAGED = {"number": -1, "hash": "", "previous": "", "facts": {}, "action": "", "key_version": 1}
 
 
 def actor() -> str:
@@ -39,6 +47,7 @@ class AuditLog:
     """The audit log of one home: `audit/log.jsonl`, one JSON object a line."""
 
     def __init__(self, home: Home, keyring: Keyring):
+        self._home = home
         self._path = home.folder("audit") / "log.jsonl"
         self._head = self._path.with_name("head.json")
         self._keyring = keyring
@@ -50,29 +59,37 @@ class AuditLog:
         """
         with (self._path.with_name("lock")).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self._path.exists() and not self._head.exists():
-                self._write_head(self._read_head())  # a first line without any head would be no one's word
-            whole, head = self._settled()
-            line: dict[str, Any] = {
-                "number": head["number"] + 1,
-                "at": now().isoformat(),
-                "actor": actor(),
-                "account": account(),
-                "action": action,
-                "facts": facts,
-                "key_version": self._keyring.version(KEY),
-                "previous": head["hash"],
-            }
-            line["hash"] = self._hash(line)
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.ftruncate(handle, len(whole))
-                os.write(handle, json.dumps(line, ensure_ascii=False).encode() + b"\n")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            sync_folder(self._path.parent)
-            self._write_head({**head, **_end(line, head)})
+            if not self._head.exists() and not self._settled()[0]:
+                self._write_head(FIRST)  # a first line without any head would be no one's word
+                if self._is_told_elsewhere():
+                    self._add(MISSING, {})
+            return self._add(action, facts)
+
+    def _is_told_elsewhere(self) -> bool:
+        return bool(log_ends.known_generation(self._home) or log_ends.told(self._home))
+
+    def _add(self, action: str, facts: dict[str, Any]) -> int:
+        whole, head = self._settled()
+        line: dict[str, Any] = {
+            "number": head["number"] + 1,
+            "at": now().isoformat(),
+            "actor": actor(),
+            "account": account(),
+            "action": action,
+            "facts": facts,
+            "key_version": self._keyring.version(KEY),
+            "previous": head["hash"],
+        }
+        line["hash"] = self._hash(line)
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.ftruncate(handle, len(whole))
+            os.write(handle, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        sync_folder(self._path.parent)
+        self._write_head({**head, **_end(line, head)})
         return int(line["number"])
 
     def _settled(self) -> tuple[bytes, dict[str, Any]]:
@@ -85,7 +102,7 @@ class AuditLog:
         whole, head = content[: content.rfind(b"\n") + 1], self._read_head()
         for line in _parsed(whole.rstrip(b"\n").rpartition(b"\n")[2]):
             follows = line["number"] == head["number"] + 1 and line["previous"] == head["hash"]
-            if follows and hmac.compare_digest(line["hash"], self._hash(line)):
+            if follows and self._is_ours(line):
                 head = {**head, **_end(line, head)}
         return whole, head
 
@@ -99,7 +116,7 @@ class AuditLog:
         return [date.fromisoformat(line["at"][:10]) for line in self.lines() if line["action"] == "backup"]
 
     def verify(self) -> tuple[int, list[str]]:
-        """Lines read, and what is wrong with the chain: lines changed, missing or out of order.
+        """Lines read, and what is wrong: lines changed, missing, out of order, or others than were told of elsewhere.
 
         Empty when all is well.
         """
@@ -113,11 +130,19 @@ class AuditLog:
                 previous, number = line["previous"], line["number"] - 1
             if line["number"] != number + 1 or line["previous"] != previous:
                 wrong.append(f"line {n}: a line before it is missing or out of order")
-            if not hmac.compare_digest(line["hash"], self._hash(line)):
+            if not self._is_ours(line):
                 wrong.append(f"line {n}: it was changed")
+            if line["action"] == MISSING:
+                wrong.append(f"line {n}: the log had lines before it, and was gone")
             previous, number = line["hash"], line["number"]
         if head["number"] != number or head["hash"] != previous:
             wrong.append(f"the chain ends at line {number}, its head tells {head['number']}")
+        if head["vault_generation"] < (known := log_ends.known_generation(self._home)):
+            wrong.append(
+                f"the log tells of generation {head['vault_generation']} of the vault, other stores of {known}"
+            )
+        if not self.holds(*log_ends.told(self._home)):
+            wrong.append("a privacy report tells of a line that is not in the log")
         return len(lines), wrong
 
     def end(self) -> dict[str, Any]:
@@ -125,11 +150,10 @@ class AuditLog:
         head = self._settled()[1] if self._path.exists() else self._read_head()
         return {"number": head["number"], "hash": head["hash"]}
 
-    def holds(self, end: Mapping[str, Any]) -> bool:
-        """Whether a line that `end` told of is in the log still, or has gone with its term."""
-        if end["number"] < self._read_head()["first"]:
-            return True
-        return any(x["number"] == end["number"] and x["hash"] == end["hash"] for x in self.lines())
+    def holds(self, *ends: Mapping[str, Any]) -> bool:
+        """Whether every line that `ends` told of is in the log still, or has gone with its term."""
+        first, there = self._read_head()["first"], {(x["number"], x["hash"]) for x in self.lines()}
+        return all(end["number"] < first or (end["number"], end["hash"]) in there for end in ends)
 
     def newest(self, action: str) -> dict[str, Any] | None:
         """The facts of the newest line of an action."""
@@ -146,7 +170,7 @@ class AuditLog:
         limit = (now() - timedelta(days=days)).isoformat()
         kept = list(self.lines())
         gone = 0
-        while gone < len(kept) - 1 and kept[gone]["at"] < limit:
+        while gone < len(kept) - 1 and kept[gone].get("at", limit) < limit:
             gone += 1
         if gone:
             body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept[gone:])
@@ -156,12 +180,7 @@ class AuditLog:
         return gone
 
     def _read_head(self) -> dict[str, Any]:
-        found: dict[str, Any] = (
-            json.loads(self._head.read_text())
-            if self._head.exists()
-            else {"first": 1, "number": 0, "hash": START, "vault_generation": 0, "seal": ""}
-        )
-        return found
+        return log_ends.read_head(self._home) or FIRST
 
     def _write_head(self, head: dict[str, Any]) -> None:
         write_durably(self._head, json.dumps({**head, "seal": self._seal(head)}).encode())
@@ -175,13 +194,22 @@ class AuditLog:
         content = json.dumps({k: v for k, v in line.items() if k != "hash"}, sort_keys=True, ensure_ascii=False)
         return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()
 
+    def _is_ours(self, line: dict[str, Any]) -> bool:
+        """Whether a line bears the hash that the key it names gives it."""
+        is_known = 0 < line["key_version"] <= self._keyring.version(KEY)
+        return is_known and hmac.compare_digest(line["hash"].encode(), self._hash(line).encode())
+
 
 def _parsed(content: bytes) -> Iterator[dict[str, Any]]:
+    """The lines, and DAMAGED for each that is none."""
     for raw in content.splitlines():
         try:
-            yield json.loads(raw)
-        except ValueError:  # no JSON, no UTF-8
-            yield {"number": -1, "hash": "", "previous": "", "facts": {}, "action": "", "key_version": 1}
+            line = json.loads(raw)
+            is_line = all(isinstance(line[name], kind) for name, kind in FIELDS.items())
+            datetime.fromisoformat(line["at"])
+        except (ValueError, TypeError, LookupError):  # no JSON, no UTF-8, no object, no time
+            is_line = False
+        yield line if is_line else dict(DAMAGED)
 
 
 def _end(line: dict[str, Any], head: dict[str, Any]) -> dict[str, Any]:

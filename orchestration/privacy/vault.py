@@ -22,6 +22,7 @@ from orchestration.lake.store import LAKE_KEY, SUBJECTS_FILE, Lake
 from orchestration.privacy import pseudonyms
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.log_ends import known_generation
 
 SUBJECTS_DUE = "subjects_due"  # in the home's ops folder
 RENEWAL_DUE = "vault_renewal_due"  # there too
@@ -151,17 +152,6 @@ def is_vault_there(home: Home) -> bool:
             "the persons known so far: `voicehouse vault reinit --role engineer`"
         )
     return False
-
-
-def known_generation(home: Home) -> int:
-    """The newest generation that anything outside the vault tells of: marker, audit chain, the newest commits."""
-    marker = home.folder("vault") / "generation.json"
-    told = [json.loads(marker.read_text())["generation"]] if marker.exists() else []
-    head = home.folder("audit") / "head.json"
-    if head.exists():
-        told.append(json.loads(head.read_text()).get("vault_generation", 0))
-    commits = sorted(home.folder("lake", "_commits").glob("*.json"))[-1:]
-    return max([*told, *(json.loads(c.read_text()).get("vault_generation", 0) for c in commits)], default=0)
 
 
 def _note_generation(home: Home, keyring: Keyring, number: int) -> None:

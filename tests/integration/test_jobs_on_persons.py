@@ -18,8 +18,9 @@ from orchestration.engine import connect
 from orchestration.privacy import answers, erasure, requests, rotation
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.log_ends import known_generation
 from orchestration.privacy.subjects import Sought
-from orchestration.privacy.vault import known_generation, open_vault
+from orchestration.privacy.vault import open_vault
 from tests.faults.traces import found_under
 from tests.house import TestHouse, died, write_source
 from tests.integration.test_gate import CASE, case, lines

@@ -908,7 +908,7 @@ def test_backup_and_restore_heed_the_accounts_of_the_policy(
 def test_a_lost_vault_stops_the_house_until_a_new_one_is_asked_for(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.privacy.vault import known_generation
+    from orchestration.privacy.log_ends import known_generation
 
     before = known_generation(filled.home)
     (filled.home.root / "vault" / "vault.duckdb").unlink()

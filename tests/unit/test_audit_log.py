@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from orchestration.home import Home
+from orchestration.cli import main
+from orchestration.home import Home, write_durably
 from orchestration.messages import translated
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -84,6 +86,59 @@ def test_a_line_deleted_reordered_or_changed_shows(log: AuditLog, tamper: Callab
     path(log).write_text("".join(f"{line}\n" for line in tamper(lines)))
     wrong = log.verify()[1]
     assert wrong != [] and all(translated(sentence, "zh") != sentence for sentence in wrong)
+
+
+@pytest.mark.parametrize("damage", ["{}", "5", "[]", "null", '{"number": "5"}', "\udcff"])
+@pytest.mark.parametrize("where", [0, 2, 4])
+def test_a_line_that_is_none_shows_and_stops_nobody(log: AuditLog, damage: str, where: int) -> None:
+    lines = path(log).read_text().splitlines()
+    lines[where] = damage
+    path(log).write_bytes("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+    assert f"line {where + 1}: it was changed" in log.verify()[1]
+    assert log.append("trial", n=5) == 6 and log.expire(1000) == 0
+    assert f"line {where + 1}: it was changed" in log.verify()[1]
+    listed = CliRunner().invoke(main, ["--home", str(path(log).parents[1]), "audit", "list"])
+    assert listed.exit_code == 0, listed.output
+
+
+def test_a_line_under_a_key_that_is_not_there_or_with_another_kind_of_hash_shows(log: AuditLog) -> None:
+    content = path(log).read_text()
+    for old, new in (('"key_version": 1', '"key_version": 9'), ('"hash": "', '"hash": "é'), ('"at": "2', '"at": "x')):
+        path(log).write_text(content.replace(old, new, 1))
+        assert "line 1: it was changed" in log.verify()[1]
+
+
+@pytest.mark.parametrize("teller", ["marker", "commit", "report"])
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_log_gone_with_its_head_shows_for_good(log: AuditLog, teller: str, emptied: bool) -> None:
+    home = log._home
+    reports = home.folder("ops", "privacy")
+    if teller == "marker":
+        write_durably(home.folder("vault") / "generation.json", b'{"generation": 1}')
+    elif teller == "commit":
+        write_durably(home.folder("lake", "_commits") / "1.json", b'{"vault_generation": 1}')
+    else:
+        write_durably(reports / "20260101T000000.json", json.dumps({"audit_log": log.end()}).encode())
+    log._head.unlink()
+    path(log).write_bytes(b"") if emptied else path(log).unlink()
+    assert log.verify()[1] != []
+    done = CliRunner().invoke(main, ["--home", str(home.root), "audit", "verify"])
+    assert done.exit_code == 1, done.output
+    log.append("vault", vault_generation=2)  # an ordinary operation, and a report that knows the new end
+    write_durably(reports / "20260101T000000.json", json.dumps({"audit_log": log.end()}).encode())
+    assert any("was gone" in sentence for sentence in log.verify()[1])
+    assert all(translated(sentence, "zh") != sentence for sentence in log.verify()[1])
+
+
+def test_the_log_is_held_against_every_report_that_is_kept(log: AuditLog) -> None:
+    before, reports = log.end(), log._home.folder("ops", "privacy")
+    for file in (path(log), log._head):
+        file.unlink()
+    log.append("trial")
+    write_durably(reports / "20260102T000000.json", json.dumps({"audit_log": log.end()}).encode())
+    assert log.verify() == (1, [])  # the control
+    write_durably(reports / "20260101T000000.json", json.dumps({"audit_log": before}).encode())
+    assert log.verify()[1] == ["a privacy report tells of a line that is not in the log"]
 
 
 def test_a_chain_made_anew_without_the_key_shows(log: AuditLog, tmp_path: Path) -> None:
