@@ -94,7 +94,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
             with open_vault(con, home, keyring) as manifest.vault_generation:
                 collect(con, settings.name, result.kinds)
                 erased.block(con, home, keyring, settings.name, result.kinds)
-                resolution = resolve(con, load.load_id, loaded_at.isoformat())
+                resolution = resolve(con, settings.name, load.load_id, loaded_at.isoformat())
                 if not again:  # it told them when it came, and the directory others since
                     _remember_agents(con, lake, settings, result, load.load_id)
                 _remember_consents(con, settings, result)

@@ -18,6 +18,7 @@ from orchestration.privacy.marks import MARK, UNNAMED, bare_purpose, is_unnamed,
 from orchestration.privacy.policy import (
     UNCONSENTED_KINDS,
     Policy,
+    agreed_country_sql,
     basis_sql,
     ground_without_customer,
     jurisdiction_sql,
@@ -110,7 +111,7 @@ def located(sources: Mapping[str, Settings], policy: Policy) -> str:
         return "SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS law WHERE false"
     return f"""
         SELECT s.subject_id, p.law FROM vault.subject s JOIN (
-            SELECT coalesce(current_id, subject_id) AS person, {jurisdiction_sql("max(country)")} AS law
+            SELECT coalesce(current_id, subject_id) AS person, {jurisdiction_sql(agreed_country_sql("country"))} AS law
             FROM vault.subject GROUP BY 1
         ) p ON p.person = coalesce(s.current_id, s.subject_id) WHERE p.law IN ({_listed(laws)})
     """

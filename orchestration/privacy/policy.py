@@ -29,6 +29,7 @@ EU = [
 # Whoever is told to be younger is a minor (PIPL 31; GDPR 8, which lets member states go down to 13): a guardian
 # consents.
 ADULT_AGE = {"CN": 14, "EU": 16}
+SEVERAL = "several"  # stands for the country of whom several laws are told; no code, so nobody knows which holds
 TERMS = ("landing_days", "quarantine_days", "unnamed_days", "audit_days", "evidence_months", "backup_days")
 UNCONSENTED_KINDS = ("consent", "deletion")  # kept as evidence, a legal obligation
 
@@ -226,9 +227,15 @@ def minor_sql(flag: str, age: str, country: str) -> str:
 
     Null where nothing is told: age is never guessed.
     """
-    return (
-        f"coalesce({flag}, {age} < CASE WHEN upper({country}) = 'CN' THEN {ADULT_AGE['CN']} ELSE {ADULT_AGE['EU']} END)"
-    )
+    younger = f"{age} < CASE WHEN upper({country}) = 'CN' THEN {ADULT_AGE['CN']} ELSE {ADULT_AGE['EU']} END"
+    return f"CASE WHEN {flag} OR {younger} THEN true ELSE coalesce({flag}, {younger}) END"
+
+
+def agreed_country_sql(country: str) -> str:
+    """SQL aggregate: the country told of a person; where words fall under several laws one that is none's (SEVERAL)."""
+    law = f"coalesce({jurisdiction_sql(country)}, '')"
+    laws = f"count(DISTINCT {law}) FILTER ({country} IS NOT NULL)"
+    return f"CASE WHEN {laws} > 1 THEN '{SEVERAL}' ELSE max({country}) END"
 
 
 def jurisdiction_sql(country: str) -> str:

@@ -27,6 +27,7 @@ from orchestration.logs import event
 from orchestration.privacy import redaction, words
 from orchestration.privacy.conform import Conformed, show_conformed
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.policy import agreed_country_sql
 from orchestration.privacy.protect import OTHER_NOTICE, RESIDUAL, content_hash_sql
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, TYPES
@@ -64,7 +65,7 @@ def prepare(con: duckdb.DuckDBPyConnection, subjects: str) -> None:
         WITH wanted AS (
             SELECT subject_id, coalesce(current_id, subject_id) AS person FROM vault.subject WHERE subject_id IN ({subjects})
         ), told AS (
-            SELECT coalesce(current_id, subject_id) AS person, max(country) AS country, bool_or(is_minor) AS is_minor
+            SELECT coalesce(current_id, subject_id) AS person, {agreed_country_sql("country")} AS country, bool_or(is_minor) AS is_minor
             FROM vault.subject WHERE person IN (SELECT person FROM wanted) GROUP BY 1
         ), given AS (
             SELECT subject_id AS person, array_to_string(list_sort(list(

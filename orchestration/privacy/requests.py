@@ -19,7 +19,7 @@ from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home, now
 from orchestration.privacy import subjects
 from orchestration.privacy.marks import EVERY, STAFF
-from orchestration.privacy.policy import EU, Policy
+from orchestration.privacy.policy import EU, Policy, agreed_country_sql
 from orchestration.settings import read_toml
 
 ACTIONS = ("access", "erase", "rectify", "restrict", "object")
@@ -103,7 +103,8 @@ def draft(
     if action == "object":
         check_purpose(con, home, purpose or OBJECTED, is_lift)
     at = now().replace(tzinfo=None)
-    row = con.execute("SELECT max(country) FROM vault.subject WHERE subject_id IN (FROM _person)").fetchone()
+    told = f"SELECT {agreed_country_sql('country')} FROM vault.subject WHERE subject_id IN (FROM _person)"
+    row = con.execute(told).fetchone()
     number = f"R{at:%Y%m%d}-{secrets.token_hex(3)}"
     sought = con.execute("SELECT subject_id FROM _sought ORDER BY 1").fetchall()
     return Request(

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from orchestration.lake.store import duckdb_type
 from orchestration.privacy import countries, known_names, normalise, vault
-from orchestration.privacy.policy import minor_sql
+from orchestration.privacy.policy import agreed_country_sql, minor_sql
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.records import KINDS, TYPES, Record
 from orchestration.records.contract import person
@@ -95,7 +95,8 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
         "country": "person_country",
         "is_minor": "person_is_minor",
     }
-    given = ", ".join(f"any_value({f.name}) AS {f.name}" for f in person())
+    any_of = {"person_is_minor": "bool_or"}  # of a flag here and an age there, the one that tells a minor
+    given = ", ".join(f"{any_of.get(f.name, 'any_value')}({f.name}) AS {f.name}" for f in person())
     plain = {f.name: f.name for f in person()} | {"person_country": "k.code AS person_country"}
     empty = ", ".join(f"CAST(NULL AS {duckdb_type(TYPES[f.type])}) AS {f.name}" for f in person())
     rows = [f"SELECT CAST(NULL AS UUID) AS _who, CAST(NULL AS BIGINT) AS seen, {empty} WHERE false"]
@@ -158,7 +159,7 @@ def collect(con: duckdb.DuckDBPyConnection, source: str, kinds: list[str]) -> No
     con.execute("CREATE OR REPLACE TEMP TABLE _restricted_agents (agent_key VARCHAR, struck VARCHAR[])")
 
 
-def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Resolution:
+def resolve(con: duckdb.DuckDBPyConnection, source: str, load_id: str, merged_at: str) -> Resolution:
     """Temp table `_subject_map` (who, written_id, subject_id, country, is_minor), and what is new into the vault.
 
     A row's subject *as written* (`written_id`) is its account, or, without one, the set of its proving identifiers:
@@ -180,35 +181,51 @@ def resolve(con: duckdb.DuckDBPyConnection, load_id: str, merged_at: str) -> Res
     changed = _regroup(con, load_id, merged_at) if fresh or linked else {}
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE _subject_map AS
-        WITH mapped AS (
-            SELECT a.who, s.subject_id AS written_id, s.current_id AS subject_id
-            FROM _row_anchors a JOIN vault.subject s USING (anchor)
-        ), told AS (
-            SELECT m.subject_id, max(n.country) AS country, bool_or(n.is_minor) AS is_minor
-            FROM mapped m JOIN _named n USING (who) GROUP BY 1
-        ), kept AS (
-            SELECT current_id AS subject_id, max(country) AS country, bool_or(is_minor) AS is_minor
-            FROM vault.subject WHERE current_id IN (SELECT subject_id FROM mapped) GROUP BY 1
-        )
-        SELECT n.who, m.written_id, m.subject_id, coalesce(n.country, t.country, k.country) AS country,
-               coalesce(n.is_minor, t.is_minor, k.is_minor, false) AS is_minor
-        FROM _named n LEFT JOIN mapped m USING (who) LEFT JOIN told t USING (subject_id)
-        LEFT JOIN kept k USING (subject_id)
+        CREATE OR REPLACE TEMP TABLE _written AS
+        SELECT a.who, s.subject_id AS written_id, s.current_id AS subject_id
+        FROM _row_anchors a JOIN vault.subject s USING (anchor)
         """
     )
+    _remember_told(con, source)
     con.execute(
-        """
-        UPDATE vault.subject SET country = coalesce(t.country, subject.country), is_minor = coalesce(t.is_minor, subject.is_minor)
-        FROM (SELECT written_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM _subject_map
-              WHERE written_id IS NOT NULL GROUP BY 1) t
-        WHERE t.written_id = subject.subject_id
-          AND (t.country IS DISTINCT FROM subject.country OR t.is_minor IS DISTINCT FROM subject.is_minor)
+        f"""
+        CREATE OR REPLACE TEMP TABLE _subject_map AS
+        WITH kept AS (
+            SELECT current_id AS subject_id, {agreed_country_sql("country")} AS country, bool_or(is_minor) AS is_minor
+            FROM vault.subject WHERE current_id IN (SELECT subject_id FROM _written) GROUP BY 1
+        )
+        SELECT n.who, m.written_id, m.subject_id, coalesce(n.country, k.country) AS country,
+               coalesce(n.is_minor, false) OR coalesce(k.is_minor, false) AS is_minor
+        FROM _named n LEFT JOIN _written m USING (who) LEFT JOIN kept k USING (subject_id);
+        DROP TABLE _written
         """
     )
     named = _number(con, "SELECT count(DISTINCT subject_id) FROM _subject_map")
     new = _number(con, "SELECT count(*) FROM vault.subject WHERE first_load = ? AND current_id = subject_id", [load_id])
     return Resolution(named, new, changed.get("merge", 0), changed.get("unmerge", 0), bool(changed))
+
+
+def _remember_told(con: duckdb.DuckDBPyConnection, source: str) -> None:
+    """What this load tells of a subject as written: its country, and whether it is a minor.
+
+    The newest word counts, but that somebody is a minor is taken back by the source alone that told it: elsewhere a
+    flag may be a column's default.
+    """
+    con.execute(
+        f"""
+        UPDATE vault.subject SET country = coalesce(t.country, subject.country),
+            is_minor = CASE WHEN t.is_minor THEN true WHEN t.is_minor IS NULL
+                OR subject.is_minor AND subject.minor_by <> $source THEN subject.is_minor ELSE false END,
+            minor_by = CASE WHEN t.is_minor AND NOT coalesce(subject.is_minor, false) THEN $source ELSE subject.minor_by END
+        FROM (
+            SELECT m.written_id, {agreed_country_sql("n.country")} AS country, bool_or(n.is_minor) AS is_minor
+            FROM _written m JOIN _named n USING (who) GROUP BY 1
+        ) t
+        WHERE t.written_id = subject.subject_id AND (t.country IS DISTINCT FROM subject.country AND t.country IS NOT NULL
+            OR t.is_minor IS DISTINCT FROM subject.is_minor AND t.is_minor IS NOT NULL)
+        """,
+        {"source": source},
+    )
 
 
 def _remember_subjects(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
@@ -233,8 +250,8 @@ def _remember_subjects(con: duckdb.DuckDBPyConnection, load_id: str) -> int:
         )
         con.register("_born", born)
         con.execute(
-            "INSERT INTO vault.subject SELECT subject_id, secret, ? + position, anchor, is_account, subject_id, NULL, NULL, ? "
-            "FROM _new_anchors JOIN _born USING (position)",
+            "INSERT INTO vault.subject BY NAME SELECT subject_id, secret, ? + position AS number, anchor, is_account, "
+            "subject_id AS current_id, ? AS first_load FROM _new_anchors JOIN _born USING (position)",
             [known, load_id],
         )
         con.unregister("_born")

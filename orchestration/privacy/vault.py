@@ -30,6 +30,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (
     subject_id VARCHAR, secret BLOB, number BIGINT, anchor VARCHAR, is_account BOOLEAN, current_id VARCHAR,
     country VARCHAR, is_minor BOOLEAN, first_load VARCHAR);
+ALTER TABLE vault.subject ADD COLUMN IF NOT EXISTS minor_by VARCHAR;
 CREATE TABLE IF NOT EXISTS vault.identity (
     subject_id VARCHAR, domain VARCHAR, index_hash VARCHAR, is_proving BOOLEAN, sealed BLOB, first_load VARCHAR);
 ALTER TABLE vault.identity ADD COLUMN IF NOT EXISTS is_sought BOOLEAN;

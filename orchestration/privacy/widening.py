@@ -20,7 +20,7 @@ from orchestration.lake.stage import PART_ROWS, Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import marks, pseudonyms
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, jurisdiction_sql
+from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy, agreed_country_sql, jurisdiction_sql
 from orchestration.privacy.protect import basis_of_rows, prepare_consents
 from orchestration.privacy.vault import is_vault_there, open_vault
 from orchestration.records import KINDS, Record
@@ -135,10 +135,10 @@ def _map_subjects(con: duckdb.DuckDBPyConnection) -> None:
     Who is the pseudonym as written.
     """
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE _subject_map AS
         WITH person AS (
-            SELECT current_id, max(country) AS country, bool_or(is_minor) AS is_minor FROM vault.subject GROUP BY 1
+            SELECT current_id, {agreed_country_sql("country")} AS country, bool_or(is_minor) AS is_minor FROM vault.subject GROUP BY 1
         )
         SELECT hmac_pseudonym_person(s.subject_id) AS who, s.subject_id AS written_id, s.current_id AS subject_id,
             p.country, p.is_minor

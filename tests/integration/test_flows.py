@@ -271,7 +271,8 @@ def test_whoever_is_told_to_be_a_child_needs_a_guardian_and_nobodys_age_is_guess
         "grown": {"age": "40", "country": "DE"},
         "silent": {"country": "DE"},
         "says": {"country": "DE"},
-        "denied": {"age": "13", "minor": "false", "country": "CN"},  # the flag goes before
+        "denied": {"age": "13", "minor": "false", "country": "CN"},  # a flag that is not set proves nobody's age
+        "moved": {"country": "DE"},
     }
     children.drop("rows.jsonl", "")
     children.drop("people.jsonl", lines(*({"id": f"C{n}", "account": n, **p} for n, p in people.items())))
@@ -280,10 +281,29 @@ def test_whoever_is_told_to_be_a_child_needs_a_guardian_and_nobodys_age_is_guess
     children.drop("cases.jsonl", lines(*said.values()))
     children.take("register", "shop", "desk")
     ledger = children.ledger()
-    assert ledger[("customer", "rejected", "minor_without_guardian")] == 3
-    assert ledger[("case", "rejected", "minor_without_guardian")] == 3
+    assert ledger[("customer", "rejected", "minor_without_guardian")] == 4
+    assert ledger[("case", "rejected", "minor_without_guardian")] == 4
     assert children.rows("select count(*) from lake.case") == [(5,)]
     assert checks(children)["C21"].n_failed == 0
+    # Elsewhere a flag is a column's default; whoever told it takes it back. Two laws told of one: nobody knows which.
+    more = (
+        case(21, account="told", minor="false"),
+        case(22, account="moved", country="US"),
+        case(23, account="moved", country="DE"),
+        case(24, account="moved"),
+    )
+    children.drop("cases_2.jsonl", lines(*more))
+    children.take("desk")
+    assert children.ledger()[("case", "rejected", "minor_without_guardian")] == 5
+    assert children.rows("select jurisdiction from lake.case order by all") == [
+        (j,) for j in ["CN", "EU", "EU", "EU", "EU", "EU", "other", "unknown"]
+    ]
+    children.drop(
+        "people_2.jsonl", lines({"id": "C1", "account": "told", "minor": "false", "age": "16", "country": "DE"})
+    )
+    children.drop("cases_3.jsonl", lines(case(25, account="told")))
+    children.take("shop", "desk")
+    assert children.ledger()[("case", "rejected", "minor_without_guardian")] == 3  # the two that waited came in
 
 
 def test_a_guardian_consents_to_a_purpose_and_takes_it_back(children: TestHouse) -> None:

@@ -57,7 +57,7 @@ def partition(keyring: Keyring, loads: list[list[tuple[int, Row]]]) -> dict[int,
             "NULL::BOOLEAN AS person_is_minor FROM _load"
         )
         resolving.collect(con, "desk", ["case"])
-        resolving.resolve(con, f"load{n}", f"2026-01-01 00:00:{n:02d}")
+        resolving.resolve(con, "some", f"load{n}", f"2026-01-01 00:00:{n:02d}")
         anchors.update(
             con.execute("SELECT row_no, written_id FROM _subject_map JOIN conformed_case ON _who = who").fetchall()
         )
