@@ -132,12 +132,26 @@ def _newest_saying(home: Home, found: dict[str, Any]) -> PrivacyReport | None:
 
 
 def write_page(home: Home, path: Path) -> Path:
-    """The HTML of a report, with its sign-off where there is one."""
-    found = json.loads(path.read_text())
-    page = render("privacy.html.jinja", report=found, sign_off=sign_off_of(path), run=None, now=now())
+    """The HTML of a report, with its sign-off where there is one; days, hours and ages are those of this moment."""
+    found, at = json.loads(path.read_text()), now()
+    _count_time(found, at)
+    written_at = datetime.fromisoformat(found["written_at"])
+    page = render("privacy.html.jinja", report=found, sign_off=sign_off_of(path), run=None, now=written_at, as_of=at)
     target = path.with_suffix(".html")
     write_durably(target, page.encode())
     return target
+
+
+def _count_time(found: dict[str, Any], at: datetime) -> None:
+    """Set the days and hours left and the ages of keys: those at the moment `at`, by the dates that the report says."""
+    for request in found["requests"]:
+        request["days_left"] = (datetime.fromisoformat(request["due_at"]) - at.replace(tzinfo=None)).days
+    for incident in found.get("incidents", []):
+        left = datetime.fromisoformat(incident["due_at"]) - at
+        incident["hours_left"] = round(left.total_seconds() / 3600, 1)
+    for key in found["keys"]:
+        made_on = key["made_on"]
+        key["age_days"] = (at.date() - date.fromisoformat(made_on)).days if made_on else None
 
 
 def newest(home: Home) -> Path | None:
@@ -205,7 +219,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         covered = _covered(con)
         tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
     found, stops = checks(home, kpi), failing(home)
-    return {
+    report = {
         "product": f"voicehouse {version('voicehouse')}",
         "home": home.root.name,
         "written_at": now().isoformat(),
@@ -227,6 +241,8 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "tables": _tables(tables, publication["profile"], bool(home.house.postgres.get("schema"))),
         "limits": [{"zh": zh, "en": en} for zh, en in LIMITS],
     }
+    _count_time(report, now())
+    return report
 
 
 def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
@@ -321,11 +337,10 @@ def _precise(row: dict[str, Any]) -> dict[str, float]:
 
 
 def _keys(keyring: Keyring) -> list[dict[str, Any]]:
-    """Every key's age by purpose, and the master key's.
+    """Every key by purpose, and the master key.
 
     The keys of single loads, which go with their pages, stand as one: the oldest.
     """
-    today = now().date()
     master = {"purpose": MASTER, "version": 1, "keys": 1, "made_on": keyring.made_on(MASTER)}
     found: dict[str, dict[str, Any]] = {MASTER: master}
     for name in keyring.purposes():
@@ -335,13 +350,11 @@ def _keys(keyring: Keyring) -> list[dict[str, Any]]:
         row["keys"] += 1
         row["version"] = max(row["version"], keyring.version(name))
         row["made_on"] = min(row["made_on"], made_on) if row["made_on"] and made_on else None
-    for row in found.values():
-        row["age_days"] = (today - date.fromisoformat(row["made_on"])).days if row["made_on"] else None
     return list(found.values())
 
 
 def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
-    """Open requests of persons with the days they have left; ids of requests only."""
+    """Open requests of persons with the day they are due; ids of requests only."""
     if not (home.folder("vault") / "vault.duckdb").exists():
         return []
     con = connect(home.temp)
@@ -358,8 +371,7 @@ def _requests(home: Home, keyring: Keyring) -> list[dict[str, Any]]:
             )
     finally:
         con.close()
-    today = now().replace(tzinfo=None)
-    return [{**{k: str(v) for k, v in r.items()}, "days_left": (r["due_at"] - today).days} for r in rows]
+    return [{k: str(v) for k, v in r.items()} for r in rows]
 
 
 def _retention(home: Home, sources: dict[str, Settings]) -> dict[str, Any]:

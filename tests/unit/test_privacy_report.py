@@ -21,12 +21,13 @@ from orchestration.errors import VoicehouseError
 from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
 from orchestration.messages import translated
+from orchestration.privacy import incidents
 from orchestration.privacy.audit import _chain, analyst_reach, check_published
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.incidents import _published
 from orchestration.privacy.keys import Keyring
 from orchestration.serving import publish as publishing
-from orchestration.serving.privacy_report import newest, read, sign_off, sign_off_of, write_privacy_report
+from orchestration.serving.privacy_report import newest, read, sign_off, sign_off_of, write_page, write_privacy_report
 from orchestration.serving.publish import publish, release, waiting, withdraw
 from tests.house import died
 
@@ -222,6 +223,38 @@ def test_a_report_asked_for_again_leaves_the_signed_one(
     third.path.write_text(third.path.read_text().replace(end["hash"], "0" * len(end["hash"])))
     assert _chain(home, keyring)[1] == 1  # the log is held against the newest
     assert pipeline.report_privacy(home, keyring).path == third.path and _chain(home, keyring)[1] == 0  # written anew
+
+
+def test_days_hours_and_ages_of_a_report_that_says_the_same_are_those_of_the_moment_its_page_is_made(
+    home: Home, house: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2026-11-20T06:00:00")
+    keyring = Keyring(home)
+    AuditLog(home, keyring).append("a line")  # with which its key is made
+    incidents.begin(home, keyring, "opened", reason="lost laptop", ticket="T-1", noticed_at="2026-11-20T06:00:00+00:00")
+    publish(house, home, "internal", None)
+    first = pipeline.report_privacy(home, keyring)
+    report = json.loads(first.path.read_text())
+    assert [i["hours_left"] for i in report["incidents"]] == [72.0] and {k["age_days"] for k in report["keys"]} == {0}
+    page = first.path.with_suffix(".html")
+    assert '<td class="n">72.0</td>' in page.read_text() and "as of</span> 2026-11-20 06:00" in page.read_text()
+    monkeypatch.setenv("VOICEHOUSE_CLOCK", "2027-01-20T06:00:00")
+    assert pipeline.report_privacy(home, keyring) == replace(first, is_new=False)
+    told = page.read_text()
+    assert '<td class="n bad">-1392.0</td>' in told and '<td class="n">72.0</td>' not in told
+    assert (
+        '<td class="n">61</td>' in told
+        and "as of</span> 2027-01-20 06:00" in told
+        and "Written</span> 2026-11-20" in told
+    )
+    asked = {
+        "request_id": "R1",
+        "action": "erase",
+        "received_at": "2026-11-10 00:00:00",
+        "due_at": "2026-12-15 00:00:00",
+    }
+    first.path.write_text(json.dumps(report | {"requests": [asked | {"days_left": 20}]}))
+    assert '<td class="n bad">-37</td>' in write_page(home, first.path).read_text()
 
 
 def test_a_report_tried_dry_says_whether_it_would_be_a_new_one(
