@@ -4,17 +4,16 @@ Keep out: a record's own persons (linked.py), names told by the words around the
 
 Every stretch that could be a name becomes a candidate, at whatever character it begins: three or four Chinese
 characters from a surname on, or any after a word that says that a person follows, two from a surname on after such a
-word; Chinese characters on both sides of a point; two to four words of letters, the first and the last capitalised.
+word; Chinese characters around one to three points; two to four words of letters, the first and the last capitalised.
 Candidates are hashed as the vault hashes names and joined. A name that is an ordinary word is no candidate.
 Without a surname, three characters are no candidate alone: a customer who calls himself 很好用 is in half of all texts.
 """
 
 from orchestration.engine import literal
 from orchestration.privacy.linked import ordinary_words
-from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, MORE_SURNAMES, NAME_SIGN, SURNAMES
+from orchestration.privacy.rules.name_zh import ANY_SURNAME, DOUBLE_SURNAMES, NAME_SIGN
 from orchestration.privacy.rules.rule import CAPITAL, HAN, LATIN
 
-_ANY = f"{SURNAMES}{MORE_SURNAMES}"
 _SURE = "找|问|联系人?|客服|经理|店员|导购|同事|朋友|我是|我叫|名叫|姓名|收[件货]人|跟|谢谢|感谢|投诉|表扬"
 _BEFORE_A_PERSON = f"(?:{_SURE}|叫|和|给|让|请)[:：]?"
 _WORD = rf"[{CAPITAL}][{LATIN}'’\-]+"
@@ -22,10 +21,10 @@ _WORD = rf"[{CAPITAL}][{LATIN}'’\-]+"
 _LINK = rf"(?:[{CAPITAL}]\.?|(?:v[ao]n|de[nrl]?|d[aiou]s?|la|le|ten?|ter|bin|al|el|y|e|zu)\b)"
 _RUN = rf"(?:(?:\b{_LINK}\s+){{0,2}}{_WORD})(?:\s+(?:{_LINK}|{_WORD}))*\s+{_WORD}"
 _TWO = rf"{_WORD}\s"
-_DOTTED = rf"[{HAN}]{{2,7}}·[{HAN}]{{2,7}}"
+_DOTTED = rf"[{HAN}]{{2,7}}(?:·[{HAN}]{{2,7}}){{1,3}}"
 # Forms of names that are looked for wherever they stand; of two Chinese characters only after a word.
 _FORMS = (
-    f"[{_ANY}]{NAME_SIGN}{{1,3}}",
+    f"[{ANY_SURNAME}]{NAME_SIGN}{{1,3}}",
     f"(?:{DOUBLE_SURNAMES}){NAME_SIGN}{{1,2}}",
     f"{NAME_SIGN}{{3,4}}",
     _DOTTED,
@@ -51,7 +50,7 @@ def find(texts: str, hashes: str) -> str:
         with chinese as materialized (
             select row_no, field, t from {texts} where regexp_matches(t, '[{HAN}]')
         ), run as (
-            select row_no, field, unnest(regexp_extract_all(t, '[{_ANY}{_FIRSTS}]{NAME_SIGN}{{2,}}')) as run from chinese
+            select row_no, field, unnest(regexp_extract_all(t, '[{ANY_SURNAME}{_FIRSTS}]{NAME_SIGN}{{2,}}')) as run from chinese
         ), gram as (
             select row_no, field, unnest(list_concat({three}, case when length(run) > 3 then {four} else [] end)) as written from run
         ), dotted as (
@@ -61,17 +60,18 @@ def find(texts: str, hashes: str) -> str:
             from {texts} where regexp_matches(t, {literal(_TWO)})
         ), candidate as materialized (
             select distinct row_no, field, written from (
-                select * from gram where contains('{_ANY}', written[1])
+                select * from gram where contains('{ANY_SURNAME}', written[1])
                     or regexp_matches(written, '^(?:{DOUBLE_SURNAMES})')
                 union all
                 select row_no, field, unnest(flatten([
-                    regexp_extract_all(t, '{_BEFORE_A_PERSON}([{_ANY}]{NAME_SIGN})', 1),
+                    regexp_extract_all(t, '{_BEFORE_A_PERSON}([{ANY_SURNAME}]{NAME_SIGN})', 1),
                     regexp_extract_all(t, '(?:{_SURE})[:：]?({NAME_SIGN}{{3}})', 1),
                     regexp_extract_all(t, '(?:{_SURE})[:：]?({NAME_SIGN}{{4}})', 1)])) from chinese
                 union all
-                select row_no, field, right(before, i) || '·' || after[1:j] from (
-                    select row_no, field, split_part(run, '·', 1) as before, split_part(run, '·', 2) as after from dotted
-                ), range(2, 8) x(i), range(2, 8) y(j) where i <= length(before) and j <= length(after)
+                select row_no, field, right(parts[1], i) || '·' || middle || parts[-1][1:j] from (
+                    select row_no, field, parts, coalesce(list_aggregate(list_transform(parts[2:-2], lambda part: part || '·'), 'string_agg', ''), '') as middle
+                    from (select row_no, field, string_split(run, '·') as parts from dotted)
+                ), range(2, 8) x(i), range(2, 8) y(j) where i <= length(parts[1]) and j <= length(parts[-1])
                 union all
                 select row_no, field, unnest(flatten([{words}])) from latin
             )
@@ -101,4 +101,4 @@ def _grams(run: str, gram: str, step: str, n: int) -> str:
     return "flatten([" + ", ".join(f"regexp_extract_all({start}, '{gram}')" for start in starts) + "])"
 
 
-_FIRSTS = "".join(sorted({name[0] for name in DOUBLE_SURNAMES.split("|")} - {*SURNAMES, *MORE_SURNAMES}))
+_FIRSTS = "".join(sorted({name[0] for name in DOUBLE_SURNAMES.split("|")} - {*ANY_SURNAME}))

@@ -15,10 +15,12 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
+from orchestration.privacy import spellings
 from orchestration.privacy.normalise import folding_steps, normal_phone
 from orchestration.privacy.rules.address_zh import SIGN
-from orchestration.privacy.rules.name_zh import DOUBLE_SURNAMES, SURNAMES
-from orchestration.privacy.rules.rule import HAN, joined
+from orchestration.privacy.rules.name_zh import ANY_SURNAME, DOUBLE_SURNAMES
+from orchestration.privacy.rules.rule import HAN, in_turn, joined
+from orchestration.privacy.spellings import Scripts
 
 OWN_ROLES = ("name", "email", "phone", "address", "handle")  # of the person; beside them "agent", a name of staff
 
@@ -95,16 +97,11 @@ _SURNAME_READINGS = {
     "万": "wan", "翟": "zhai", "缪": "miao", "宁": "ning", "华": "hua", "燕": "yan", "祭": "zhai", "种": "chong", "长": "zhang", "乐": "yue",
     "覃": "qin", "冼": "xian", "员": "yun", "折": "she", "车": "che", "石": "shi", "沈": "shen", "叶": "ye", "贾": "jia", "重": "chong",
 }  # fmt: skip
-_ACCENTS = {
-    "a": "àáâãäåāăą", "c": "çćč", "e": "èéêëēėęě", "i": "ìíîïīı", "n": "ñńň", "o": "òóôõöøō", "s": "śšş", "u": "ùúûüūůű", "y": "ýÿ",
-    "z": "źżž",
-}  # fmt: skip
-
 SEPARATOR = r"[\s.,_\-]{0,2}"
 _IN_WORD = "[’ʼ'-]?"
 GAP_IN_NUMBER = r"[ ().\-/_*\t\n]*"
 _COUNTRY_CODE = rf"(?:(?:\+|\b00)[0-9]{{1,3}}{GAP_IN_NUMBER}|\b[0-9]{{1,2}}[.\-]?)?(?:[(]?\b0[)]?)?[(\-]?"
-_ANY_SURNAME = f"[{SURNAMES}]"
+_A_SURNAME = "<surname>"  # in a pattern; `fitted` says which
 _ANY_LETTER = "a-z"  # a gate that every text with a Latin letter passes
 # Both needles of an e-mail address begin with it, however the rest is folded.
 _EMAIL_GATE = "lower(regexp_extract(value, '^[0-9A-Za-z]+'))"
@@ -115,14 +112,30 @@ _NORMAL_PHONE = (
 _DIGIT_RUN = r"\+?[0-9](?:[ ().\-/_*]{0,3}[0-9]){6,15}"
 
 
-def _low(text: str) -> str:
-    """SQL: lower case, without accents, which plain letters do not have."""
-    return f"(case when strlen({text}) = length({text}) then lower({text}) else strip_accents(lower({text})) end)"
+def _low(texts: str, simplified: bool = False) -> str:
+    """A query (row_no, field, t, low) of texts (row_no, field, t): as gates and probes are searched in them.
+
+    In small letters without marks, letters that have a transcription in both forms. `simplified`: of texts with
+    traditional characters alone, which are read once more so.
+    """
+    # One step after the other, each over the texts that need it.
+    relation = f"(select row_no, field, t, strlen(t) = length(t) as is_plain, lower(t) as low from {texts})"
+    for needs, spelt in (
+        (spellings.RARE, spellings.spelt_out("low")),
+        (spellings.UMLAUTS, spellings.both("low")),
+        (spellings.MARKABLE, "strip_accents(low)"),
+    ):
+        step = f"case when is_plain or not regexp_matches(low, '{needs}') then low else {spelt} end"
+        relation = f"(select * replace ({step} as low) from {relation})"
+    relation = f"select row_no, field, t, low from {relation}"
+    if not simplified:
+        return relation
+    return spellings.simplified(f"(from ({relation}) semi join _traditional using (row_no, field))", "low")
 
 
-def squeezed(text: str) -> str:
-    """SQL: a text as probes are searched in it: lower case, without accents, blanks, points, hyphens, apostrophes."""
-    often = f"replace(replace(replace({_low(text)}, ' ', ''), ',', ''), '.', '')"
+def squeezed(low: str) -> str:
+    """SQL: a text in small letters as probes are searched in it: without blanks, points, hyphens, apostrophes."""
+    often = f"replace(replace(replace({low}, ' ', ''), ',', ''), '.', '')"
     return rf"regexp_replace({often}, '[\s_''’ʼ\-·@]+', '', 'g')"
 
 
@@ -150,30 +163,34 @@ def syllables() -> pa.Table:
     return pa.table({"sign": [chr(code) for code in signs], "syllable": readings})
 
 
-def near(con: DuckDBPyConnection, texts: str, own: str) -> None:
-    """Temp tables `_near`, `_near_number` (row_no, field, value_no).
+def near(con: DuckDBPyConnection, texts: str, own: str) -> Scripts:
+    """Temp tables `_near`, `_near_number` (row_no, field, value_no), and `_traditional` (row_no, field).
 
     What of its record a text may hold, however it is spelt.
     `texts` is a table (row_no, field, t), `own` one of (row_no, value_no, role, value), the values of their records.
     Values that share a number are looked for together. Masking adds no stretch of letters or digits to a text, so what
-    is not near now never will be.
+    is not near now never will be. Returns what texts and values hold, which the other sieves ask for.
     """
+    held = spellings.scripts(con, texts, own)
     distinct = f"(select distinct value_no, role, value from {own} where {{}})"
-    gates = _gates(distinct.format("role not in ('email', 'phone')"))
+    gates = _gates(distinct.format("role not in ('email', 'phone')"), held)
     con.execute(f"create or replace temp table _gate as {gates}")
-    con.execute(
-        f"""
-        create or replace temp table _near as
-        select distinct x.row_no, x.field, value_no
-        from (select row_no, field, {_low("t")} as low from {texts}) x
-        join (from {own} where role <> 'phone') using (row_no) left join _gate g using (value_no)
-        where case when role = 'email' then contains(x.low, {_EMAIL_GATE}) when g.gate = '{_ANY_LETTER}' then regexp_matches(x.low, '[a-z]')
-            else contains(x.low, g.gate) and contains(x.low, g.also) end
-        """
-    )
+    for is_first in (True, False) if held.traditional_texts else (True,):
+        con.execute(
+            f"""
+            {"create or replace temp table _near as" if is_first else "insert into _near"}
+            with x as materialized ({_low(texts, simplified=not is_first)})
+            select distinct x.row_no, x.field, value_no from x join (
+                select row_no, value_no, {_EMAIL_GATE} as gate, '' as also from {own} where role = 'email'
+                union all select row_no, value_no, gate, also from {own} join _gate using (value_no) where role <> 'phone'
+            ) g using (row_no)
+            where case when g.gate = '{_ANY_LETTER}' then regexp_matches(x.low, '[a-z]')
+                else {in_turn("contains(x.low, g.gate)", "contains(x.low, g.also)")} end
+            """
+        )
     con.execute(
         f"create or replace temp table _with_number as select row_no, field, {_DIGITS} as digits from {texts} "
-        "where regexp_matches(t, '(?:[0-9][^0-9]*){6}')"
+        f"where regexp_matches(t, '[0-9](?:{GAP_IN_NUMBER}[0-9]){{5}}')"
     )
     asked = distinct.format("role = 'phone' and row_no in (select row_no from _with_number)")
     con.execute(f"create or replace temp table _number as {_numbers(asked)}")
@@ -186,12 +203,13 @@ def near(con: DuckDBPyConnection, texts: str, own: str) -> None:
         drop table _with_number
         """
     )
+    return held
 
 
-def find(texts: str) -> str:
+def find(texts: str, held: Scripts) -> str:
     """What of the records' own values stands in their texts.
 
-    Gives a query (row_no, field, self_pattern, agent_pattern).
+    Gives a query (row_no, field, self_pattern, agent_pattern, is_traditional).
     `texts` is a table (row_no, field, t) of texts that `near` saw, whole or masked since; a pattern is empty where
     there is nothing of the kind.
     """
@@ -200,15 +218,21 @@ def find(texts: str) -> str:
         "'pattern': pattern}}) filter ({}))), lambda x: x.pattern), 'string_agg', '|'), '')"
     )
     # Few texts are near a number: made first, so that no condition on its digits is asked of all texts.
+    close = f"(from {texts} semi join _near using (row_no, field))"
+    low, is_traditional = _low(close), "false"
+    if held.traditional_texts:
+        low += f" union all {_low(close, simplified=True)}"
+        is_traditional = "(row_no, field) in (select (row_no, field) from _traditional)"
     return f"""
         with number as materialized (
             select row_no, field, value_no, t, {_DIGITS} as digits from {texts} join _near_number using (row_no, field)
         )
-        select row_no, field, {ordered.format("not is_agent")} as self_pattern, {ordered.format("is_agent")} as agent_pattern
+        select row_no, field, {ordered.format("not is_agent")} as self_pattern, {ordered.format("is_agent")} as agent_pattern,
+            {is_traditional} as is_traditional
         from (
             select x.row_no, x.field, n.is_agent, n.place, n.pattern
             from (
-                select row_no, field, {squeezed("t")} as letters from {texts} semi join _near using (row_no, field)
+                select row_no, field, {squeezed("low")} as letters from ({low})
             ) x
             join _near using (row_no, field)
             join _needle n using (value_no)
@@ -237,13 +261,13 @@ def find(texts: str) -> str:
     """
 
 
-def prepare(con: DuckDBPyConnection, own: str) -> None:
+def prepare(con: DuckDBPyConnection, own: str, held: Scripts) -> None:
     """Temp table `_needle`: what to look for, of the near values of a table (row_no, value_no, role, value)."""
     con.register("_syllable_given", syllables())
     con.execute("create or replace temp table _syllable as from _syllable_given")
     con.unregister("_syllable_given")
     close = f"select distinct value_no, role, value from {own} where value_no in (select value_no from _near)"
-    con.execute(f"create or replace temp table _own_value as {_folded(close)}")
+    con.execute(f"create or replace temp table _own_value as {_folded(close, held)}")
     for name, query in _name_tables().items():
         con.execute(f"create or replace temp table {name} as {query}")
     con.execute(
@@ -253,18 +277,31 @@ def prepare(con: DuckDBPyConnection, own: str) -> None:
         con.execute(f"drop table {name}")
 
 
-def _folded(values: str) -> str:
-    """A query (value_no, role, v) of values: forms of letters folded, lower case, single blanks."""
+def _folded(values: str, held: Scripts) -> str:
+    """A query (value_no, role, v) of values: forms of letters folded, small letters without marks, single blanks.
+
+    A value with letters that have a transcription has a row for each form; Chinese is in simplified characters.
+    """
     folded = f"(select value_no, role, value as t from ({values}))"
     for step in folding_steps():
         folded = f"(select * replace ({step} as t) from {folded})"
+    low = r"regexp_replace(lower(trim(t)), '\s+', ' ', 'g')"
+    relation = f"select value_no, role, {low} as v from {folded} where trim(t) <> ''"
+    if held.marked_values:
+        spelt = spellings.spelt_out("v")
+        both = f"list_distinct([{spellings.bare(spelt)}, {spellings.transcribed(spelt)}])"
+        either = f"case when {spellings.has_marks('v')} then {both} else [v] end"
+        relation = f"select value_no, role, unnest({either}) as v from ({relation})"
+    if not held.traditional_values:
+        return relation
     return (
-        "select value_no, role, "
-        rf"regexp_replace(lower(trim(t)), '\s+', ' ', 'g') as v from {folded} where trim(t) <> ''"
+        f"with given_value as materialized (select *, {spellings.has_traditional('v')} as is_odd from ({relation})) "
+        "select value_no, role, v from given_value where not is_odd union all "
+        + spellings.simplified("(select value_no, role, v from given_value where is_odd)", "v")
     )
 
 
-def _gates(values: str) -> str:
+def _gates(values: str, held: Scripts) -> str:
     """A query (value_no, gate, also) of values.
 
     Each needle of a value, however it is spelt, holds a gate and its `also` unbroken.
@@ -311,7 +348,7 @@ def _gates(values: str) -> str:
                 from (
                     select value_no, role, v, case when role in ('name', 'agent') then regexp_extract_all(v, '{word}') end as words,
                         case when role in ('name', 'agent') then regexp_extract_all(v, '[{HAN}]') end as han
-                    from (select value_no, role, strip_accents(v) as v from ({_folded(values)}))
+                    from (select value_no, role, strip_accents(v) as v from ({_folded(values, held)}))
                 )
             )
         ) where g.gate <> ''
@@ -335,7 +372,7 @@ def _numbers(values: str) -> str:
             select value_no, value as p from given where is_normal
             union all
             select value_no, coalesce({normal_phone("v", "null::varchar")}, regexp_replace(v, '[^0-9]+', '', 'g'))
-            from ({_folded("from given where not is_normal")})))
+            from ({_folded("from given where not is_normal", Scripts(False, False, False))})))
         where length(d) >= 6
     """
 
@@ -356,20 +393,14 @@ def _phrase_pattern(phrase: str) -> str:
     )
 
 
-def fitted(pattern: str) -> str:
-    """SQL: a pattern of `find` made for its text `t`: with accents where the text has any, and its surnames alone.
+def fitted(pattern: str, held: Scripts) -> str:
+    """SQL: a pattern of `find` made for its text `t`: letters and characters as they stand there, its surnames alone.
 
     To compile a class of all surnames takes four times as long as all the rest.
     """
-    surnames = joined(f"list_distinct(string_split(regexp_replace(t, '[^{SURNAMES}]+', '', 'g'), ''))")
-    few = (
-        f"case when contains({pattern}, '{_ANY_SURNAME}') "
-        f"then replace({pattern}, '{_ANY_SURNAME}', '[{SURNAMES[0]}' || {surnames} || ']') else {pattern} end"
-    )
-    accented = few
-    for letter, forms in _ACCENTS.items():
-        accented = f"replace({accented}, '{letter.upper()}', '[{letter}{forms}]')"
-    return f"case when regexp_matches(t, '[\\x{{c0}}-\\x{{24f}}]') then {accented} else {few} end"
+    surnames = joined(f"list_distinct(string_split(regexp_replace(t, '[^{ANY_SURNAME}]+', '', 'g'), ''))")
+    few = f"case when contains({pattern}, '{_A_SURNAME}') then '[{ANY_SURNAME[0]}' || {surnames} || ']' else '' end"
+    return f"replace({spellings.fitted(pattern, 't', held)}, '{_A_SURNAME}', {few})"
 
 
 def _slips(word: str) -> str:
@@ -431,21 +462,21 @@ def _name_needles() -> str:
                 case when is_common then list_transform({titles}, lambda x: h || x) else [h] end,
                 list_transform({titles}, lambda x: s || x)), list_concat(['小' || s, '老' || s],
                 case when length(g) >= 2 and not is_common_given then [g] else []::varchar[] end))) as phrase,
-                case when phrase = g then '{_ANY_SURNAME}?' else '' end as before,
+                case when phrase = g then '{_A_SURNAME}?' else '' end as before,
                 5 as place, phrase as probe,
                 before || list_aggregate(string_split(phrase, ''), 'string_agg', '[\\s·.*]?') as pattern
-            from _name where length(h) between 2 and 8
+            from _name where length(h) between 2 and 20
         ) where phrase not in (select word from _word where list = 'nick' or (list = 'zh' and length(phrase) = 2 and phrase[1] in ('小', '老')))
         union all
         select value_no, role, 4, s, h[-1:], h, s || '(?:' || h[3:3] || h[2:2] || '|{sign}?' || h[-1:] || '|' || h[2:2] || '{sign}' || h[-1:] || ')'
         from _name where length(h) = 3 and length(s) = 1 and s || h[-1:] not in (select word from _word where list = 'zh')
         union all
-        select value_no, role, 4, s, '', h, s || '[' || string_agg(a.sign, '') || ']'
+        select value_no, role, 4, s, '', h, s || '(?:' || string_agg(a.sign, '|') || ')'
         from _name join _syllable y on y.sign = g join _syllable a on a.syllable = y.syllable and contains('{_GIVEN_SIGNS}', a.sign)
         where length(h) = 2 and a.sign <> g and s || a.sign not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
-        select value_no, role, 4, g, '', h, '[' || string_agg(a.sign, '') || ']' || g
-        from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{SURNAMES}', a.sign)
+        select value_no, role, 4, g, '', h, '(?:' || string_agg(a.sign, '|') || ')' || g
+        from _name join _syllable y on y.sign = s join _syllable a on a.syllable = y.syllable and contains('{ANY_SURNAME}', a.sign)
         where length(h) = 2 and a.sign <> s and a.sign || g not in (select word from _word where list in ('zh', 'nick')) group by value_no, role, s, h, g
         union all
         select value_no, role, 6, h[1:2], '', h, h[1:2] || '{sign}' from _name
@@ -525,19 +556,19 @@ def _value_needles() -> str:
     edge = "case when regexp_matches(phrase, '{}') then '{}' else '' end"
     opening, closing = edge.format("^[0-9a-z]", r"@?\b"), edge.format("[0-9a-z]$", r"\b(?:@[a-z0-9.\-]*[a-z0-9])?")
     blanks = r"'[\s,，]{0,3}'"
-    before = rf"case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}[省市州]){{0,2}}(?:{SIGN}{{2,5}}[区县])?' else '' end"
+    before = rf"case when role = 'address' and regexp_matches(phrase, '^[{HAN}]') then '(?:{SIGN}{{2,6}}(?:省|市|州)){{0,2}}(?:{SIGN}{{2,5}}(?:区|县))?' else '' end"
     # An address with one slip: the half that is right is the probe.
     return rf"""
-        select value_no, false, place, false, {squeezed("phrase")}, '', '', {opening} || {before} || replace(regexp_escape(phrase), '\ ', {blanks}) || {closing}
+        select value_no, false, place, false, {squeezed("strip_accents(phrase)")}, '', '', {opening} || {before} || replace(regexp_escape(upper(phrase)), '\ ', {blanks}) || {closing}
         from ({phrases}) where length(phrase) >= shortest
         union all
-        select value_no, false, 3, false, {squeezed("kept")}, '', {squeezed("phrase")}, {opening} || {before} || pattern || {closing}
+        select value_no, false, 3, false, {squeezed("strip_accents(kept)")}, '', {squeezed("strip_accents(phrase)")}, {opening} || {before} || pattern || {closing}
         from (
             select value_no, role, phrase, unnest([phrase[1:h], phrase[h + 2:]]) as kept, unnest([
                 {joined("signs[1:h]")} || '(?:' || {_one_slip("signs", "h + 1", "length(phrase)")} || ')',
                 '(?:' || {_one_slip("signs", "1", "h + 1")} || ')' || {joined("signs[h + 2:]")}]) as pattern
             from (
-                select *, length(phrase) // 2 as h, list_transform(string_split(phrase, ''), lambda x: replace(regexp_escape(x), '\ ', {blanks})) as signs
+                select *, length(phrase) // 2 as h, list_transform(string_split(upper(phrase), ''), lambda x: replace(regexp_escape(x), '\ ', {blanks})) as signs
                 from ({phrases}) where role = 'address' and length(phrase) >= case when regexp_matches(phrase, '[{HAN}]') then 6 else 8 end
                     and regexp_matches(phrase, '[0-9]')
             )
@@ -565,12 +596,13 @@ def _phone_needles() -> str:
 
 def definition() -> str:
     """The SQL that decides what is looked for, for the version of the redaction."""
+    held = Scripts()
     queries = (
-        _gates("v"),
+        _gates("v", held),
         _numbers("v"),
         *_name_tables().values(),
         _name_needles(),
         _value_needles(),
         _phone_needles(),
     )
-    return "".join(queries) + find("t")
+    return "".join(queries) + find("t", held) + fitted("p", held)

@@ -18,6 +18,9 @@ INVISIBLE = (
 # What folding leaves as it is, of the signs that most texts are made of: printable ASCII, Chinese, its punctuation.
 PLAIN = r"[\t\n\r -~\x{4e00}-\x{9fff}，。！？、：；“”（）《》]*"
 
+# Marks that are written after their letter or kana, and parts of Korean syllables: one sign with it in composed form.
+_MARKS = r"[\x{300}-\x{36f}\x{1100}-\x{11ff}\x{3099}\x{309a}]"
+
 # What shops and stores write where a person gave no name: it tells nobody from anybody.
 NOBODY = (
     "anonymous", "unknown", "guest", "n/a", "none", "amazon customer", "kindle customer", "a google user", "google user",
@@ -55,7 +58,7 @@ def _folds() -> tuple[str, str]:
     return "".join(source), "".join(target)
 
 
-def _ranges(characters: str) -> str:
+def ranges(characters: str) -> str:
     """A RE2 character class of the characters."""
     codes, parts, start = sorted(map(ord, characters)), [], None
     for code, following in zip(codes, [*codes[1:], None], strict=True):
@@ -75,9 +78,13 @@ def _is_common(character: str) -> bool:
 def folding_steps() -> tuple[str, ...]:
     """SQL expressions over a text `t`, to be computed one after the other.
 
-    Invisible characters go; full-width, mathematical and other digits, letters and signs become ASCII.
+    Invisible characters go, marks are composed with their letters; full-width, mathematical and other digits, letters
+    and signs become ASCII.
     """
-    steps = [f"regexp_replace(t, {literal(INVISIBLE + '+')}, '', 'g')"]
+    steps = [
+        f"regexp_replace(t, {literal(INVISIBLE + '+')}, '', 'g')",
+        f"case when regexp_matches(t, '{_MARKS}') then nfc_normalize(t) else t end",
+    ]
     pairs = list(zip(*_folds(), strict=True))
     # Two tables, because translate() builds its table anew for every row that needs it.
     for is_common in (True, False):
@@ -85,7 +92,7 @@ def folding_steps() -> tuple[str, ...]:
             "".join(side) for side in zip(*(p for p in pairs if _is_common(p[0]) is is_common), strict=True)
         )
         steps.append(
-            f"case when regexp_matches(t, {literal(_ranges(source))}) "
+            f"case when regexp_matches(t, {literal(ranges(source))}) "
             f"then translate(t, {literal(source)}, {literal(target)}) else t end"
         )
     return tuple(steps)

@@ -13,12 +13,13 @@ from functools import cache
 from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
-from orchestration.privacy import known_names, linked, ner, unescape
+from orchestration.privacy import known_names, linked, ner, spellings, unescape
 from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
 from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, in_turn, joined, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
+from orchestration.privacy.spellings import Scripts
 
 __all__ = ["OWN_ROLES", "redact", "version"]
 
@@ -64,16 +65,16 @@ def redact(
     )
     alike = " union all ".join(f"select row_no, field, t from _normal where digits = {n}" for n in range(3))
     con.execute(f"create or replace temp table _redacting as {alike}; drop table _normal")
-    has_own = own is not None
-    if has_own:
+    held = None
+    if own is not None:
         con.execute(
             f"""
             create or replace temp table _own_of_text as
             select row_no, hash(role, value) as value_no, role, value from ({own}) where value <> ''
             """
         )
-        linked.near(con, "_redacting", "_own_of_text")
-        linked.prepare(con, "_own_of_text")
+        held = linked.near(con, "_redacting", "_own_of_text")
+        linked.prepare(con, "_own_of_text", held)
     con.execute(
         "create or replace temp table _settled (row_no bigint, field varchar, t varchar, is_settled boolean, signs varchar)"
     )
@@ -83,7 +84,7 @@ def redact(
         # point.
         con.execute(
             f"create or replace temp table _read as select row_no, field, t, t = before as is_settled "
-            f"from {_pass(con, has_own, known)}"
+            f"from {_pass(con, held, known)}"
         )
         if models:
             ner.find(con, "select t from _read where is_settled", "_named", models)
@@ -103,8 +104,8 @@ def redact(
     con.execute("drop table _redacting; drop table _read; drop table _settled")
     for table in ("_masked", "_spelt"):
         con.execute(f"drop table if exists {table}")
-    if has_own:
-        for table in ("_own_of_text", "_gate", "_number", "_near", "_near_number", "_needle", "_found"):
+    if held:
+        for table in ("_own_of_text", "_gate", "_number", "_near", "_near_number", "_needle", "_found", "_traditional"):
             con.execute(f"drop table {table}")
     if known:
         con.execute("drop table _known_found")
@@ -144,11 +145,14 @@ def version() -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
-def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
-    """A query (row_no, field, before, t): own values, then names the vault knows, then the rules, once."""
+def _pass(con: DuckDBPyConnection, held: Scripts | None, known: str | None) -> str:
+    """A query (row_no, field, before, t): own values, then names the vault knows, then the rules, once.
+
+    `held`: what texts and own values hold, None where there are none of these.
+    """
     masked, joins = "t", ""
-    if has_own and _makes_rows(con, "_found", linked.find("_redacting")):
-        con.execute(f"create or replace temp table _spelt as {_own_masked('_redacting', '_found')}")
+    if held and _makes_rows(con, "_found", linked.find("_redacting", held)):
+        con.execute(f"create or replace temp table _spelt as {_own_masked('_redacting', '_found', held)}")
         joins += " left join _spelt using (row_no, field)"
         masked = "coalesce(spelt, t)"
     if known and _makes_rows(con, "_known_found", known_names.find("_redacting", known)):
@@ -164,25 +168,25 @@ def _pass(con: DuckDBPyConnection, has_own: bool, known: str | None) -> str:
     return rules_chain("_masked", all_rules())
 
 
-def _own_masked(texts: str, found: str) -> str:
+def _own_masked(texts: str, found: str, held: Scripts) -> str:
     """A query (row_no, field, spelt): texts (row_no, field, t) without what `found` says of their own values.
 
     A pattern that differs from row to row is compiled for each; so short texts with the same pattern are put side by
     side, a mark between them, which no pattern matches, and are cut apart again.
     """
-    relation = f"(select row_no, field, t, self_pattern, agent_pattern from {texts} join {found} using (row_no, field))"
-    mark = sql_text(MARK)
+    relation = f"(select row_no, field, t, self_pattern, agent_pattern, is_traditional from {texts} join {found} using (row_no, field))"
+    mark, letters = sql_text(MARK), spellings.marked_letters("t")
     for column, token in (("self_pattern", "SELF"), ("agent_pattern", "AGENT")):
-        replaced = f"regexp_replace(t, '(?i)' || {linked.fitted('pattern')}, {sql_text(SIGNS[token])}, 'g')"
+        replaced = f"regexp_replace(t, '(?i)' || {linked.fitted('pattern', held)}, {sql_text(SIGNS[token])}, 'g')"
         relation = f"""(
             select unnest(texts, recursive := true), unnest(string_split(case when pattern = '' then t else {replaced} end, {mark})) as t
-            from (
-                select {column} as pattern, list({{'row_no': row_no, 'field': field, 'self_pattern': self_pattern, 'agent_pattern': agent_pattern}}
+            from (select *, {letters} as letters from (
+                select {column} as pattern, bool_or(is_traditional) as is_traditional, list({{'row_no': row_no, 'field': field, 'self_pattern': self_pattern, 'agent_pattern': agent_pattern, 'is_traditional': is_traditional}}
                     order by row_no, field) as texts, string_agg(t, {mark} order by row_no, field) as t
                 from (select *, case when strlen(t) > {_LONG} then -row_no - 1
                     else row_number() over (partition by {column}, strlen(t) > {_LONG}) // {_SIDE_BY_SIDE} end as batch from {relation})
                 group by {column}, batch
-            )
+            ))
         )"""
     return f"select row_no, field, t as spelt from {relation}"
 

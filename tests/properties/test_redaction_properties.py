@@ -125,11 +125,12 @@ def test_what_is_not_near_would_not_have_been_found(monkeypatch):
     near = linked.near
 
     def all_near(con, seen, of_text):
-        near(con, seen, of_text)
+        held = near(con, seen, of_text)
         for table in ("_near", "_near_number"):
             con.execute(
                 f"create or replace temp table {table} as select row_no, field, value_no from {seen} join {of_text} using (row_no)"
             )
+        return held
 
     monkeypatch.setattr(linked, "near", all_near)
     assert redacted(texts, own) == sieved

@@ -19,6 +19,7 @@ FURTHER = [
         "陳志強",
         "迪丽热巴",
         "阿卜杜拉·买买提",
+        "阿卜杜·热合曼·买买提",
         "令狐冲",
         "范徐丽泰",
         "Mary Ann Smith",
@@ -50,6 +51,7 @@ def con() -> duckdb.DuckDBPyConnection:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("跟阿卜杜·热合曼·买买提说过", "跟<NAME>说过"),
         ("上次王张小明也在场", "上次王<NAME>也在场"),
         ("是欧阳小明接的电话", "是<NAME>接的电话"),
         ("我找李娜说过", "我找<NAME>说过"),
