@@ -28,6 +28,7 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
 from orchestration.privacy import (
     answers,
+    classified,
     erasure,
     flows,
     lapses,
@@ -143,7 +144,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         pseudonyms.install(con, keyring)
         found["C1"] = _basis(con, policy)
         found["C2"] = _changed_purposes(con, home, policy, every, at)
-        found["C4"] = _classified()
+        found["C4"] = classified.told(classified.in_files(con, lake, keyring))
         persons = _persons(con)
         found["C13"] = _overdue(con, lake, keyring, every, policy, at)
         if (home.folder("vault") / "vault.duckdb").exists():
@@ -288,11 +289,6 @@ def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], 
     words, used = restriction.unheeded(con)
     told = "consents withdrawn, restrictions and objections; rows of the lake that still rest on one, or are used against one"
     return (int(n[0]) if n else 0) + words, failed + used, told
-
-
-def _classified() -> tuple[int, int, str]:
-    fields = [f for r in KINDS.values() for f in r.fields]
-    return len(fields), sum(1 for f in fields if not f.privacy), "fields of the record contracts without a class"
 
 
 def _minors(con: duckdb.DuckDBPyConnection) -> tuple[int, int, str]:
@@ -579,17 +575,26 @@ def _flows(
 
 
 def check_candidate(home: Home, keyring: Keyring, path: Path) -> dict[str, tuple[int, int, str]]:
-    """What is to be served, a closed file, and what it was made from: the checks that speak of it; C5, C9, C15, C22."""
+    """What is to be served, a closed file, and what it was made from: the checks that speak of it.
+
+    C4, C5, C9, C15, C22; C4 of the stores of rows too.
+    """
     con = connect(home.temp)
     try:
-        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        lake = Lake(home, keyring.base64(LAKE_KEY))
+        lake.register(con)
+        made = [
+            classified.in_database(con, home.warehouse, keyring.hex("warehouse")),
+            classified.in_database(con, path),
+        ]
+        columns = classified.told(classified.in_files(con, lake, keyring), *made)
         pseudonyms.install(con, keyring)
         has_vault = (home.folder("vault") / "vault.duckdb").exists()
         with open_vault(con, home, keyring, read_only=True) if has_vault else nullcontext():
             left = residue.identifiers_left(con, home, keyring, path)
     finally:
         con.close()
-    found = check_published(path) | {"C5": left, "C9": analyst_reach(home, path)}
+    found = check_published(path) | {"C4": columns, "C5": left, "C9": analyst_reach(home, path)}
     told = home.lake / "_checks.json"
     rows = json.loads(told.read_text()) if told.exists() else []
     for row in rows:  # a candidate that is refused goes with its own table; what was found is read here
@@ -609,13 +614,17 @@ def check_candidate(home: Home, keyring: Keyring, path: Path) -> dict[str, tuple
 
 
 def check_served(home: Home, path: Path) -> dict[str, tuple[int, int, str]]:
-    """What is served already, by itself: C5, C15, C22; nothing of what an earlier release served."""
+    """What is served already, by itself: C4, C5, C15, C22; nothing of what an earlier release served."""
     found = check_published(path)
     if not found:
         return {}
     con = connect(home.temp)
     try:
-        return found | {"C5": residue.identifiers_shown(con, path)}
+        team = home.serving / "team.duckdb"
+        columns = classified.told(
+            classified.in_database(con, path), classified.in_database(con, team, Keyring(home).hex("team"))
+        )
+        return found | {"C4": columns, "C5": residue.identifiers_shown(con, path)}
     finally:
         con.close()
 

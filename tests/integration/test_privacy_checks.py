@@ -162,6 +162,71 @@ def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) 
     assert check_served(filled.home, figures(filled))["C5"][1] == 1
 
 
+def test_a_column_that_nothing_describes_shows_in_any_store(filled: TestHouse) -> None:
+    def asked() -> int:
+        return check_candidate(filled.home, filled.keyring, figures(filled))["C4"][1]
+
+    def planted(path: Path, key: str) -> int:
+        """One more column in an encrypted file, taken out again once the check has looked."""
+        whole = path.read_bytes()
+        con = connect(filled.home.temp)
+        con.execute(f"PRAGMA add_parquet_key('k', '{filled.keyring.base64(key)}')")
+        one = f"read_parquet('{path}', hive_partitioning = false, encryption_config = {{footer_key: 'k'}})"
+        con.execute(f"CREATE TABLE t AS SELECT *, 'x' AS remark FROM {one}")
+        con.execute(f"COPY t TO '{path}' (FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: 'k'}})")
+        con.close()
+        n = asked()
+        path.write_bytes(whole)
+        return n
+
+    part = next((filled.home.lake / "case").rglob("*.parquet"))
+    held = filled.home.folder("quarantine", "desk") / "case-0.parquet"
+    held.write_bytes(part.read_bytes())
+    note = {"batch": "desk/case-0", "part": {"kind": "case"}, "failed": [], "loaded_at": "2026-01-01T00:00:00"}
+    held.with_suffix(".json").write_text(json.dumps(note))
+    publication = filled.home.folder("published") / "part-1.parquet"
+    con = connect(filled.home.temp)
+    con.execute(f"PRAGMA add_parquet_key('k', '{filled.keyring.base64('published')}')")
+    con.execute(
+        f"COPY (SELECT 'nps' AS metric_id, 'x' AS cell) TO '{publication}' (FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: 'k'}})"
+    )
+    for path, key in ((filled.home.warehouse, "warehouse"), (filled.home.folder("serving") / "team.duckdb", "team")):
+        path.unlink(missing_ok=True)
+        con.execute(f"ATTACH '{path}' AS {key} (ENCRYPTION_KEY '{filled.keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM')")
+    con.execute("CREATE SCHEMA warehouse.core; CREATE SCHEMA warehouse.staging; CREATE SCHEMA warehouse.intermediate")
+    for relation in (
+        "warehouse.core.fct_cases",
+        "warehouse.staging.stg_cases",
+        "warehouse.intermediate.int_x",
+        "team.main.fct_cases",
+    ):
+        con.execute(f"CREATE TABLE {relation} AS SELECT 'x' AS case_key")
+    with duckdb.connect(str(figures(filled))) as served:
+        served.execute("CREATE TABLE kpi_nps AS SELECT 'nps' AS metric_id")
+    con.close()
+    assert asked() == checks(filled)["C4"].n_failed == 0
+    assert check_served(filled.home, figures(filled))["C4"][1] == 0  # the control
+    for path, key in ((part, "lake"), (held, "lake"), (publication, "published")):
+        assert planted(path, key) == 1
+    for relation, key, column, n in (
+        ("core.fct_cases", "warehouse", "remark", 1),
+        ("staging.stg_cases", "warehouse", "remark", 2),
+        ("intermediate.int_x", "warehouse", "remark", 2),  # what models note on the way is theirs to name
+        ("intermediate.int_x", "warehouse", "case_id", 3),
+        ("main.fct_cases", "team", "remark", 1),
+    ):
+        path = filled.home.warehouse if key == "warehouse" else filled.home.serving / "team.duckdb"
+        con = connect(filled.home.temp)
+        con.execute(f"ATTACH '{path}' AS f (ENCRYPTION_KEY '{filled.keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM')")
+        con.execute(f"ALTER TABLE f.{relation} ADD COLUMN {column} VARCHAR")
+        con.close()
+        found = check_served(filled.home, figures(filled))["C4"][1] if key == "team" else asked()
+        assert found == n, (relation, column)
+    with duckdb.connect(str(figures(filled))) as served:
+        served.execute("ALTER TABLE kpi_nps ADD COLUMN remark VARCHAR; CREATE TABLE kpi_leak AS SELECT 1 AS n")
+    assert asked() == 5 and check_served(filled.home, figures(filled))["C4"][1] == 3
+
+
 # What each rule of the gate masks, one text a rule.
 MASKED = {
     "address_en": "I live at 12 Baker Street", "address_zh": "住在世纪大道100号5栋301室", "card": "card 4111 1111 1111 1111",

@@ -109,7 +109,7 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
         CREATE TABLE wh.core.dim_agents AS
         SELECT 'support' AS team, 'k' || i AS agent_key, true AS is_current FROM range(9) AS t(i)
         UNION ALL SELECT 'night', 'n' || i, true FROM range(2) AS t(i);
-        CREATE TABLE wh.core.fct_cases AS SELECT 'c1' AS case_key, 'the <NAME> parcel is late' AS body_text;
+        CREATE TABLE wh.core.fct_cases AS SELECT 'c1' AS case_key, 'the <NAME> parcel is late' AS text;
         """
     )
     return con
