@@ -17,7 +17,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import erased, marks, names_left, ner, pseudonyms, refusals
+from orchestration.privacy import erased, marks, names_left, ner, of_case, pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -104,6 +104,7 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 prepare_unproved(con, settings.name)
                 refusals.prepare(con, "SELECT written_id FROM _subject_map")
                 marks.prepare(con)
+                of_case.prepare(con, rows, settings.name, result.kinds, stage.known_sql(home, lake, "case"))
                 prepare_names(con, rows)
                 if resolution.is_regrouped:
                     publish_later(home)

@@ -11,7 +11,7 @@ from datetime import datetime
 import duckdb
 
 from orchestration.engine import identifier, literal
-from orchestration.privacy import flows, marks, place, redaction, words
+from orchestration.privacy import flows, marks, of_case, place, redaction, words
 from orchestration.privacy.normalise import NOBODY
 from orchestration.privacy.policy import (
     UNCONSENTED_KINDS,
@@ -98,7 +98,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
     """Rows `_own`: what the vault knows each subject by, one value a row, for record-linked redaction.
 
     Beside them `_agents`, and `_name_hashes`, the blind index of every name the vault holds.
-    Identifiers are opened for some subjects at a time, so that memory does not grow with a load.
+    Identifiers are opened for some subjects at a time, so that memory does not grow with a load. Needs `_case_persons`.
     """
     from orchestration.privacy.vault import unseal_identities
 
@@ -106,7 +106,7 @@ def prepare_names(con: duckdb.DuckDBPyConnection, scratch: Scratch) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE _wanted AS
         SELECT subject_id, row_number() OVER () // {OPENED_AT_ONCE} AS bundle
-        FROM (SELECT DISTINCT subject_id FROM _subject_map WHERE subject_id IS NOT NULL)
+        FROM (SELECT subject_id FROM _subject_map WHERE subject_id IS NOT NULL UNION SELECT subject_id FROM _case_persons)
         """
     )
     scratch.put("_own", "SELECT NULL::VARCHAR AS subject_id, NULL::VARCHAR AS role, NULL::VARCHAR AS value WHERE false")
@@ -153,7 +153,7 @@ def protect(
     """Protect the rows of `_batch`: conformed ones of a kind, with `_content` (hash) and `_copies` (equal, itself too).
 
     Needs `_subject_map`, `_unproved`, `_erased_rows`, `_restrictions`, `_restricted_agents`, `_consents`, `_own`,
-    `_agents`, `_name_hashes`.
+    `_agents`, `_name_hashes`, and what of_case.py prepares.
     loaded_at: naive UTC. Rows without a valid basis, or whose text still shows an identifier, are refused: temp table
     `_refused` (content_hash, copies, reason, subject_id as written).
     """
@@ -285,7 +285,7 @@ def _refused_all(rows: str, reason: str) -> str:
 
 
 def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, name_models: tuple[str, ...]) -> None:
-    """Temp table `_redacted`: each text redacted against the record's own persons and agents, then by the rules."""
+    """Temp table `_redacted`: texts without the persons and agents of the record and its case, then by the rules."""
     texts = [
         f"SELECT _row_no AS row_no, '{f.name}' AS field, {identifier(f.name)} AS text FROM _batch"
         for f in record.fields
@@ -308,10 +308,11 @@ def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, 
             "SELECT c._row_no AS row_no, 'agent' AS role, unnest(a.names) AS value FROM _batch c "
             f"JOIN _agents a ON a.agent_key = {_agent_key(record.field('agent_id'), settings)}"
         )
+    of_cases = of_case.own_values(con, record)  # mostly what the row says, too
     redaction.redact(
         con,
         " UNION ALL ".join(texts),
-        " UNION ALL ".join(own) if own else None,
+        (" UNION " if of_cases else " UNION ALL ").join([*own, *of_cases]) or None,
         "_redacted",
         "_name_hashes",
         name_models,
