@@ -217,13 +217,12 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[int, int, st
         if law != "other"
     )
     known = f"CASE jurisdiction {laws} ELSE [{', '.join(literal(b) for b in BASES['other'])}] END"
-    unpursued = lapses.unnamed({}, policy)
     checked = failed = 0
-    for kind in KINDS:
+    for kind, record in KINDS.items():
         alike = f"SELECT basis, jurisdiction, purposes, count(*) AS n FROM lake.{identifier(kind)} GROUP BY ALL"
         row = con.execute(
             f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (basis IS NULL OR NOT list_contains({known}, basis) OR len(purposes) = 0 "
-            f"OR {unpursued if kind in lapses.BOUND else 'false'}), 0) FROM ({alike}) AS r"
+            f"OR {lapses.unnamed({}, policy, record) if kind in lapses.BOUND else 'false'}), 0) FROM ({alike}) AS r"
         ).fetchone() or (0, 0)
         checked, failed = checked + int(row[0]), failed + int(row[1])
     return (
@@ -264,10 +263,10 @@ def _changed_purposes(
         for w in unnamed.standing(home, policy)
         if w.is_over(at - timedelta(days=1))
     )
-    used = f"{lapses.unnamed(sources, policy)} OR {late or 'false'}"
     checked = failed = waiting = 0
     for kind in lapses.BOUND:
-        alike = f"SELECT source, purposes, count(*) AS n FROM lake.{identifier(kind)} GROUP BY ALL"
+        used = f"{lapses.unnamed(sources, policy, KINDS[kind])} OR {late or 'false'}"
+        alike = f"SELECT source, jurisdiction, purposes, count(*) AS n FROM lake.{identifier(kind)} GROUP BY ALL"
         row = con.execute(
             f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER ({used}), 0), "
             f"coalesce(sum(n) FILTER ({lapses.waits()} AND NOT ({used})), 0) FROM ({alike}) AS r"
@@ -276,7 +275,8 @@ def _changed_purposes(
     return (
         checked,
         failed,
-        "rows of the lake with a purpose that their source or the house no longer names; "
+        "rows of the lake with a purpose that their source or the house no longer names, or their source without a ground "
+        "under the row's law; "
         f"those that wait for it behind a mark, unused, within their term: {waiting}",
     )
 

@@ -37,13 +37,15 @@ MINORS = "SELECT coalesce(current_id, subject_id) AS person FROM vault.subject G
 NO_BASIS = "no_basis"  # why rows went whose law, learnt since they came, knows no ground for what they were there for
 
 
-def unnamed(sources: Mapping[str, Settings], policy: Policy) -> str:
-    """SQL: whether row `r` has a purpose that its source or the house names no more (C1, C2).
+def unnamed(sources: Mapping[str, Settings], policy: Policy, record: Record) -> str:
+    """SQL: whether row `r` of a kind has a purpose that its source or the house names no more (C1, C2).
+
+    Or that its source names without a ground under the row's law.
 
     One that waits behind a mark to be named again is none.
     """
     told = f"list_filter(r.purposes, lambda p: NOT {is_unnamed('p')})"
-    return f"NOT list_has_all({policy.named_sql(sources, 'r.source')}, {unmarked(told)})"
+    return f"NOT list_has_all({policy.named_sql(sources, 'r.', record)}, {unmarked(told)})"
 
 
 def waits(purpose: str | None = None) -> str:
@@ -147,7 +149,7 @@ def decide(
         WHERE subject_key IN (SELECT subject_key FROM _withdrawn UNION ALL SELECT subject_key FROM _unguarded
                               UNION ALL SELECT subject_key FROM _noticed UNION ALL SELECT subject_key FROM _parted)
         OR r.jurisdiction = 'unknown' AND subject_key IN (SELECT subject_key FROM _learnt)
-        {f"OR {unnamed(sources, policy)} OR {waits()}" if is_struck else ""}
+        {f"OR {unnamed(sources, policy, record)} OR {waits()}" if is_struck else ""}
         """
     )
     if not _number(con, "SELECT count(*) FROM _concerned"):
@@ -161,7 +163,7 @@ def decide(
         f"OR NOT coalesce(list_contains(r.guarded, {literal(p)}), true) OR {others[p]})"
         for p in names
     }
-    named = policy.named_sql(sources, "r.source")
+    named = policy.named_sql(sources, "r.", record)
     struck = {p: f"NOT list_contains({named}, {literal(p)})" if is_struck else waits(p) for p in names}
     ended = {
         p: f"({struck[p]} AND (r.source, {literal(p)}) IN (SELECT (source, purpose) FROM _ended))"
@@ -259,12 +261,15 @@ def purposes_of_rows(con: duckdb.DuckDBPyConnection, policy: Policy, relations: 
     return list(dict.fromkeys([*(p for (p,) in found), *policy.purposes]))
 
 
-def purposes_by_source(con: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str, bool, int]]:
-    """Rows of a relation by source, purpose without marks, and whether that waits to be named again."""
-    alike = f"SELECT source, purposes, count(*) AS n FROM {relation} GROUP BY ALL"
+def purposes_by_source(
+    con: duckdb.DuckDBPyConnection, relation: str, sources: Mapping[str, Settings], policy: Policy, record: Record
+) -> list[tuple[str, str, bool, bool, int]]:
+    """Rows of a relation by source, purpose without marks, whether it waits to be named again, whether it is named."""
+    alike = f"SELECT source, jurisdiction, purposes, count(*) AS n FROM {relation} GROUP BY ALL"
     return con.execute(
-        f"SELECT source, {bare_purpose('p')}, {is_unnamed('p')}, sum(n)::BIGINT "
-        f"FROM (SELECT source, n, unnest(purposes) AS p FROM ({alike})) GROUP BY ALL ORDER BY ALL"
+        f"SELECT source, {bare_purpose('p')} AS bare, {is_unnamed('p')}, list_contains(named, bare), sum(n)::BIGINT "
+        f"FROM (SELECT source, n, {policy.named_sql(sources, '', record)} AS named, unnest(purposes) AS p FROM ({alike})) "
+        "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
 
 

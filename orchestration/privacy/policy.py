@@ -15,6 +15,7 @@ from orchestration.engine import literal
 from orchestration.errors import ContractError
 from orchestration.home import Home, write_durably
 from orchestration.privacy import ner
+from orchestration.records import Record
 from orchestration.settings import read_toml
 from orchestration.sources.contract import BASES, Notices, Settings, read_notices
 
@@ -164,13 +165,30 @@ class Policy:
         """The purposes both the source and the house name."""
         return tuple(p for p in settings.purposes if p in self.purposes)
 
-    def named_sql(self, sources: Mapping[str, Settings], source: str) -> str:
-        """SQL: the purposes that rows of `source` may be used for; of one not configured any more the house's."""
+    def named_sql(self, sources: Mapping[str, Settings], row: str, record: Record) -> str:
+        """SQL: the purposes that `row` (alias and dot, or nothing) of a kind may be used for.
+
+        Those that its source and the house name, and for which the source names a ground under the row's law; of a
+        source not configured any more the house's.
+        """
         by_source = " ".join(
-            f"WHEN {literal(name)} THEN {_texts(self.purposes_of(s))}" for name, s in sorted(sources.items())
+            f"WHEN {literal(name)} THEN {self._named_by(s, f'{row}jurisdiction', record)}"
+            for name, s in sorted(sources.items())
         )
         every = _texts(self.purposes)
-        return f"CASE {source} {by_source} ELSE {every} END" if by_source else every
+        return f"CASE {row}source {by_source} ELSE {every} END" if by_source else every
+
+    def _named_by(self, settings: Settings, law: str, record: Record) -> str:
+        named = self.purposes_of(settings)
+        if not record.has_person:
+            return _texts(p for p in named if ground_without_customer(settings, p, record.names_staff))
+        grounds = {p: _grounds(settings, p) for p in named}
+        unknown = _texts(p for p, (_, ground) in grounds.items() if ground)
+        by_law = {law_: _texts(p for p, (told, _) in grounds.items() if told[law_]) for law_ in BASES}
+        if set(by_law.values()) == {unknown}:
+            return unknown
+        cases = " ".join(f"WHEN {literal(law_)} THEN {told}" for law_, told in by_law.items())
+        return f"CASE {law} {cases} ELSE {unknown} END"
 
     def version_for(self, settings: Settings) -> str:
         """Version of the house's policy and digest of what the source declares, and of the notices that are listed.

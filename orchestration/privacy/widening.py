@@ -87,7 +87,7 @@ def _find_gains(con: duckdb.DuckDBPyConnection, settings: Settings, policy: Poli
     Judged is the newest version of each content, by its purposes that are named still. A row that told its country
     keeps that law.
     """
-    named = policy.named_sql({settings.name: settings}, "source")
+    named = policy.named_sql({settings.name: settings}, "", record)
     event = f"{identifier(record.event_time)}::TIMESTAMP" if record.event_time else "NULL::TIMESTAMP"
     con.execute(
         f"""

@@ -33,6 +33,7 @@ from orchestration.privacy.erased import WithdrawnList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.vault import is_vault_there, open_vault
+from orchestration.records import KINDS
 from orchestration.sources.contract import Settings
 
 EVIDENCE = timedelta(days=3 * 366)  # as long as consents are kept as evidence
@@ -204,11 +205,12 @@ def _strike(
     kinds: set[str] = set()
     found: Counter[tuple[str, str]] = Counter()
     for kind, rows in held:
-        for source, purpose, is_struck, n in lapses.purposes_by_source(con, rows):
-            named = policy.purposes_of(sources[source]) if source in sources else policy.purposes
-            if purpose not in named:
+        for source, purpose, is_struck, is_named, n in lapses.purposes_by_source(
+            con, rows, sources, policy, KINDS[kind]
+        ):
+            if not is_named:
                 found[(source, purpose)] += n
-            if is_struck == (purpose in named) or (purpose not in named and (source, purpose) in ended):
+            if is_struck == is_named or (not is_named and (source, purpose) in ended):
                 kinds.add(kind)
     if not dry_run:
         unnamed.note(lake.home, found, at)
@@ -221,7 +223,11 @@ def _named(home: Home, sources: Mapping[str, Settings], policy: Policy, at: date
     Loads that wait came in by what was named before.
     """
     waiting = [(w.source, w.purpose, w.since, w.is_over(at)) for w in unnamed.standing(home, policy)]
-    told = [lapses.unnamed(sources, policy), waiting, [m.stem for m in stage.staged(home)]]
+    told = [
+        [lapses.unnamed(sources, policy, KINDS[k]) for k in lapses.BOUND],
+        waiting,
+        [m.stem for m in stage.staged(home)],
+    ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -255,6 +255,19 @@ def test_rows_for_a_purpose_that_is_named_no_more_wait_unused_and_then_go(
     assert watch.status(filled.home)["unnamed"] == []
 
 
+def test_a_purpose_whose_ground_under_their_law_is_named_no_more_waits_in_those_rows(filled: TestHouse) -> None:
+    toml = filled.sources / "shop" / "source.toml"
+    before = toml.read_text()
+    toml.write_text(before.replace(', analytics = "consent" }', " }"))
+    assert checks(filled)["C2"].n_failed == 3  # the control
+    assert expire(filled) == 0
+    assert held(filled, "shop") == [("consent", ["service", "unnamed:analytics"], 3)]
+    assert held(filled, "desk") == [("consent", ["analytics"], 3)] and checks(filled)["C2"].status == "passed"
+    toml.write_text(before)
+    assert expire(filled) == 0
+    assert held(filled, "shop") == [("consent", ["service", "analytics"], 3)]
+
+
 def test_a_purpose_named_again_brings_back_every_row_as_it_was(
     filled: TestHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
