@@ -58,6 +58,8 @@ LIMITS = (
      "Names of third persons in free text, nicknames and hints are found in part only: text stays personal data, lies encrypted and is never published."),
     ("保险库已知的第三人姓名，单词姓名、小写或词序与登记不同的西文姓名、前面无提示词且姓氏不在所列姓氏之内或仅两字的中文姓名不被识别。",
      "Of third persons' names that the vault knows, not found are those of one word, in small letters or otherwise ordered than on record, and Chinese ones of a surname that is not listed, or of two characters, without a word before them that tells of a person."),
+    ("internal 档次中，关于本公司自身工作的数字（时效、时长、积压等）仅因人数不足或团队过小而隐藏：可能由总数与显示的各部分相减得出，包括不足五名员工的团队的数字。external 档次不允许。",
+     "In profile internal, figures of our own work (service levels, times, backlog) are hidden by size only and may follow by subtraction of those shown from their total, those of a team of fewer than five too. Profile external lets none follow."),
     ("同一发布档次内逐次刷新的差分只在 external 档次受控；internal 档次的读者若保存多次发布，可推知个别变化。",
      "Differences between refreshes are controlled in profile external only: who keeps several publications of profile internal can learn of single changes."),
     ("被保留不动的若干单元合在一起、跨越不相邻两次发布的变化不受监控。",
@@ -216,6 +218,12 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
             "SELECT suppressed_reason AS reason, count(*) AS n FROM kpi_values WHERE suppressed_reason IS NOT NULL "
             "GROUP BY ALL ORDER BY n DESC, reason",
         )
+        by_class = _rows(
+            con,
+            "SELECT m.disclosure AS class, count(*) AS n FROM kpi_values v JOIN kpi_metrics m ON m.metric_id = v.metric_id "
+            "AND m.variant = v.variant AND m.version = v.metric_version WHERE v.suppressed_reason IS NOT NULL "
+            "GROUP BY ALL ORDER BY class DESC",
+        )
         covered = _covered(con)
         tables = [str(r["name"]) for r in _rows(con, "SELECT table_name AS name FROM duckdb_tables() ORDER BY 1")]
     found, stops = checks(home, kpi), failing(home)
@@ -230,6 +238,7 @@ def _collected(home: Home, keyring: Keyring, sources: dict[str, Settings], kpi: 
         "withheld": withheld,
         "covered": covered,
         "hidden": hidden,
+        "hidden_by_class": by_class,
         "redacted": redacted(home, keyring),
         "recall": recall(),
         "keys": _keys(keyring),

@@ -57,7 +57,10 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
     kinds = {store: t["kind"] for t in found["tables"] for store in t["tables"].split(", ")}
     assert kinds["published"] == kinds["known_at"] == kinds["erased"] == kinds["kpi_values"] == "deidentified"
     assert kinds["audit"] == kinds["vault"] == kinds["ops/copies"] == "identified" and "none" in kinds.values()
-    assert "可由其余推算" in checks["C15"]["evidence_zh"]
+    assert "hidden by size only" in checks["C15"]["evidence"] and "可由其余推算" in checks["C15"]["evidence_zh"]
+    by_class = {r["class"]: r["n"] for r in found["hidden_by_class"]}
+    assert by_class["subject"] > 0 and sum(by_class.values()) == found["publication"]["n_hidden"]
+    assert any("may follow by subtraction" in r["en"] and "相减" in r["zh"] for r in found["limits"])
     for row in found["recall"]:  # either share with what it is of, and its interval
         assert row["n"] > 0 and row["low"] <= row["recall"] <= row["high"]
         assert ("put" in row) == ("precision" in row) == ("precision_low" in row)
@@ -69,6 +72,7 @@ def test_the_report_says_what_was_checked_and_what_each_table_is(home: Home, hou
         and f">{card['put']}<" in page
     )
     assert "不重新证明任何检查" in page and "it proves no check anew" in page
+    assert "cannot be computed from what is shown" not in page and "may follow by subtraction" in page
     for word in ("金丝雀身份：", "可推导（可推算）：", "k 匿名：", "Canary persons: ", "Derivable: ", "k-anonymity: "):
         assert word in page
     assert done.sha256 in page and "http" not in page.replace("http-equiv", "")
@@ -112,6 +116,7 @@ def test_the_report_tells_what_refusals_left_of_the_records_behind_the_headlines
     assert next(kind for tables, kind in kinds.items() if "kpi_coverage" in tables) == "none"
     publish(house, home, "external", None)  # which tells refusals, and no sizes
     done = write_privacy_report(home, Keyring(home), {}, home.serving / "kpi.duckdb")
+    assert "others are hidden and cannot be computed from what is shown" in done.path.with_suffix(".html").read_text()
     covered = json.loads(done.path.read_text())["covered"]
     assert {(r["n_in_analysis"], r["n_refused"], r["coverage"]) for r in covered} == {
         (None, 1500, None),

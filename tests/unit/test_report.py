@@ -246,8 +246,11 @@ def test_codes_and_states_are_said_in_words(home: Home, tmp_path: Path):
     english, chinese = texts(page, "en"), texts(page, "zh")
     assert "kiosk north" in english and "kiosk north" in chinese and "微信" in chinese
     assert "not proved yet never" in english and "尚未证明 从未" in chinese and "Evidence: gate counts" in english
-    assert "cells hidden; derivable from the rest: 0" in english and "cells hidden" not in chinese
-    assert re.search(r"证据：隐藏 \d+ 个单元；可由其余推算：0；", chinese)
+    assert "cells hidden; of what persons said or did, derivable from the rest: 0" in english
+    assert "cells hidden" not in chinese and re.search(
+        r"证据：隐藏 \d+ 个单元；关于个人所言所行而可由其余推算者：0；", chinese
+    )
+    assert "cannot be computed from the others" not in english and "may follow by subtraction" in english
 
 
 def test_a_failed_check_says_in_the_terminal_what_it_found(
