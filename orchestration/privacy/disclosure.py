@@ -6,7 +6,7 @@ The rules, in the order in which they apply:
 
 1. A cell with fewer than N subjects, or N answers, is hidden: `small_cell`.
 2. A cell in which all persons gave the same answer is hidden, whatever its size: `homogeneous`.
-3. A team of fewer than five agents is hidden: `small_team`.
+3. A team of fewer than five agents, as far as is known, is hidden: `small_team`.
 4. What the published cells let a reader compute, also from what a hidden row tells of its size, is hidden with more
    cells, to a fix-point: `complement`. Every total, over the dimensions of a declared breakdown or over the calendar,
    is an equation: total = sum of its parts. No equation may hold exactly one hidden cell, and what remains of a

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -47,6 +47,7 @@ PUBLISHED_MODE = 0o640  # group-readable: analysts and BI servers share a group 
 RESTRICTED_MODE = 0o600
 
 # Rows per case, agent or training: the restricted file only.
+NO_TEAM = "unknown"  # as the models write it where a case has none
 TEAM_TABLES = ("fct_cases", "fct_case_events", "dim_agents", "kpi_agents", "fct_trainings", "fct_actions")
 
 # The columns that every question about figures fixes (docs/bi.md), and the order in which dashboards ask.
@@ -109,7 +110,7 @@ def publish(
     try:
         history.load(f"{catalog}.kpis.{VALUES}")
         removals = _removals(con, catalog)
-        disclosed, held = _fill(con, catalog, open_marts, chosen, removals)
+        disclosed, held = _fill(con, catalog, open_marts, chosen, removals, (known_at or published_at).date())
         shown = f"candidate.main.{VALUES}"
         restated = history.keep_closed(shown, removals, published_at, "candidate.main.kpi_restatements")
         _describe(con, chosen, known_at, published_at, disclosed, held)
@@ -315,7 +316,12 @@ def _remove(home: Home) -> list[str]:
 
 
 def _fill(
-    con: duckdb.DuckDBPyConnection, catalog: str, marts: Mapping[str, list[str]], profile: Profile, removals: int
+    con: duckdb.DuckDBPyConnection,
+    catalog: str,
+    marts: Mapping[str, list[str]],
+    profile: Profile,
+    removals: int,
+    on: date,
 ) -> tuple[Disclosed, Held]:
     """Every open mart after disclosure and holding, then the person-free dimensions, into the attached candidate."""
     source = f"{catalog}.kpis"
@@ -328,7 +334,7 @@ def _fill(
         metrics=f"{source}.{REGISTRY}",
         profile=profile,
         into=f"candidate.main.{VALUES}",
-        small_teams=_small_teams(con, catalog),
+        small_teams=_small_teams(con, catalog, on),
         parts=[f"{source}.{identifier(m)}" for m in cell_marts],
     )
     held = Held(0, 0, 0)
@@ -436,18 +442,21 @@ def _describe(
     )  # fmt: skip
 
 
-def _small_teams(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
-    """Teams of too few members of staff; one whose members all objected is in no dimension, and is small too."""
-    agents = _tables(con, catalog, "core").get("dim_agents", [])
-    if not {"team", "agent_key"} <= set(agents):
-        return []
-    current = "WHERE is_current" if "is_current" in agents else ""
-    told = f"SELECT team, agent_key FROM {catalog}.core.dim_agents {current}"
-    if "stg_agents" in _tables(con, catalog, "staging"):
-        told += f" UNION ALL SELECT team, NULL FROM {catalog}.staging.stg_agents WHERE withheld_reason IS NOT NULL"
+def _small_teams(con: duckdb.DuckDBPyConnection, catalog: str, on: date) -> list[str]:
+    """Teams in figures that have too few members of staff on a day, as far as is known: those in no directory, too.
+
+    Nobody is counted who left, or whose row may not be used. Of one person under the ids of two sources nothing tells
+    that they are one: of a team that several list counts what the one says that lists most.
+    """
+    large = "SELECT NULL::VARCHAR"
+    if "dim_agents" in _tables(con, catalog, "core"):
+        large = (
+            f"SELECT team FROM (SELECT team, source, count(DISTINCT agent_key) AS members FROM {catalog}.core.dim_agents "
+            f"WHERE is_current AND coalesce(left_on > DATE '{on}', true) GROUP BY ALL) WHERE members >= {AGENTS_PER_TEAM}"
+        )
     rows = con.execute(
-        f"SELECT team FROM ({told}) GROUP BY team "
-        f"HAVING team IS NOT NULL AND count(DISTINCT agent_key) < {AGENTS_PER_TEAM} ORDER BY team"
+        f"SELECT DISTINCT v.team FROM {catalog}.kpis.{VALUES} v ANTI JOIN ({large}) AS l(team) USING (team) "
+        f"WHERE v.team <> {literal(NO_TEAM)} ORDER BY 1"
     ).fetchall()
     return [str(row[0]) for row in rows]
 

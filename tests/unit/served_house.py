@@ -107,8 +107,8 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
         SELECT * FROM (VALUES ('web', '网站', 'Website'), ('wechat', '微信', 'WeChat'), ('store', '门店', 'Store'),
             ('phone', '电话', 'Phone')) AS t(channel, name_zh, name_en);
         CREATE TABLE wh.core.dim_agents AS
-        SELECT 'support' AS team, 'k' || i AS agent_key, true AS is_current FROM range(9) AS t(i)
-        UNION ALL SELECT 'night', 'n' || i, true FROM range(2) AS t(i);
+        SELECT 'support' AS team, 'k' || i AS agent_key, 'desk' AS source, NULL::DATE AS left_on, true AS is_current
+        FROM range(9) AS t(i);
         CREATE TABLE wh.core.fct_cases AS SELECT 'c1' AS case_key, 'the <NAME> parcel is late' AS text;
         """
     )

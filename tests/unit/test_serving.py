@@ -323,13 +323,27 @@ def test_readers_of_the_old_file_are_not_disturbed_and_open_files_are_not_swappe
         swap(new, old, 0o640)
 
 
-def test_a_team_whose_only_member_objected_is_a_small_one(tmp_path: Path) -> None:
-    """No dimension has them any more: their team's figure would be theirs."""
-    con = served_house.warehouse(tmp_path, answers=20, cases=20, days=5)
-    assert publishing._small_teams(con, "wh") == ["night"]
+def test_a_team_without_five_known_members_still_there_is_a_small_one() -> None:
+    """Who objected is in no dimension any more: their team's figure would be theirs."""
+    con = duckdb.connect()
+    con.execute("ATTACH ':memory:' AS wh; CREATE SCHEMA wh.core; CREATE SCHEMA wh.kpis")
     con.execute(
-        "CREATE SCHEMA wh.staging; CREATE TABLE wh.staging.stg_agents AS SELECT * FROM (VALUES ('support', 'k0', NULL), "
-        "('support', 'k9', 'purpose'), ('desk', 'd1', 'purpose')) AS t(team, agent_key, withheld_reason)"
+        "CREATE TABLE wh.kpis.kpi_values AS SELECT unnest(['desk', 'listed twice', 'left', 'moved', 'of cases alone', "
+        "'leaves', 'unknown', NULL]) AS team"
     )
-    assert publishing._small_teams(con, "wh") == ["desk", "night"]
+    con.execute(
+        """
+        CREATE TABLE wh.core.dim_agents AS
+        SELECT 'desk' AS team, 'd' || i AS agent_key, 'directory' AS source, NULL::DATE AS left_on, true AS is_current
+        FROM range(5) AS t(i)
+        UNION ALL SELECT 'listed twice', source || i, source, NULL, true FROM range(3) AS t(i), (VALUES ('directory'), ('helpdesk')) AS s(source)
+        UNION ALL SELECT 'left', 'l' || i, 'directory', if(i > 0, DATE '2026-07-20', NULL), true FROM range(5) AS t(i)
+        UNION ALL SELECT 'leaves', 'v' || i, 'directory', DATE '2026-07-21', true FROM range(5) AS t(i)
+        UNION ALL SELECT 'moved', 'm' || i, 'directory', NULL, i > 0 FROM range(5) AS t(i)
+        """
+    )
+    small = ["left", "listed twice", "moved", "of cases alone"]
+    assert publishing._small_teams(con, "wh", KNOWN_AT.date()) == small
+    con.execute("DROP TABLE wh.core.dim_agents")
+    assert publishing._small_teams(con, "wh", KNOWN_AT.date()) == sorted([*small, "desk", "leaves"])
     con.close()
