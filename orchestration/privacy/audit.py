@@ -31,6 +31,7 @@ from orchestration.privacy import (
     classified,
     erasure,
     flows,
+    heeded,
     lapses,
     marks,
     measured,
@@ -288,6 +289,8 @@ def _withdrawals(con: duckdb.DuckDBPyConnection, every: Mapping[str, Settings], 
     n = con.execute("SELECT coalesce(sum(len(purposes)), 0) FROM _withdrawn").fetchone()
     words, used = restriction.unheeded(con)
     told = "consents withdrawn, restrictions and objections; rows of the lake that still rest on one, or are used against one"
+    if nobodys := heeded.of_nobody(con):
+        told += f"; {nobodys} withdrawals that name nobody who is known"
     return (int(n[0]) if n else 0) + words, failed + used, told
 
 

@@ -270,10 +270,11 @@ def _forget(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, entry:
         with open_vault(con, home, keyring):
             for path in answers.about(home, _requests(con, entry)):
                 path.unlink()
-            con.execute(
-                "DELETE FROM vault.shared WHERE index_hash IN (SELECT index_hash FROM vault.identity WHERE subject_id IN (FROM _person)) "
-                "AND index_hash NOT IN (SELECT index_hash FROM vault.identity WHERE subject_id NOT IN (FROM _person))"
-            )
+            for table in ("shared", "withdrawal"):
+                con.execute(
+                    f"DELETE FROM vault.{table} WHERE index_hash IN (SELECT index_hash FROM vault.identity WHERE subject_id IN (FROM _person)) "
+                    "AND index_hash NOT IN (SELECT index_hash FROM vault.identity WHERE subject_id NOT IN (FROM _person))"
+                )
             for table in ("identity", "record_key", "consent", "restriction", "subject", "merge"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _person)")
             con.execute("DELETE FROM vault.merge WHERE current_id IN (FROM _person)")  # of who was parted from them

@@ -17,7 +17,7 @@ from orchestration.lake import stage
 from orchestration.lake.stage import Manifest
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import Load, open_load
-from orchestration.privacy import erased, marks, names_left, ner, of_case, pseudonyms, refusals
+from orchestration.privacy import erased, heeded, marks, names_left, ner, of_case, pseudonyms, refusals
 from orchestration.privacy.conform import Conformed, conform
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -98,6 +98,9 @@ def guard(home: Home, keyring: Keyring, settings: Settings, load: Load, again: r
                 if not again:  # it told them when it came, and the directory others since
                     _remember_agents(con, lake, settings, result, load.load_id)
                 _remember_consents(con, settings, result)
+                if "consent" in result.kinds and (nobodys := heeded.remember(con, settings.name)) and not again:
+                    manifest.count("rows", "consent", "unread", nobodys, "withdrawal_of_nobody")
+                heeded.heed(con)
                 for kind in result.kinds:
                     _remember_record_keys(con, settings, kind, load.load_id)
                 prepare_consents(con, "SELECT subject_id FROM _subject_map")
@@ -322,6 +325,7 @@ def _remember_consents(con: duckdb.DuckDBPyConnection, settings: Settings, resul
         FROM conformed_consent c JOIN _subject_map m ON m.who = c._who
         WHERE m.written_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM vault.consent v WHERE v.consent_ref = {ref} AND v.action = c.action AND v.given_at = c.given_at
+            AND (c.action = 'grant' OR v.subject_id = m.written_id)
             AND v.expires_at IS NOT DISTINCT FROM c.expires_at AND v.purpose = c.purpose
             AND v.notice_version = coalesce(c.notice_version, ''))
         """

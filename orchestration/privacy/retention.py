@@ -21,7 +21,7 @@ from orchestration.lake import rewrite as rewriting
 from orchestration.lake.rewrite import Change
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing.pages import refused_loads
-from orchestration.privacy import marks, pseudonyms, refusals
+from orchestration.privacy import heeded, marks, pseudonyms, refusals
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import ErasedList, RestrictedList
 from orchestration.privacy.keys import Keyring
@@ -232,6 +232,7 @@ def _expire_vault(
                 "DELETE FROM vault.consent c USING _stale s WHERE c.consent_ref = s.consent_ref AND c.purpose = s.purpose "
                 "AND c.action = s.action AND c.given_at = s.given_at"
             )
+            con.execute(f"DELETE FROM vault.withdrawal WHERE given_at < {evidence_since(Policy.of(home), at)}")
             # Consents have a term of their own, as evidence; merges are what rows of the lake are still joined by.
             for table in ("identity", "record_key", "restriction", "subject"):
                 con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN (FROM _silent)")
@@ -312,7 +313,7 @@ def vault_due(
         WHERE least(coalesce(c.expires_at, TIMESTAMP '{NEVER}'), CASE WHEN c.action = 'withdraw' THEN c.given_at ELSE coalesce((
             SELECT min(w.given_at) FROM said w WHERE w.person = c.person AND w.purpose = c.purpose
             AND w.action = 'withdraw' AND w.given_at >= c.given_at), TIMESTAMP '{NEVER}') END)
-            < TIMESTAMP '{at}' - INTERVAL {policy.evidence_months} MONTH
+            < {evidence_since(policy, at)}
         """
     )
     named = " UNION ALL ".join(
@@ -337,8 +338,15 @@ def vault_due(
             "SELECT (SELECT count(*) FROM vault.identity WHERE subject_id IN (FROM _silent)) + (SELECT count(*) FROM _silent_agents)",
         ),
         "record_ids": _number(con, "SELECT count(*) FROM _rowless"),
-        "consents": _number(con, "SELECT count(*) FROM _stale"),
+        "consents": _number(
+            con, f"SELECT count(*) FROM (FROM _stale UNION {heeded.ended(con, evidence_since(policy, at))})"
+        ),
     }
+
+
+def evidence_since(policy: Policy, at: datetime) -> str:
+    """SQL: the instant since when consents out of force are kept."""
+    return f"TIMESTAMP '{at}' - INTERVAL {policy.evidence_months} MONTH"
 
 
 def _waiting(lake: Lake) -> dict[str, str]:

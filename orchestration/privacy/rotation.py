@@ -204,6 +204,7 @@ def _vault(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, key: by
     for table, replaced in {
         "record_key": "next_record_key(key_hash) AS key_hash",
         "consent": "next_record_key(consent_ref) AS consent_ref",
+        "withdrawal": "next_blind_index(index_hash) AS index_hash, next_record_key(consent_ref) AS consent_ref",
         "shared": "next_blind_index(index_hash) AS index_hash",
         "agent": "next_pseudonym_agent(agent_key) AS agent_key",
         "merge": "",

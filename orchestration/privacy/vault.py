@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS vault.consent (
     subject_id VARCHAR, purpose VARCHAR, action VARCHAR, consent_type VARCHAR, given_at TIMESTAMP, expires_at TIMESTAMP,
     consent_ref VARCHAR, notice_version VARCHAR);
 ALTER TABLE vault.consent ADD COLUMN IF NOT EXISTS notice_version VARCHAR;
+CREATE TABLE IF NOT EXISTS vault.withdrawal (
+    index_hash VARCHAR, purpose VARCHAR, given_at TIMESTAMP, consent_ref VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.merge (
     subject_id VARCHAR, current_id VARCHAR, merged_at TIMESTAMP, reason VARCHAR, load_id VARCHAR,
     number BIGINT);

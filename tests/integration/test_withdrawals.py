@@ -16,7 +16,7 @@ from orchestration import answering, backup, pipeline, watch
 from orchestration.cli import main
 from orchestration.home import Home
 from orchestration.lake import rewrite as rewriting
-from orchestration.privacy import lapses, restriction, withdrawal
+from orchestration.privacy import lapses, restriction, rotation, withdrawal
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.erased import RestrictedList
 from orchestration.privacy.keys import Keyring
@@ -93,6 +93,42 @@ def test_rows_that_rest_on_it_go_with_the_next_run_and_others_stay_for_what_they
     line = AuditLog(filled.home, filled.keyring).newest("withdrawal")
     assert line and line["facts"] == {"rows": 2, "purposes": 2, "quarantined": 0}
     assert expire(filled) == 0
+
+
+def test_a_withdrawal_by_an_address_that_nobody_verified_is_heeded_and_a_grant_is_not(filled: TestHouse) -> None:
+    unverified = CONSENT.replace("'true' as", "raw ->> '$.verified' as")
+    write_source(filled.sources, "register", {"consent": unverified}, stream="rows")
+    of_ann = {"account": "ann", "email": "li@example.com", "verified": "true", "country": "CN"}
+    filled.drop("cases_2.jsonl", lines(case(3, **of_ann), case(4, account="carl", country="CN")))
+    listed = [{**word("", a, m), "email": who} for who, a, m in (("Li@Example.com", "withdraw", 3), ("x@example.com", "withdraw", 3),
+                                                                ("li@example.com", "grant", 4))]  # fmt: skip
+    filled.drop("rows_2.jsonl", lines(*(w | {"id": f"u{n}", "account": None} for n, w in enumerate(listed))))
+    filled.take("desk", "register")
+    assert filled.ledger()[("consent", "unread", "withdrawal_of_nobody")] == 1
+    assert (
+        checks(filled)["C3"].n_failed == 5
+        and "1 withdrawals that name nobody who is known" in checks(filled)["C3"].evidence
+    )
+    assert expire(filled) == 3 and checks(filled)["C3"].status == "passed"
+    assert held(filled, "desk") == [("consent", ["analytics"], 1)]  # Bob's: the control
+    # Who is known by that address only later: what was granted before is withdrawn, what is granted after is not.
+    filled.drop("rows_3.jsonl", lines(word("carl", "grant", 1, email="x@example.com", verified="true")))
+    filled.drop("cases_3.jsonl", lines(case(5, **of_ann | {"updated": "2025-06-01T00:00:00Z"})))
+    filled.take("register", "desk")
+    assert held(filled, "desk") == [("consent", ["analytics"], 1)]
+    assert "1 withdrawals that name nobody" not in checks(filled)["C3"].evidence
+    assert rotation.rotate(filled.home, filled.keyring).is_sound
+    filled.drop("rows_4.jsonl", lines(word("dora", "grant", 2, email="x@example.com"), word("carl", "grant", 5)))
+    filled.drop(
+        "cases_4.jsonl",
+        lines(
+            case(6, account="dora", country="CN"),
+            {**case(7, account="carl", country="CN"), "at": "2025-06-01T00:00:00Z"},
+        ),
+    )
+    filled.take("register", "desk")
+    assert held(filled, "desk") == [("consent", ["analytics"], 2)]
+    assert pipeline.ledger_faults(filled.home, filled.keyring) == []
 
 
 def test_nothing_withdrawn_opens_no_file_of_the_lake(filled: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
