@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.errors import SourceError
 from orchestration.home import Home
-from orchestration.landing.seal import open_page, reseal
+from orchestration.landing.seal import open_page, opens, reseal
 from orchestration.privacy.keys import Keyring
 from orchestration.sources.contract import Page
 
@@ -87,6 +87,26 @@ def _missing(load: Load, number: int, files: str) -> SourceError:
         f"{load.source}: page {number} of load {load.load_id} is missing: remove {files} from landing, then ask again "
         "with --since"
     )
+
+
+def first_values(home: Home, keyring: Keyring, source: str) -> Iterator[tuple[bytes, bool]]:
+    """First value of every file of pages, and whether it opens with its load's key; no value where there is none."""
+    columns = {"load_id", "stream", "number", "sealed"}
+    for path in _files(home, source):
+        try:
+            file = pq.ParquetFile(path, buffer_size=1 << 20)
+            if set(file.schema_arrow.names) - {"_dlt_load_id", "_dlt_id"} != columns:
+                yield b"other columns", False
+                continue
+            (row,) = next(file.iter_batches(batch_size=1, columns=sorted(columns))).to_pylist()
+        except (*DAMAGED, StopIteration):
+            with path.open("rb") as handle:
+                head = handle.read(512)
+            yield (b"" if head[:4] == b"PAR1" else head), False
+            continue
+        purpose = f"{KEY}{row['load_id']}"
+        given = source, row["load_id"], row["stream"], row["number"]
+        yield row["sealed"], purpose in keyring.purposes() and opens(row["sealed"], keyring.key(purpose), *given)
 
 
 def sealed_anew(home: Home, keyring: Keyring, fresh: Mapping[str, bytes]) -> dict[Path, Path]:

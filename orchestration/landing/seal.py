@@ -76,6 +76,14 @@ def open_page(
     return page, head.get("is_last", True)  # pages of the release before said nothing
 
 
+def opens(sealed: bytes, key: bytes, source: str, load_id: str, stream: str, number: int) -> bool:
+    """Whether a sealed value is one, under this key, in its place."""
+    try:
+        return bool(AESGCM(key).decrypt(sealed[:12], sealed[12:], _bound_to(source, load_id, stream, number)))
+    except (InvalidTag, ValueError):
+        return False
+
+
 def reseal(sealed: bytes, old: bytes, new: bytes, source: str, load_id: str, stream: str, number: int) -> bytes:
     """The same page under another key; a value that does not open stays as it is, for whoever asks to be told so."""
     bound = _bound_to(source, load_id, stream, number)

@@ -3,7 +3,6 @@
 Keep out: repairing anything, and checks of single batches (expectations/privacy.py).
 """
 
-import base64
 import json
 import os
 import stat
@@ -12,12 +11,10 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from orchestration import formats
 from orchestration.engine import connect, identifier, literal, open_read_only
@@ -29,6 +26,7 @@ from orchestration.landing import pages
 from orchestration.privacy import (
     answers,
     classified,
+    closed_files,
     erasure,
     flows,
     heeded,
@@ -102,7 +100,6 @@ OPENED = {
     **dict.fromkeys(("house.toml", "policy.toml"), 0o644),
     **dict.fromkeys(("reference", "reference/*"), 0o755),
 }
-WRAPPED_BYTES = 12 + 32 + 16  # nonce, key, tag
 BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 
 
@@ -171,7 +168,7 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
         if check_id not in found and proof.get("of") in (None, code()):
             found[check_id] = (proof["checked"], proof["failed"], proof["told"])
             proved_at[check_id] = proof["at"]
-    found["C8"] = _stores(home, lake)
+    found["C8"] = _stores(home, keyring)
     found["C9"] = _modes(home)
     found |= _flows(home, sources, policy, persons)
     if exports := exports_checked(AuditLog(home, keyring)):
@@ -205,8 +202,7 @@ def failing(home: Home) -> list[str]:
 
 def stores_differ(home: Home, keyring: Keyring) -> bool:
     """Whether a check of the stores, which anybody may have touched, comes to another word than it did last."""
-    lake = Lake(home, keyring.base64(LAKE_KEY))
-    found = {"C8": _stores(home, lake), "C9": _modes(home), "C10": _chain(home, keyring)}
+    found = {"C8": _stores(home, keyring), "C9": _modes(home), "C10": _chain(home, keyring)}
     told = {check_id: row["status"] for check_id, row in found_last(home).items()}
     return any(told.get(check) != ("failed" if failed else "passed") for check, (_, failed, _) in found.items())
 
@@ -366,42 +362,11 @@ def _overdue(
     return rows, late, told
 
 
-def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
+def _stores(home: Home, keyring: Keyring) -> tuple[int, int, str]:
     """Files that open without a key, keys that are not wrapped, spills in the clear, modes that let others in."""
-    checked, bad = 1, []
-    parts = [path for kind in KINDS for path in lake.parts(kind)]
-    parts += [*home.lake.glob("_*.parquet"), *home.lake.glob("_staged/**/*.parquet")]
-    for folder in ("quarantine", "published"):
-        parts += (home.root / folder).rglob("*.parquet")
-    parts += [p for p in pages.refusals(home).iterdir() if p.suffix in (".parquet", ".rows")]
-    for path in parts:
-        checked += 1
-        with path.open("rb") as handle:
-            if handle.read(4) not in (
-                b"PARE",
-                b"",
-            ):  # the magic of Parquet with an encrypted footer; empty: nothing to open
-                bad.append(path.name)
-    made = [home.root / name for name in ("vault/vault.duckdb", "warehouse.duckdb", "serving/team.duckdb")]
-    for path in (*made, *home.root.glob("known_at/*.duckdb")):
-        if path.exists():
-            checked += 1
-            try:
-                open_read_only(path).close()
-                bad.append(path.name)
-            except duckdb.Error:
-                pass
-    for path in home.folder("landing").glob("*/pages/*.parquet"):
-        checked += 1
-        if set(pq.read_schema(path).names) - {"_dlt_load_id", "_dlt_id"} != {"load_id", "stream", "number", "sealed"}:
-            bad.append(path.name)
+    checked, bad = closed_files.in_the_clear(home, keyring)
     n_answers, clear = answers.in_the_clear(home)
     checked, bad = checked + n_answers, bad + ["answers"] * clear
-    ring = home.folder("keys") / "keyring.json"
-    for wrapped in chain.from_iterable(json.loads(ring.read_text()).values() if ring.exists() else ()):
-        checked += 1
-        if len(base64.b64decode(wrapped)) != WRAPPED_BYTES:
-            bad.append(ring.name)
     con = connect(home.temp)
     try:
         row = con.execute("SELECT current_setting('temp_file_encryption')").fetchone()
@@ -412,6 +377,8 @@ def _stores(home: Home, lake: Lake) -> tuple[int, int, str]:
     told = (
         "files that open without a key, files and folders that others may open, keys not wrapped, spills in the clear"
     )
+    if bad:
+        told = f"{told}; where: {', '.join(sorted(set(bad)))}"
     return checked + walked, len(bad) + opened, told
 
 

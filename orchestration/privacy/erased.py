@@ -8,12 +8,14 @@ backup holds; its key is in the same folder, wrapped by the master key, and stay
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from orchestration.engine import identifier
@@ -71,6 +73,16 @@ class _Sealed:
         write_durably(
             self._path, nonce + AESGCM(self._key).encrypt(nonce, json.dumps(rows).encode(), self.bound_to.encode())
         )
+
+
+def is_sealed(home: Home, keyring: Keyring, name: str) -> bool:
+    """Whether the list of that file's name is there and opens with the key of the lists."""
+    for kind in (ErasedList, WithdrawnList, RestrictedList):
+        if kind.name == name and (home.root / "erased" / KEY_FILE).exists():
+            with suppress(InvalidTag, ValueError):
+                kind(home, keyring).entries()
+                return True
+    return False
 
 
 class _Words(_Sealed):
