@@ -36,6 +36,7 @@ from orchestration.privacy import (
     pseudonyms,
     registers,
     residue,
+    restated,
     restriction,
     retention,
     unlinkable,
@@ -614,6 +615,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
         ).fetchone()
         columns = con.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
         told = registers.sizes_that_tell(con) if row else 0
+        before = restated.tell(con) if row else 0
     if row is None:
         return {}
     cells, derivable, hidden, held, holds, profile = row
@@ -622,7 +624,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
         if holds
         else f"changes between refreshes not controlled ({profile})"
     )
-    counts = f"counts in registers that tell of a cell: {told}"
+    counts = f"counts in registers that tell of a cell: {told}; restatements that do: {before}"
     by_size = "those of our own work are hidden by size only"  # where not all classes are bound (disclosure.Profile)
     left = (
         f"of what persons said or did, derivable from the rest: {derivable}; {by_size}"
@@ -633,7 +635,7 @@ def check_published(path: Path) -> dict[str, tuple[int, int, str]]:
     return {
         "C15": (
             int(cells),
-            int(derivable) + told,
+            int(derivable) + told + before,
             f"{hidden} cells hidden; {left}; {counts}; {changes}",
         ),
         "C22": (len(columns), len(texts), "columns of the published file; those that could hold what a person wrote"),

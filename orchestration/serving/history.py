@@ -1,6 +1,6 @@
 """The published history: every row of `kpi_values` that was ever served, append-only, and what the last one rests on.
 
-Keep out: deciding what may be published (privacy/disclosure.py, privacy/holding.py).
+Keep out: deciding what may be published (privacy/disclosure.py, privacy/holding.py, privacy/restated.py).
 
 `published/` of the home, encrypted with a key of its own. A publication adds one part with the rows that say something
 new (profile `external` and others apart: what analysts inside saw, the public did not). Closed periods that say what
@@ -20,6 +20,7 @@ import duckdb
 from orchestration import formats
 from orchestration.engine import identifier, literal
 from orchestration.home import Home, sync_folder, write_durably
+from orchestration.privacy import restated
 from orchestration.privacy.disclosure import CELL, DIMENSIONS, Profile, columns_of, key, number
 from orchestration.privacy.keys import Keyring
 from orchestration.serving.swap import sync_file
@@ -84,12 +85,13 @@ class History:
         )  # fmt: skip
         self._con.execute(f"CREATE OR REPLACE TEMP TABLE last_state AS SELECT * FROM {source}")
 
-    def keep_closed(self, shown: str, removals: int, published_at: datetime, into: str) -> int:
+    def keep_closed(self, shown: str, metrics: str, removals: int, published_at: datetime, into: str) -> int:
         """Give closed periods of `shown` that say what they said their old stamps; tell the rest in `into`.
 
         `into` is the table kpi_restatements, of this publication and all before: one row per closed cell that says
         something else than it did, with the cause. Figures with open items in them (censored) move with the clock and
-        are not restated. Returns the number of new rows.
+        are not restated; what a restatement may tell of figures stands in privacy/restated.py. `metrics` is the
+        registry. Returns the number of new rows.
         """
         content = self._content(shown)
         self._con.execute(
@@ -104,26 +106,24 @@ class History:
             """
         )
         self._con.execute(f"UPDATE {shown} AS w SET {stamps} FROM unchanged s WHERE s.cell = {key(CELL, prefix='w')}")
-        return self._restated(closed, removals, published_at, into)
+        restated_now = self._restate(closed, removals, published_at, into)
+        restated.empty(self._con, into, shown, metrics, self._profile)
+        return restated_now
 
-    def _restated(self, closed: str, removals: int, published_at: datetime, into: str) -> int:
+    def _restate(self, closed: str, removals: int, published_at: datetime, into: str) -> int:
         dimensions = ", ".join(f"n.{identifier(d)}" for d in DIMENSIONS)
         least = self._profile.threshold
         now_n, last_n = (SHOWN_N.format(f"{alias}.") for alias in ("n", "l"))
         came = f"coalesce(n.n_subjects, {now_n}) - l.shown_subjects"
         removed = f"(SELECT coalesce(max(removals), 0) FROM last_state) < {removals} AND {now_n} < l.shown_n"
         said = "printf('%.9g', coalesce({0}.value, 0))"
-        before = (
-            f"CASE WHEN n.suppressed_reason IS NULL AND NOT coalesce({removed} AND abs({came}) < {least}, false) "
-            "THEN l.value END"
-        )
         self._con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE restated_now AS
             SELECT n.metric_id, n.variant, n.period_grain, n.period_start, n.period_end, n.breakdown, {dimensions},
                 n.cohort_age_months, n.currency, TIMESTAMP '{published_at:%Y-%m-%d %H:%M:%S.%f}' AS restated_at,
-                l.known_at AS previous_known_at, n.known_at, {before} AS previous_value, n.value,
-                n.value - ({before}) AS difference,
+                l.known_at AS previous_known_at, n.known_at, l.value AS previous_value, n.value,
+                n.value - l.value AS difference,
                 CAST(CASE WHEN abs({came}) >= {least} THEN {came} END AS BIGINT) AS more_subjects,
                 CASE WHEN n.metric_version <> l.metric_version THEN 'definition'
                     WHEN n.suppressed_reason = 'held' THEN 'held'

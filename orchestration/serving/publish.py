@@ -34,6 +34,7 @@ from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import is_unnamed
 from orchestration.privacy.registers import LEDGER, PROVED, REGISTRY, VALUES, empty_counts, empty_sizes
+from orchestration.privacy.restated import RESTATED
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS
 from orchestration.serving.history import History, commit, drafted, drop_drafts
@@ -112,7 +113,9 @@ def publish(
         removals = _removals(con, catalog)
         disclosed, held = _fill(con, catalog, open_marts, chosen, removals, (known_at or published_at).date())
         shown = f"candidate.main.{VALUES}"
-        restated = history.keep_closed(shown, removals, published_at, "candidate.main.kpi_restatements")
+        restated = history.keep_closed(
+            shown, f"{catalog}.kpis.{REGISTRY}", removals, published_at, f"candidate.main.{RESTATED}"
+        )
         _describe(con, chosen, known_at, published_at, disclosed, held)
         exact_state(con, f"{catalog}.kpis.{VALUES}", "last_state", removals, "memory.main.exact_state")
         history.prepare(shown, "memory.main.exact_state", published_at)

@@ -3,6 +3,7 @@
 Keep out: the rules of one publication (test_disclosure.py).
 """
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import served_house
 from orchestration.engine import load_extension
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.privacy.audit import check_published
 from orchestration.privacy.disclosure import CELL, key
 from orchestration.serving import publish as publishing
 from orchestration.serving.publish import PublishResult, publish, withdraw
@@ -171,17 +173,25 @@ def test_a_closed_period_keeps_its_stamps_until_it_says_something_else(inside: R
     assert {again[c]["load_id"] for c in same} == {"l1500"}
 
 
-def test_restatements_name_their_cause_and_never_count_fewer_persons_than_the_threshold(inside: Refreshes) -> None:
+def test_restatements_name_their_cause_and_never_tell_of_fewer_persons_than_the_threshold(
+    inside: Refreshes, tmp_path: Path
+) -> None:
     first, second, third = inside.results
     assert (first.restated, third.restated) == (0, 0) and second.restated > 0
-    with duckdb.connect(str(inside.home.serving / "kpi.duckdb"), read_only=True) as con:
-        n, least, late = con.execute(
-            "SELECT count(*), min(abs(more_subjects)), count(*) FILTER (cause = 'late_data' AND difference <> 0) "
-            "FROM kpi_restatements"
-        ).fetchone() or (0, 0, 0)
+    served = inside.home.serving / "kpi.duckdb"
+    with duckdb.connect(str(served), read_only=True) as con:
+        n, least, late, before = con.execute(
+            "SELECT count(*), min(abs(more_subjects)), count(*) FILTER (cause = 'late_data' AND value IS NOT NULL), "
+            "count(previous_value) + count(difference) FROM kpi_restatements"
+        ).fetchone() or (0, 0, 0, 0)
     assert n == second.restated  # told again by the third, which restates nothing itself
     assert least is None or least >= 10
-    assert late > 0
+    assert late > 0 and before == 0  # three answers came: beside the figure of now, that of before would tell them
+    assert check_published(served)["C15"][1] == 0
+    betrayed = shutil.copy(served, tmp_path)
+    with duckdb.connect(str(betrayed)) as con:
+        con.execute("UPDATE kpi_restatements SET previous_value = 1")
+    assert check_published(Path(betrayed))["C15"][1] == n
 
 
 def test_the_history_is_encrypted_and_profiles_do_not_mix(inside: Refreshes, growing) -> None:
