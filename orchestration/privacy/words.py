@@ -72,7 +72,8 @@ def find(con: duckdb.DuckDBPyConnection, record: Record, values: Mapping[str, st
     """SQL conditions under which a row of `_batch` (alias c) shows somebody in a column of words, by the field's name.
 
     Only of fields that show somebody in some row: words repeat, few do. `values`: SQL of what is kept of each field.
-    Makes temp tables `_telling` and `_own_names` (field, word).
+    Makes temp tables `_telling` and `_own_names` (field, word). Needs `_agents` (names): a name of staff shows them in
+    whatever row about a person it stands.
     """
     people, others = columns(record), _others(record)
     con.execute("CREATE OR REPLACE TEMP TABLE _telling (field VARCHAR, word VARCHAR)")
@@ -96,6 +97,11 @@ def find(con: duckdb.DuckDBPyConnection, record: Record, values: Mapping[str, st
         if some:
             con.execute(f"INSERT INTO _telling FROM _words WHERE field IN {_listed(some)} AND {shown}")
     if people:
+        staff = "SELECT lower(trim(unnest(names))) FROM _agents"
+        con.execute(
+            f"INSERT INTO _telling FROM _words WHERE field IN {_listed(people)} "
+            f"AND lower(trim(word)) IN ({staff}) AND {_is_name('word')}"
+        )
         named = " UNION ALL ".join(_distinct(c, values[c], _is_own_name(values[c])) for c in people)
         con.execute(f"INSERT INTO _own_names FROM ({named}) WHERE {_is_name('word')}")
     con.execute("DROP TABLE _words")
