@@ -74,3 +74,8 @@ def bare_purpose(purpose: str) -> str:
 def is_unnamed(purpose: str) -> str:
     """SQL: whether one purpose of a row, marked or not, waits to be named again."""
     return f"contains({purpose}, '{UNNAMED}')"
+
+
+def is_marked(purpose: str) -> str:
+    """SQL: whether one purpose of a row was struck out, whoever did."""
+    return f"(contains({purpose}, '{MARK}') OR {is_unnamed(purpose)})"

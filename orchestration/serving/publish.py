@@ -32,7 +32,7 @@ from orchestration.privacy.disclosure import (
 )
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
-from orchestration.privacy.marks import is_unnamed
+from orchestration.privacy.marks import is_marked
 from orchestration.privacy.registers import LEDGER, PROVED, REGISTRY, VALUES, empty_counts, empty_sizes
 from orchestration.privacy.restated import RESTATED
 from orchestration.privacy.row_level import are_row_level
@@ -411,9 +411,10 @@ def _show_kept(con: duckdb.DuckDBPyConnection, shown: str) -> None:
 def _removals(con: duckdb.DuckDBPyConnection, catalog: str) -> int:
     """Rows withheld as withdrawn, erased or expired, and those gone for it: what grows when figures shrink by law.
 
-    Rows that wait for their purpose to be named again count with them: what showed them is not held on to.
+    Rows whose person objected, or whose purpose waits to be named again, count with them: what showed them is not held
+    on to.
     """
-    waits = f"withheld_reason = 'purpose' AND list_bool_or(list_transform(purposes, lambda p: {is_unnamed('p')}))"
+    waits = f"withheld_reason = 'purpose' AND list_bool_or(list_transform(purposes, lambda p: {is_marked('p')}))"
     counted = [
         f"SELECT count(*) AS n FROM {catalog}.staging.{identifier(name)} "
         f"WHERE withheld_reason IN ('withdrawn', 'erased', 'expired') OR {waits if 'purposes' in columns else 'false'}"

@@ -162,6 +162,29 @@ def test_erasure_goes_before_holding(tmp_path: Path, growing) -> None:
     assert told == [("held", None)]
 
 
+@pytest.mark.parametrize(
+    "reason, purposes, counts",
+    [
+        ("erased", ["analytics"], True),
+        ("purpose", ["restricted:analytics"], True),
+        ("purpose", ["service", "restricted:unnamed:analytics"], True),
+        ("purpose", ["unnamed:analytics"], True),
+        ("purpose", ["service"], False),
+        (None, ["analytics", "restricted:service"], False),
+    ],
+)
+def test_what_an_objection_takes_out_of_figures_is_held_on_to_no_more_than_what_an_erasure_does(
+    reason: str | None, purposes: list[str], counts: bool
+) -> None:
+    con = duckdb.connect()
+    con.execute("ATTACH ':memory:' AS wh; CREATE SCHEMA wh.staging")
+    con.execute(
+        "CREATE TABLE wh.staging.stg_cases AS SELECT ?::VARCHAR AS withheld_reason, ?::VARCHAR[] AS purposes",
+        [reason, purposes],
+    )
+    assert publishing._removals(con, "wh") == counts
+
+
 def test_a_closed_period_keeps_its_stamps_until_it_says_something_else(inside: Refreshes) -> None:
     before, after, again = inside.shown
     closed = [c for c, r in before.items() if r["is_complete_period"] and r["value"] is not None]
