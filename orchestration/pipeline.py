@@ -37,7 +37,7 @@ from orchestration.privacy import (
     widening,
     withdrawal,
 )
-from orchestration.privacy.audit import Check, check_home, check_served, failing, stores_differ
+from orchestration.privacy.audit import Check, check_home, check_served, failing, found_last, stores_differ
 from orchestration.privacy.guard import Guarded, guard
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
@@ -565,8 +565,7 @@ def _withdraw_failing(home: Home, run_id: str) -> list[str]:
             is_earlier = formats.is_served_by_earlier(con)
         # What an earlier release published stays, if it shows no person, until this run has made it anew.
         judged = [] if is_earlier else audit.published_failures(path)
-        broken = [check_id for check_id, (_, n, _) in check_served(home, path).items() if n]
-        failed = sorted({*serving.person_free(path), *judged, *broken})
+        failed = sorted({*_shows_persons(home, path), *judged})
     except (duckdb.Error, audit.AuditError):
         failed = ["unreadable"]
     if failed:
@@ -579,6 +578,12 @@ def _withdraw_failing(home: Home, run_id: str) -> list[str]:
     else:
         verdict.keep(home, path)
     return failed
+
+
+def _shows_persons(home: Home, path: Path) -> list[str]:
+    """Codes of the checks by which a file of figures shows a person or gives one away, without values."""
+    broken = [check_id for check_id, (_, n, _) in check_served(home, path).items() if n]
+    return sorted({*serving.person_free(path), *broken})
 
 
 def publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
@@ -664,8 +669,16 @@ def to_sign(home: Home, read_one: str | None = None) -> tuple[Path, str]:
 
 
 def sign(home: Home, keyring: Keyring, name: str, remark: str, read_one: str | None = None) -> tuple[str, int, bool]:
-    """Sign the newest privacy report and serve what waited for it: report, audit line, if anything was served."""
+    """Sign the newest privacy report and serve what waited for it: report, audit line, if anything was served.
+
+    Raises VoicehouseError, and signs nothing, when stores or what waits are not any more as they were checked.
+    """
     path, _ = to_sign(home, read_one)
+    ready = serving.waiting(home)
+    if ready.exists() and (found_last(home) and stores_differ(home, keyring) or _shows_persons(home, ready)):
+        raise VoicehouseError(
+            "what waits to be served, or a store, is not any more as it was checked: run `voicehouse run`, then sign its report"
+        )
     signed = sign_off(home, keyring, path, name, remark)
     return path.stem, int(signed["audit_line"]), serve_signed(home, keyring)
 

@@ -387,6 +387,13 @@ def test_figures_that_came_after_the_report_are_not_served_by_its_signature(
     assert translated(str(told.value), "zh") != str(told.value)
     assert waiting(home).exists() and not (home.serving / "kpi.duckdb").exists() and not sign_off_of(earlier.path)
     done = pipeline.report_privacy(home, keyring)
+    checked = waiting(home).read_bytes()
+    with duckdb.connect(str(waiting(home))) as con:
+        con.execute("UPDATE kpi_values SET category = 'anna@example.org'")  # after it was checked
+    with pytest.raises(VoicehouseError, match="not any more as it was checked") as told:
+        pipeline.sign(home, keyring, "C", "read", done.sha256)
+    assert translated(str(told.value), "zh") != str(told.value) and not sign_off_of(done.path)
+    waiting(home).write_bytes(checked)
     assert pipeline.sign(home, keyring, "C", "read", done.sha256)[2] and (home.serving / "kpi.duckdb").exists()
 
 
