@@ -9,6 +9,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -17,7 +18,7 @@ from orchestration.messages import text
 @click.argument("number")
 @click.option("--to", required=True, type=click.Path(path_type=Path, dir_okay=False), help=text("answer.to"))
 @click.option("--role", required=True, help=text("answer.role"))
-@click.option("--reason", required=True, help=text("answer.reason"))
+@reason("answer.reason")
 @as_json
 def command(number: str, to: Path, role: str, reason: str, as_json: bool) -> None:
     """Write a sealed answer to a file, after the audit line is on the disk."""

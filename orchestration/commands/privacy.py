@@ -11,6 +11,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -133,7 +134,7 @@ def role(command: Any) -> Any:
 
 
 @incident.command("open", help=text("incident.open"))
-@click.option("--reason", required=True, help=text("incident.reason"))
+@reason("incident.reason")
 @click.option("--ticket", required=True, help=text("incident.ticket"))
 @click.option("--noticed-at", help=text("incident.noticed_at"))
 @role

@@ -9,6 +9,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
 from orchestration.messages import text
@@ -40,7 +41,7 @@ def postgres(as_json: bool) -> None:
 
 
 @command.command(help=text("publish.withdraw"))
-@click.option("--reason", required=True, help=text("publish.reason"))
+@reason("publish.reason")
 @click.option("--yes", is_flag=True, help=text("publish.yes"))
 def withdraw(reason: str, yes: bool) -> None:
     """Take away everything that is served, here and on PostgreSQL, until the next good run."""

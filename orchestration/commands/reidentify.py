@@ -9,6 +9,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -21,7 +22,7 @@ def command() -> None:
 @command.command(help=text("reidentify.show"))
 @click.argument("pseudonyms", nargs=-1, required=True)
 @click.option("--role", required=True, help=text("reidentify.role"))
-@click.option("--reason", required=True, help=text("reidentify.reason"))
+@reason("reidentify.reason")
 @click.option("--ticket", required=True, help=text("reidentify.ticket"))
 @click.option("--approval", help=text("reidentify.approval"))
 @as_json

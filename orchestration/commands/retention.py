@@ -10,6 +10,7 @@ import click
 
 from orchestration.commands import as_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -21,7 +22,7 @@ def command() -> None:
 
 @command.command("run", help=text("retention.run"))
 @click.option("--role", default="engineer", show_default=True, help=text("retention.role"))
-@click.option("--reason", default="terms", show_default=True, help=text("subject.reason"))
+@reason("subject.reason", default="terms")
 @click.option("--dry-run", is_flag=True, help=text("retention.dry_run"))
 @as_json
 def run_now(role: str, reason: str, dry_run: bool, as_json: bool) -> None:

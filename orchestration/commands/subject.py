@@ -16,6 +16,7 @@ import click
 from orchestration.commands import as_json
 from orchestration.commands._confirm import confirm
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home, now
 from orchestration.messages import text, translated
 
@@ -40,7 +41,7 @@ def no_staff(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def sought(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say by what a person is sought, the role and the reason. `-` asks for the value instead."""
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option("--email", help=text("subject.email")),
         click.option("--phone", help=text("subject.phone")),
         click.option("--country", help=text("subject.country")),
@@ -48,7 +49,7 @@ def sought(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--pseudonym", help=text("subject.pseudonym")),
         click.option("--record", help=text("subject.record")),
         click.option("--role", required=True, help=text("subject.role")),
-        click.option("--reason", required=True, help=text("subject.reason")),
+        reason("subject.reason"),
     ]
     for option in reversed(options):
         command = option(command)
@@ -344,7 +345,7 @@ def _restrict(
     "--outcome", required=True, type=click.Choice(("refused", "withdrawn", "corrected")), help=text("subject.outcome")
 )
 @click.option("--role", required=True, help=text("subject.role"))
-@click.option("--reason", required=True, help=text("subject.reason"))
+@reason("subject.reason")
 @dry_run
 @as_json
 def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from orchestration.commands import as_json, say_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 from orchestration.privacy.roles import ROLES
@@ -21,7 +22,7 @@ def command() -> None:
 
 @command.command(help=text("team.key"))
 @click.option("--role", type=click.Choice(ROLES), required=True, help=text("team.role"))
-@click.option("--reason", required=True, help=text("team.reason"))
+@reason("team.reason")
 @as_json
 def key(role: str, reason: str, as_json: bool) -> None:
     """Show the key of serving/team.duckdb; the audit line is on the disk before the answer is."""
@@ -43,7 +44,7 @@ def key(role: str, reason: str, as_json: bool) -> None:
 @command.command(help=text("team.names"))
 @click.option("--team", required=True, help=text("team.team"))
 @click.option("--role", type=click.Choice(ROLES), required=True, help=text("team.names_role"))
-@click.option("--reason", required=True, help=text("team.reason"))
+@reason("team.reason")
 @as_json
 def names(team: str, role: str, reason: str, as_json: bool) -> None:
     """Names of the members of one team, by the keys that the restricted file has for them."""

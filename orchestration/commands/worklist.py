@@ -10,6 +10,7 @@ import click
 
 from orchestration.commands import as_json
 from orchestration.commands._progress import ticking
+from orchestration.commands._reason import reason
 from orchestration.home import Home
 from orchestration.messages import text
 
@@ -17,9 +18,10 @@ from orchestration.messages import text
 @click.command(help=text("worklist.help"))
 @click.option("--agent", required=True, help=text("worklist.agent"))
 @click.option("--role", required=True, help=text("worklist.role"))
+@reason("worklist.reason")
 @click.option("--most", default=100, show_default=True, help=text("worklist.most"))
 @as_json
-def command(agent: str, role: str, most: int, as_json: bool) -> None:
+def command(agent: str, role: str, reason: str, most: int, as_json: bool) -> None:
     """Where the open cases of one handler lie at their sources."""
     from orchestration.privacy import reidentification, roles
     from orchestration.privacy.keys import Keyring
@@ -28,7 +30,7 @@ def command(agent: str, role: str, most: int, as_json: bool) -> None:
     keyring = Keyring(home)
     roles.require(home, keyring, role, "worklist")
     with ticking("worklist"):
-        found = reidentification.places(home, keyring, most, {"role": role}, agent=agent)
+        found = reidentification.places(home, keyring, most, {"role": role, "reason": reason}, agent=agent)
     if as_json:
         click.echo(json.dumps([asdict(i) for i in found], indent=1))
         return

@@ -7,7 +7,7 @@ holds nobody's data.
 import dagster as dg
 
 from orchestration import pipeline
-from orchestration.defs.started import job, writing
+from orchestration.defs.started import Reason, job, writing
 from orchestration.privacy import incidents
 from orchestration.serving.notification import material, write_notification
 
@@ -18,7 +18,7 @@ class Noticed(dg.Config):
     `dry_run` only says until when it would have to be told.
     """
 
-    reason: str
+    reason: Reason
     ticket: str
     noticed_at: str = ""
     dry_run: bool = False

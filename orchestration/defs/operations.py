@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration import canary, pipeline
-from orchestration.defs.started import job, writing
+from orchestration.defs.started import Reason, job, writing
 from orchestration.privacy import answers, rotation, vault
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.policy import Policy
@@ -39,7 +39,7 @@ class Dry(dg.Config):
 
     dry_run: bool = False
     role: str = "engineer"
-    reason: str = "terms"
+    reason: Reason = "terms"
 
 
 class Rotation(dg.Config):

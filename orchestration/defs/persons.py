@@ -11,7 +11,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from orchestration import answering
-from orchestration.defs.started import job, writing
+from orchestration.defs.started import Reason, job, writing
 from orchestration.privacy import answers, reidentification
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.desk import Desk
@@ -22,7 +22,7 @@ class Known(dg.Config):
     """A person by their pseudonym, as in the lake; why one asks, in few words without anybody's data."""
 
     pseudonym: str
-    reason: str
+    reason: Reason
     role: str = "compliance"
 
 
@@ -50,7 +50,7 @@ class Ended(Asked):
     """`outcome`: refused, withdrawn or, of a rectification, corrected; `reason`: why, without anybody's data."""
 
     outcome: str
-    reason: str
+    reason: Reason
 
 
 class Needed(dg.Config):
@@ -58,15 +58,16 @@ class Needed(dg.Config):
 
     pseudonyms: list[str]
     role: str
-    reason: str
+    reason: Reason
     ticket: str
     approvals: list[str] = []
 
 
 class Handler(dg.Config):
-    """A handler by the key under which rows name them (`agent_key`); at most so many cases."""
+    """A handler by the key under which rows name them (`agent_key`), and why one asks; at most so many cases."""
 
     agent_key: str
+    reason: Reason
     most: int = 100
     role: str = "handler"
 
@@ -154,7 +155,7 @@ def show_identities(context: dg.OpExecutionContext, config: Needed) -> None:
 def list_cases(context: dg.OpExecutionContext, config: Handler) -> None:
     """Writes where the open cases of a handler lie at their sources to `ops/answers/`, sealed, for a day."""
     with writing(context, "worklist", config.role) as (home, keyring):
-        by = {"role": config.role, "run": context.run.run_id}
+        by = {"role": config.role, "reason": config.reason, "run": context.run.run_id}
         found = reidentification.places(home, keyring, config.most, by, agent_key=config.agent_key)
         path = answers.for_job(home, context.run.run_id)
         answers.write(path, keyring, "worklist", [asdict(item) for item in found], config.agent_key)

@@ -6,9 +6,10 @@ Keep out: the jobs (operations.py, persons.py, incidents.py).
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import dagster as dg
+from pydantic import AfterValidator
 
 from orchestration import alerts, pipeline
 from orchestration.defs.resources import WAIT_SECONDS
@@ -17,6 +18,8 @@ from orchestration.home import Home
 from orchestration.logs import Step
 from orchestration.privacy import roles
 from orchestration.privacy.keys import Keyring
+
+Reason = Annotated[str, AfterValidator(roles.stated)]  # why one asks, in a job's configuration
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Keep out: the operations. Who has which role stands in policy.toml, [roles], by 
 is run by one person, who says in which role. Files are closed by their modes; roles bind those who may run the command.
 """
 
-from orchestration.errors import VoicehouseError
+from orchestration.errors import UsedWronglyError, VoicehouseError
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog, actor
 from orchestration.privacy.keys import Keyring
@@ -43,6 +43,13 @@ def require(home: Home, keyring: Keyring, role: str, operation: str) -> None:
     if reason := refusal(home, role, operation):
         AuditLog(home, keyring).append("refused", operation=operation, role=role)
         raise NotAllowedError(reason)
+
+
+def stated(reason: str) -> str:
+    """A reason that says something, which takes a letter or digit at least. Raises UsedWronglyError."""
+    if any(sign.isalnum() for sign in reason):
+        return reason
+    raise UsedWronglyError("why one asks goes to the record: a reason says it in words")
 
 
 def names_nobody(home: Home) -> bool:

@@ -366,9 +366,9 @@ def test_a_worklist_names_nobody_to_dagster(house: TestHouse, monkeypatch: pytes
     house.drop("rows.jsonl", lines(case(41001, **mine), case(41002, agent="agent-eight")))
     house.take()
     ((key,),) = house.rows("select agent_key from lake.case where subject_key is not null")
-    done = run(house, monkeypatch, "worklist", agent_key=key)
+    done = run(house, monkeypatch, "worklist", agent_key=key, reason="queue")
     path = answer_of(house, done)
-    asked = ["worklist", "--agent", "desk:agent-seven", "--role", "handler", "--json"]
+    asked = ["worklist", "--agent", "desk:agent-seven", "--role", "handler", "--reason", "queue", "--json"]
     told = json.loads(command(house, monkeypatch, *asked).stdout)
     assert told == [{"source": "desk", "kind": "case", "record_id": "T41001", "link": "https://desk.example/T41001"}]
     with monkeypatch.context() as patch:
@@ -383,12 +383,13 @@ def test_a_worklist_names_nobody_to_dagster(house: TestHouse, monkeypatch: pytes
         policy.write_bytes(before) if before is not None else policy.unlink()
     by_job, by_command = [x["facts"] for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "worklist"]
     assert (by_job["role"], by_job["agent_key"], by_job["run"]) == ("handler", key, done.run_id)
+    assert by_job["reason"] == by_command["reason"] == "queue"
     assert (by_command["role"], by_command["agent_key"]) == ("handler", key) and "run" not in by_command
     planted = ["agent-seven", "agent-eight", "T41001", "Zora Quill"]
     assert found_under([house.home.root], planted) == set()
     path.unlink()
-    assert not run(house, monkeypatch, "worklist", agent_key=key, role="compliance").success
-    assert not run(house, monkeypatch, "worklist", agent_key="desk:x").success
+    assert not run(house, monkeypatch, "worklist", agent_key=key, reason="queue", role="compliance").success
+    assert not run(house, monkeypatch, "worklist", agent_key="desk:x", reason="queue").success
     assert refusals(house) == ["worklist"] * 3 and found_under([house.home.root], planted) == set()
 
 

@@ -824,7 +824,7 @@ def test_a_worklist_says_where_cases_lie_and_names_nobody(house: TestHouse, monk
     mine = {"agent": "a7", "name": "Zora Quill", "account": "Z1"}
     house.drop("rows.jsonl", lines(case(1, **mine), case(2, status="closed", **mine), case(3, agent="a8")))
     house.take()
-    by = ["worklist", "--agent", "desk:a7"]
+    by = ["worklist", "--agent", "desk:a7", "--reason", "queue"]
     done = command(house, monkeypatch, *by, "--role", "handler", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == [
@@ -832,7 +832,8 @@ def test_a_worklist_says_where_cases_lie_and_names_nobody(house: TestHouse, monk
     ]
     for role in ("engineer", "analyst", "compliance"):
         assert command(house, monkeypatch, *by, "--role", role).exit_code == 5
-    assert [x["action"] for x in AuditLog(house.home, house.keyring).lines()].count("worklist") == 1
+    told = [x["facts"]["reason"] for x in AuditLog(house.home, house.keyring).lines() if x["action"] == "worklist"]
+    assert told == ["queue"]
 
 
 def test_a_work_list_is_for_its_handler_or_the_lead_of_her_team(
@@ -852,7 +853,8 @@ def test_a_work_list_is_for_its_handler_or_the_lead_of_her_team(
 
     def asked(account: str, agent: str) -> int:
         monkeypatch.setenv("VOICEHOUSE_ACTOR", account)
-        return command(house, monkeypatch, "worklist", "--agent", agent, "--role", "handler").exit_code
+        asked = ["worklist", "--agent", agent, "--role", "handler", "--reason", "queue"]
+        return command(house, monkeypatch, *asked).exit_code
 
     assert asked("eve", "desk:a7") == 0  # the control: a house that names nobody is run by one person
     (house.home.root / "policy.toml").write_text(

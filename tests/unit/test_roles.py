@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from orchestration.cli import main
-from orchestration.errors import ContractError
+from orchestration.defs import incidents, operations, persons
+from orchestration.errors import ContractError, UsedWronglyError
 from orchestration.home import Home
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.keys import Keyring
@@ -32,7 +33,7 @@ COMMANDS = {
     "subject close": ("subject", "R1 --outcome refused --reason letter"),
     "reidentify show": ("reidentify", f"{'0' * 64} --reason letter --ticket T-1"),
     "reidentify approve": ("reidentify", "--persons 10 --ticket T-1"),
-    "worklist": ("worklist", "--agent desk:a7"),
+    "worklist": ("worklist", "--agent desk:a7 --reason queue"),
     "answer": ("answer", "R1 --reason letter --to {file}"),
     "keys rotate": ("keys rotate", "--yes"),
     "keys rewrap": ("keys rewrap", "--yes"),
@@ -93,6 +94,37 @@ def test_a_command_refuses_every_role_but_its_own_and_changes_nothing(
     told = [(line["action"], line["facts"]) for line in log.lines()][-2:]
     assert told == [("opened", {}), ("refused", {"operation": operation, "role": role})]
     assert contents(home) == before and not file.exists()
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "-"])
+def test_a_reason_says_something_to_commands_and_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.setenv("VOICEHOUSE_HOME", str(Home.open(tmp_path / "house").root))
+    said = [c for c in (*COMMANDS, "publish withdraw") if "--reason" in COMMANDS.get(c, ("", "--reason"))[1]]
+    assert {"subject find", "worklist", "answer", "team key", "privacy incident open"} <= set(said)
+    for name in (*said, "retention run"):
+        command: click.Command | None = main
+        for part in name.split():
+            assert isinstance(command, click.Group)
+            command = command.get_command(click.Context(command), part)
+        (option,) = [p for p in command.params if p.name == "reason"] if command else []
+        with pytest.raises(UsedWronglyError, match="a reason"):
+            option.process_value(click.Context(command), blank)
+    configs = [
+        c
+        for m in (incidents, operations, persons)
+        for c in vars(m).values()
+        if "reason" in getattr(c, "model_fields", ())
+    ]
+    assert len(configs) == 7
+    for config in configs:
+        needed = {
+            n: ["x"] if "list" in str(f.annotation) else "x" for n, f in config.model_fields.items() if f.is_required()
+        }
+        assert config(**needed | {"reason": "letter"}).reason == "letter"
+        with pytest.raises(UsedWronglyError, match="a reason"):
+            config(**needed | {"reason": blank})
 
 
 @pytest.mark.parametrize("operation", ALLOWED)
