@@ -108,7 +108,8 @@ BLOCKING = ("C1", "C4", "C5", "C7", "C8", "C9", "C15", "C21", "C22")
 class Check:
     """One row of `privacy_checks`.
 
-    status: passed, failed, or not_proved (its proof is not built or had no occasion).
+    status: passed, failed, or not_proved (its proof is not built or had no occasion). `last_proved_at`: when it passed
+    last, whatever it comes to now; `checked_at`: when it came to its status, none where it was not asked.
     """
 
     check_id: str
@@ -120,6 +121,7 @@ class Check:
     evidence: str
     n_checked: int
     n_failed: int
+    checked_at: str | None = None
 
     @property
     def is_blocking(self) -> bool:
@@ -174,16 +176,17 @@ def check_home(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> li
     found |= _flows(home, sources, policy, persons)
     if exports := exports_checked(AuditLog(home, keyring)):
         found["C14"] = exports
-    rows = []
+    rows, before = [], found_last(home)
     for check_id, (zh, en, cadence) in CATALOGUE.items():
+        last = before.get(check_id, {}).get("last_proved_at")
         if check_id in found:
             checked, failed, evidence = found[check_id]
-            status = "failed" if failed else "passed"
-            last = proved_at.get(check_id, at.isoformat())
-            rows.append(Check(check_id, zh, en, cadence, status, last, evidence, checked, failed))
+            when = proved_at.get(check_id, at.isoformat())
+            status, last = ("failed", last) if failed else ("passed", when)
+            rows.append(Check(check_id, zh, en, cadence, status, last, evidence, checked, failed, when))
         else:
             why = UNPROVED.get(check_id, "no proof in this home yet")
-            rows.append(Check(check_id, zh, en, cadence, "not_proved", None, why, 0, 0))
+            rows.append(Check(check_id, zh, en, cadence, "not_proved", last, why, 0, 0))
     write_durably(
         home.lake / "_checks.json", json.dumps([asdict(r) for r in rows], indent=1, ensure_ascii=False).encode()
     )
@@ -574,7 +577,8 @@ def check_candidate(home: Home, keyring: Keyring, path: Path) -> dict[str, tuple
             status, at = "failed" if failed else "passed", now().replace(tzinfo=None).isoformat()
             row |= {
                 "status": status,
-                "last_proved_at": at,
+                "last_proved_at": row["last_proved_at"] if failed else at,
+                "checked_at": at,
                 "evidence": evidence,
                 "n_checked": checked,
                 "n_failed": failed,

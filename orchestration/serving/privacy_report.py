@@ -279,14 +279,16 @@ def checks(home: Home, kpi: Path) -> list[dict[str, Any]]:
         row = row | {k: known.get(k) for k in ("n_checked", "evidence") if row[k] is None}
         if known and known["status"] != row["status"] and _moment(known) > _moment(row):
             row = known | {"unpublished": True}
+        elif row["status"] == known.get("status") == "failed":
+            row = row | {"checked_at": known.get("checked_at")}
         about = {"check_id": check_id, "name_zh": zh, "name_en": en, "cadence": cadence, "ground": GROUNDS[check_id]}
         rows.append({**row, "evidence_zh": translated(row["evidence"] or "", "zh"), **about})
     return rows
 
 
 def _moment(check: dict[str, Any]) -> datetime:
-    """When a check was proved last, UTC."""
-    at = check["last_proved_at"]
+    """When a check came to its status, UTC."""
+    at = None if check["status"] == "not_proved" else check.get("checked_at") or check["last_proved_at"]
     return datetime.fromisoformat(at).replace(tzinfo=None) if at else datetime.min
 
 

@@ -217,9 +217,9 @@ def _prove(con: duckdb.DuckDBPyConnection, home: Home, draft: Path) -> list[str]
     at = now().replace(tzinfo=None)
     for check_id, (checked, failed, evidence) in found.items():
         con.execute(
-            f"UPDATE candidate.main.{PROVED} SET status = ?, last_proved_at = ?, evidence = ?, n_checked = ?, n_failed = ? "
+            f"UPDATE candidate.main.{PROVED} SET status = ?, last_proved_at = coalesce(?, last_proved_at), evidence = ?, n_checked = ?, n_failed = ? "
             "WHERE check_id = ?",
-            ["failed" if failed else "passed", at, evidence, checked, failed, check_id],
+            ["failed" if failed else "passed", None if failed else at, evidence, checked, failed, check_id],
         )
     return sorted(check_id for check_id, (_, failed, _) in found.items() if failed and check_id in BLOCKING)
 

@@ -13,7 +13,7 @@ from orchestration.engine import connect
 from orchestration.formats import FORMATS, SERVED
 from orchestration.messages import translated
 from orchestration.privacy import measured
-from orchestration.privacy.audit import Check, check_candidate, check_home, check_served
+from orchestration.privacy.audit import Check, check_candidate, check_home, check_served, found_last
 from orchestration.privacy.rules import all_rules
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
@@ -146,6 +146,7 @@ def figures(house: TestHouse) -> Path:
 
 def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) -> None:
     assert checks(filled)["C5"].status == "not_proved" and left(filled)[0] == 0
+    proved_at = found_last(filled.home)["C5"]["last_proved_at"]
     with duckdb.connect(str(figures(filled))) as con:
         con.execute("CREATE TABLE kpi_leak AS SELECT 'write to a@example.org' AS category, 'b@example.org' AS case_key")
     filled.home.warehouse.unlink(missing_ok=True)
@@ -159,6 +160,8 @@ def test_an_identifier_in_any_store_that_may_hold_none_shows(filled: TestHouse) 
     assert failed == 2 and "published file 2" in evidence and "warehouse 1" in evidence
     told = {c["check_id"]: c for c in json.loads((filled.home.lake / "_checks.json").read_text())}
     assert (told["C5"]["status"], told["C5"]["n_failed"]) == ("failed", 2)  # where the one who is refused looks
+    assert told["C5"]["last_proved_at"] == proved_at < told["C5"]["checked_at"]  # a failure proves nothing
+    assert checks(filled)["C5"].last_proved_at == proved_at
     assert check_served(filled.home, figures(filled))["C5"][1] == 1
 
 

@@ -22,7 +22,7 @@ from orchestration.formats import FORMATS, SERVED
 from orchestration.home import Home, House
 from orchestration.messages import translated
 from orchestration.privacy import incidents
-from orchestration.privacy.audit import _chain, analyst_reach, check_published
+from orchestration.privacy.audit import _chain, analyst_reach, check_published, found_last
 from orchestration.privacy.audit_log import AuditLog
 from orchestration.privacy.incidents import _published
 from orchestration.privacy.keys import Keyring
@@ -290,6 +290,7 @@ def test_a_check_that_fails_after_the_publication_shows_and_lets_nobody_sign(
     before = pipeline.report_privacy(home, keyring)
     assert json.loads(before.path.read_text())["unpublished"] == [] and pipeline.to_sign(home)  # the control
     home.folder("vault").chmod(0o755)
+    proved_at = {i: c["last_proved_at"] for i, c in found_last(home).items() if c["status"] == "passed"}
     failed = {c.check_id: c for c in pipeline.check_privacy(home, keyring) if c.status == "failed" and c.is_blocking}
     assert {"C8", "C9"} <= failed.keys()
     path = newest(home)
@@ -299,8 +300,10 @@ def test_a_check_that_fails_after_the_publication_shows_and_lets_nobody_sign(
     assert set(report["unpublished"]) == failed.keys()
     for check_id, check in failed.items():
         assert told[check_id]["status"] == "failed" and told[check_id]["last_proved_at"] == check.last_proved_at
+        assert check.last_proved_at == proved_at[check_id] < told[check_id]["checked_at"]
     page = path.with_suffix(".html").read_text()
     assert "未发布" in page and "What was checked last was not published" in page
+    assert "failed on</span>" in page and "last proved on</span>" in page
     with pytest.raises(VoicehouseError, match="nothing is signed while they do") as refused:
         pipeline.to_sign(home)
     assert "C8" in translated(str(refused.value), "zh") != str(refused.value)
