@@ -428,7 +428,7 @@ def _erased(home: Home, keyring: Keyring) -> dict[str, tuple[int, int, str]]:
         "C12": (
             entries,
             back,
-            "persons erased; identities in the vault under their marks from before the erasure, and ids of their records",
+            "persons erased; what came back under their marks: identities first told before the erasure, ids of their records, rows of what happened before it",
         ),
     }
 

@@ -22,7 +22,7 @@ from orchestration.engine import identifier
 from orchestration.home import Home, now, write_durably
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.pseudonyms import install_macro, scoped
-from orchestration.records import KINDS, Privacy
+from orchestration.records import KINDS, Privacy, Record
 
 KEY = "erased"
 KEY_FILE = "key.json"
@@ -168,9 +168,6 @@ def block(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, source: 
     for kind in kinds:
         record = KINDS[kind]
         if record.has_person:
-            names = {f.name for f in record.fields}
-            times = [f"c.{identifier(t)}::TIMESTAMP" for t in (record.event_time, "updated_at") if t in names]
-            event = f"coalesce({', '.join(times)})" if times else "NULL::TIMESTAMP"
             con.execute(
                 f"""
                 INSERT INTO _erased_rows
@@ -178,7 +175,7 @@ def block(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, source: 
                 JOIN (SELECT v.index_hash, e.erased_at FROM (SELECT DISTINCT index_hash, domain, value FROM _values
                                                              WHERE is_proving) v
                       JOIN _erased e ON e.mark = hmac_erased(v.domain || chr(31) || lower(v.value))) b USING (index_hash)
-                WHERE i.is_proving AND coalesce({event} <= b.erased_at, true)
+                WHERE i.is_proving AND {erased_before(record, "c", "b.erased_at")}
                 """
             )
         for f in record.fields:
@@ -199,6 +196,13 @@ def block(con: duckdb.DuckDBPyConnection, home: Home, keyring: Keyring, source: 
             con.execute(f"DELETE FROM {table} WHERE who NOT IN ({others})")
     row = con.execute("SELECT count(DISTINCT (kind, row_no)) FROM _erased_rows").fetchone()
     return int(row[0]) if row else 0
+
+
+def erased_before(record: Record, row: str, erased_at: str) -> str:
+    """SQL: whether a row tells of what was at or before an erasure, or tells no time."""
+    names = {f.name for f in record.fields}
+    times = [f"{row}.{identifier(t)}::TIMESTAMP" for t in (record.event_time, "updated_at") if t in names]
+    return f"coalesce(coalesce({', '.join([*times, 'NULL::TIMESTAMP'])}) <= {erased_at}, true)"
 
 
 def erased_now() -> str:

@@ -21,7 +21,15 @@ from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.messages import translated
 from orchestration.privacy import answers, pseudonyms, requests, subjects
 from orchestration.privacy.audit_log import AuditLog, tag
-from orchestration.privacy.erased import RECORD, Erased, ErasedList, RestrictedList, WithdrawnList, erased_now
+from orchestration.privacy.erased import (
+    RECORD,
+    Erased,
+    ErasedList,
+    RestrictedList,
+    WithdrawnList,
+    erased_before,
+    erased_now,
+)
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import UNCONSENTED_KINDS, Policy
 from orchestration.privacy.vault import open_vault, publish_subjects, renew_vault, unseal_identities
@@ -175,30 +183,40 @@ def traces(home: Home, keyring: Keyring) -> dict[str, int]:
 
 
 def returned(home: Home, keyring: Keyring) -> tuple[int, int]:
-    """How many were erased, and what of theirs came back: identities first told of before the erasure, ids of records.
+    """How many were erased, and what of theirs came back.
 
-    Whoever comes again later is a new person; what came earlier must not have passed the gate again.
+    That is identities first told of before the erasure, ids of erased records, whoever they are said to belong to, and
+    rows of what happened before it under whom the vault has now for a mark on the list. Whoever comes again later is
+    a new person; what came earlier must not have passed the gate again.
     """
     erased = ErasedList(home, keyring)
     if not (home.folder("vault") / "vault.duckdb").exists():
         return len(erased.entries()), 0
     con = connect(home.temp)
     try:
+        pseudonyms.install(con, keyring)
         erased.install(con)
+        _register(con, home, keyring)
         with open_vault(con, home, keyring, read_only=True):
             rows = con.execute(
-                "SELECT v.domain, v.index_hash, v.sealed, v.first_load, s.secret FROM vault.identity v "
+                "SELECT v.subject_id, v.domain, v.index_hash, v.sealed, v.first_load, s.secret FROM vault.identity v "
                 "JOIN vault.subject s USING (subject_id) WHERE v.is_proving"
             ).to_arrow_table()
-            con.register("_held", rows.select(["domain", "first_load"]).append_column("value", unseal_identities(rows)))
-            back = _rows(
-                con,
-                "SELECT strptime(left(h.first_load, 15), '%Y%m%dT%H%M%S') AS came_at, e.erased_at FROM _held h "
-                "JOIN _erased e ON e.mark = hmac_erased(h.domain || chr(31) || lower(h.value))",
-                "r.came_at < r.erased_at",
+            held = rows.select(["subject_id", "domain", "first_load"]).append_column("value", unseal_identities(rows))
+            con.register("_held", held)
+            con.execute(
+                "CREATE TEMP TABLE _marked AS SELECT hmac_pseudonym_person(h.subject_id) AS subject_key, "
+                "strptime(left(h.first_load, 15), '%Y%m%dT%H%M%S') AS came_at, e.erased_at FROM _held h "
+                "JOIN _erased e ON e.mark = hmac_erased(h.domain || chr(31) || lower(h.value))"
             )
             con.unregister("_held")
-            back += _rows(con, _nobodys(con), "true")
+            back = _rows(con, "FROM _marked", "r.came_at < r.erased_at")
+            back += _rows(con, "FROM vault.record_key", f"{RECORD_MARK} IN (SELECT mark FROM _erased)")
+        for kind, record in KINDS.items():
+            if record.has_person:
+                happened = erased_before(record, "r", "r.erased_at")
+                marked = "(SELECT subject_key, max(erased_at) AS erased_at FROM _marked GROUP BY 1)"
+                back += _rows(con, f"FROM lake.{identifier(kind)} JOIN {marked} USING (subject_key)", happened)
     finally:
         con.close()
     return len(erased.entries()), back

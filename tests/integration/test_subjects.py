@@ -25,6 +25,7 @@ from orchestration.messages import translated
 from orchestration.privacy import erasure, evidence, pseudonyms, requests, restriction, subjects
 from orchestration.privacy.audit import Check, check_home
 from orchestration.privacy.audit_log import AuditLog
+from orchestration.privacy.erased import ErasedList
 from orchestration.privacy.subjects import Sought
 from orchestration.privacy.vault import open_vault
 from orchestration.serving import postgres
@@ -247,6 +248,10 @@ def test_who_was_erased_does_not_come_back_by_replay_but_may_come_anew(filled: T
         filled.take()
     assert request_count(filled, Sought(account="desk:Z1")) == 1
     assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
+    assert erasure.returned(filled.home, filled.keyring) == (1, 0)  # what happened later is not what came back
+    (entry,) = ErasedList(filled.home, filled.keyring).entries()
+    ErasedList(filled.home, filled.keyring).add(replace(entry, erased_at="2027-01-01T12:00:00"))
+    assert erasure.returned(filled.home, filled.keyring)[1] == 1  # a row of before an erasure, let in after it
 
 
 def test_who_is_known_by_name_or_handle_alone_is_in_no_store_and_found_by_nothing(house: TestHouse) -> None:
@@ -476,7 +481,8 @@ def test_a_lake_put_back_from_before_the_erasure_is_erased_again(filled: TestHou
         shutil.rmtree(filled.home.root / name)
         shutil.copytree(tmp_path / "backup" / name, filled.home.root / name)
     assert sum(erasure.traces(filled.home, filled.keyring).values()) > 0  # the control: the backup brought her back
-    assert erasure.returned(filled.home, filled.keyring)[1] == 5  # four identities, and the id of an event
+    back = erasure.returned(filled.home, filled.keyring)[1]
+    assert back == 4 + 4 + 3  # identities, the ids of three cases and of an event, rows
     assert erasure.reapply_erasures(filled.home, filled.keyring) == 1
     assert sum(erasure.traces(filled.home, filled.keyring).values()) == 0
     assert filled.rows("select count(*) from lake.case") == [(1,)]
