@@ -1,6 +1,6 @@
-"""Whose case a row tells of: what its customer and its agent are called, since a row may name the case alone.
+"""What a row's person, and the customer and the agent of the case it names, are called: a row may name the case alone.
 
-Keep out: a row's own persons and masking (protect.py, linked.py).
+Keep out: the order of steps (protect.py) and masking (linked.py).
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,17 @@ from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.pseudonyms import scoped
 from orchestration.privacy.scratch import Scratch
 from orchestration.records import KINDS, Field, Privacy, Record
+
+_ACCOUNT = r"regexp_extract(person_account_id, '[^\x1e\x1f]*$')"  # without the scope that a reference brings
+# SQL: (role, value) of what a conformed row calls its person. An account only if no word and no number looks like it.
+CALLED = (
+    *((role, f"person_{role}") for role in OWN_ROLES),
+    (
+        "handle",
+        f"CASE WHEN regexp_matches({_ACCOUNT}, '[0-9_]') AND regexp_matches({_ACCOUNT}, '\\p{{L}}') "
+        f"AND length({_ACCOUNT}) >= 5 THEN {_ACCOUNT} END",
+    ),
+)
 
 
 def reference(record: Record) -> Field | None:
@@ -62,7 +73,7 @@ def prepare(
             f"INSERT INTO _case_agents SELECT DISTINCT case_id, hmac_pseudonym_agent({scoped('agent_id', source, 'agent.id')}) "
             "FROM conformed_case JOIN _cases_named USING (case_id) WHERE agent_id IS NOT NULL"
         )
-        told = ", ".join(f"{{'role': '{role}', 'value': person_{role}}}" for role in OWN_ROLES)
+        told = ", ".join(f"{{'role': '{role}', 'value': {value}}}" for role, value in CALLED)
         con.execute(
             "INSERT INTO _case_told SELECT DISTINCT case_id, told.role, told.value FROM ("
             f"SELECT case_id, unnest([{told}]) AS told FROM conformed_case JOIN _cases_named USING (case_id)) "

@@ -300,8 +300,8 @@ def _redact(con: duckdb.DuckDBPyConnection, settings: Settings, record: Record, 
             "JOIN _own o ON o.subject_id = m.subject_id"
         )
         own += [
-            f"SELECT _row_no AS row_no, '{role}' AS role, person_{role} AS value FROM _batch"
-            for role in redaction.OWN_ROLES
+            f"SELECT _row_no AS row_no, '{role}' AS role, {value} AS value FROM _batch"
+            for role, value in of_case.CALLED
         ]
     if "agent_id" in {f.name for f in record.fields}:
         own.append(

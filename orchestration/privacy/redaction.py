@@ -14,14 +14,13 @@ from duckdb import DuckDBPyConnection
 
 from orchestration.engine import literal
 from orchestration.privacy import known_names, linked, ner, spellings, unescape
-from orchestration.privacy.linked import OWN_ROLES
 from orchestration.privacy.normalise import PLAIN, folding_steps
 from orchestration.privacy.rules import Rule, all_rules
 from orchestration.privacy.rules.rule import GIVEN_SIGNS, MARK, SIGNS, TOKENS, in_turn, joined, sql_text
 from orchestration.privacy.sensitive import SENSITIVE
 from orchestration.privacy.spellings import Scripts
 
-__all__ = ["OWN_ROLES", "redact", "version"]
+__all__ = ["redact", "version"]
 
 _TURNS = 4  # times a text that still changes is read; what changes in the last is refused
 _LONG = 4_096  # bytes of a text that is looked at alone
@@ -53,7 +52,7 @@ def redact(
     """Temp table `into` (row_no, field, text, n, counts, residual, is_sensitive) from a query of texts.
 
     `texts` is a query (row_no BIGINT, field VARCHAR, text VARCHAR), one row per row_no and field; `own` one of
-    (row_no, role, value), role one of OWN_ROLES or agent: what the row's own persons and agents are called. `n` is the
+    (row_no, role, value), role as in linked.py: what the row's persons and agents are called. `n` is the
     number of redactions, `counts` a MAP from token to number. `residual` says that a cheap second look still finds an
     identifier: such a text must not pass. Texts that are NULL give no row. `known` is a table (index_hash) of names the
     vault holds; it needs the macro hmac_blind_index. `models` are languages in which a model looks for further names in

@@ -13,7 +13,7 @@ from tests.integration.test_gate import lines
 KINDS = {
     "agent": "select _record, raw ->> '$.id' as agent_id, raw ->> '$.name' as agent_name, raw ->> '$.at' as updated_at from rows where raw ->> '$.kind' = 'agent'",
     "case": "select _record, raw ->> '$.id' as case_id, raw ->> '$.at' as opened_at, raw ->> '$.account' as person_account_id, "
-    "'DE' as person_country, raw ->> '$.name' as person_name, raw ->> '$.agent' as agent_id, raw ->> '$.team' as team from rows where raw ->> '$.kind' = 'case'",
+    "'DE' as person_country, raw ->> '$.name' as person_name, raw ->> '$.agent' as agent_id, raw ->> '$.team' as team, raw ->> '$.text' as text from rows where raw ->> '$.kind' = 'case'",
     "case_event": "select _record, raw ->> '$.id' as event_id, raw ->> '$.case' as case_id, raw ->> '$.at' as occurred_at, "
     "'message_out' as event_type, raw ->> '$.text' as text from rows where raw ->> '$.kind' = 'event'",
 }
@@ -21,6 +21,8 @@ REPLY = "Dear Anna, dear Ms Smith, it is on the way. Fang / Wang Fang"
 MASKED = "Dear <SELF>, dear Ms <SELF>, it is on the way. <AGENT> / <AGENT>"
 
 STAFF, TEAMS = ["Wang Fang", " wang FANG", "王芳"], ["support", "Wang Fangs", "安全"]
+
+ACCOUNTS = {"lena_moor": "<SELF>", "小狐狸2024": "<SELF>", "delivery": "delivery", "AB-7": "AB-7"}
 
 
 def row(kind: str, key: str, **given: object) -> dict[str, object]:
@@ -38,10 +40,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
         row("agent", "A2", name="王芳"),
         row("agent", "A3", name="安全"),
         row("agent", "A4", name="support"),
-        row("case", "T1", account="U1", name="Anna Smith", agent="A1"),
+        row("case", "T1", account="Bluefox77", name="Anna Smith", agent="A1"),
         row("event", "E1", case="T1", text=REPLY),
         row("case", "T2", name="Orla Quinn", agent="A1"),
         row("event", "E2", case="T2", text="Dear Orla, yours, Fang"),
+        row("event", "E5", case="T1", text="Your login bluefox77, not bluefox771"),
+        *(row("case", f"A{n}", account=a, text=f"for {a} please") for n, a in enumerate(ACCOUNTS)),
         *(row("case", f"T{n}", team=team) for n, team in enumerate(STAFF + TEAMS, start=10)),
     ]
     house.drop("rows.jsonl", lines(*told))
@@ -72,3 +76,9 @@ def test_a_word_that_is_the_name_of_staff_costs_its_row_and_one_that_is_an_ordin
     assert house.rows("select team from lake.case where team is not null order by 1") == [(t,) for t in sorted(TEAMS)]
     refused = house.rows("select reason, n from lake._ledger where level = 'rows' and measure = 'rejected'")
     assert refused == [("residual_identifier:team", len(STAFF))]
+
+
+def test_an_account_by_which_a_person_logs_in_is_masked_and_one_that_is_a_word_is_not(house: TestHouse) -> None:
+    assert "Your login <SELF>, not bluefox771" in texts(house)
+    kept = house.rows("select text from lake.case where text is not null order by 1")
+    assert kept == sorted((f"for {shown} please",) for shown in ACCOUNTS.values())
