@@ -22,7 +22,7 @@ from orchestration.errors import VoicehouseError
 from orchestration.home import Home, now, write_durably
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.privacy import marks, pseudonyms
-from orchestration.privacy.audit_log import AuditLog, actor
+from orchestration.privacy.audit_log import AuditLog, account, actor
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.policy import Policy
 from orchestration.privacy.pseudonyms import scoped
@@ -111,27 +111,32 @@ def approve(home: Home, keyring: Keyring, n: int, ticket: str) -> str:
     path = home.folder("ops", "approvals") / f"{number}.json"
     AuditLog(home, keyring).append("reidentify approved", approval=number, n=n, ticket=ticket)
     until = (now() + timedelta(hours=APPROVAL_HOURS)).isoformat()
-    write_durably(path, json.dumps({"by": actor(), "n": n, "until": until}).encode())
+    write_durably(path, json.dumps({"by": actor(), "account": account(), "n": n, "until": until}).encode())
     return number
 
 
 def _asked_lately(log: AuditLog, by: Asking) -> int:
-    """Pseudonyms asked for within the hour by whoever asks; nobody knows who that was in a run of Dagster."""
+    """Pseudonyms asked for within the hour under this name or account; nobody knows who asked in a run of Dagster."""
     lines = log.since("reidentify", HOURS)
-    return len(lines) if by.run else sum(x["actor"] == actor() or "run" in x["facts"] for x in lines)
+    mine = (x for x in lines if x["actor"] == actor() or x.get("account") == account() or "run" in x["facts"])
+    return len(lines) if by.run else len(list(mine))
 
 
 def _use(home: Home, log: AuditLog, by: Asking, n: int) -> None:
-    """Use up approvals by which, with whoever asks, two persons have said so."""
+    """Use up approvals by which, with whoever asks, two persons have said so: two names under two accounts.
+
+    What a run of Dagster asks goes by names alone: all that is done there may run under one account.
+    """
     folder = home.folder("ops", "approvals")
     paths = [folder / f"{number}.json" for number in dict.fromkeys(by.approvals) if number.isalnum()]
     told: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths if path.exists()]
     persons = {one["by"] for one in told} | (set() if by.run else {actor()})
+    accounts = {one.get("account", account()) for one in told} | {account()}
     wrong = (
         "there is no such approval, or it was used"
         if len(told) < len(by.approvals)
-        else "the second person has to be another"
-        if len(persons) < 2
+        else "the second person has to be another, under an account of the machine of their own"
+        if len(persons) < 2 or (len(accounts) < 2 and not by.run)
         else "the approval is for fewer persons"
         if any(one["n"] < n for one in told)
         else "the approval has expired"

@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -814,7 +815,11 @@ def test_who_is_behind_a_pseudonym_is_told_on_record_and_many_only_by_two(
     number = told.stdout.split(":")[0]
     asked = ["reidentify", "show", *many, "--role", "handler", *why, "--approval", number]
     assert "has to be another" in command(filled, monkeypatch, *asked).stderr
-    monkeypatch.setenv("VOICEHOUSE_ACTOR", "the-other")
+    monkeypatch.setenv("VOICEHOUSE_ACTOR", "the-other")  # another name is not another account
+    assert "has to be another" in command(filled, monkeypatch, *asked).stderr
+    assert "second person" in command(filled, monkeypatch, *asked[:-2]).stderr  # nor is their hour a new one
+    monkeypatch.delenv("VOICEHOUSE_ACTOR")
+    monkeypatch.setattr("orchestration.privacy.audit_log.pwd.getpwuid", lambda _: SimpleNamespace(pw_name="the-other"))
     assert command(filled, monkeypatch, *asked).exit_code == 0
     assert "it was used" in command(filled, monkeypatch, *asked).stderr
 
