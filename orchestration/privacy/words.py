@@ -50,6 +50,12 @@ def named() -> frozenset[str]:
 
 
 @cache
+def codes() -> frozenset[str]:
+    """Every column of codes of the house (…_id), which are asked for an e-mail address alone: they may be numbers."""
+    return frozenset(c for r in KINDS.values() for c in _others(r) if c.endswith("_id"))
+
+
+@cache
 def version() -> str:
     """A short hash of everything that decides which rows are refused for a word."""
     parts = [judged("words"), judged("words", is_place=True), NAME, HINT, plain_sight.shows("word"), *sorted(named())]
