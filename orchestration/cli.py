@@ -36,6 +36,7 @@ class Commands(click.Group):
         if cmd_name not in commands.names():
             return None
         found: click.Command = import_module(f"{commands.__name__}.{cmd_name}").command
+        _tell_codes(found)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,6 +57,13 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo(f"voicehouse: {text('cli.interrupted')}", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _tell_codes(command: click.Command) -> None:
+    """Let the help of a command, and of those below it, end in what its exit codes mean."""
+    command.epilog = text("cli.exit_codes")
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _tell_codes(below)
 
 
 def _told_of_place(error: OSError) -> None:
@@ -90,6 +98,7 @@ def _told_of_place(error: OSError) -> None:
 @click.command(
     cls=Commands,
     help=text("cli.help"),
+    epilog=text("cli.exit_codes"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.option("--home", type=click.Path(path_type=Path), help=text("cli.home"))

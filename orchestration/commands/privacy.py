@@ -47,12 +47,18 @@ def report(dry_run: bool, as_json: bool) -> None:
 
 
 @command.command(help=text("privacy.canary"))
+@click.option("--dry-run", is_flag=True, help=text("privacy.dry_run"))
 @as_json
-def canary(as_json: bool) -> None:
+def canary(dry_run: bool, as_json: bool) -> None:
     """Send made-up persons through every step and look for them in every artefact; evidence of check C6."""
     from orchestration import canary as canaries
 
     home = Home.existing()
+    if dry_run:
+        persons = len(canaries.hatch())
+        told = text("privacy.canary_would", persons=persons)
+        say_json({"dry_run": True, "persons": persons}) if as_json else click.echo(told)
+        return
     with home.writing("privacy canary"), ticking("privacy canary"):
         found = canaries.prove(home, lambda step: click.echo(text("privacy.canary_step", step=step), err=True))
     if as_json:

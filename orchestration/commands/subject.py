@@ -149,7 +149,7 @@ def dry_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @not_theirs
 @click.option("--purpose", help=text("subject.purpose"))
 @click.option("--lift", "is_lift", is_flag=True, help=text("subject.lift"))
-@dry_run
+@click.option("--dry-run", is_flag=True, help=text("subject.dry_run_register"))
 @as_json
 def register(
     action: str, wrong: list[Any], purpose: str | None, is_lift: bool, dry_run: bool, as_json: bool, **about: Any
@@ -346,7 +346,7 @@ def _restrict(
 )
 @click.option("--role", required=True, help=text("subject.role"))
 @reason("subject.reason")
-@dry_run
+@click.option("--dry-run", is_flag=True, help=text("subject.dry_run_close"))
 @as_json
 def close(request: str, outcome: str, role: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """End a request of the register without answering it; why goes into the audit log."""

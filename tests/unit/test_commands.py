@@ -31,6 +31,8 @@ from orchestration.home import Home, House
 from orchestration.landing import names
 from orchestration.landing.names import file_ids
 from orchestration.privacy.keys import Keyring
+from orchestration.privacy.reached import STORES
+from orchestration.records import KINDS
 from tests.house import TestHouse, write_source
 from tests.receivers import Webhook
 from tests.receivers import running as running_receiver
@@ -49,6 +51,36 @@ def test_every_module_of_the_folder_is_a_command_and_helps(runner: CliRunner) ->
         assert f"\n  {name} " in listed.output
         told = runner.invoke(main, [name, "--help"])
         assert told.exit_code == 0 and "Usage:" in told.output, name
+
+
+def test_help_tells_exit_codes_wherever_it_is_asked_for_and_what_the_operations_on_persons_need(
+    runner: CliRunner,
+) -> None:
+    def told(words: str) -> str:
+        done = runner.invoke(main, [*words.split(), "--help"], terminal_width=120)
+        assert done.exit_code == 0
+        return " ".join(done.output.split())
+
+    for words in ("", "subject", "subject find", "privacy incident scope", "retention run"):
+        _, _, codes = told(words).partition("Exit codes: ")
+        assert "5 the role does not allow it" in codes, words
+        assert [int(code.split()[0]) for code in codes.split("; ")] == sorted(EXIT_CODES), words
+    for name in ("find", "register", "erase", "restrict", "object"):
+        assert "One identifier is enough; a name alone never is" in told(f"subject {name}")
+    for name in ("register", "restrict", "object", "close"):
+        assert "count what would go" not in told(f"subject {name}") and "End it." not in told(f"subject {name}")
+    for name in ("restrict", "object"):
+        assert "figures follow with the next `voicehouse run`" in told(f"subject {name}")
+    scope = told("privacy incident scope")
+    assert ", ".join(STORES) in scope and ", ".join(sorted(KINDS)) in scope
+    assert "taken back" in told("retention run") and "named no more" in told("retention run")
+
+
+def test_a_proof_by_canaries_tried_dry_says_what_it_would_do_and_does_nothing(runner: CliRunner) -> None:
+    runner.invoke(main, ["init"])
+    done = runner.invoke(main, ["privacy", "canary", "--dry-run", "--json"])
+    assert done.exit_code == 0 and json.loads(done.stdout) == {"dry_run": True, "persons": 3}
+    assert "C6" in runner.invoke(main, ["privacy", "canary", "--dry-run"]).stdout
 
 
 def test_an_unknown_command_is_used_wrongly(runner: CliRunner) -> None:
