@@ -27,11 +27,11 @@ KINDS_OF_FILES = {
     ),
     "quarantine": ("*/*.parquet", "*/*.json"),
     "vault": ("vault.duckdb", "vault.duckdb.wal", "generation.json"),
-    "keys": ("*.json", "master.key"),
+    "keys": ("*.json", "master.key", "master.changing"),
     "audit": ("log.jsonl", "head.json", "lock"),
     "erased": ("*.sealed", "key.json"),
     "lake": ("*.parquet", "*.json"),
-    "published": ("*.parquet", "format.json", "waiting.duckdb", "waiting.duckdb.wal"),
+    "published": ("*.parquet", "*.json", "waiting.duckdb", "waiting.duckdb.wal"),
     "known_at": ("*.duckdb", "*.duckdb.wal"),
 }
 PARQUET, CLOSED_PARQUET, DUCKDB = b"PAR1", b"PARE", b"DUCK"
@@ -67,8 +67,10 @@ def _stores(home: Home) -> Iterator[tuple[str, bool]]:
                 continue
             is_page, is_draft = place.count("/pages/") == 1, ".draft" in path.name or path.name.endswith(".rotated")
             if is_draft:
-                is_clear = is_open(_head(path)) and ".json." not in path.name and "master.key" not in path.name
-                yield store, not is_clear
+                is_told = any(
+                    name in path.name for name in (".json.", ".master.")
+                )  # what is in the clear when it is whole
+                yield store, is_page or is_told or not is_open(_head(path))
             else:
                 is_known = any(fnmatchcase(place, kind) for kind in kinds)
                 is_table = path.suffix in (".parquet", ".rows") and not is_page

@@ -134,8 +134,12 @@ def test_spills_and_drafts_that_are_closed_or_empty_pass(closed: Home, put: Call
     put("tmp/duckdb_temp_storage-0.tmp", encrypted[12288:16384])
     put("vault/.vault.draft.duckdb", encrypted)
     put("vault/vault.rotated", encrypted)
-    put("keys/.keyring.json.draft", b"{}")
+    put("landing/desk/pages/1.parquet.rotated", (closed.root / PAGE).read_bytes())
+    for whole in ("keys/rotating.json", "published/draft.json", "landing/_read/load.json"):
+        put(whole, b"{}")
+        put(f"{Path(whole).parent}/.{Path(whole).name}.draft", b"{}")
     put("landing/left.csv", b"")
+    put("keys/.master.changing.draft", b"{}")
     put("tmp/canary-1/inbox/letters.csv", WORDS)
     assert in_the_clear(closed) == (0, "")
 
