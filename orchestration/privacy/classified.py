@@ -59,7 +59,7 @@ def in_files(con: duckdb.DuckDBPyConnection, lake: Lake, keyring: Keyring) -> Co
 
 
 def in_database(con: duckdb.DuckDBPyConnection, path: Path, key: str = "") -> Counted:
-    """Columns of the warehouse, or of a served file; none where there is no file.
+    """Columns of the warehouse, or of a served file; one that does not open counts as one, where there is no file none.
 
     Seeds and what stands between staging and marts are not described: there a name that no column behind the gate may
     have counts.
@@ -67,7 +67,10 @@ def in_database(con: duckdb.DuckDBPyConnection, path: Path, key: str = "") -> Co
     if not path.exists():
         return 0, 0
     how = f", ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM'" if key else ""
-    con.execute(f"ATTACH {literal(str(path))} AS classified (READ_ONLY{how})")
+    try:
+        con.execute(f"ATTACH {literal(str(path))} AS classified (READ_ONLY{how})")
+    except duckdb.Error:
+        return 1, 1
     try:
         tables = con.execute(
             "SELECT schema_name, table_name, list(column_name) FROM duckdb_columns() "

@@ -14,16 +14,19 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from orchestration.engine import connect
+from orchestration.engine import connect, literal
 from orchestration.errors import VoicehouseError
 from orchestration.home import Home
+from orchestration.lake import quarantine
 from orchestration.lake.store import LAKE_KEY, Lake
 from orchestration.landing import pages
-from orchestration.privacy import pseudonyms
+from orchestration.privacy import classified, pseudonyms
+from orchestration.privacy.disclosure import PROFILES
 from orchestration.privacy.erased import Erased, ErasedList
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.subjects import Sought, find
 from orchestration.privacy.vault import open_vault, unseal_identities
+from orchestration.serving.history import KEY, History
 from tests.house import TestHouse, write_source
 from tests.integration.test_gate import CASE, case, lines
 
@@ -32,7 +35,7 @@ REFUSED = (VoicehouseError, duckdb.Error, InvalidTag, ValueError, OSError, Looku
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
-    """Two persons with an address each, and somebody erased."""
+    """Two persons with an address each, a batch that waits, somebody erased, and what a run would have made of rows."""
     house = TestHouse(tmp_path_factory.mktemp("made"))
     write_source(house.sources, "desk", {"case": CASE})
     people = [("Z1", "zora@example.org"), ("O1", "otto@example.org")]
@@ -42,7 +45,35 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> TestHouse:
     )
     house.take()
     ErasedList(house.home, house.keyring).add(Erased("R1", "2026-01-01T00:00:00", ("s",), ("m",)))
+    _wait_and_serve(house.home, house.keyring)
     return house
+
+
+FIGURES = (
+    "(SELECT 'nps' AS metric_id, NULL::VARCHAR AS suppressed_reason, n AS value, n AS numerator, n AS denominator, "
+    "n AS n_eligible, n AS n_answered, n AS n_subjects FROM range(40) AS t(n))"
+)
+
+
+def _wait_and_serve(home: Home, keyring: Keyring) -> None:
+    (part,) = home.root.glob("lake/case/**/*.parquet")
+    batch = home.folder("quarantine", "load") / "case-0.parquet"
+    shutil.copy(part, batch)
+    note = {"batch": "load/case-0", "part": {"kind": "case"}, "failed": [{"name": "some"}]}
+    batch.with_suffix(".json").write_text(json.dumps(note))
+    con = connect(home.temp)
+    try:
+        for path, key in ((home.warehouse, "warehouse"), (home.serving / "team.duckdb", "team")):
+            con.execute(f"ATTACH '{path}' AS made (ENCRYPTION_KEY '{keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM')")
+            con.execute(f"CREATE SCHEMA made.shown; CREATE TABLE made.shown.figures AS FROM {FIGURES}; DETACH made")
+        History(con, home, PROFILES["internal"])
+        con.execute(
+            f"COPY (SELECT *, value::VARCHAR AS cell, '' AS content, TIMESTAMP '2026-01-01' AS published_at, "
+            f"'internal' AS profile FROM {FIGURES}) TO '{home.folder('published') / 'part-1.parquet'}' "
+            f"(FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: '{KEY}'}})"
+        )
+    finally:
+        con.close()
 
 
 def _lake(home: Home, keyring: Keyring) -> object:
@@ -75,12 +106,47 @@ def _erased(home: Home, keyring: Keyring) -> object:
     return ErasedList(home, keyring).entries()
 
 
+def _waiting(home: Home, keyring: Keyring) -> object:
+    con = connect(home.temp)
+    try:
+        quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
+        return con.execute('SELECT * FROM waiting."case" WHERE failed_checks <> [] ORDER BY case_key').fetchall()
+    finally:
+        con.close()
+
+
+def _history(home: Home, keyring: Keyring) -> object:
+    con = connect(home.temp)
+    try:
+        History(con, home, PROFILES["internal"]).load(FIGURES)
+        return con.execute("SELECT * FROM last_published ORDER BY value").fetchall()
+    finally:
+        con.close()
+
+
+def _database(place: str, key: str) -> Callable[[Home, Keyring], object]:
+    def read(home: Home, keyring: Keyring) -> object:
+        con = connect(home.temp)
+        try:
+            how = f"READ_ONLY, ENCRYPTION_KEY '{keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM'"
+            con.execute(f"ATTACH {literal(str(home.root / place))} AS made ({how})")
+            return con.execute("SELECT * FROM made.shown.figures ORDER BY value").fetchall()
+        finally:
+            con.close()
+
+    return read
+
+
 # Each store: its files below the home, and how it is read.
 STORES: dict[str, tuple[str, Callable[[Home, Keyring], object]]] = {
     "lake": ("lake/case/**/*.parquet", _lake),
     "vault": ("vault/vault.duckdb", _identities),
     "landing": ("landing/desk/pages/*.parquet", _pages),
     "erased list": ("erased/list.sealed", _erased),
+    "quarantine": ("quarantine/*/*.parquet", _waiting),
+    "published history": ("published/part-*.parquet", _history),
+    "warehouse": ("warehouse.duckdb", _database("warehouse.duckdb", "warehouse")),
+    "team file": ("serving/team.duckdb", _database("serving/team.duckdb", "team")),
     "keyring": ("keys/keyring.json", lambda home, keyring: sorted(keyring.purposes())),
 }
 
@@ -120,6 +186,31 @@ def test_no_flipped_byte_changes_what_is_read(made: TestHouse, tmp_path: Path, s
     assert refused >= 3, "no flip was noticed: the test proves nothing"
     path.write_bytes(whole)
     assert read(home, Keyring(home)) == wanted  # the control
+
+
+@pytest.mark.parametrize("store", ["quarantine", "published history", "warehouse", "team file"])
+def test_a_store_that_does_not_open_fails_the_check_of_columns(made: TestHouse, tmp_path: Path, store: str) -> None:
+    """C4 asks which columns there are: what was torn or changed so that nobody can tell counts, and stops nothing."""
+    home = Home.open(shutil.copytree(made.home.root, tmp_path / "copy"))
+    (path,) = home.root.glob(STORES[store][0])
+    whole = path.read_bytes()
+
+    def not_described() -> int:
+        con = connect(home.temp)
+        try:
+            lake = Lake(home, made.keyring.base64(LAKE_KEY))
+            lake.register(con)
+            key = {"warehouse": "warehouse", "team file": "team"}.get(store)
+            if key:
+                return classified.in_database(con, path, made.keyring.hex(key))[1]
+            return classified.in_files(con, lake, made.keyring)[1]
+        finally:
+            con.close()
+
+    assert not_described() == 0  # the control
+    for damaged in (whole[: len(whole) // 2], whole[:9] + b"?" + whole[10:-20] + bytes(20), b"?" * len(whole)):
+        path.write_bytes(damaged)
+        assert not_described() == 1
 
 
 @pytest.mark.parametrize("taken", [0, 2, 4])

@@ -17,7 +17,7 @@ import pytest
 from orchestration import pipeline
 from orchestration.privacy import incidents
 from orchestration.sources.contract import Window
-from tests.faults.traces import found_under
+from tests.faults.traces import found_in, found_under
 from tests.house import TestHouse, write_source
 
 pytestmark = pytest.mark.slow
@@ -202,6 +202,7 @@ def test_no_key_and_no_planted_value_stands_in_what_the_run_wrote_about_itself(j
     assert found_under(told, keys) == set()
     assert found_under([job.house.inbox], PLANTED) == set(PLANTED)
     assert found_under([job.home.root, job.temp], PLANTED) == set()
+    assert found_in(job.home, PLANTED) == ()
 
 
 def test_figures_that_fail_their_checks_are_not_served_and_the_next_run_tries_again(
