@@ -135,7 +135,7 @@ def test_spills_and_drafts_that_are_closed_or_empty_pass(closed: Home, put: Call
     put("vault/.vault.draft.duckdb", encrypted)
     put("vault/vault.rotated", encrypted)
     put("landing/desk/pages/1.parquet.rotated", (closed.root / PAGE).read_bytes())
-    for whole in ("keys/rotating.json", "published/draft.json", "landing/_read/load.json"):
+    for whole in ("quarantine/load/case-1.json", "published/draft.json", "landing/_read/load.json"):
         put(whole, b"{}")
         put(f"{Path(whole).parent}/.{Path(whole).name}.draft", b"{}")
     put("landing/left.csv", b"")
