@@ -52,6 +52,7 @@ format = "{format}"
 columns = {columns}
 """
 EXTRACT = '"""Files of canaries."""\n\nfrom orchestration.sources.files import pages\n\n__all__ = ["pages"]\n'
+CANARIES = {"case": "canary_letters", "note": "canary_cards"}  # the source of each kind
 FIELDS = ("id", "at", "name", "email", "phone", "account", "handle", "address", "country", "text")
 PERSON = """
     account as person_account_id, email as person_email, 'true' as person_email_verified, phone as person_phone,
@@ -92,7 +93,8 @@ def hatch() -> tuple[Canary, ...]:
 def prove(home: Home, say: Say = lambda _: None) -> Swept:
     """Send canaries through a good and a failing run in a home of their own and look for them; kept as evidence (C6).
 
-    Raises VoicehouseError when the run itself does not do, or when the search misses a value where it is in the clear.
+    Raises VoicehouseError when the run itself does not do, lets no canaries in, or when the search misses a value where
+    it is in the clear.
     """
     root = Path(tempfile.mkdtemp(prefix="canary-", dir=home.temp))
     try:
@@ -103,6 +105,7 @@ def prove(home: Home, say: Say = lambda _: None) -> Swept:
         _control(root, scratch, values)
         say("run")
         printed = _run(scratch, 0, values)
+        _came_in(scratch)
         swept = [sweep(scratch, values)]
         say("failing run")
         _break(root, canaries)
@@ -117,7 +120,8 @@ def prove(home: Home, say: Say = lambda _: None) -> Swept:
     found = tuple(sorted({f for s in swept for f in s.found} | set(on_screen)))
     told = (
         f"{len(values)} values of {len(canaries)} made-up persons, looked for in {files} files, byte by byte, and {columns} "
-        "columns of words after a run that went well and one that failed; in the clear the same search finds each of them"
+        "columns of words after a run that went well, whose rows came into lake, models and served file, and one that failed; "
+        "in the clear the same search finds each of them"
     )
     if found:
         told += "; found in " + ", ".join(found[:5])
@@ -153,9 +157,9 @@ def plant(root: Path, canaries: tuple[Canary, ...]) -> Home:
     sources, inbox = root / "sources", root / "inbox"
     inbox.mkdir()
     fields = ", ".join(f"raw ->> '$.{'at' if f == 'at' else f}' as {'opened' if f == 'at' else f}" for f in FIELDS)
-    _source(sources / "canary_letters", "letters*", "jsonl", (), {"case": CASE.format(fields=fields)})
+    _source(sources / CANARIES["case"], "letters*", "jsonl", (), {"case": CASE.format(fields=fields)})
     columns = tuple("opened" if f == "at" else f for f in FIELDS)
-    _source(sources / "canary_cards", "cards*", "csv", columns, {"note": NOTE})
+    _source(sources / CANARIES["note"], "cards*", "csv", columns, {"note": NOTE})
     records = [_record(i, canaries[i % 2]) for i in range(40)]
     _write(inbox / f"letters of {canaries[2].values['email']}.jsonl.gz", gzip.compress(_lines(records)))
     rows = [",".join(columns)] + [",".join('"' + r[f].replace('"', '""') + '"' for f in FIELDS) for r in records[:20]]
@@ -195,6 +199,39 @@ def _control(root: Path, home: Home, values: list[str]) -> None:
         con.close()
     if missed:
         raise VoicehouseError("the search for canaries misses some where they are in the clear: it proves nothing")
+
+
+def _came_in(home: Home) -> None:
+    """The rows of canaries are in lake, models and served file, redacted: where nobody came in, nobody is to be found.
+
+    Raises VoicehouseError where they are not.
+    """
+    keyring, missing = Keyring(home), []
+    con = connect(home.temp)
+    try:
+        Lake(home, keyring.base64(LAKE_KEY)).register(con)
+        opened = {"lake"}
+        for catalog, path, key in (
+            ("models", home.warehouse, keyring.hex("warehouse")),
+            ("served", home.serving / "kpi.duckdb", ""),
+        ):
+            if path.exists():
+                secret = f", ENCRYPTION_KEY '{key}', ENCRYPTION_CIPHER 'GCM'" if key else ""
+                con.execute(f"ATTACH {literal(str(path))} AS {catalog} (READ_ONLY{secret})")
+                opened.add(catalog)
+        for kind, source in CANARIES.items():
+            redacted = f"source = {literal(source)} AND regexp_matches(text, '<(SELF|NAME|EMAIL|PHONE)>')"
+            for catalog, rows in (
+                ("lake", f"lake.{identifier(kind)} WHERE {redacted}"),
+                ("models", f"models.core.fct_{kind}s WHERE {redacted}"),
+                ("served", f"served.load_ledger WHERE source = {literal(source)}"),
+            ):
+                if catalog not in opened or not con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone():
+                    missing.append(f"{catalog} ({source})")
+    finally:
+        con.close()
+    if missing:
+        raise VoicehouseError(f"the canaries of the good run did not reach {', '.join(missing)}: it proves nothing")
 
 
 def _run(home: Home, expected: int, values: Iterable[str]) -> bytes:

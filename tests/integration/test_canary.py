@@ -122,6 +122,13 @@ def test_a_search_that_finds_nothing_in_the_clear_proves_nothing(
     assert evidence.noted(house.home) == {} and not list(house.home.temp.glob("canary-*"))
 
 
+def test_canaries_that_came_nowhere_prove_nothing(house: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "_run", lambda *given: b"")  # as of a gate that lets nobody in
+    with pytest.raises(VoicehouseError, match=r"did not reach lake \(canary_letters\), models.*it proves nothing"):
+        canary.prove(house.home)
+    assert evidence.noted(house.home) == {}
+
+
 def test_canaries_differ_from_proof_to_proof() -> None:
     first, second = ({v for c in canary.hatch() for v in c.values.values()} for _ in range(2))
     assert len(first) == 15 and not first & second
