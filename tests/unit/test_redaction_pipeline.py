@@ -66,6 +66,7 @@ def test_texts_of_other_rows_do_not_know_a_rows_own_values():
         ("小明 Jose, 王小明, JOSÉ WANG", {"name": ["王小明 (José Wang)"]}, "<SELF> <SELF>, <SELF>, <SELF>"),
         ("O'Brien obrien O’Brien", {"name": ["Mary O'Brien"]}, "<SELF> <SELF> <SELF>"),
         ("欧阳小明,小明,欧阳先生", {"name": ["欧阳小明"]}, "<SELF>,<SELF>,<SELF>"),
+        ("Zhāng Wěi, zhǎng wéi; Wěi Zhāng; ZW", {"name": ["张伟"]}, "<SELF>, <SELF>; <SELF>; ZW"),
         ("张伟和张 伟,张先生,伟大", {"name": ["张伟"]}, "<SELF>和<SELF>,<SELF>,伟大"),
         (
             "Lv Wei, LÜ Wei, Lü Wei, Lyu Wei, Wei Lu, Lu",
@@ -223,13 +224,32 @@ def test_known_limits_of_evasion_are_still_limits(redact, text):
         "暴露了我的定位",
         "my daughter is 9 years old",
         "我儿子未成年",
+        "two tumors",
+        "illnesses",
+        "my medications ran out",
+        "after two strokes and heart attacks",
+        "for Muslims",
+        "catholics",
+        "lesbians",
+        "people with disabilities",
+        "my kids love it",
+        "my children",
+        "儿子三岁",
+        "孩子发烧",
+        "发烧三天",
+        "乙肝",
+        "精神疾病",
+        "autistic",
+        "bipolar",
     ],
 )
 def test_sensitive_matters_are_flagged(redact, text):
     assert redact(text)["is_sensitive"]
 
 
-@pytest.mark.parametrize("text", ["The parcel came late", "物流很快,质量不错", "a minor scratch, an hour late"])
+@pytest.mark.parametrize(
+    "text", ["The parcel came late", "物流很快,质量不错", "a minor scratch, an hour late", "发烧友推荐, 二十五岁"]
+)
 def test_ordinary_complaints_are_not_flagged(redact, text):
     assert not redact(text)["is_sensitive"]
 

@@ -10,10 +10,10 @@ RULE = Rule(
     token="ID",
     order=55,
     reads="digits",
-    needs=r"护照|通行证|驾驶证|驾照|居住证|军官证|(?i:passport|licen[cs]e|permit)",
+    needs=r"护照|证件[号编]|通行证|驾驶证|驾照|居住证|军官证|(?i:passport|licen[cs]e|permit)",
     patterns=(
         Pattern(
-            before=r"(?:护照|通行证|驾驶证|驾照|居住证|军官证)(?:号码?|编号)?[\s:：是为]{0,4}",
+            before=r"(?:(?:护照|通行证|驾驶证|驾照|居住证|军官证)(?:号码?|编号)?|证件(?:号码?|编号))[\s:：是为]{0,4}",
             value=r"[A-Za-z]{0,3}[0-9]{6,18}[A-Za-z]?",
         ),
         Pattern(

@@ -3,10 +3,11 @@
 Keep out: the record's own address (redaction.py puts <SELF> first), mentions (handle).
 """
 
-from orchestration.privacy.rules.rule import HAN, Pattern, Rule
+from orchestration.privacy.rules.rule import HAN, LATIN, Pattern, Rule
 
-_LOCAL = r"[A-Za-z0-9._%+'\-]*[A-Za-z0-9_%+\-]"
-_DOMAIN = r"(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
+_LETTER = LATIN + r"\x{370}-\x{52f}"  # of Latin, Greek and Cyrillic alphabets
+_LOCAL = rf"[{_LETTER}0-9._%+'\-]*[{_LETTER}0-9_%+\-]"
+_DOMAIN = rf"(?:[{_LETTER}0-9\-]+\.)+[{_LETTER}]{{2,}}"
 _AT = r"\s{0,2}[(\[{（【<]\s?(?i:at|a|@|艾特)\s?[)\]}）】>]\s{0,2}|\s{1,2}(?:@|艾特|圈a)\s{1,2}|艾特|圈a"
 _SPOKEN_DOT = r"(?:\s{0,2}[(\[{（【]\s?(?i:dot|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s)"
 _DOT = r"(?:\.|\s\.\s|\s{0,2}[(\[{（【]\s?(?i:dot|\.|点)\s?[)\]}）】]\s{0,2}|\s(?i:dot)\s|点)"
@@ -18,6 +19,7 @@ RULE = Rule(
     order=20,
     needs=r"@|%40|艾特|圈a|[(\[{（【<]\s?(?i:at|a)\s?[)\]}）】>]|\s(?i:at)\s{1,2}[A-Za-z0-9\-]+[\s(\[{（【](?i:.?dot|.?点)",
     patterns=(
+        Pattern(value=_LOCAL + r"@[A-Za-z0-9.\-]+(?:(?:。|点)(?i:com|net|org|edu|gov|cn)\b)+"),
         Pattern(value=_LOCAL + r"(?:@\s{0,2}|%40)" + _DOMAIN),
         Pattern(
             value=r"[^\x00-\x2c\x2f:-@\[-^`{-\x{ff}]+@[^\x00-\x2c\x2f:-@\[-`{-\x{ff}]+\.(?:中国|公司|网络|在线|我爱你)"

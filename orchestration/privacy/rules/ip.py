@@ -5,7 +5,10 @@ Keep out: version numbers of four parts.
 
 from orchestration.privacy.rules.rule import Pattern, Rule, in_turn
 
-_VERSION = r"(?i:\bv|\bver\.?|version|版本号?|固件|firmware|release|build|系统|升级到|更新到)[\s:：是为]{0,3}[0-9]+(?:\.[0-9]+)*"
+_VERSION = (
+    r"(?i:\bv|\bver\.?|version|版本号?|固件|firmware|release|build)(?:已?(?:升级|更新)[到至为])?[\s:：是为]{0,3}[0-9]+(?:\.[0-9]+)*"
+    r"|[0-9]+(?:\.[0-9]+)*\s?版本"
+)
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
 

@@ -3,7 +3,8 @@
 Keep out: plain runs of digits without such a word, which are mostly orders and parcels; dates.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule, digits, in_turn
+from orchestration.privacy.rules.phone_zh import AS_FIXED
+from orchestration.privacy.rules.rule import RECORD, Pattern, Rule, digits, in_turn
 
 _EXT = r"(?:\s?(?i:x|ext\.?|extension|#|转)\s?[0-9]{1,6}\b)?"
 _END = r"(?:x[0-9]{1,6}\b|\b" + _EXT + ")"
@@ -64,6 +65,8 @@ RULE = Rule(
     patterns=(
         Pattern(before=f"{_WORD}{_LINK}", value=f"{_ANY}|{_RUN}", check=_is_plausible),
         Pattern(value=_ANY, after=_AFTER, check=_is_plausible),
-        Pattern(value=f"{_PLUS}|{_DOUBLE_ZERO}|{_NANP}|{_BRACKET}|{_TRUNK}|{_RUN}", check=_is_number),
+        Pattern(
+            value=f"{RECORD}{AS_FIXED}|{_PLUS}|{_DOUBLE_ZERO}|{_NANP}|{_BRACKET}|{_TRUNK}|{_RUN}", check=_is_number
+        ),
     ),
 )

@@ -34,6 +34,9 @@ CAPITAL = r"A-Z\x{c0}-\x{d6}\x{d8}-\x{de}\x{100}-\x{24f}"
 # Between the digits of one number: one to three of these.
 GAP = r"[ \t\n\-.·•_*/–—]{1,3}"
 
+# What stands before the number of a record, whatever that looks like.
+RECORD = r"(?:工单|订单|单号|(?i:\b(?:order|ticket)))(?:号码?|编号|(?i:\s(?:no\.?|number|id)))?[\s:：#]{0,3}"
+
 
 @dataclass(frozen=True)
 class Pattern:

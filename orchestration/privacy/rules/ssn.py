@@ -3,7 +3,7 @@
 Keep out: nine digits without hyphens and without a word that says what they are.
 """
 
-from orchestration.privacy.rules.rule import Pattern, Rule, digits, in_turn
+from orchestration.privacy.rules.rule import RECORD, Pattern, Rule, digits, in_turn
 
 _FORM = r"^(?:00[1-9]|0[1-9][0-9]|[1-57-8][0-9]{2}|6(?:[0-57-9][0-9]|6[0-57-9]))(?:0[1-9]|[1-9][0-9])(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)$"
 _LABEL = r"(?i:\bssn\b|social\s?security(?:\s?(?:number|no\.?|#))?|社会?安全?号码?|社保号)[^0-9\n]{0,12}"
@@ -28,7 +28,7 @@ RULE = Rule(
     reads="numbers",
     needs=r"[0-9]{3}[^0-9A-Za-z]{0,3}[0-9]{2}[^0-9A-Za-z]{0,3}[0-9]{4}|[0-9](?:[^0-9A-Za-z]{1,3}[0-9]){8}",
     patterns=(
-        Pattern(value=r"[0-9]+(?:-[0-9]+)*", check=_is_hyphened),
+        Pattern(value=rf"{RECORD}[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}\b|[0-9]+(?:-[0-9]+)*", check=_is_hyphened),
         Pattern(before=_LABEL, value=r"[0-9](?:[ \t\n\-._]{0,3}[0-9]){8}\b", check=_could_be_given),
     ),
 )

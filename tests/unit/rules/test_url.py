@@ -15,6 +15,10 @@ import pytest
         ("shop.example.com/reset?token=abc.", "<URL>."),
         ("https://user:pw@example.com/", "<URL>"),
         ("https://weibo.com/lina", "<URL>"),
+        ("我的weibo.com/u/1234567890。", "我的<URL>。"),
+        ("facebook.com/anna.smith, m.facebook.com/anna", "<URL>, <URL>"),
+        ("see linkedin.com/in/anna-smith-1 or t.me/annasmith!", "see <URL> or <URL>!"),
+        ("Twitter.com/anna x.com/anna", "<URL> <URL>"),
     ],
 )
 def test_url_masks_links_and_nothing_around_them(rule, text, expected):
@@ -29,6 +33,10 @@ def test_url_masks_links_and_nothing_around_them(rule, text, expected):
         "and/or? yes",
         "file://",
         "3/4?",
+        "on facebook.com/ or weibo.com",
+        "linkedin.com/company",
+        "fox.com/news, a-x.com/news",
+        "example.com/help",
     ],
 )
 def test_url_leaves_readable_what_only_looks_alike(rule, text):
