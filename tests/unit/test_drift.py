@@ -22,11 +22,12 @@ from orchestration.lake.store import (
     SOURCE_COLUMNS,
     SUBJECT_COLUMNS,
 )
-from orchestration.privacy import refusals
+from orchestration.privacy import classified, refusals
 from orchestration.privacy.lapses import NO_BASIS
 from orchestration.privacy.protect import OTHER_NOTICE
 from orchestration.privacy.row_level import are_row_level
 from orchestration.records import KINDS, LINEAGE, TYPES, Privacy
+from orchestration.serving import history
 
 ROOT = Path(__file__).parents[2]
 STAGING = ROOT / "dbt_project" / "models" / "staging"
@@ -80,6 +81,17 @@ def test_staging_model_gives_every_protected_column(kind):
         words = set(re.findall(r"[a-z_]+", sql + lineage if "lineage_columns()" in sql else sql))
         missing = [c for c in KINDS[kind].protected_schema.names if c not in words]
         assert not missing, f"{model} leaves out {', '.join(missing)}"
+
+
+def test_columns_that_c4_knows_beside_the_contracts_are_made_by_staging_and_by_the_history():
+    sql = [ROOT / "dbt_project" / "macros" / "staged.sql", *STAGING.glob("stg_*.sql")]
+    made = set(re.findall(r"\b(?:as|[a-z]+\.) ?([a-z_]+)", without_comments("\n".join(p.read_text() for p in sql))))
+    assert not classified.STAGED - made, "STAGED names what no staging model makes"
+    writers = [*(ROOT / "orchestration" / "serving").glob("*.py"), ROOT / "orchestration" / "privacy" / "restated.py"]
+    noted = set(re.findall(r"[a-z_]+", "\n".join(p.read_text() for p in writers)))
+    assert not classified.NOTED - noted, "NOTED names what the history does not write"
+    assert not classified.NOTED & classified.described()["kpi_values"], "described already"
+    assert history.KEY == classified.HISTORY_KEY
 
 
 def test_every_kind_and_technical_relation_is_a_source_of_the_models():

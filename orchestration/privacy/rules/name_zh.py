@@ -65,7 +65,8 @@ RULE = Rule(
             value=rf"{_SURNAME}[{HAN}]{{0,2}}",
             after=TITLES,
         ),
-        # 安装师傅 and 车主女士 are nobody: alone or with two signs, before what no trade is called.
+        # 安装师傅, 商务经理 and 车主女士 are nobody: less common surnames count alone or with two signs, and not before
+        # a job's title, where most of them begin a trade. A record's own person is found there by any surname.
         Pattern(
             before=_BEFORE_A_TITLE,
             value=f"[{MORE_SURNAMES}](?:{NAME_SIGN}{{2}})?",
