@@ -30,6 +30,7 @@ KEYS: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("purposes", "blocked_sources", "name_models"), NAMES),
         **dict.fromkeys(("notices", "staff", "terms"), dict),
         "controller": dict.fromkeys(("name", "contact", "assessment")),
+        "inbox": dict.fromkeys(("place", "transfer")),
         "recipients": {
             "*": {
                 **dict.fromkeys(("role", "agreement", "place", "transfer")),

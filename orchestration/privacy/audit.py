@@ -523,14 +523,16 @@ def _flows(
     about = ""
     if material := assessment_material(home):
         about = f", described by the assessment material of {material['written_at'][:10]}"
-        if material["record_sha256"] != flows.digest(flows.record(sources.values(), policy, home.house.postgres)):
+        if material["record_sha256"] != flows.digest(
+            flows.record(sources.values(), policy, home.house.postgres, home.inbox)
+        ):
             record.append(
                 f"the assessment material of {material['written_at'][:10]} describes an earlier state: "
                 "`voicehouse privacy dpia` writes it anew"
             )
     elif flows.needs_assessment(sources.values(), policy):
         about = ", no assessment material yet (`voicehouse privacy dpia`)"
-    ways = flows.every(sources.values(), policy, home.house.postgres)
+    ways = flows.every(sources.values(), policy, home.house.postgres, home.inbox)
     concerned = persons | _sent(home, persons)
     over = [
         f"{w.name} {w.start} → {w.end} by {w.mechanism}, {concerned.get(w.name, 0)} persons"
@@ -543,7 +545,7 @@ def _flows(
     crossing = f"over a border: {'; '.join(over)}" if over else "none over a border"
     return {
         "C16": (len(sources), len(record), told(f"sources in the record of processing{about}; what it lacks", record)),
-        "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced)),
+        "C20": (len(ways), len(unplaced), told(f"flows from sources, to recipients and to servers, {crossing}; without place or mechanism", unplaced + flows.untold(home.house.postgres))),
         "C23": (len(sources) + others, len(papers), told("sources, recipients and servers of rows; vendors and recipients without role or agreement on file", papers)),
     }  # fmt: skip
 

@@ -113,9 +113,23 @@ def of_server(postgres: Mapping[str, Any], policy: Policy) -> Flow | None:
     return Flow("[postgres]", policy.place, place, postgres.get("transfer", ""), gives_rows)
 
 
-def every(sources: Iterable[Settings], policy: Policy, postgres: Mapping[str, Any]) -> list[Flow]:
-    """Every way that persons' data takes: from sources, to recipients, to a server."""
+def untold(postgres: Mapping[str, Any]) -> list[str]:
+    """Whose place nobody told, so that the house's own counts: serving/postgres.py takes this machine alone then."""
+    is_told = bool(postgres.get("place")) or not postgres.get("schema")
+    return [] if is_told else ["[postgres]: no place is told, so the house's own is taken for it"]
+
+
+def of_inbox(inbox: str, policy: Policy) -> Flow | None:
+    """The way from an object store where files are dropped, as policy.toml has it under [inbox]; None of a folder."""
+    if "://" not in inbox or inbox.startswith("file://"):
+        return None
+    return Flow("[inbox]", str(policy.inbox.get("place", "")), policy.place, str(policy.inbox.get("transfer", "")))
+
+
+def every(sources: Iterable[Settings], policy: Policy, postgres: Mapping[str, Any], inbox: str = "") -> list[Flow]:
+    """Every way that persons' data takes: from sources, from an object store, to recipients, to a server."""
     found = [of_source(s, policy) for s in sources if not s.public_set]
+    found += [way for way in [of_inbox(inbox, policy)] if way and found]
     found += [of_recipient(name, policy) for name in policy.recipients]
     return found + [way for way in [of_server(postgres, policy)] if way]
 
@@ -214,9 +228,11 @@ def missing_record(sources: Mapping[str, Settings], policy: Policy) -> list[str]
     return found
 
 
-def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str, Any]) -> dict[str, Any]:
+def record(
+    sources: Collection[Settings], policy: Policy, postgres: Mapping[str, Any], inbox: str = ""
+) -> dict[str, Any]:
     """The record of processing (GDPR 30, PIPL 55, 56) as settings tell it: no counts, nothing that a run changes."""
-    ways = every(sources, policy, postgres)
+    ways = every(sources, policy, postgres, inbox)
     return {
         "controller": dict(policy.controller),
         "place": policy.place,
@@ -238,6 +254,7 @@ def record(sources: Collection[Settings], policy: Policy, postgres: Mapping[str,
         "flows": [{"name": w.name, "from": w.start, "to": w.end, "transfer": w.mechanism, "crosses": w.crosses} for w in ways],
         "lacking": sorted(
             {x for w in ways for x in w.missing()}
+            | set(untold(postgres))
             | set(missing_papers(sources, policy, postgres))
             | set(missing_record({s.name: s for s in sources}, policy))
         ),

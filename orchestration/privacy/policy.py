@@ -62,6 +62,10 @@ name_models = []
 # sources = ["helpdesk"]
 # laws = ["CN"]
 
+# Where the object store lies that files are dropped into, if the inbox of house.toml is one.
+# [inbox]
+# place = "CN"
+
 # Who answers for it, and the impact assessment where one is needed: the record of processing (check C16).
 [controller]
 name = "{name}"
@@ -111,6 +115,7 @@ class Policy:
     place: str = "CN"
     controller: Mapping[str, str] = field(default_factory=dict)
     recipients: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inbox: Mapping[str, str] = field(default_factory=dict)
     name_models: tuple[str, ...] = ()
     notices: Notices = field(default_factory=dict)
     staff_purpose: str = ""
@@ -143,7 +148,7 @@ class Policy:
         for language in raw.get("name_models", []):
             if language not in ner.MODELS:
                 raise ContractError(f"policy.toml: name_models knows {', '.join(ner.MODELS)}; not '{language}'")
-        found = {name: raw[name] for name in ("place", "controller", "recipients") if name in raw}
+        found = {name: raw[name] for name in ("place", "controller", "recipients", "inbox") if name in raw}
         for name, about in found.get("recipients", {}).items():
             if not all(
                 isinstance(told, str) for key, told in about.items() if key not in ("purposes", "sources", "laws")

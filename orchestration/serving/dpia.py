@@ -64,7 +64,7 @@ def write_dpia(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> Pr
 def material(home: Home, keyring: Keyring, sources: dict[str, Settings]) -> dict[str, Any]:
     """What the house knows: settings, counts of persons, exports so far, checks with their last proof, known risks."""
     policy = Policy.of(home)
-    record = flows.record(sources.values(), policy, home.house.postgres)
+    record = flows.record(sources.values(), policy, home.house.postgres, home.inbox)
     rows: Counter[str] = Counter()
     for line in AuditLog(home, keyring).lines():
         if line["action"] == "export":

@@ -7,6 +7,7 @@ argument: PUBLISH__POSTGRES__CONNECTION, or `connection` under [publish.postgres
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,7 +59,8 @@ class PostgresTarget:
         """What house.toml says, with the connection from the secrets; None where it names no schema.
 
         Raises VoicehouseError when it does and the secret is missing, or the server lies abroad (`place`) and no
-        mechanism (`transfer`) is named, or handlers would get rows out of the mainland.
+        mechanism (`transfer`) is named, or is another machine and nobody says where it lies, or handlers would get rows
+        out of the mainland.
         """
         given = home.house.postgres
         if not given.get("schema"):
@@ -74,6 +76,11 @@ class PostgresTarget:
                 f"house.toml publishes to PostgreSQL and the connection is missing: set {VARIABLE}, or connection "
                 "under [publish.postgres] in .dlt/secrets.toml"
             )
+        if not given.get("place") and not _is_here(str(connection)):
+            raise VoicehouseError(
+                "[postgres]: the server is another machine and no place is told: add place, a country's code such as CN "
+                "or DE, under [postgres] of house.toml"
+            )
         return cls(
             str(connection),
             given["schema"],
@@ -81,6 +88,17 @@ class PostgresTarget:
             given.get("team_schema") or f"{given['schema']}_team",
             {role: tuple(teams) for role, teams in given.get("handlers", {}).items()},
         )
+
+
+def _is_here(connection: str) -> bool:
+    """Whether a libpq string or address names no machine but this one."""
+    _, is_address, rest = connection.partition("://")
+    at = re.split(r"[/?]", rest)[0].rpartition("@")[2] if is_address else ""
+    told = [at, *re.findall(r"\bhost(?:addr)?\s*=\s*'?([^'\s&]*)", connection)]
+    hosts = {re.sub(r":\d*$", "", h) if is_address else h for name in told for h in name.split(",")} - {""}
+    return all(
+        re.fullmatch(r"localhost|127\..*|\[?::1\]?|(?:/|%2[Ff]).*", h) for h in hosts or {os.environ.get("PGHOST", "/")}
+    )
 
 
 def publish_served(home: Home, target: PostgresTarget) -> dict[str, int]:

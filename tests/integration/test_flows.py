@@ -105,6 +105,58 @@ def test_who_runs_a_server_of_rows_has_a_role_and_an_agreement() -> None:
     assert flows.record([], policy, rows | {"vendor": PAPERS})["server"] == PAPERS
 
 
+def test_an_inbox_in_an_object_store_has_a_place_of_its_own(desk: TestHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = checks(desk)["C20"]
+    assert before.status == "passed"
+    monkeypatch.setenv("VOICEHOUSE_INBOX", "s3://drop/feedback")
+    found = checks(desk)["C20"]
+    assert found.status == "failed" and found.n_checked == before.n_checked + 1
+    assert "[inbox]: the place of storage is to be a country's code" in found.evidence
+    policy = desk.home.root / "policy.toml"
+    policy.write_text(policy.read_text() + '[inbox]\nplace = "CN"\n')
+    assert checks(desk)["C20"].status == "passed"
+    policy.write_text(policy.read_text().replace('[inbox]\nplace = "CN"', '[inbox]\nplace = "US"'))
+    desk.home.furnish(replace(desk.home.told, postgres={"schema": "voicehouse"}), anew=True)
+    told = checks(desk)["C20"].evidence
+    assert "[inbox]: the flow from US to CN names no mechanism" in told and "[postgres]: no place is told" in told
+    assert "按本家自己的地点计" in translated(told, "zh")
+
+
+@pytest.mark.parametrize(
+    ("connection", "is_here"),
+    [
+        ("host=127.0.0.1 user=a", True),
+        ("user=a dbname=b", True),
+        ("host=/run/postgresql user=a", True),
+        ("postgresql://a:b@localhost:5432/c", True),
+        ("postgresql://a@/c?host=/run/postgresql", True),
+        ("postgresql://a@[::1]:5432/c", True),
+        ("host=db.example user=a", False),
+        ("user=a hostaddr = '203.0.113.5'", False),
+        ("host=localhost,db.example user=a", False),
+        ("postgresql://a:b@db.example:5432/c", False),
+        ("postgresql://localhost,db.example:5432/c", False),
+        ("postgresql://a@/c?host=db.example", False),
+    ],
+)
+def test_a_server_on_another_machine_has_a_place_and_one_here_is_told_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: str, is_here: bool
+) -> None:
+    home = TestHouse(tmp_path).home
+    monkeypatch.delenv("PGHOST", raising=False)
+    monkeypatch.setenv("PUBLISH__POSTGRES__CONNECTION", connection)
+    home.furnish(replace(home.told, postgres={"schema": "voicehouse", "place": "CN"}), anew=True)
+    assert PostgresTarget.of(home)  # the control
+    home.furnish(replace(home.told, postgres={"schema": "voicehouse"}), anew=True)
+    assert any("no place is told" in x for x in flows.record([], Policy.of(home), home.house.postgres)["lacking"])
+    if is_here:
+        assert PostgresTarget.of(home)
+        return
+    with pytest.raises(VoicehouseError, match="another machine") as told:
+        PostgresTarget.of(home)
+    assert "另一台机器" in translated(str(told.value), "zh") and "example" not in str(told.value)
+
+
 def test_a_flow_that_lacks_something_does_not_run_and_its_check_fails(desk: TestHouse) -> None:
     for number, check in ((2, "C20"), (7, "C23")):
         old, new, told = LACKING[number]
