@@ -9,8 +9,7 @@ The rules, in the order in which they apply:
 3. A team of fewer than five agents, as far as is known, is hidden: `small_team`.
 4. What the published cells let a reader compute, also from what a hidden row tells of its size, is hidden with more
    cells, to a fix-point: `complement`. Every total, over the dimensions of a declared breakdown or over the calendar,
-   is an equation: total = sum of its parts; and so is one by a dimension within which another lies (the surveys of a
-   source, the questions of a survey: nesting.py). No equation may hold exactly one hidden cell, and what remains of a
+   is an equation: total = sum of its parts. No equation may hold exactly one hidden cell, and what remains of a
    published total after taking the published parts away must itself have N subjects and more than one kind of answer.
 5. What moved a stock (`FLOWS`) counts others than the row's own: all of it is hidden where one movement counts fewer
    than N, and where the stock before is hidden: stock, movements and stock before are an equation too. Movements add up
@@ -62,7 +61,6 @@ NESTED_GRAINS = (
 COUNTS = frozenset(("n_eligible", "n_answered", "n_excluded_consent", "n_subjects", "n_censored"))
 UNTOLD = "'count', 'minutes', 'hours', 'seconds'"  # units of figures that are nobody's answer
 AGENTS_PER_TEAM = 5
-NOTHING_NESTED = "(SELECT '' AS metric_id, '' AS part, '' AS part_value, '' AS total, '' AS total_value WHERE false)"
 RIDGE, PROJECTIONS, NO_FREEDOM = 1e-7, 4, 1e-6
 AUDIT_SECONDS = 60.0
 
@@ -116,13 +114,12 @@ def disclose(
     into: str,
     small_teams: Iterable[str] = (),
     parts: Iterable[str] = (),
-    nested: str = NOTHING_NESTED,
 ) -> Disclosed:
     """Write relation `into`: the rows of `values` (row contract of kpi_values) with what `profile` hides emptied.
 
     `metrics` is the registry (metric_id, variant, version, disclosure, unit, period_anchor), of which a row takes the
     version it was computed by. `parts`: wide marts, whose counts tell where all gave the same answer, in a cell or in
-    what is left of a total. `nested` (nesting.py): which values of one dimension lie within which of another.
+    what is left of a total.
     Raises VoicehouseError when a metric has no disclosure class, or when the audit still finds a cell it can compute.
     """
     parts = tuple(parts)
@@ -134,7 +131,7 @@ def disclose(
         _narrow(con, "reason")
         spread(con)
         _coarsen(con)
-        _equations(con, nested)
+        _equations(con)
         passes = complement(con, profile.threshold)
         each = 1
         while found := _found(con, profile):
@@ -150,7 +147,7 @@ def disclose(
     counted = con.execute("SELECT reason, count(*) FROM exact_cells WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL")
     hidden = {str(reason): int(n) for reason, n in counted.fetchall()}
     cells = number(con, "SELECT count(*) FROM exact_cells")
-    left = len(derivable(con, into, metrics, profile, parts, nested)) if profile.threshold > 1 else 0
+    left = len(derivable(con, into, metrics, profile, parts)) if profile.threshold > 1 else 0
     if left:
         raise VoicehouseError(f"disclosure audit: {left} hidden cells can be computed from the published ones")
     return Disclosed(cells, hidden, passes, left)
@@ -211,12 +208,7 @@ def hide(con: duckdb.DuckDBPyConnection, mart: str, into: str, profile: Profile)
 
 
 def derivable(
-    con: duckdb.DuckDBPyConnection,
-    published: str,
-    metrics: str,
-    profile: Profile,
-    parts: Iterable[str] = (),
-    nested: str = NOTHING_NESTED,
+    con: duckdb.DuckDBPyConnection, published: str, metrics: str, profile: Profile, parts: Iterable[str] = ()
 ) -> list[dict[str, Any]]:
     """The hidden cells that a reader of `published` alone can compute: an empty list is the proof of check C15.
 
@@ -232,7 +224,7 @@ def derivable(
     _cells(con, published, metrics, profile, (), "published_cells")
     _answers(con, tuple(parts), "published_cells")
     _narrow(con, "hidden", "published_cells")
-    _equations(con, nested)
+    _equations(con)
     found = [*computable(con), *answered(con)]
     if not found:
         return []
@@ -391,26 +383,27 @@ def _coarsen(con: duckdb.DuckDBPyConnection) -> None:
     spread(con)
 
 
-def _equations(con: duckdb.DuckDBPyConnection, nested: str) -> None:
+def _equations(con: duckdb.DuckDBPyConnection) -> None:
     """Table `terms`: one row per part of a total; `kind` orders equations from the narrowest totals to the widest.
 
     `is_needed` is false where an equation only adds up others (days of a quarter, where its months are there too).
     """
     con.execute("CREATE OR REPLACE TEMP TABLE terms (kind INTEGER, total BIGINT, part BIGINT)")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE nested AS SELECT * FROM {nested}")
     breakdowns = [str(row[0]) for row in con.execute("SELECT DISTINCT breakdown FROM cells ORDER BY 1").fetchall()]
-    pairs = list(permutations(sorted(breakdowns, key=lambda b: -len(_names(b))), 2))
+    pairs = [
+        (wide, narrow)
+        for wide, narrow in permutations(sorted(breakdowns, key=lambda b: -len(_names(b))), 2)
+        if set(_names(wide)) < set(_names(narrow))
+    ]
     for kind, (wide, narrow) in enumerate(pairs):
-        if set(_names(wide)) < set(_names(narrow)):
-            con.execute(
-                f"""
-                INSERT INTO terms SELECT {kind}, t.id, p.id FROM cells p JOIN cells t
-                ON t.series = p.series AND t.period_grain = p.period_grain
-                AND t.breakdown = {literal(wide)} AND p.breakdown = {literal(narrow)}
-                AND {same(("period_start", *_names(wide)), "t", "p")}
-                """
-            )
-    _nest(con, pairs)
+        con.execute(
+            f"""
+            INSERT INTO terms SELECT {kind}, t.id, p.id FROM cells p JOIN cells t
+            ON t.series = p.series AND t.period_grain = p.period_grain
+            AND t.breakdown = {literal(wide)} AND p.breakdown = {literal(narrow)}
+            AND {same(("period_start", *_names(wide)), "t", "p")}
+            """
+        )
     for kind, (part, total) in enumerate(NESTED_GRAINS, start=len(pairs)):
         start = "TRUE" if total == "all" else f"t.period_start = CAST(date_trunc('{total}', p.period_start) AS DATE)"
         con.execute(
@@ -441,48 +434,6 @@ def _equations(con: duckdb.DuckDBPyConnection, nested: str) -> None:
         UNION ALL SELECT DISTINCT kind, total, total, -1.0, is_needed FROM terms
         """
     )
-
-
-def _nest(con: duckdb.DuckDBPyConnection, pairs: list[tuple[str, str]]) -> None:
-    """Terms of totals by one dimension whose parts are by another that lies within it: the surveys of a source.
-
-    Two that lie within each other are one equation, not two.
-    """
-    told = con.execute(
-        "SELECT metric_id, list(DISTINCT (part, total)) FROM nested GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    alike: dict[frozenset[tuple[str, str]], list[str]] = {}
-    for metric, dimensions in told:
-        alike.setdefault(frozenset(dimensions), []).append(metric)
-    order = {pair: kind for kind, pair in enumerate(pairs)}
-    for dimensions, metrics in alike.items():
-        for (wide, narrow), kind in order.items():
-            within = _within(wide, narrow, dimensions)
-            is_circle = _within(narrow, wide, dimensions) and kind < order[narrow, wide]
-            if not within or is_circle or set(_names(wide)) < set(_names(narrow)):
-                continue
-            joins = [
-                f"JOIN nested AS in_{total} ON in_{total}.metric_id = p.metric_id AND in_{total}.part = {literal(part)} "
-                f"AND in_{total}.part_value = p.{part} AND in_{total}.total = {literal(total)}"
-                for total, part in within.items()
-                if part != total
-            ]
-            agree = [f"t.{w} = {f'p.{w}' if n == w else f'in_{w}.total_value'}" for w, n in within.items()]
-            con.execute(
-                f"""
-                INSERT INTO terms SELECT {kind}, t.id, p.id FROM cells p {" ".join(joins)} JOIN cells t
-                ON t.series = p.series AND t.period_grain = p.period_grain AND {same(("period_start",), "t", "p")}
-                AND t.breakdown = {literal(wide)} AND {" AND ".join(agree)}
-                WHERE p.breakdown = {literal(narrow)} AND p.metric_id IN ({", ".join(map(literal, metrics))})
-                """
-            )
-
-
-def _within(wide: str, narrow: str, dimensions: frozenset[tuple[str, str]]) -> dict[str, str]:
-    """For each dimension of one breakdown that of the other which lies within it; empty where one has none."""
-    names = _names(narrow)
-    found = {w: next((n for n in names if n == w or (n, w) in dimensions), None) for w in _names(wide)}
-    return {w: n for w, n in found.items() if n} if all(found.values()) else {}
 
 
 def _found(con: duckdb.DuckDBPyConnection, profile: Profile) -> list[int]:

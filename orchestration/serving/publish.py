@@ -33,7 +33,6 @@ from orchestration.privacy.disclosure import (
 from orchestration.privacy.holding import Held, exact_state, hold, hold_nothing
 from orchestration.privacy.keys import Keyring
 from orchestration.privacy.marks import is_marked
-from orchestration.privacy.nesting import nest
 from orchestration.privacy.registers import LEDGER, PROVED, REGISTRY, VALUES, empty_counts, empty_sizes
 from orchestration.privacy.restated import RESTATED
 from orchestration.privacy.row_level import are_row_level
@@ -332,7 +331,6 @@ def _fill(
     cell_marts = [
         m for m, c in marts.items() if m != VALUES and {"breakdown", "period_grain", "period_start"} <= set(c)
     ]
-    nest(con, f"{catalog}.core", _tables(con, catalog, "core"), f"{source}.{REGISTRY}", "nested_values")
     disclosed = disclose(
         con,
         values=f"{source}.{VALUES}",
@@ -341,7 +339,6 @@ def _fill(
         into=f"candidate.main.{VALUES}",
         small_teams=_small_teams(con, catalog, on),
         parts=[f"{source}.{identifier(m)}" for m in cell_marts],
-        nested="nested_values",
     )
     held = Held(0, 0, 0)
     hold_nothing(con)

@@ -109,8 +109,6 @@ def warehouse(temp: Path, answers: int = 6000, cases: int = 4000, days: int = 56
         CREATE TABLE wh.core.dim_agents AS
         SELECT 'support' AS team, 'k' || i AS agent_key, 'desk' AS source, NULL::DATE AS left_on, true AS is_current
         FROM range(9) AS t(i);
-        CREATE TABLE wh.core.fct_survey_answers AS
-        SELECT * FROM (VALUES ('desk', 'A'), ('forms', 'B'), ('forms', 'C')) AS t(source, survey_id);
         CREATE TABLE wh.core.fct_cases AS SELECT 'c1' AS case_key, 'the <NAME> parcel is late' AS text;
         """
     )

@@ -245,57 +245,6 @@ def test_few_persons_with_a_survey_weight_hide_what_counts_by_weight_and_nothing
     assert hidden == {("weighted_top2", "north"): "small_cell"}
 
 
-SURVEYS = [
-    cell(253, 154), cell(153, 94, source="forms"), cell(100, 60, source="kiosk"),
-    cell(150, 91, survey="A"), cell(3, 2, survey="B"), cell(60, 36, survey="K"), cell(40, 24, survey="L"),
-]  # fmt: skip
-QUESTIONS = [
-    cell(153, 94, source="forms", question="A/1"), cell(60, 36, source="kiosk", question="K/1"),
-    cell(37, 20, source="kiosk", question="L/1"), cell(3, 4, source="kiosk", question="L/2"),
-]  # fmt: skip
-
-
-def nested(*values: tuple[str, str, str, str]) -> dict[str, Any]:
-    rows = ", ".join(str(("csat", *v)) for v in values)
-    return {"nested": f"(FROM (VALUES {rows}) AS t(metric_id, part, part_value, total, total_value))"}
-
-
-OF_SOURCES = nested(
-    *(("survey", survey, "source", source) for survey, source in (("A", "forms"), ("B", "forms"), ("K", "kiosk"), ("L", "kiosk")))
-)  # fmt: skip
-OF_SURVEYS = nested(*(("question", q, "survey", q[0]) for q in ("A/1", "K/1", "L/1", "L/2")))
-
-
-def test_a_source_less_its_surveys_does_not_give_a_hidden_survey():
-    """Whoever knows which source runs a survey subtracts across breakdowns: forms less A is B."""
-    con = _disclosed(SURVEYS, INTERNAL)
-    assert reasons(_rows(con, "published"), "survey")["A"] is None  # without that knowledge
-    assert {r["survey"] for r in derivable(con, "published", "registry", INTERNAL, **OF_SOURCES)} >= {"B"}
-    con = _disclosed(SURVEYS, INTERNAL, **OF_SOURCES)
-    shown = {(r["source"], r["survey"]) for r in _rows(con, "published") if r["suppressed_reason"] is None}
-    assert not {("forms", None), (None, "A")} <= shown and (None, None) in shown
-    assert derivable(con, "published", "registry", INTERNAL, **OF_SOURCES) == []
-
-
-def test_a_survey_less_its_questions_does_not_give_a_hidden_question():
-    rows = [r for r in SURVEYS if r["survey"] not in ("A", "B")] + [cell(153, 94, survey="A"), *QUESTIONS]
-    con = _disclosed(rows, INTERNAL, **OF_SURVEYS)
-    shown = {(r["survey"], r["question"]) for r in _rows(con, "published") if r["suppressed_reason"] is None}
-    assert not {("L", None), (None, "L/1")} <= shown
-    assert derivable(con, "published", "registry", INTERNAL, **OF_SURVEYS) == []
-
-
-def test_sources_and_surveys_one_to_one_are_no_circle():
-    both = nested(
-        *(("survey", v, "source", s) for v, s in (("A", "forms"), ("K", "kiosk"))),
-        *(("source", s, "survey", v) for v, s in (("A", "forms"), ("K", "kiosk"))),
-    )
-    rows = [cell(109), *(cell(n, **{d: v}) for n, d, v in (
-        (100, "source", "forms"), (100, "survey", "A"), (9, "source", "kiosk"), (9, "survey", "K")))]  # fmt: skip
-    con = _disclosed(rows, INTERNAL, **both)
-    assert {r["suppressed_reason"] for r in _rows(con, "published") if r["breakdown"]} == {"small_cell", "complement"}
-
-
 def test_operational_metrics_obey_the_threshold_inside_and_all_rules_outside():
     rows = [{**r, "metric_id": "sla_attainment", "variant": "house"} for r in STORES]
     assert reasons(published(rows), "store") == {"north": "small_cell", "east": None, "south": None, "west": None}

@@ -185,11 +185,6 @@ def test_what_an_objection_takes_out_of_figures_is_held_on_to_no_more_than_what_
     assert publishing._removals(con, "wh") == counts
 
 
-def test_a_publication_knows_which_source_runs_a_survey(inside: Refreshes, growing) -> None:
-    told = growing[1503].execute("SELECT part_value, total_value FROM nested WHERE metric_id = 'nps' ORDER BY ALL")
-    assert told.fetchall() == [("A", "desk"), ("B", "forms"), ("C", "forms")]
-
-
 def test_a_closed_period_keeps_its_stamps_until_it_says_something_else(inside: Refreshes) -> None:
     before, after, again = inside.shown
     closed = [c for c, r in before.items() if r["is_complete_period"] and r["value"] is not None]
