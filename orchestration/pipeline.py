@@ -611,8 +611,9 @@ def _publish(home: Home, keyring: Keyring, run_id: str) -> PublishResult:
             verdict.keep(home, result.path)
     else:
         Outcomes(home, run_id).note("refused", list(result.failed_checks))
-        _report_refused(home, keyring)
     _to_postgres(home, run_id)  # refused or not: restricted rows that were taken out leave it too
+    if not result.is_served:
+        _report_refused(home, keyring)
     return result
 
 

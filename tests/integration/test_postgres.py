@@ -188,7 +188,10 @@ def test_restricted_rows_that_were_taken_out_go_though_the_new_figures_are_refus
     load_extension(con, "httpfs")
     monkeypatch.setattr(pipeline, "open_warehouse", lambda *_: con)
     monkeypatch.setattr(audit, "published_failures", lambda _: ["planned to fail"])
-    assert not pipeline.publish(home, Keyring(home), "candidate").is_served
+    monkeypatch.setattr(pipeline, "report_privacy", died)  # whatever becomes of the report
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.publish(home, Keyring(home), "candidate")
+    assert "planned to fail" in pipeline.Outcomes(home, "candidate").codes("refused")
     assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse.kpi_values") == [(3,)]
     assert ask(server, tmp_path, "SELECT count(*) FROM voicehouse_team.fct_cases") == [(0,)]
 
