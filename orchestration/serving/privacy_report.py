@@ -60,6 +60,8 @@ LIMITS = (
      "Of third persons' names that the vault knows, not found are those of one word, in small letters or otherwise ordered than on record, and Chinese ones of a surname that is not listed, or of two characters, without a word before them that tells of a person."),
     ("internal 档次中，关于本公司自身工作的数字（时效、时长、积压等）仅因人数不足或团队过小而隐藏：可能由总数与显示的各部分相减得出，包括不足五名员工的团队的数字。external 档次不允许。",
      "In profile internal, figures of our own work (service levels, times, backlog) are hidden by size only and may follow by subtraction of those shown from their total, those of a team of fewer than five too. Profile external lets none follow."),
+    ("“不能推算”只就所声明的分组及其总数而言：一个维度包含于另一个维度（如问卷包含于其来源）所形成的总数，不在隐藏与审计之列，隐藏的问卷可能由来源减去其他问卷得出。",
+     "What cannot be computed is so by the breakdowns that are declared, and their totals: of one dimension within another (a survey within its source) neither hiding nor the audit asks the total, and a hidden survey may follow from its source less the others."),
     ("同一发布档次内逐次刷新的差分只在 external 档次受控；internal 档次的读者若保存多次发布，可推知个别变化。",
      "Differences between refreshes are controlled in profile external only: who keeps several publications of profile internal can learn of single changes."),
     ("被保留不动的若干单元合在一起、跨越不相邻两次发布的变化不受监控。",

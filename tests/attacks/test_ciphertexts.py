@@ -61,8 +61,7 @@ def _wait_and_serve(home: Home, keyring: Keyring) -> None:
     shutil.copy(part, batch)
     note = {"batch": "load/case-0", "part": {"kind": "case"}, "failed": [{"name": "some"}]}
     batch.with_suffix(".json").write_text(json.dumps(note))
-    con = connect(home.temp)
-    try:
+    with connect(home.temp) as con:
         for path, key in ((home.warehouse, "warehouse"), (home.serving / "team.duckdb", "team")):
             con.execute(f"ATTACH '{path}' AS made (ENCRYPTION_KEY '{keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM')")
             con.execute(f"CREATE SCHEMA made.shown; CREATE TABLE made.shown.figures AS FROM {FIGURES}; DETACH made")
@@ -72,30 +71,22 @@ def _wait_and_serve(home: Home, keyring: Keyring) -> None:
             f"'internal' AS profile FROM {FIGURES}) TO '{home.folder('published') / 'part-1.parquet'}' "
             f"(FORMAT parquet, ENCRYPTION_CONFIG {{footer_key: '{KEY}'}})"
         )
-    finally:
-        con.close()
 
 
 def _lake(home: Home, keyring: Keyring) -> object:
-    con = connect(home.temp)
-    try:
+    with connect(home.temp) as con:
         Lake(home, keyring.base64(LAKE_KEY)).register(con)
         return con.execute('SELECT * FROM lake."case" ORDER BY case_key').fetchall()
-    finally:
-        con.close()
 
 
 def _identities(home: Home, keyring: Keyring) -> object:
-    con = connect(home.temp)
-    try:
+    with connect(home.temp) as con:
         with open_vault(con, home, keyring, read_only=True):
             rows = con.execute(
                 "SELECT v.index_hash, v.sealed, s.secret FROM vault.identity v JOIN vault.subject s USING (subject_id) "
                 "ORDER BY v.index_hash"
             ).to_arrow_table()
         return unseal_identities(rows).to_pylist()
-    finally:
-        con.close()
 
 
 def _pages(home: Home, keyring: Keyring) -> object:
@@ -107,32 +98,23 @@ def _erased(home: Home, keyring: Keyring) -> object:
 
 
 def _waiting(home: Home, keyring: Keyring) -> object:
-    con = connect(home.temp)
-    try:
+    with connect(home.temp) as con:
         quarantine.register(con, Lake(home, keyring.base64(LAKE_KEY)))
         return con.execute('SELECT * FROM waiting."case" WHERE failed_checks <> [] ORDER BY case_key').fetchall()
-    finally:
-        con.close()
 
 
 def _history(home: Home, keyring: Keyring) -> object:
-    con = connect(home.temp)
-    try:
+    with connect(home.temp) as con:
         History(con, home, PROFILES["internal"]).load(FIGURES)
         return con.execute("SELECT * FROM last_published ORDER BY value").fetchall()
-    finally:
-        con.close()
 
 
 def _database(place: str, key: str) -> Callable[[Home, Keyring], object]:
     def read(home: Home, keyring: Keyring) -> object:
-        con = connect(home.temp)
-        try:
+        with connect(home.temp) as con:
             how = f"READ_ONLY, ENCRYPTION_KEY '{keyring.hex(key)}', ENCRYPTION_CIPHER 'GCM'"
             con.execute(f"ATTACH {literal(str(home.root / place))} AS made ({how})")
             return con.execute("SELECT * FROM made.shown.figures ORDER BY value").fetchall()
-        finally:
-            con.close()
 
     return read
 
@@ -196,16 +178,13 @@ def test_a_store_that_does_not_open_fails_the_check_of_columns(made: TestHouse, 
     whole = path.read_bytes()
 
     def not_described() -> int:
-        con = connect(home.temp)
-        try:
+        with connect(home.temp) as con:
             lake = Lake(home, made.keyring.base64(LAKE_KEY))
             lake.register(con)
             key = {"warehouse": "warehouse", "team file": "team"}.get(store)
             if key:
                 return classified.in_database(con, path, made.keyring.hex(key))[1]
             return classified.in_files(con, lake, made.keyring)[1]
-        finally:
-            con.close()
 
     assert not_described() == 0  # the control
     for damaged in (whole[: len(whole) // 2], whole[:9] + b"?" + whole[10:-20] + bytes(20), b"?" * len(whole)):
@@ -244,12 +223,8 @@ def test_an_identity_moved_to_another_person_opens_for_nobody(made: TestHouse, t
     home = Home.open(shutil.copytree(made.home.root, tmp_path / "copy"))
     keyring = Keyring(home)
     assert len(_identities(home, keyring)) == 4  # the control
-    con = connect(home.temp)
-    try:
-        with open_vault(con, home, keyring):
-            con.execute(moved)
-    finally:
-        con.close()
+    with connect(home.temp) as con, open_vault(con, home, keyring):
+        con.execute(moved)
     with pytest.raises(VoicehouseError, match="changed") as told:
         _identities(home, keyring)
     assert "example.org" not in str(told.value)
